@@ -1,0 +1,3 @@
+//! What every step shares: the recording id, error names, messages, rules, configuration and clock.
+
+pub mod rules;

@@ -1,0 +1,68 @@
+//! The limits by which recordings are judged, in one versioned table.
+//!
+//! Whoever changes a number here raises [`Rules::version`] with it: the version is a column of the
+//! `recordings` table, so that an old verdict can be told from a new one.
+
+/// Every limit of the quality checks. `reject_*` fields fail the run, `label_*` fields only put a word
+/// into the `warnings` column.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rules {
+    /// Version of this table.
+    pub version: &'static str,
+    /// Length of a strip (a row of `segments`) in seconds.
+    pub strip_s: f64,
+    /// Most leads a recording may have.
+    pub reject_leads_above: u64,
+    /// Most values (leads x samples) a recording may have.
+    pub reject_values_above: u64,
+    /// Largest object in bytes.
+    pub reject_bytes_above: u64,
+    /// Largest share of missing samples (NaN, infinite, or the WFDB sentinel -32768 of int16), 0 to 1.
+    pub reject_missing_share_above: f64,
+    /// A run of equal samples of this many seconds or more is a flat line.
+    pub label_flat_s_from: f64,
+    /// This many or more equal samples in a row at the extreme of the signal are a saturation.
+    pub label_saturated_run_from: u32,
+    /// Largest plausible distance from 0 mV.
+    pub label_amplitude_mv_above: f64,
+    /// Smallest plausible peak-to-peak amplitude of a strip in mV.
+    pub label_peak_to_peak_mv_below: f64,
+    /// Largest plausible peak-to-peak amplitude of a strip in mV.
+    pub label_peak_to_peak_mv_above: f64,
+    /// Fewest beats that a full strip should have.
+    pub label_beats_below: u32,
+    /// Lowest plausible heart rate in beats per minute.
+    pub label_heart_rate_bpm_below: f64,
+    /// Highest plausible heart rate in beats per minute.
+    pub label_heart_rate_bpm_above: f64,
+    /// kSQI (Pearson kurtosis, 3 for a normal distribution) of a strip with beats is above this.
+    pub label_ksqi_below: f64,
+    /// pSQI, the share of the QRS band, is plausible from here...
+    pub label_psqi_below: f64,
+    /// ...to here.
+    pub label_psqi_above: f64,
+    /// basSQI, one minus the share of the baseline band, is plausible from here.
+    pub label_bassqi_below: f64,
+}
+
+/// The limits in force.
+pub const RULES: Rules = Rules {
+    version: "1",
+    strip_s: 10.0,
+    reject_leads_above: 16,
+    reject_values_above: 2_000_000_000,
+    reject_bytes_above: 4 << 30,
+    reject_missing_share_above: 0.05,
+    label_flat_s_from: 0.5,
+    label_saturated_run_from: 5,
+    label_amplitude_mv_above: 5.0,
+    label_peak_to_peak_mv_below: 0.1,
+    label_peak_to_peak_mv_above: 10.0,
+    label_beats_below: 3,
+    label_heart_rate_bpm_below: 30.0,
+    label_heart_rate_bpm_above: 220.0,
+    label_ksqi_below: 5.0,
+    label_psqi_below: 0.4,
+    label_psqi_above: 0.9,
+    label_bassqi_below: 0.8,
+};

@@ -1,0 +1,1 @@
+//! Streaming reader of MATLAB MAT files, levels 4, 5 and 7.3.

@@ -1,0 +1,1 @@
+//! From a MAT file to a recording: header, calibration, orientation, profiles, checks.

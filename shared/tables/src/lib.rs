@@ -1,0 +1,1 @@
+//! The tables: one schema definition for Arrow, Glue and the data dictionary, and the views.

@@ -1,0 +1,1 @@
+//! Runs an Amazon States Language file in-process. Knows nothing of ECG.

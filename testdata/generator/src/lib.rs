@@ -1,0 +1,1 @@
+//! Synthetic ECG recordings with known beats, in every supported format.
