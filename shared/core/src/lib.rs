@@ -1,3 +1,18 @@
-//! What every step shares: the recording id, error names, messages, rules, configuration and clock.
+//! What every step shares: the recording id, the error names, the messages between steps, the rules, the
+//! layout of the objects and the configuration.
+//!
+//! Nothing here does I/O. [`config`] is the one place of the workspace that reads environment variables.
 
+pub mod config;
+pub mod day;
+pub mod error;
+pub mod id;
+pub mod layout;
+pub mod message;
 pub mod rules;
+
+pub use error::{Details, StepError};
+pub use id::recording_id;
+
+/// Version of the pipeline: a column of every `recordings` row.
+pub const PIPELINE_VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,1 +1,5 @@
-//! From a MAT file to a recording: header, calibration, orientation, profiles, checks.
+//! From a MAT file to a recording: header, calibration, orientation, profiles.
+
+pub mod calibration;
+pub mod header;
+pub mod profiles;

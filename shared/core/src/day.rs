@@ -1,0 +1,35 @@
+//! Dates: always from the event, never from a clock.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+/// The UTC day of a moment as `YYYY-MM-DD`: the `dt` partition. `None` outside the calendar.
+pub fn utc_day(epoch_ms: i64) -> Option<String> {
+    DateTime::<Utc>::from_timestamp_millis(epoch_ms).map(|moment| moment.format("%Y-%m-%d").to_string())
+}
+
+/// A moment as RFC 3339 in UTC with milliseconds.
+pub fn rfc3339(epoch_ms: i64) -> Option<String> {
+    DateTime::<Utc>::from_timestamp_millis(epoch_ms).map(|m| m.to_rfc3339_opts(SecondsFormat::Millis, true))
+}
+
+/// Milliseconds since the epoch of an RFC 3339 text, such as the `eventTime` of an S3 event.
+pub fn parse_rfc3339(text: &str) -> Option<i64> {
+    DateTime::parse_from_rfc3339(text)
+        .ok()
+        .map(|moment| moment.timestamp_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_utc() {
+        assert_eq!(utc_day(0).as_deref(), Some("1970-01-01"));
+        assert_eq!(utc_day(-1).as_deref(), Some("1969-12-31"));
+        let late = parse_rfc3339("2026-11-23T23:30:00.000-02:00").unwrap();
+        assert_eq!(utc_day(late).as_deref(), Some("2026-11-24"));
+        assert_eq!(rfc3339(late).as_deref(), Some("2026-11-24T01:30:00.000Z"));
+        assert_eq!(utc_day(i64::MAX), None);
+    }
+}

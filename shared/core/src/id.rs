@@ -1,0 +1,108 @@
+//! The one id of a recording.
+//!
+//! It is the name of the execution, the prefix of every object that a run writes, a column of every table
+//! and a field of every log line. Two uploads with the same bytes under two keys are two recordings.
+
+use sha2::{Digest, Sha256};
+
+/// Longest id. Step Functions allows names of 80 characters; the difference is for the suffix of a
+/// deliberate rerun.
+pub const MAX_LENGTH: usize = 72;
+
+const HASH_HEX_DIGITS: usize = 24;
+const TAIL_LENGTH: usize = MAX_LENGTH - HASH_HEX_DIGITS - 1;
+
+/// The id of one version of one object: a readable tail of the key, then 96 bits of SHA-256 over bucket,
+/// key and version (the version id, else the ETag). Only `[0-9A-Za-z_-]` occur in it.
+pub fn recording_id(bucket: &str, key: &str, version: &str) -> String {
+    let mut hash = Sha256::new();
+    for part in [bucket, key, version] {
+        // The length in front keeps ("ab", "c") apart from ("a", "bc").
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let digest = hash.finalize();
+    let hex: String = digest
+        .iter()
+        .take(HASH_HEX_DIGITS / 2)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let tail = readable_tail(key);
+    if tail.is_empty() {
+        hex
+    } else {
+        format!("{tail}-{hex}")
+    }
+}
+
+/// The end of the key without its extension, every other character folded to one `-`.
+fn readable_tail(key: &str) -> String {
+    let name_start = key.rfind('/').map_or(0, |slash| slash + 1);
+    let stem = match key[name_start..].rfind('.') {
+        Some(dot) if dot > 0 => &key[..name_start + dot],
+        _ => key,
+    };
+    let mut folded = String::with_capacity(stem.len());
+    for character in stem.chars() {
+        if character.is_ascii_alphanumeric() || character == '_' {
+            folded.push(character);
+        } else if !folded.ends_with('-') {
+            folded.push('-');
+        }
+    }
+    let folded = folded.trim_matches('-');
+    let start = folded.len().saturating_sub(TAIL_LENGTH);
+    folded[start..].trim_start_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_readable_and_stable() {
+        let id = recording_id("local", "MLII/1 NSR/100m (0).mat", "0123");
+        assert!(id.starts_with("MLII-1-NSR-100m-0-"), "{id}");
+        assert_eq!(id, recording_id("local", "MLII/1 NSR/100m (0).mat", "0123"));
+    }
+
+    #[test]
+    fn every_part_counts_and_the_border_between_parts_too() {
+        let ids = [
+            recording_id("a", "b.mat", "c"),
+            recording_id("a", "b.mat", "d"),
+            recording_id("x", "b.mat", "c"),
+            recording_id("a", "B.mat", "c"),
+            recording_id("ab", ".mat", "c"),
+            recording_id("a", "b.matc", ""),
+        ];
+        let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
+        assert_eq!(distinct.len(), ids.len());
+    }
+
+    #[test]
+    fn keeps_to_the_alphabet_and_the_length() {
+        for key in [
+            "",
+            ".mat",
+            "..",
+            "ä/ö ü.mat",
+            "a+b%c.mat",
+            &"long/".repeat(300),
+            "日本語.mat",
+            "-.mat",
+        ] {
+            let id = recording_id("bucket", key, "version");
+            assert!(id.len() <= MAX_LENGTH, "{key}: {id}");
+            assert!(
+                id.chars()
+                    .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-'),
+                "{key}: {id}"
+            );
+            assert!(
+                id.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_'),
+                "{key}: {id}"
+            );
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The messages between the steps: small JSON that points at objects (at most 4 KB each).
+//!
+//! Field names are the contract between `statemachine/ecg-pipeline.asl.json` and the functions; the golden
+//! files of the step outputs guard them.
+
+use serde::{Deserialize, Serialize};
+
+/// Longest text of a cause in a message, in characters. What is longer is cut in the middle of nowhere, so
+/// it is cut visibly, with an ellipsis.
+pub const MAX_CAUSE_CHARS: usize = 1_000;
+
+/// The uploaded object that an execution is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// Bucket of the upload.
+    pub bucket: String,
+    /// Key of the upload, decoded.
+    pub key: String,
+    /// The version id, else the ETag: what pins the bytes.
+    pub version: String,
+    /// ETag without quotes.
+    pub etag: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// Time of the upload in milliseconds since the epoch: the only time that reaches the tables.
+    pub uploaded_at_ms: i64,
+    /// Orders the versions of one key, where the event has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequencer: Option<String>,
+}
+
+/// The input of an execution, and of the first step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExecutionInput {
+    /// The one id.
+    pub recording_id: String,
+    /// The upload.
+    pub source: Source,
+}
+
+/// The outcome of validate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VerdictKind {
+    /// The recording goes on.
+    Accepted,
+    /// The recording fails, with a reason.
+    Rejected,
+}
+
+/// The answer of validate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ValidateOutput {
+    /// The one id.
+    pub recording_id: String,
+    /// Accepted or rejected.
+    pub verdict: VerdictKind,
+    /// Key in the work bucket of the verdict in full, with every check's value and limit.
+    pub verdict_key: String,
+    /// Why it was rejected, in one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The input of parse and transform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepInput {
+    /// The one id.
+    pub recording_id: String,
+    /// The upload.
+    pub source: Source,
+    /// Key in the work bucket of what the step before wrote.
+    pub from: String,
+}
+
+/// The answer of parse.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParseOutput {
+    /// The one id.
+    pub recording_id: String,
+    /// Key in the work bucket of the decoded recording.
+    pub parsed_key: String,
+    /// Rows in it: leads times 10-second segments.
+    pub rows: u64,
+}
+
+/// The answer of transform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransformOutput {
+    /// The one id.
+    pub recording_id: String,
+    /// One object in the work bucket for each table.
+    pub transformed: Vec<TableObject>,
+    /// `good` or `warn`.
+    pub quality: String,
+}
+
+/// An object that holds rows of one table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableObject {
+    /// Table name.
+    pub table: String,
+    /// Key of the object.
+    pub key: String,
+    /// Rows in it.
+    pub rows: u64,
+}
+
+/// The input of write: a transformed recording, or a failure to record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WriteInput {
+    /// The one id.
+    pub recording_id: String,
+    /// The upload.
+    pub source: Source,
+    /// What transform wrote; absent when a failure is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transformed: Option<Vec<TableObject>>,
+    /// What failed; absent when a recording is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// Name of the execution: names the row of a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<String>,
+}
+
+/// The answer of write, and the input of crawl.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WriteOutput {
+    /// The one id.
+    pub recording_id: String,
+    /// The `dt` partition of everything written.
+    pub dt: String,
+    /// One Parquet object in the processed bucket for each table.
+    pub objects: Vec<TableObject>,
+}
+
+/// The answer of crawl.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CrawlOutput {
+    /// The one id.
+    pub recording_id: String,
+    /// The tables that now tell the truth about what was written.
+    pub tables: Vec<String>,
+}
+
+/// Why a run failed, as the failure branch of the workflow carries it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// The step that failed, such as `parse`.
+    pub step: String,
+    /// The error name.
+    pub error: String,
+    /// The cause as the state machine has it: for a failed Lambda a JSON text with `errorMessage`.
+    #[serde(default)]
+    pub cause: String,
+    /// How often the step was tried.
+    #[serde(default = "one")]
+    pub attempts: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+impl Failure {
+    /// The cause in one line: the `errorMessage` of a Lambda's cause, or the text itself, cut to
+    /// [`MAX_CAUSE_CHARS`].
+    pub fn message(&self) -> String {
+        let text = match serde_json::from_str::<serde_json::Value>(&self.cause) {
+            Ok(cause) => match cause.get("errorMessage").and_then(|message| message.as_str()) {
+                Some(message) => message.to_owned(),
+                None => self.cause.clone(),
+            },
+            Err(_) => self.cause.clone(),
+        };
+        one_line(&text)
+    }
+}
+
+/// Folds white space and control characters to single spaces and cuts to [`MAX_CAUSE_CHARS`].
+pub fn one_line(text: &str) -> String {
+    let words: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .collect();
+    let folded = words
+        .into_iter()
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ");
+    if folded.chars().count() <= MAX_CAUSE_CHARS {
+        return folded;
+    }
+    folded.chars().take(MAX_CAUSE_CHARS - 1).chain(['…']).collect()
+}
+
+/// The input of notify.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotifyInput {
+    /// The one id.
+    pub recording_id: String,
+    /// The upload.
+    pub source: Source,
+    /// What failed.
+    pub failure: Failure,
+    /// Id of the execution: an ARN on AWS, the name locally.
+    pub execution: String,
+    /// Whether the failure reached the `rejections` table.
+    #[serde(default)]
+    pub recorded: bool,
+}
+
+/// The answer of notify.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotifyOutput {
+    /// The one id.
+    pub recording_id: String,
+    /// Where the message went: `slack`, or `console` where no Slack is configured.
+    pub delivered_to: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(cause: &str) -> Failure {
+        Failure {
+            step: "parse".into(),
+            error: "Rejected".into(),
+            cause: cause.into(),
+            attempts: 1,
+        }
+    }
+
+    #[test]
+    fn the_message_of_a_failure_is_one_line() {
+        let lambda = r#"{"errorType":"Rejected","errorMessage":"val: expected 2,\n found 1"}"#;
+        assert_eq!(failure(lambda).message(), "val: expected 2, found 1");
+        assert_eq!(failure("plain text").message(), "plain text");
+        assert_eq!(failure("{\"other\":1}").message(), "{\"other\":1}");
+        assert_eq!(
+            failure(&"x".repeat(5_000)).message().chars().count(),
+            MAX_CAUSE_CHARS
+        );
+    }
+}

@@ -1,0 +1,198 @@
+//! WFDB headers (`.hea`): the record line and one line per signal.
+//!
+//! Source of the rules: the WFDB Applications Guide, header(5). Sampling frequency missing: 250 Hz. Gain missing or 0:
+//! 200 adu per unit, uncalibrated. Baseline missing: the ADC zero. Units missing: mV.
+
+use ecg_core::Details;
+
+/// Largest header that is read, in bytes. Real ones have a few hundred.
+pub const MAX_HEADER_BYTES: u64 = 64 * 1024;
+
+/// Sampling frequency of a header that does not give one, in Hz.
+const DEFAULT_SAMPLING_FREQUENCY_HZ: f64 = 250.0;
+
+/// Gain of a signal that does not give one, in adu per physical unit.
+const DEFAULT_GAIN: f64 = 200.0;
+
+/// A WFDB header.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Header {
+    /// Name of the record.
+    pub record: String,
+    /// Sampling frequency in Hz.
+    pub sampling_frequency_hz: f64,
+    /// Samples per signal, where the header says.
+    pub samples: Option<u64>,
+    /// The signals in order.
+    pub signals: Vec<Signal>,
+}
+
+/// One signal line of a header.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Signal {
+    /// File that holds the signal.
+    pub file: String,
+    /// ADC gain in adu per physical unit, never 0.
+    pub gain: f64,
+    /// ADC value at 0 physical units.
+    pub baseline: f64,
+    /// Physical unit.
+    pub units: String,
+    /// What the signal is: the lead's name.
+    pub description: Option<String>,
+}
+
+impl Header {
+    /// Parses the text of a header.
+    ///
+    /// # Errors
+    /// What was expected and found, with the byte offset of the line.
+    pub fn parse(text: &str) -> Result<Header, Details> {
+        let mut lines = content_lines(text);
+        let (offset, line) = lines.next().ok_or_else(|| {
+            Details::new("header (.hea)", "a record line such as `100 2 360 650000`", "no line that is not a comment").at(Some(0))
+        })?;
+        let (mut header, count) = parse_record_line(line).map_err(|details| details.at(Some(offset)))?;
+        for number in 0..count {
+            let (offset, line) = lines.next().ok_or_else(|| {
+                Details::new("header (.hea)", format!("{count} signal lines"), number.to_string()).at(Some(text.len() as u64))
+            })?;
+            header.signals.push(parse_signal_line(line).map_err(|details| details.at(Some(offset)))?);
+        }
+        Ok(header)
+    }
+}
+
+/// Lines that are neither empty nor comments, with their byte offsets.
+fn content_lines(text: &str) -> impl Iterator<Item = (u64, &str)> {
+    let mut offset = 0;
+    text.split_inclusive('\n')
+        .map(move |line| {
+            let start = offset;
+            offset += line.len() as u64;
+            (start, line.trim())
+        })
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// `name[/segments] signals [frequency[/counter frequency[(base)]] [samples [time [date]]]]`
+fn parse_record_line(line: &str) -> Result<(Header, usize), Details> {
+    let mut words = line.split_whitespace();
+    let name = words.next().unwrap_or_default();
+    if let Some((_, segments)) = name.split_once('/') {
+        return Err(Details::new("header (.hea)", "a record of one segment", format!("{segments} segments")));
+    }
+    let count = number_of::<usize>(words.next(), "number of signals")?.ok_or_else(|| {
+        Details::new("header (.hea)", "a number of signals after the record name", format!("`{line}`"))
+    })?;
+    let frequency = words.next().map(|word| word.split(['/', '(']).next().unwrap_or_default());
+    let frequency = number_of::<f64>(frequency, "sampling frequency in Hz")?.unwrap_or(DEFAULT_SAMPLING_FREQUENCY_HZ);
+    if !(frequency.is_finite() && frequency > 0.0) {
+        return Err(Details::new("header (.hea)", "a sampling frequency above 0 Hz", frequency.to_string()));
+    }
+    // A number of samples of 0 means that the header does not say.
+    let samples = number_of::<u64>(words.next(), "number of samples")?.filter(|samples| *samples > 0);
+    let header =
+        Header { record: name.to_owned(), sampling_frequency_hz: frequency, samples, signals: Vec::new() };
+    Ok((header, count))
+}
+
+/// `file format [gain[(baseline)][/units] [resolution [zero [initial [checksum [block [description]]]]]]]`
+fn parse_signal_line(line: &str) -> Result<Signal, Details> {
+    let mut words = line.split_whitespace();
+    let file = words.next().unwrap_or_default().to_owned();
+    if words.next().is_none() {
+        return Err(Details::new("header (.hea)", "a signal line `file format gain ...`", format!("`{line}`")));
+    }
+    let gain_word = words.next().unwrap_or_default();
+    let _resolution = words.next();
+    let adc_zero = number_of::<f64>(words.next(), "ADC zero")?.unwrap_or(0.0);
+    let _initial_checksum_block = (words.next(), words.next(), words.next());
+    let description = words.collect::<Vec<_>>().join(" ");
+
+    let (gain_word, units) = match gain_word.split_once('/') {
+        Some((gain, units)) if !units.is_empty() => (gain, units),
+        _ => (gain_word.trim_end_matches('/'), "mV"),
+    };
+    let (gain_word, baseline_word) = match gain_word.split_once('(') {
+        Some((gain, baseline)) => (gain, Some(baseline.trim_end_matches(')'))),
+        None => (gain_word, None),
+    };
+    let gain = number_of::<f64>(Some(gain_word).filter(|word| !word.is_empty()), "ADC gain")?.unwrap_or(0.0);
+    let baseline = number_of::<f64>(baseline_word, "baseline")?.unwrap_or(adc_zero);
+    if !gain.is_finite() || !baseline.is_finite() {
+        return Err(Details::new("header (.hea)", "a finite gain and baseline", format!("`{line}`")));
+    }
+    Ok(Signal {
+        file,
+        gain: if gain == 0.0 { DEFAULT_GAIN } else { gain },
+        baseline,
+        units: units.to_owned(),
+        description: Some(description).filter(|text| !text.is_empty()),
+    })
+}
+
+/// A number, `None` where the word is missing.
+fn number_of<T: std::str::FromStr>(word: Option<&str>, what: &str) -> Result<Option<T>, Details> {
+    match word {
+        None => Ok(None),
+        Some(word) => word
+            .parse()
+            .map(Some)
+            .map_err(|_| Details::new("header (.hea)", format!("a number as {what}"), format!("`{word}`"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_of_two_leads() {
+        let text = "# made by hand\r\n100m 2 360 650000\r\n100m.mat 16+24 200(1024)/mV 11 1024 995 0 0 MLII\r\n\
+                    100m.mat 16+24 400(-5)/uV 11 1024 1011 0 0 V5 lower\r\n# a comment\r\n";
+        let header = Header::parse(text).unwrap();
+        assert_eq!((header.record.as_str(), header.sampling_frequency_hz, header.samples), ("100m", 360.0, Some(650_000)));
+        assert_eq!(header.signals[0].gain, 200.0);
+        assert_eq!(header.signals[0].baseline, 1024.0);
+        assert_eq!(header.signals[0].description.as_deref(), Some("MLII"));
+        let second = &header.signals[1];
+        assert_eq!((second.gain, second.baseline, second.units.as_str()), (400.0, -5.0, "uV"));
+        assert_eq!(second.description.as_deref(), Some("V5 lower"));
+    }
+
+    #[test]
+    fn what_is_missing_has_a_default() {
+        let header = Header::parse("x 3\nx.dat 16\nx.dat 16 0 12 7\nx.dat 16 100 12 -3 0 0 0 II\n").unwrap();
+        assert_eq!((header.sampling_frequency_hz, header.samples), (250.0, None));
+        let signals: Vec<_> = header.signals.iter().map(|s| (s.gain, s.baseline, s.units.as_str())).collect();
+        assert_eq!(signals, [(200.0, 0.0, "mV"), (200.0, 7.0, "mV"), (100.0, -3.0, "mV")]);
+        assert_eq!(header.signals[0].description, None);
+        let counters = Header::parse("x 0 360/50(3) 0").unwrap();
+        assert_eq!((counters.sampling_frequency_hz, counters.samples), (360.0, None));
+    }
+
+    #[test]
+    fn bad_headers_say_what_and_where() {
+        for (text, expected) in [
+            ("", "a record line"),
+            ("# only a comment\n", "a record line"),
+            ("100", "a number of signals"),
+            ("100/3 2 360", "one segment"),
+            ("100 two", "number of signals"),
+            ("100 1 abc", "sampling frequency"),
+            ("100 1 -4", "above 0 Hz"),
+            ("100 2 360\na.mat 16\n", "2 signal lines"),
+            ("100 1 360\na.mat\n", "a signal line"),
+            ("100 1 360\na.mat 16 x/mV\n", "ADC gain"),
+            ("100 1 360\na.mat 16 inf/mV\n", "finite"),
+            ("100 99999999999999999999 360", "number of signals"),
+        ] {
+            let details = Header::parse(text).unwrap_err();
+            assert!(details.to_string().contains(expected), "{text:?}: {details}");
+            assert!(details.offset.is_some(), "{text:?}");
+        }
+        assert_eq!(Header::parse("100 1 360\na.mat\n").unwrap_err().offset, Some(10));
+        assert!(Header::parse("x 1000000000000\n").is_err(), "the count decides no allocation");
+    }
+}

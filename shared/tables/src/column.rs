@@ -1,0 +1,68 @@
+//! What a column is: a name, a kind, and a comment that says unit and formula.
+
+/// A table of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Table {
+    /// Name of the table.
+    pub name: &'static str,
+    /// What one row is.
+    pub comment: &'static str,
+    /// The columns in order, without the partition.
+    pub columns: &'static [Column],
+}
+
+/// A column of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// Name of the column.
+    pub name: &'static str,
+    /// Type of the values.
+    pub kind: Kind,
+    /// Whether a value can be missing.
+    pub nullable: bool,
+    /// Meaning, unit and formula.
+    pub comment: &'static str,
+}
+
+/// The types that every reader of the tables understands: Athena, Arrow, pandas, DuckDB, DataFusion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// UTF-8 text.
+    Text,
+    /// 32-bit signed integer.
+    Int,
+    /// 64-bit signed integer.
+    BigInt,
+    /// 32-bit floating point.
+    Float,
+    /// 64-bit floating point.
+    Double,
+    /// A moment in UTC with milliseconds.
+    Timestamp,
+    /// A list of texts.
+    Texts,
+    /// A list of 32-bit signed integers.
+    Ints,
+    /// A list of 32-bit floating point numbers.
+    Floats,
+    /// A list of 64-bit floating point numbers.
+    Doubles,
+}
+
+impl Kind {
+    /// The type's name in the Glue catalog (Hive).
+    pub fn hive_type(self) -> &'static str {
+        match self {
+            Kind::Text => "string",
+            Kind::Int => "int",
+            Kind::BigInt => "bigint",
+            Kind::Float => "float",
+            Kind::Double => "double",
+            Kind::Timestamp => "timestamp",
+            Kind::Texts => "array<string>",
+            Kind::Ints => "array<int>",
+            Kind::Floats => "array<float>",
+            Kind::Doubles => "array<double>",
+        }
+    }
+}
