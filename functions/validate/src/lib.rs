@@ -1,1 +1,49 @@
-//! The validate step.
+//! The validate step: judges the uploaded object and writes `work/<recording_id>/verdict.json`.
+//!
+//! What is wrong with the file is a verdict, not an error: errors are for what could not be judged.
+
+use ecg_core::message::{ExecutionInput, ValidateOutput, VerdictKind, one_line};
+use ecg_core::rules::RULES;
+use ecg_core::{StepError, layout};
+use ecg_lake::{Lake, blocking, codec_error, step_error};
+use ecg_recording::header::MAX_HEADER_BYTES;
+use ecg_recording::{Surroundings, examine, profiles};
+use ecg_store::{Location, StoreError};
+
+/// Judges an upload.
+///
+/// # Errors
+/// `Rejected` if the object is gone, else what the store says.
+pub async fn run(lake: &Lake, input: ExecutionInput) -> Result<ValidateOutput, StepError> {
+    let meta = lake.head(&lake.upload(&input.source)).await?;
+    let surroundings = Surroundings {
+        key: input.source.key.clone(),
+        size: meta.size,
+        header: companion_header(lake, &input.source.bucket, &input.source.key).await?,
+        metadata: meta.metadata.clone(),
+        profiles: profiles::built_in().map_err(StepError::Internal)?,
+    };
+    let reader = lake.reader_of(&meta);
+    let examined =
+        blocking(move || examine(reader, &surroundings, &RULES).map_err(|error| codec_error(&error))).await?;
+    let verdict = examined.verdict;
+    let verdict_key = layout::verdict_key(&input.recording_id);
+    lake.write_json(&verdict_key, &verdict).await?;
+    Ok(ValidateOutput {
+        recording_id: input.recording_id,
+        verdict: if verdict.accepted { VerdictKind::Accepted } else { VerdictKind::Rejected },
+        verdict_key,
+        reason: verdict.reason.map(|reason| one_line(&reason.message)),
+    })
+}
+
+/// The text of the WFDB header beside a recording, where there is one. Bytes that are not UTF-8 are replaced: only
+/// numbers and names are read from it.
+async fn companion_header(lake: &Lake, bucket: &str, key: &str) -> Result<Option<String>, StepError> {
+    let Some(header_key) = layout::header_key(key) else { return Ok(None) };
+    match lake.store.get(&Location::new(bucket, header_key), MAX_HEADER_BYTES).await {
+        Ok((_, bytes)) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(StoreError::NotFound(_)) => Ok(None),
+        Err(error) => Err(step_error(&error)),
+    }
+}

@@ -17,6 +17,10 @@ pub struct Rules {
     pub reject_values_above: u64,
     /// Largest object in bytes.
     pub reject_bytes_above: u64,
+    /// Lowest sampling frequency in Hz at which a QRS complex is still more than a few samples.
+    pub reject_sampling_frequency_hz_below: f64,
+    /// Highest sampling frequency in Hz. It also bounds the memory that a strip takes.
+    pub reject_sampling_frequency_hz_above: f64,
     /// Largest share of missing samples (NaN, infinite, or the WFDB sentinel -32768 of int16), 0 to 1.
     pub reject_missing_share_above: f64,
     /// A run of equal samples of this many seconds or more is a flat line.
@@ -52,6 +56,8 @@ pub const RULES: Rules = Rules {
     reject_leads_above: 16,
     reject_values_above: 2_000_000_000,
     reject_bytes_above: 4 << 30,
+    reject_sampling_frequency_hz_below: 50.0,
+    reject_sampling_frequency_hz_above: 20_000.0,
     reject_missing_share_above: 0.05,
     label_flat_s_from: 0.5,
     label_saturated_run_from: 5,

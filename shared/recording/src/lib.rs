@@ -1,5 +1,82 @@
-//! From a MAT file to a recording: header, calibration, orientation, profiles.
+//! From a MAT file to a recording: which variable it is, how it lies, how it is calibrated, what its key says,
+//! and the checks that it has to pass.
+//!
+//! Pure: everything here takes readers, texts and maps, and knows no bucket and no clock.
 
 pub mod calibration;
+mod error;
+mod examine;
 pub mod header;
 pub mod profiles;
+pub mod samples;
+mod select;
+mod verdict;
+
+use serde::{Deserialize, Serialize};
+
+pub use calibration::{Calibration, LeadCalibration};
+pub use error::RecordingError;
+pub use examine::{Examined, Surroundings, examine, examine_structure};
+pub use verdict::{Check, Checks, Reason, SampleFacts, Verdict};
+
+/// A recording whose structure was checked: what is read later relies on it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recording {
+    /// File format, such as `MAT level 4`.
+    pub format: String,
+    /// Name of the variable that holds the samples.
+    pub variable: String,
+    /// Its index among the variables of the file.
+    pub variable_index: usize,
+    /// Its class, such as `int16`.
+    pub class: String,
+    /// Which dimension is leads.
+    pub layout: Layout,
+    /// Number of leads.
+    pub leads: u32,
+    /// Samples per lead.
+    pub samples: u64,
+    /// How ADC units become millivolts.
+    pub calibration: Calibration,
+    /// Class of the recording, from its key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Name of the record, from its key or header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<String>,
+    /// Number of the fragment within the record, from its key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fragment: Option<i32>,
+}
+
+impl Recording {
+    /// Length in seconds.
+    pub fn duration_s(&self) -> f64 {
+        self.samples as f64 / self.calibration.sampling_frequency_hz
+    }
+
+    /// Samples of a full strip of so many seconds, at least one.
+    pub fn strip_samples(&self, strip_s: f64) -> u64 {
+        ((strip_s * self.calibration.sampling_frequency_hz).round() as u64).max(1)
+    }
+}
+
+/// How the matrix lies: the shorter dimension is leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Layout {
+    /// One row per lead.
+    #[serde(rename = "leads x samples")]
+    LeadsBySamples,
+    /// One column per lead.
+    #[serde(rename = "samples x leads")]
+    SamplesByLeads,
+}
+
+impl std::fmt::Display for Layout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Layout::LeadsBySamples => "leads x samples",
+            Layout::SamplesByLeads => "samples x leads",
+        })
+    }
+}

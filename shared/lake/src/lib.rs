@@ -1,0 +1,144 @@
+//! Where the steps read and write: the store, the catalog and the names of their places, and how their errors
+//! become errors of a step.
+
+use std::sync::Arc;
+
+use ecg_core::message::Source;
+use ecg_core::{Details, StepError};
+use ecg_store::{Catalog, CatalogError, Location, ObjectMeta, ObjectReader, ObjectWriter, Store, StoreError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Largest JSON object that one step leaves for another, in bytes.
+const MAX_JSON_BYTES: u64 = 1 << 20;
+
+/// The places of one deployment.
+#[derive(Debug, Clone)]
+pub struct Lake {
+    /// Uploads, work objects and tables.
+    pub store: Arc<dyn Store>,
+    /// Which tables exist.
+    pub catalog: Arc<dyn Catalog>,
+    /// Bucket of what one step leaves for the next.
+    pub work: String,
+    /// Bucket of the tables.
+    pub processed: String,
+    /// Name of the database.
+    pub database: String,
+}
+
+impl Lake {
+    /// The pinned location of an upload.
+    pub fn upload(&self, source: &Source) -> Location {
+        Location::new(&source.bucket, &source.key).with_version(&source.version)
+    }
+
+    /// An object that one step leaves for the next.
+    pub fn work(&self, key: &str) -> Location {
+        Location::new(&self.work, key)
+    }
+
+    /// An object of a table.
+    pub fn processed(&self, key: &str) -> Location {
+        Location::new(&self.processed, key)
+    }
+
+    /// What is known of an object without reading it.
+    ///
+    /// # Errors
+    /// As [`step_error`] sorts them.
+    pub async fn head(&self, location: &Location) -> Result<ObjectMeta, StepError> {
+        self.store.head(location).await.map_err(|error| step_error(&error))
+    }
+
+    /// A reader for decoders, to be used on a blocking thread.
+    ///
+    /// # Errors
+    /// As [`step_error`] sorts them.
+    pub async fn reader(&self, location: &Location) -> Result<ObjectReader, StepError> {
+        let meta = self.head(location).await?;
+        Ok(self.reader_of(&meta))
+    }
+
+    /// A reader of an object whose metadata is known.
+    pub fn reader_of(&self, meta: &ObjectMeta) -> ObjectReader {
+        let runtime = tokio::runtime::Handle::current();
+        ObjectReader::new(self.store.clone(), meta.location.clone(), meta.size, runtime)
+    }
+
+    /// A writer for encoders, to be used on a blocking thread.
+    ///
+    /// # Errors
+    /// As [`step_error`] sorts them.
+    pub async fn writer(&self, location: &Location) -> Result<ObjectWriter, StepError> {
+        let upload = self.store.begin_upload(location).await.map_err(|error| step_error(&error))?;
+        Ok(ObjectWriter::new(upload, tokio::runtime::Handle::current()))
+    }
+
+    /// Reads a small JSON object of the work bucket.
+    ///
+    /// # Errors
+    /// As [`step_error`] sorts them; text that is no such JSON is `Internal`, because a step of ours wrote it.
+    pub async fn read_json<T: DeserializeOwned>(&self, key: &str) -> Result<T, StepError> {
+        let location = self.work(key);
+        let (_, bytes) = self.store.get(&location, MAX_JSON_BYTES).await.map_err(|error| step_error(&error))?;
+        serde_json::from_slice(&bytes).map_err(|error| StepError::Internal(format!("{location}: {error}")))
+    }
+
+    /// Writes a small JSON object to the work bucket.
+    ///
+    /// # Errors
+    /// As [`step_error`] sorts them.
+    pub async fn write_json<T: Serialize>(&self, key: &str, value: &T) -> Result<(), StepError> {
+        let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| StepError::Internal(error.to_string()))?;
+        bytes.push(b'\n');
+        let location = self.work(key);
+        self.store.put(&location, bytes.into()).await.map_err(|error| step_error(&error))?;
+        Ok(())
+    }
+}
+
+/// Sorts an error of the store by what the caller of a step can do.
+pub fn step_error(error: &StoreError) -> StepError {
+    let text = error.to_string();
+    match error {
+        StoreError::Transient(_) => StepError::Transient(text),
+        StoreError::Conflict(_) | StoreError::AlreadyExists(_) => StepError::Conflict(text),
+        StoreError::NotFound(context) => {
+            StepError::Rejected(Details::new(context.location.to_string(), "an object", "none"))
+        }
+        StoreError::PermissionDenied(_) | StoreError::Invalid(_) | StoreError::Other(_) => StepError::Internal(text),
+    }
+}
+
+/// Sorts an error of the catalog by what the caller of a step can do.
+pub fn catalog_error(error: &CatalogError) -> StepError {
+    let text = error.to_string();
+    match error {
+        CatalogError::Transient(_) => StepError::Transient(text),
+        CatalogError::Conflict(_) => StepError::Conflict(text),
+        _ => StepError::Internal(text),
+    }
+}
+
+/// Sorts an error that came out of a decoder or encoder: the store's own error where there is one inside, else a
+/// bug, since every fault of the input has a type of its own.
+pub fn codec_error(error: &(dyn std::error::Error + 'static)) -> StepError {
+    match StoreError::find_in(error) {
+        Some(store) => step_error(store),
+        None => StepError::Internal(error.to_string()),
+    }
+}
+
+/// Runs work that blocks (decoding, encoding, signal processing) on a thread of its own.
+///
+/// # Errors
+/// The work's error; a panic in it is `Internal`.
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StepError> + Send + 'static,
+) -> Result<T, StepError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(error) => Err(StepError::Internal(format!("the step stopped: {error}"))),
+    }
+}
