@@ -1,1 +1,74 @@
-//! The crawl step.
+//! The crawl step: makes the catalog tell the truth about what was written.
+//!
+//! It reads the Parquet footers, checks them against the table and the number of rows, then makes sure of the
+//! database, the table with its column comments, and the `dt` partition. Running it twice changes nothing.
+
+mod footer;
+
+use ecg_core::message::{CrawlOutput, TableObject, WriteOutput};
+use ecg_core::{StepError, layout};
+use ecg_lake::{Lake, catalog_error, step_error};
+use ecg_store::{ColumnSpec, TableName, TableSpec};
+use ecg_tables::{PARTITION, PARTITION_COMMENT, Table};
+
+/// Registers what write wrote.
+///
+/// # Errors
+/// `Internal` if an object is not what write said or the catalog holds an incompatible column (it names it), else
+/// what the store or the catalog says.
+pub async fn run(lake: &Lake, input: WriteOutput) -> Result<CrawlOutput, StepError> {
+    lake.catalog.ensure_database(&lake.database).await.map_err(|error| catalog_error(&error))?;
+    let mut tables = Vec::new();
+    for object in &input.objects {
+        let table = ecg_tables::table(&object.table)
+            .ok_or_else(|| StepError::Internal(format!("crawl: there is no table `{}`", object.table)))?;
+        check_footer(lake, table, object).await?;
+        let spec = table_spec(lake, table);
+        let name = spec.name.clone();
+        lake.catalog.ensure_table(&spec).await.map_err(|error| catalog_error(&error))?;
+        let location = format!("s3://{}/{}", lake.processed, layout::partition_prefix(table.name, &input.dt));
+        lake.catalog
+            .ensure_partition(&name, std::slice::from_ref(&input.dt), &location)
+            .await
+            .map_err(|error| catalog_error(&error))?;
+        tables.push(table.name.to_owned());
+    }
+    Ok(CrawlOutput { recording_id: input.recording_id, tables })
+}
+
+/// A table as the catalog describes it.
+pub fn table_spec(lake: &Lake, table: &Table) -> TableSpec {
+    let column = |name: &str, hive_type: &str, comment: &str| ColumnSpec {
+        name: name.to_owned(),
+        hive_type: hive_type.to_owned(),
+        comment: comment.to_owned(),
+    };
+    TableSpec {
+        name: TableName { database: lake.database.clone(), table: table.name.to_owned() },
+        comment: table.comment.to_owned(),
+        columns: table.columns.iter().map(|c| column(c.name, c.kind.hive_type(), c.comment)).collect(),
+        partition_keys: vec![column(PARTITION, "string", PARTITION_COMMENT)],
+        location: format!("s3://{}/{}", lake.processed, layout::table_prefix(table.name)),
+    }
+}
+
+async fn check_footer(lake: &Lake, table: &Table, object: &TableObject) -> Result<(), StepError> {
+    let location = lake.processed(&object.key);
+    let meta = lake.head(&location).await?;
+    let footer = footer::read(lake.store.as_ref(), &meta).await.map_err(|error| match error {
+        footer::FooterError::Store(error) => step_error(&error),
+        footer::FooterError::Damaged(what) => StepError::Internal(format!("{location}: {what}")),
+    })?;
+    if footer.rows != object.rows {
+        return Err(StepError::Internal(format!("{location}: expected {} rows, found {}", object.rows, footer.rows)));
+    }
+    let expected: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
+    if footer.columns != expected {
+        return Err(StepError::Internal(format!(
+            "{location}: expected the columns {}, found {}",
+            expected.join(", "),
+            footer.columns.join(", ")
+        )));
+    }
+    Ok(())
+}

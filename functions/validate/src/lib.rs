@@ -2,13 +2,16 @@
 //!
 //! What is wrong with the file is a verdict, not an error: errors are for what could not be judged.
 
+use std::io::{Read, Seek};
+
 use ecg_core::message::{ExecutionInput, ValidateOutput, VerdictKind, one_line};
 use ecg_core::rules::RULES;
 use ecg_core::{StepError, layout};
 use ecg_lake::{Lake, blocking, codec_error, step_error};
 use ecg_recording::header::MAX_HEADER_BYTES;
-use ecg_recording::{Surroundings, examine, profiles};
+use ecg_recording::{Surroundings, Verdict, examine, profiles};
 use ecg_store::{Location, StoreError};
+use sha2::{Digest, Sha256};
 
 /// Judges an upload.
 ///
@@ -23,10 +26,17 @@ pub async fn run(lake: &Lake, input: ExecutionInput) -> Result<ValidateOutput, S
         metadata: meta.metadata.clone(),
         profiles: profiles::built_in().map_err(StepError::Internal)?,
     };
-    let reader = lake.reader_of(&meta);
-    let examined =
-        blocking(move || examine(reader, &surroundings, &RULES).map_err(|error| codec_error(&error))).await?;
-    let verdict = examined.verdict;
+    let mut reader = lake.reader_of(&meta);
+    let verdict = blocking(move || {
+        let judge = || -> std::io::Result<Verdict> {
+            let hash = sha256(&mut reader)?;
+            reader.rewind()?;
+            let examined = examine(reader, &surroundings, &RULES)?;
+            Ok(Verdict { content_sha256: Some(hash), ..examined.verdict })
+        };
+        judge().map_err(|error| codec_error(&error))
+    })
+    .await?;
     let verdict_key = layout::verdict_key(&input.recording_id);
     lake.write_json(&verdict_key, &verdict).await?;
     Ok(ValidateOutput {
@@ -45,5 +55,17 @@ async fn companion_header(lake: &Lake, bucket: &str, key: &str) -> Result<Option
         Ok((_, bytes)) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(StoreError::NotFound(_)) => Ok(None),
         Err(error) => Err(step_error(&error)),
+    }
+}
+
+/// SHA-256 of everything that is left to read, in hexadecimal.
+fn sha256(source: &mut impl Read) -> std::io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut block = vec![0; 64 * 1024];
+    loop {
+        match source.read(&mut block)? {
+            0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            count => hash.update(&block[..count]),
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::calibration::{self, Given, Sources};
 use crate::header::Header;
 use crate::profiles::{self, Profile};
 use crate::verdict::Checks;
-use crate::{Layout, Reason, Recording, RecordingError, SampleFacts, Verdict, samples, select};
+use crate::{Check, Layout, Reason, Recording, RecordingError, SampleFacts, Verdict, samples, select};
 
 /// What is known of a file from outside its bytes.
 #[derive(Debug, Clone, Default)]
@@ -63,8 +63,21 @@ pub fn examine<R: Read + Seek + Send>(
         Err(RecordingError::Rejected(details)) => Some(Reason::from(&details)),
         Err(RecordingError::Io(error)) => return Err(error),
     };
-    let verdict =
-        Verdict { accepted: reason.is_none(), checks: checks.into_vec(), reason, recording, samples: facts };
+    let mut checks = checks.into_vec();
+    if let Some(reason) = &reason
+        && checks.iter().all(|check| check.passed)
+    {
+        let (value, limit) = (reason.found.clone(), reason.expected.clone());
+        checks.push(Check { name: "file".to_owned(), value, limit, passed: false });
+    }
+    let verdict = Verdict {
+        accepted: reason.is_none(),
+        checks,
+        reason,
+        recording,
+        content_sha256: None,
+        samples: facts,
+    };
     Ok(Examined { verdict, variables })
 }
 

@@ -18,6 +18,9 @@ pub struct Verdict {
     /// What the recording is, as far as it could be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording: Option<Recording>,
+    /// SHA-256 of the file in hexadecimal, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_sha256: Option<String>,
     /// What the samples are, where they could be read to the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub samples: Option<SampleFacts>,

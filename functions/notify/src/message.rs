@@ -1,0 +1,125 @@
+//! The message: step, error, cause in one line, file, recording id, link, and the command to redrive.
+
+use ecg_core::message::NotifyInput;
+use serde_json::{Value, json};
+
+/// Where a reader of the message can go, as text with `{execution}` (id of the execution) and `{recording_id}` in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Links {
+    /// Address of the execution, or the command that shows it.
+    pub show: String,
+    /// The command that starts the run again from the failed step.
+    pub redrive: String,
+}
+
+impl Links {
+    /// What to type where the pipeline runs on one machine with that lake.
+    pub fn local(lake: &str) -> Links {
+        let lake = if lake == "ecg-lake" { String::new() } else { format!(" --lake {lake}") };
+        Links {
+            show: format!("ecg show {{recording_id}}{lake}"),
+            redrive: format!("ecg redrive {{recording_id}}{lake}"),
+        }
+    }
+
+    fn fill(text: &str, input: &NotifyInput) -> String {
+        text.replace("{execution}", &input.execution).replace("{recording_id}", &input.recording_id)
+    }
+}
+
+/// The message as plain text.
+pub fn text(input: &NotifyInput, links: &Links) -> String {
+    let failure = &input.failure;
+    let recorded = if input.recorded { "" } else { "\n  warning: the failure could not be recorded in the table rejections" };
+    format!(
+        "{step} failed: {error}\n  cause: {cause}\n  file: {bucket}/{key}\n  recording: {id}\n  \
+         show: {show}\n  redrive: {redrive}{recorded}",
+        step = failure.step,
+        error = failure.error,
+        cause = failure.message(),
+        bucket = input.source.bucket,
+        key = input.source.key,
+        id = input.recording_id,
+        show = Links::fill(&links.show, input),
+        redrive = Links::fill(&links.redrive, input),
+    )
+}
+
+/// The message as Slack's JSON: `text` for notifications, `blocks` for the channel.
+pub fn slack_payload(input: &NotifyInput, links: &Links) -> Value {
+    let failure = &input.failure;
+    let show = Links::fill(&links.show, input);
+    let show = if show.starts_with("https://") { format!("<{show}|execution>") } else { format!("`{}`", escape(&show)) };
+    let mut lines = vec![
+        format!("*Cause:* {}", escape(&failure.message())),
+        format!("*File:* `{}/{}`", escape(&input.source.bucket), escape(&input.source.key)),
+        format!("*Recording:* `{}`", input.recording_id),
+        format!("*Attempts:* {}", failure.attempts),
+        format!("*Execution:* {show}"),
+        format!("*Redrive:* `{}`", escape(&Links::fill(&links.redrive, input))),
+    ];
+    if !input.recorded {
+        lines.push(":warning: The failure could not be recorded in the table `rejections`.".to_owned());
+    }
+    let title = format!("{} failed: {}", failure.step, failure.error);
+    json!({
+        "text": escape(&format!("{title}: {}", failure.message())),
+        "blocks": [
+            { "type": "header", "text": { "type": "plain_text", "text": title } },
+            { "type": "section", "text": { "type": "mrkdwn", "text": lines.join("\n") } },
+        ],
+    })
+}
+
+/// Slack reads `&`, `<` and `>` as markup: a file name must not be able to mention a channel.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ecg_core::message::{Failure, Source};
+
+    fn input() -> NotifyInput {
+        NotifyInput {
+            recording_id: "a-b-0123".into(),
+            source: Source {
+                bucket: "local".into(),
+                key: "a/b <!channel> & c.mat".into(),
+                version: "v".into(),
+                etag: "v".into(),
+                size: 1,
+                uploaded_at_ms: 0,
+                sequencer: None,
+            },
+            failure: Failure {
+                step: "validate".into(),
+                error: "Rejected".into(),
+                cause: "val: expected a signal that changes, found constant at 7".into(),
+                attempts: 1,
+            },
+            execution: "a-b-0123".into(),
+            recorded: true,
+        }
+    }
+
+    #[test]
+    fn the_text_has_everything_that_is_needed() {
+        assert_eq!(
+            text(&input(), &Links::local("ecg-lake")),
+            "validate failed: Rejected\n  cause: val: expected a signal that changes, found constant at 7\n  \
+             file: local/a/b <!channel> & c.mat\n  recording: a-b-0123\n  show: ecg show a-b-0123\n  \
+             redrive: ecg redrive a-b-0123"
+        );
+        let unrecorded = NotifyInput { recorded: false, ..input() };
+        assert!(text(&unrecorded, &Links::local("x")).contains("could not be recorded"));
+    }
+
+    #[test]
+    fn slack_can_not_be_made_to_shout() {
+        let payload = slack_payload(&input(), &Links::local("L")).to_string();
+        assert!(!payload.contains("<!channel>") && payload.contains("&lt;!channel&gt; &amp; c.mat"), "{payload}");
+        assert!(payload.contains("ecg redrive a-b-0123 --lake L"));
+    }
+}

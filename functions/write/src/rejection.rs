@@ -1,0 +1,86 @@
+//! One failed run as a row of `rejections`.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
+use arrow_schema::ArrowError;
+use ecg_core::message::{Failure, Source};
+use ecg_core::{Details, PIPELINE_VERSION};
+use ecg_tables::REJECTIONS;
+
+/// The row. What was expected and found comes out of the cause, where the step said it.
+///
+/// # Errors
+/// A row that does not fit the table: a bug.
+pub fn row(recording_id: &str, execution: &str, source: &Source, failure: &Failure) -> Result<RecordBatch, ArrowError> {
+    let cause = failure.message();
+    let details = Details::parse(&cause);
+    let text = |value: &str| -> ArrayRef { Arc::new(StringArray::from(vec![value])) };
+    let optional = |value: Option<&String>| -> ArrayRef { Arc::new(StringArray::from(vec![value.map(String::as_str)])) };
+    let offset = details.as_ref().and_then(|details| details.offset).and_then(|offset| i64::try_from(offset).ok());
+    let columns = REJECTIONS.columns.iter().map(|column| match column.name {
+        "recording_id" => text(recording_id),
+        "execution" => text(execution),
+        "step" => text(&failure.step),
+        "error" => text(&failure.error),
+        "cause" => text(&cause),
+        "expected" => optional(details.as_ref().map(|details| &details.expected)),
+        "found" => optional(details.as_ref().map(|details| &details.found)),
+        "offset" => Arc::new(Int64Array::from(vec![offset])),
+        "source_bucket" => text(&source.bucket),
+        "source_key" => text(&source.key),
+        "source_version" => text(&source.version),
+        "source_size" => Arc::new(Int64Array::from(vec![source.size as i64])),
+        "attempts" => Arc::new(Int32Array::from(vec![failure.attempts as i32])),
+        "uploaded_at" => Arc::new(TimestampMillisecondArray::from(vec![source.uploaded_at_ms])),
+        "pipeline_version" => text(PIPELINE_VERSION),
+        // A column that nobody fills is an error of `try_new` below, because its type is null.
+        _ => arrow_array::new_null_array(&arrow_schema::DataType::Null, 1),
+    });
+    RecordBatch::try_new(ecg_tables::arrow::schema(&REJECTIONS), columns.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source() -> Source {
+        Source {
+            bucket: "local".into(),
+            key: "a/b.mat".into(),
+            version: "v".into(),
+            etag: "e".into(),
+            size: 9,
+            uploaded_at_ms: 1_000,
+            sequencer: None,
+        }
+    }
+
+    #[test]
+    fn expected_and_found_come_out_of_the_cause() {
+        let failure = Failure {
+            step: "parse".into(),
+            error: "Rejected".into(),
+            cause: r#"{"errorType":"Rejected","errorMessage":"val: expected 7, found 3, at offset 24"}"#.into(),
+            attempts: 2,
+        };
+        let row = row("id", "id-r2", &source(), &failure).unwrap();
+        let text = |name: &str| {
+            let column = row.column_by_name(name).unwrap().as_any().downcast_ref::<StringArray>().unwrap().clone();
+            column.iter().next().flatten().map(str::to_owned)
+        };
+        assert_eq!(text("cause").as_deref(), Some("val: expected 7, found 3, at offset 24"));
+        assert_eq!(text("expected").as_deref(), Some("7"));
+        assert_eq!(text("found").as_deref(), Some("3"));
+        assert_eq!(text("execution").as_deref(), Some("id-r2"));
+    }
+
+    #[test]
+    fn any_text_is_a_cause() {
+        let failure =
+            Failure { step: "transform".into(), error: "States.Timeout".into(), cause: String::new(), attempts: 1 };
+        let row = row("id", "id", &source(), &failure).unwrap();
+        assert!(row.column_by_name("expected").unwrap().is_null(0));
+        assert!(row.column_by_name("offset").unwrap().is_null(0));
+    }
+}
