@@ -1,0 +1,311 @@
+//! Level 5: a 128-byte header and a row of tagged elements. An element is a matrix (`miMATRIX`) or a
+//! zlib stream that inflates to one (`miCOMPRESSED`). A matrix is itself a row of tagged elements:
+//! flags, dimensions, name, real values, imaginary values ("MAT-File Format", MathWorks).
+//!
+//! Cells, structures and the like are listed and passed over: nothing here recurses.
+
+use std::io::{Read, Seek};
+
+use crate::error::MatError;
+use crate::limits::Limits;
+use crate::matrix::{Imaginary, Matrix};
+use crate::source::Source;
+use crate::stream::{Span, Stream};
+use crate::values::ByteOrder;
+use crate::variable::{Class, NumberType, Variable, checked_product};
+
+const HEADER_BYTES: u64 = 128;
+const TAG_BYTES: u64 = 8;
+
+const MI_INT8: u32 = 1;
+const MI_UINT8: u32 = 2;
+const MI_INT32: u32 = 5;
+const MI_UINT32: u32 = 6;
+const MI_MATRIX: u32 = 14;
+const MI_COMPRESSED: u32 = 15;
+const MI_UTF8: u32 = 16;
+const MI_UTF16: u32 = 17;
+const MI_UTF32: u32 = 18;
+
+/// The tag of an element: what it holds, how many bytes, where they are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tag {
+    kind: u32,
+    bytes: u64,
+    /// Position of the first data byte in the stream.
+    pub(crate) data_at: u64,
+    /// Position after the element and its padding.
+    next: u64,
+    file_offset: u64,
+}
+
+impl Tag {
+    /// Reads a tag. One of at most four data bytes may hold them within its own eight.
+    pub(crate) fn read<R: Read + Seek>(
+        stream: &mut Stream<'_, R>,
+        order: ByteOrder,
+        what: &str,
+    ) -> Result<Self, MatError> {
+        let (start, file_offset) = (stream.position(), stream.file_offset());
+        let mut word = [0; 4];
+        stream.fill(&mut word, what)?;
+        let first = order.u32(word);
+        if first >> 16 != 0 {
+            let bytes = u64::from(first >> 16);
+            if bytes > 4 {
+                let expected = "at most 4 bytes in a small element";
+                return Err(MatError::malformed(what, expected, bytes.to_string(), file_offset));
+            }
+            let (data_at, next) = (start + 4, start + TAG_BYTES);
+            return Ok(Self { kind: first & 0xffff, bytes, data_at, next, file_offset });
+        }
+        stream.fill(&mut word, what)?;
+        let bytes = u64::from(order.u32(word));
+        let data_at = start + TAG_BYTES;
+        Ok(Self { kind: first, bytes, data_at, next: data_at + bytes.next_multiple_of(8), file_offset })
+    }
+
+    /// The type of the numbers that the element holds.
+    pub(crate) fn number_type(&self, what: &str) -> Result<NumberType, MatError> {
+        Ok(match self.kind {
+            MI_INT8 => NumberType::I8,
+            MI_UINT8 | MI_UTF8 => NumberType::U8,
+            3 => NumberType::I16,
+            4 | MI_UTF16 => NumberType::U16,
+            MI_INT32 => NumberType::I32,
+            MI_UINT32 | MI_UTF32 => NumberType::U32,
+            7 => NumberType::F32,
+            9 => NumberType::F64,
+            12 => NumberType::I64,
+            13 => NumberType::U64,
+            kind => {
+                let found = format!("data type {kind}");
+                return Err(MatError::malformed(what, "a numeric data type", found, self.file_offset));
+            }
+        })
+    }
+
+    /// Checks that the element holds exactly `count` numbers.
+    pub(crate) fn expect_bytes(&self, count: u64, storage: NumberType, what: &str) -> Result<(), MatError> {
+        let needed = count.checked_mul(storage.size() as u64);
+        if needed != Some(self.bytes) {
+            let needed = needed.map_or_else(|| format!("{count} values"), |bytes| format!("{bytes} bytes"));
+            let expected = format!("{needed} from the dimensions");
+            return Err(MatError::malformed(what, expected, self.bytes.to_string(), self.file_offset));
+        }
+        Ok(())
+    }
+}
+
+/// Lists the variables of a level 5 file. Values are seeked over; of compressed elements only the
+/// beginning is inflated.
+pub(crate) fn directory<R: Read + Seek>(
+    source: &mut Source<R>,
+    limits: &Limits,
+) -> Result<Vec<(Variable, Option<Matrix>)>, MatError> {
+    let mut mark = [0; 2];
+    source.read_exact_at(126, &mut mark, "file header")?;
+    let order = if &mark == b"IM" { ByteOrder::Little } else { ByteOrder::Big };
+    let mut variables = Vec::new();
+    let mut offset = HEADER_BYTES;
+    if source.len() == HEADER_BYTES {
+        return Err(MatError::truncated("file", "a variable after the header", "the end of the file", offset));
+    }
+    while offset < source.len() {
+        if variables.len() == limits.max_variables {
+            let expected = format!("at most {} variables", limits.max_variables);
+            return Err(MatError::limit("file", expected, "one more", offset));
+        }
+        let mut tag = [0; 8];
+        source.read_exact_at(offset, &mut tag, "element tag")?;
+        let [a, b, c, d, e, f, g, h] = tag;
+        let (kind, bytes) = (order.u32([a, b, c, d]), u64::from(order.u32([e, f, g, h])));
+        let data_at = offset + TAG_BYTES;
+        if !matches!(kind, MI_MATRIX | MI_COMPRESSED) {
+            let found = format!("element type {kind}");
+            return Err(MatError::malformed("element tag", "a matrix, compressed or not", found, offset));
+        }
+        if bytes > source.len() - data_at {
+            let expected = format!("{bytes} bytes from the element's tag");
+            let found = (source.len() - data_at).to_string();
+            return Err(MatError::truncated("element", expected, found, data_at));
+        }
+        let compressed = kind == MI_COMPRESSED;
+        // The stream of either kind begins with the tag of the matrix.
+        let span = if compressed {
+            Span { offset: data_at, len: bytes, compressed }
+        } else {
+            Span { offset, len: TAG_BYTES + bytes, compressed }
+        };
+        variables.push(read_matrix(&mut Stream::new(source, span, limits), span, order, offset, limits)?);
+        offset = data_at + bytes;
+    }
+    Ok(variables)
+}
+
+fn read_matrix<R: Read + Seek>(
+    stream: &mut Stream<'_, R>,
+    span: Span,
+    order: ByteOrder,
+    offset: u64,
+    limits: &Limits,
+) -> Result<(Variable, Option<Matrix>), MatError> {
+    let outer = Tag::read(stream, order, "element")?;
+    if outer.kind != MI_MATRIX || outer.data_at != TAG_BYTES {
+        let found = format!("element type {}", outer.kind);
+        return Err(MatError::malformed("element", "a matrix", found, offset));
+    }
+    let stream_bytes = TAG_BYTES + outer.bytes;
+    let mut variable = Variable {
+        name: String::new(),
+        class: Class::Opaque,
+        dims: Vec::new(),
+        complex: false,
+        compressed: span.compressed,
+        offset,
+    };
+    // MATLAB writes an element without content for what it can not save.
+    if outer.bytes == 0 {
+        return Ok((variable, None));
+    }
+    let flags_tag = expect_tag(stream, order, "array flags", &[MI_UINT32, MI_INT32], 8, None)?;
+    let mut word = [0; 4];
+    stream.fill(&mut word, "array flags")?;
+    let flags = order.u32(word);
+    stream.skip_to(flags_tag.next, "array flags")?;
+    variable.complex = flags & 0x0800 != 0;
+    let logical = flags & 0x0200 != 0;
+    variable.class = match flags & 0xff {
+        1 => Class::Cell,
+        2 => Class::Struct,
+        3 => Class::Object,
+        4 => Class::Char,
+        5 => Class::Sparse,
+        9 if logical => Class::Logical,
+        6 => Class::Number(NumberType::F64),
+        7 => Class::Number(NumberType::F32),
+        8 => Class::Number(NumberType::I8),
+        9 => Class::Number(NumberType::U8),
+        10 => Class::Number(NumberType::I16),
+        11 => Class::Number(NumberType::U16),
+        12 => Class::Number(NumberType::I32),
+        13 => Class::Number(NumberType::U32),
+        14 => Class::Number(NumberType::I64),
+        15 => Class::Number(NumberType::U64),
+        16 => Class::Function,
+        17 => Class::Opaque,
+        class => {
+            let found = format!("class {class}");
+            return Err(MatError::malformed("array flags", "an array class", found, flags_tag.file_offset));
+        }
+    };
+    // Opaque arrays go from the flags straight to the name.
+    if flags & 0xff != 17 {
+        variable.dims = read_dims(stream, order, limits)?;
+    }
+    variable.name = read_name(stream, order, limits)?;
+    // MATLAB keeps the content of objects in an array without a name. It is not the user's variable.
+    if variable.name.is_empty() {
+        variable.class = Class::Opaque;
+    }
+    if variable.class.number_type().is_none() && variable.class != Class::Char {
+        return Ok((variable, None));
+    }
+    let Some(count) = checked_product(&variable.dims) else {
+        let found = format!("{:?}", variable.dims);
+        return Err(MatError::malformed(&variable.name, "dimensions whose product fits 64 bits", found, offset));
+    };
+    let matrix = Matrix {
+        span,
+        order,
+        storage: NumberType::U8,
+        utf: false,
+        data_at: stream.position(),
+        data_bytes: 0,
+        imaginary: Imaginary::None,
+        stream_bytes,
+    };
+    // Some writers leave the values of an empty array out altogether.
+    if count == 0 && stream.position() >= stream_bytes {
+        return Ok((variable, Some(matrix)));
+    }
+    let tag = Tag::read(stream, order, &variable.name)?;
+    if tag.data_at + tag.bytes > stream_bytes {
+        let expected = format!("{} bytes from the tag of its values", tag.bytes);
+        let found = format!("{} left in the variable", stream_bytes.saturating_sub(tag.data_at));
+        return Err(MatError::malformed(&variable.name, expected, found, tag.file_offset));
+    }
+    let storage = if count == 0 && tag.bytes == 0 { NumberType::U8 } else { tag.number_type(&variable.name)? };
+    // In UTF-8 and UTF-16 a character may take several units, so only numbers have a known length.
+    let utf = matches!(tag.kind, MI_UTF8 | MI_UTF16);
+    if !(utf && variable.class == Class::Char) {
+        tag.expect_bytes(count, storage, &variable.name)?;
+    }
+    let imaginary = if variable.complex { Imaginary::TagAt(tag.next) } else { Imaginary::None };
+    let matrix = Matrix { storage, utf, data_at: tag.data_at, data_bytes: tag.bytes, imaginary, ..matrix };
+    Ok((variable, Some(matrix)))
+}
+
+/// Reads the tag of an element that must be of one of the given types, and of that many bytes or at
+/// most so many.
+fn expect_tag<R: Read + Seek>(
+    stream: &mut Stream<'_, R>,
+    order: ByteOrder,
+    what: &str,
+    kinds: &[u32],
+    bytes: u64,
+    limit: Option<String>,
+) -> Result<Tag, MatError> {
+    let tag = Tag::read(stream, order, what)?;
+    if !kinds.contains(&tag.kind) {
+        let (expected, found) = (format!("data type {}", kinds[0]), tag.kind.to_string());
+        return Err(MatError::malformed(what, expected, found, tag.file_offset));
+    }
+    match limit {
+        Some(limit) if tag.bytes > bytes => Err(MatError::limit(what, limit, format!("{} bytes", tag.bytes), tag.file_offset)),
+        None if tag.bytes != bytes => {
+            Err(MatError::malformed(what, format!("{bytes} bytes"), tag.bytes.to_string(), tag.file_offset))
+        }
+        _ => Ok(tag),
+    }
+}
+
+fn read_dims<R: Read + Seek>(
+    stream: &mut Stream<'_, R>,
+    order: ByteOrder,
+    limits: &Limits,
+) -> Result<Vec<u64>, MatError> {
+    let most = 4 * limits.max_rank as u64;
+    let limit = Some(format!("at most {} dimensions", limits.max_rank));
+    let tag = expect_tag(stream, order, "dimensions", &[MI_INT32, MI_UINT32], most, limit)?;
+    if tag.bytes % 4 != 0 || tag.bytes < 8 {
+        let (expected, found) = ("two dimensions or more of 4 bytes", format!("{} bytes", tag.bytes));
+        return Err(MatError::malformed("dimensions", expected, found, tag.file_offset));
+    }
+    let mut dims = Vec::new();
+    for _ in 0..tag.bytes / 4 {
+        let mut word = [0; 4];
+        stream.fill(&mut word, "dimensions")?;
+        let dim = order.i32(word);
+        dims.push(u64::try_from(dim).map_err(|_| {
+            MatError::malformed("dimensions", "dimensions of 0 or more", dim.to_string(), tag.file_offset)
+        })?);
+    }
+    stream.skip_to(tag.next, "dimensions")?;
+    Ok(dims)
+}
+
+fn read_name<R: Read + Seek>(
+    stream: &mut Stream<'_, R>,
+    order: ByteOrder,
+    limits: &Limits,
+) -> Result<String, MatError> {
+    let limit = Some(format!("a name of at most {} bytes", limits.max_name_bytes));
+    let kinds = [MI_INT8, MI_UINT8, MI_UTF8];
+    let tag = expect_tag(stream, order, "variable name", &kinds, limits.max_name_bytes, limit)?;
+    let mut name = vec![0; usize::try_from(tag.bytes).unwrap_or(0)];
+    stream.fill(&mut name, "variable name")?;
+    stream.skip_to(tag.next, "variable name")?;
+    let name: Vec<u8> = name.into_iter().take_while(|byte| *byte != 0).collect();
+    Ok(String::from_utf8_lossy(&name).into_owned())
+}
