@@ -53,7 +53,7 @@ fn fits_int16(class: &str) -> bool {
 ///
 /// # Errors
 /// The file is not what the verdict says, or a read or write failed.
-pub fn decode<R: Read + Seek + Send, W: Write>(
+pub fn decode<R: Read + Seek + Send + 'static, W: Write>(
     file: &mut MatFile<R>,
     recording: &Recording,
     verdict: &Verdict,

@@ -24,11 +24,14 @@ impl From<Details> for RecordingError {
 
 impl From<MatError> for RecordingError {
     fn from(error: MatError) -> RecordingError {
-        match error {
-            MatError::Io(error) => RecordingError::Io(error),
-            other => RecordingError::Rejected(
-                Details::new(other.what(), other.expected(), other.found()).at(other.offset()),
-            ),
-        }
+        let (prefix, finding) = match error {
+            MatError::Io(error) => return RecordingError::Io(error),
+            // The word that a person would say first.
+            MatError::Truncated(finding) => ("truncated ", finding),
+            MatError::Unsupported(finding) => ("unsupported ", finding),
+            MatError::NotMat(finding) | MatError::Malformed(finding) | MatError::LimitExceeded(finding) => ("", finding),
+        };
+        let subject = format!("{prefix}{}", finding.what);
+        RecordingError::Rejected(Details::new(subject, finding.expected, finding.found).at(finding.offset))
     }
 }

@@ -42,7 +42,7 @@ pub struct Examined {
 ///
 /// # Errors
 /// Only that the bytes could not be read; whatever is wrong with them is in the verdict.
-pub fn examine<R: Read + Seek + Send>(
+pub fn examine<R: Read + Seek + Send + 'static>(
     source: R,
     surroundings: &Surroundings,
     rules: &Rules,
@@ -51,7 +51,7 @@ pub fn examine<R: Read + Seek + Send>(
     let mut variables = Vec::new();
     let mut recording = None;
     let mut facts = None;
-    let mut judge = || -> Result<(), RecordingError> {
+    let judge = || -> Result<(), RecordingError> {
         let (mut file, found) = structure(source, surroundings, rules, &mut checks, &mut variables)?;
         let found = recording.insert(found);
         let (seen, outcome) = judge_samples(&mut file, found, rules, &mut checks)?;
@@ -85,7 +85,7 @@ pub fn examine<R: Read + Seek + Send>(
 ///
 /// # Errors
 /// What is wrong with the file, or that it could not be read.
-pub fn examine_structure<R: Read + Seek + Send>(
+pub fn examine_structure<R: Read + Seek + Send + 'static>(
     source: R,
     surroundings: &Surroundings,
     rules: &Rules,
@@ -93,7 +93,7 @@ pub fn examine_structure<R: Read + Seek + Send>(
     structure(source, surroundings, rules, &mut Checks::default(), &mut Vec::new())
 }
 
-fn structure<R: Read + Seek + Send>(
+fn structure<R: Read + Seek + Send + 'static>(
     source: R,
     surroundings: &Surroundings,
     rules: &Rules,
@@ -184,7 +184,7 @@ fn describe(calibration: &crate::Calibration) -> String {
 }
 
 /// Reads everything that may hold a calibration.
-fn gather<R: Read + Seek + Send>(
+fn gather<R: Read + Seek + Send + 'static>(
     file: &mut MatFile<R>,
     variables: &[Variable],
     signal: usize,
@@ -218,7 +218,7 @@ fn gather<R: Read + Seek + Send>(
 }
 
 /// A scalar or a short vector; empty for anything else.
-fn numbers<R: Read + Seek + Send>(file: &mut MatFile<R>, index: usize) -> Result<Vec<f64>, RecordingError> {
+fn numbers<R: Read + Seek + Send + 'static>(file: &mut MatFile<R>, index: usize) -> Result<Vec<f64>, RecordingError> {
     const MOST: usize = 16;
     Ok(file.small_vector(index, MOST)?.unwrap_or_default())
 }
@@ -226,7 +226,7 @@ fn numbers<R: Read + Seek + Send>(file: &mut MatFile<R>, index: usize) -> Result
 /// One pass over the samples: counts the missing ones and finds the extremes of each lead.
 ///
 /// The outer error is about reading; the inner one is the verdict on what was read.
-fn judge_samples<R: Read + Seek + Send>(
+fn judge_samples<R: Read + Seek + Send + 'static>(
     file: &mut MatFile<R>,
     recording: &Recording,
     rules: &Rules,

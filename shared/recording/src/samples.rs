@@ -18,7 +18,7 @@ const SENTINEL: i16 = i16::MIN;
 ///
 /// # Errors
 /// What the reader says; the number of values is exactly leads x samples otherwise.
-pub fn stream<R: Read + Seek + Send>(
+pub fn stream<R: Read + Seek + Send + 'static>(
     file: &mut MatFile<R>,
     recording: &Recording,
     sink: &mut dyn FnMut(usize, &[f64]) -> ControlFlow<()>,

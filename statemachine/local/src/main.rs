@@ -1,2 +1,32 @@
-//! The command line.
-fn main() {}
+//! `ecg`: runs the workflow on one machine and answers SQL over the result.
+//!
+//! The commands print; what they do is in the modules, each of which returns values.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod commands;
+mod discover;
+mod execute;
+mod inspect;
+mod journal;
+mod progress;
+mod query;
+mod report;
+mod run;
+mod place;
+mod steps;
+mod summary;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = commands::Cli::parse();
+    match cli.command.run() {
+        Ok(code) => code,
+        Err(message) => {
+            eprintln!("ecg: {message}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The steps as local functions: what Lambda is on AWS.
+
+use std::fs;
+use std::sync::Arc;
+
+use asl_engine::{FunctionError, FunctionHandler, Invocation};
+use async_trait::async_trait;
+use ecg_core::StepError;
+use ecg_core::message::NotifyInput;
+use ecg_lake::Lake;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use step_notify::{Links, Slack};
+
+use crate::place::Place;
+
+/// Largest input or output of a step in bytes: messages point at objects, they do not carry them.
+const MESSAGE_BYTES_MAX: usize = 4096;
+
+/// The functions that the workflow file calls by name.
+pub(crate) struct Steps {
+    pub(crate) lake: Lake,
+    pub(crate) slack: Option<Slack>,
+    pub(crate) links: Links,
+    /// Where the message of a failed run is kept.
+    pub(crate) place: Place,
+    /// Shows a message where no Slack is configured.
+    pub(crate) console: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+#[async_trait]
+impl FunctionHandler for Steps {
+    async fn invoke(&self, invocation: Invocation) -> Result<Value, FunctionError> {
+        let payload = invocation.payload;
+        let outcome = match invocation.function.as_str() {
+            "validate" => call(payload, |input| step_validate::run(&self.lake, input)).await,
+            "parse" => call(payload, |input| step_parse::run(&self.lake, input)).await,
+            "transform" => call(payload, |input| step_transform::run(&self.lake, input)).await,
+            "write" => call(payload, |input| step_write::run(&self.lake, input)).await,
+            "crawl" => call(payload, |input| step_crawl::run(&self.lake, input)).await,
+            "notify" => call(payload, |input| self.notify(input)).await,
+            other => Err(StepError::Internal(format!("there is no step `{other}`"))),
+        };
+        outcome.map_err(|error| FunctionError { error: error.name().to_owned(), cause: error.cause() })
+    }
+}
+
+impl Steps {
+    async fn notify(&self, input: NotifyInput) -> Result<ecg_core::message::NotifyOutput, StepError> {
+        let text = step_notify::text(&input, &self.links);
+        // The last part of the execution's ARN is its name.
+        let name = input.execution.rsplit(':').next().unwrap_or_default();
+        let path = self.place.executions().join(name).join("notification.txt");
+        fs::write(&path, format!("{text}\n"))
+            .map_err(|error| StepError::Internal(format!("{}: {error}", path.display())))?;
+        step_notify::run(self.slack.as_ref(), &self.links, input, |text| (self.console)(text)).await
+    }
+}
+
+/// From JSON to JSON around a step, as Lambda's runtime does it.
+async fn call<I, O, F>(payload: Value, step: impl FnOnce(I) -> F) -> Result<Value, StepError>
+where
+    I: DeserializeOwned,
+    O: Serialize,
+    F: Future<Output = Result<O, StepError>>,
+{
+    let internal = |error: serde_json::Error| StepError::Internal(format!("message of a step: {error}"));
+    small("input", &payload)?;
+    let input = serde_json::from_value(payload).map_err(internal)?;
+    let output = serde_json::to_value(step(input).await?).map_err(internal)?;
+    small("output", &output)?;
+    Ok(output)
+}
+
+fn small(what: &str, message: &Value) -> Result<(), StepError> {
+    let bytes = message.to_string().len();
+    if bytes <= MESSAGE_BYTES_MAX {
+        return Ok(());
+    }
+    Err(StepError::Internal(format!("{what} of a step: expected at most {MESSAGE_BYTES_MAX} bytes, found {bytes}")))
+}
