@@ -1,0 +1,337 @@
+//! The catalog as a folder of JSON files.
+//!
+//! ```text
+//! <root>/<database>/database.json
+//! <root>/<database>/<table>/table.json
+//! <root>/<database>/<table>/partitions/<values>.json
+//! ```
+//!
+//! A partition is a file of its own, so processes that add partitions never lose each other's. A table is
+//! changed under a lock that the system releases when its holder dies. Files appear whole, and the same
+//! calls make the same bytes, in whatever order the partitions come.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::evolve::evolve;
+use super::{Catalog, CatalogError, Partition, TableChange, TableName, TableSpec, check_name, check_values};
+use crate::files;
+use crate::names::key_to_path;
+
+/// The catalog as a folder of JSON files. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct LocalCatalog {
+    root: Arc<PathBuf>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Database {
+    name: String,
+    comment: String,
+}
+
+const TEMPORARY: &str = ".tmp";
+
+impl LocalCatalog {
+    /// Opens (and makes, if needed) the folder; by custom `<lake>/catalog`. Removes what killed processes
+    /// left unfinished.
+    pub fn open(root: impl Into<PathBuf>) -> Result<LocalCatalog, CatalogError> {
+        let root = root.into();
+        fs::create_dir_all(&root)
+            .and_then(|()| files::sweep(&root.join(TEMPORARY)))
+            .map_err(|error| from_file_error("opening the catalog", &root.display().to_string(), &error))?;
+        Ok(LocalCatalog { root: Arc::new(root) })
+    }
+
+    /// The databases and their tables, sorted: what SQL over the lake can name.
+    pub async fn tables(&self) -> Result<Vec<TableName>, CatalogError> {
+        self.blocking(
+            "listing the tables of",
+            "the catalog",
+            |root, operation, object| {
+                let failed = |error: io::Error| from_file_error(operation, object, &error);
+                let mut tables = Vec::new();
+                for database in visible_names(root).map_err(failed)? {
+                    for name in visible_names(&root.join(&database)).map_err(failed)? {
+                        if root.join(&database).join(&name).join("table.json").exists() {
+                            tables.push(TableName::new(&database, name));
+                        }
+                    }
+                }
+                Ok(tables)
+            },
+        )
+        .await
+    }
+
+    /// Runs file work on the blocking threads of the runtime.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        object: impl ToString,
+        work: impl FnOnce(&Path, &str, &str) -> Result<T, CatalogError> + Send + 'static,
+    ) -> Result<T, CatalogError> {
+        let root = Arc::clone(&self.root);
+        let object = object.to_string();
+        let owned = object.clone();
+        match tokio::task::spawn_blocking(move || work(&root, operation, &owned)).await {
+            Ok(result) => result,
+            Err(error) => Err(CatalogError::Other {
+                operation: operation.to_owned(),
+                object,
+                message: error.to_string(),
+            }),
+        }
+    }
+}
+
+#[async_trait]
+impl Catalog for LocalCatalog {
+    async fn ensure_database(&self, database: &str, comment: &str) -> Result<(), CatalogError> {
+        let wanted = Database {
+            name: database.to_owned(),
+            comment: comment.to_owned(),
+        };
+        self.blocking(
+            "creating the database",
+            database,
+            move |root, operation, object| {
+                check_name(operation, object, &wanted.name)?;
+                let folder = root.join(&wanted.name);
+                let _lock = lock(&folder, operation, object)?;
+                let path = folder.join("database.json");
+                if path.exists() {
+                    return Ok(());
+                }
+                write(root, &path, &wanted, operation, object)
+            },
+        )
+        .await
+    }
+
+    async fn ensure_table(&self, spec: &TableSpec) -> Result<TableChange, CatalogError> {
+        spec.check()?;
+        let wanted = spec.clone();
+        self.blocking(
+            "creating the table",
+            spec.table(),
+            move |root, operation, object| {
+                let _: Database = read(
+                    &root.join(&wanted.database).join("database.json"),
+                    operation,
+                    object,
+                )?;
+                let folder = table_folder(root, &wanted.table());
+                let _lock = lock(&folder, operation, object)?;
+                let path = folder.join("table.json");
+                let (table, change) = match read::<TableSpec>(&path, operation, object) {
+                    Ok(existing) => {
+                        let evolved = evolve(&existing, &wanted)?;
+                        let change = if evolved == existing {
+                            TableChange::Unchanged
+                        } else {
+                            TableChange::Updated
+                        };
+                        (evolved, change)
+                    }
+                    Err(CatalogError::NotFound { .. }) => (wanted, TableChange::Created),
+                    Err(error) => return Err(error),
+                };
+                if change != TableChange::Unchanged {
+                    write(root, &path, &table, operation, object)?;
+                }
+                Ok(change)
+            },
+        )
+        .await
+    }
+
+    async fn ensure_partition(
+        &self,
+        table: &TableName,
+        values: &[String],
+        location: &str,
+    ) -> Result<(), CatalogError> {
+        let keys = self.describe(table).await?.partition_keys.len();
+        check_values(table, keys, values)?;
+        let partition = Partition {
+            values: values.to_vec(),
+            location: location.to_owned(),
+        };
+        let owned = table.clone();
+        self.blocking(
+            "creating a partition of",
+            table,
+            move |root, operation, object| {
+                let path = table_folder(root, &owned)
+                    .join("partitions")
+                    .join(partition_path(&partition.values));
+                if read::<Partition>(&path, operation, object).is_ok_and(|existing| existing == partition) {
+                    return Ok(());
+                }
+                write(root, &path, &partition, operation, object)
+            },
+        )
+        .await
+    }
+
+    async fn describe(&self, table: &TableName) -> Result<TableSpec, CatalogError> {
+        let owned = table.clone();
+        self.blocking("describing the table", table, move |root, operation, object| {
+            check_name(operation, object, &owned.database)?;
+            check_name(operation, object, &owned.name)?;
+            read(&table_folder(root, &owned).join("table.json"), operation, object)
+        })
+        .await
+    }
+
+    async fn partitions(&self, table: &TableName) -> Result<Vec<Partition>, CatalogError> {
+        self.describe(table).await?;
+        let owned = table.clone();
+        self.blocking(
+            "listing the partitions of",
+            table,
+            move |root, operation, object| {
+                let folder = table_folder(root, &owned).join("partitions");
+                let mut found = Vec::new();
+                collect(&folder, operation, object, &mut found)?;
+                found.sort();
+                Ok(found)
+            },
+        )
+        .await
+    }
+
+    async fn start_crawler(&self, name: &str) -> Result<(), CatalogError> {
+        Err(CatalogError::NotFound {
+            operation: "starting the crawler".to_owned(),
+            object: name.to_owned(),
+            message: "a local catalog has no crawlers; tables and partitions are written directly".to_owned(),
+        })
+    }
+}
+
+fn table_folder(root: &Path, table: &TableName) -> PathBuf {
+    root.join(&table.database).join(&table.name)
+}
+
+/// `dt=2024-05-01` style would need the keys' names; the values alone are as unique. One folder per value
+/// but the last, spelled so that any value is a file name.
+fn partition_path(values: &[String]) -> PathBuf {
+    // `/` within a value is escaped by hand: `key_to_path` keeps it as the separator.
+    let escaped: Vec<String> = values
+        .iter()
+        .map(|value| value.replace('%', "%25").replace('/', "%2F"))
+        .collect();
+    key_to_path(&format!("{}.json", escaped.join("/")))
+}
+
+fn collect(
+    folder: &Path,
+    operation: &str,
+    object: &str,
+    found: &mut Vec<Partition>,
+) -> Result<(), CatalogError> {
+    for name in visible_names(folder).map_err(|error| from_file_error(operation, object, &error))? {
+        let path = folder.join(name);
+        if path.is_dir() {
+            collect(&path, operation, object, found)?;
+        } else {
+            found.push(read(&path, operation, object)?);
+        }
+    }
+    Ok(())
+}
+
+/// The names in a folder that are not the catalog's own, sorted; none if there is no folder.
+fn visible_names(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        if let Ok(name) = entry?.file_name().into_string()
+            && !name.starts_with('.')
+        {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Waits until no other process or thread changes the folder. Released when the file is closed.
+fn lock(folder: &Path, operation: &str, object: &str) -> Result<File, CatalogError> {
+    let open = || {
+        fs::create_dir_all(folder)?;
+        let file = File::create(folder.join(".lock"))?;
+        file.lock()?;
+        Ok(file)
+    };
+    open().map_err(|error: io::Error| from_file_error(operation, object, &error))
+}
+
+fn read<T: DeserializeOwned>(path: &Path, operation: &str, object: &str) -> Result<T, CatalogError> {
+    let bytes = fs::read(path).map_err(|error| from_file_error(operation, object, &error))?;
+    serde_json::from_slice(&bytes).map_err(|error| CatalogError::Other {
+        operation: operation.to_owned(),
+        object: object.to_owned(),
+        message: format!(
+            "{}: expected JSON as this program writes it, found {error}",
+            path.display()
+        ),
+    })
+}
+
+fn write<T: Serialize>(
+    root: &Path,
+    path: &Path,
+    value: &T,
+    operation: &str,
+    object: &str,
+) -> Result<(), CatalogError> {
+    let write = || {
+        let mut bytes = serde_json::to_vec_pretty(value)?;
+        bytes.push(b'\n');
+        files::write_atomically(&root.join(TEMPORARY), path, &bytes)
+    };
+    write().map_err(|error: io::Error| from_file_error(operation, object, &error))
+}
+
+fn from_file_error(operation: &str, object: &str, error: &io::Error) -> CatalogError {
+    let (operation, object, message) = (operation.to_owned(), object.to_owned(), error.to_string());
+    match error.kind() {
+        io::ErrorKind::NotFound => CatalogError::NotFound {
+            operation,
+            object,
+            message,
+        },
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            CatalogError::PermissionDenied {
+                operation,
+                object,
+                message,
+            }
+        }
+        io::ErrorKind::Interrupted | io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            CatalogError::Transient {
+                operation,
+                object,
+                message,
+            }
+        }
+        _ => CatalogError::Other {
+            operation,
+            object,
+            message,
+        },
+    }
+}

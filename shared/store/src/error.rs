@@ -1,0 +1,192 @@
+//! What can go wrong with an object, sorted by what the caller can do about it.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use crate::store::Location;
+
+/// Why an operation on an object failed. The variant says what the caller can do; the context says what
+/// was being done, to which object, and what the backend answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreError {
+    /// The object, or the asked version of it, or its bucket, is not there. Retrying does not help.
+    NotFound(Box<ErrorContext>),
+    /// `put_if_absent` found an object under the key: somebody wrote first.
+    AlreadyExists(Box<ErrorContext>),
+    /// Two conditional writes met; whether one of them won is not known yet. Look again, then decide.
+    Conflict(Box<ErrorContext>),
+    /// The credentials do not allow this. Somebody has to change a policy or a file mode.
+    PermissionDenied(Box<ErrorContext>),
+    /// The caller asked for something that no backend can do (an unusable key, an object above the given
+    /// limit). Retrying does not help.
+    Invalid(Box<ErrorContext>),
+    /// Throttled, timed out, cut off, or a server error: the same call may succeed later.
+    Transient(Box<ErrorContext>),
+    /// Anything else: a bug, or a damaged disk.
+    Other(Box<ErrorContext>),
+}
+
+/// What was being done, to which object, and why it failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorContext {
+    /// The operation as a phrase that goes before the location: `reading bytes 0..10 of`.
+    pub operation: String,
+    /// The object, or for listings the bucket and the prefix.
+    pub location: Location,
+    /// What the backend said.
+    pub message: String,
+}
+
+impl ErrorContext {
+    /// A boxed context, ready for a variant of [`StoreError`].
+    pub fn new(
+        operation: impl Into<String>,
+        location: &Location,
+        message: impl Into<String>,
+    ) -> Box<ErrorContext> {
+        Box::new(ErrorContext {
+            operation: operation.into(),
+            location: location.clone(),
+            message: message.into(),
+        })
+    }
+}
+
+impl StoreError {
+    /// What was being done, to which object, and why it failed.
+    pub fn context(&self) -> &ErrorContext {
+        match self {
+            StoreError::NotFound(context)
+            | StoreError::AlreadyExists(context)
+            | StoreError::Conflict(context)
+            | StoreError::PermissionDenied(context)
+            | StoreError::Invalid(context)
+            | StoreError::Transient(context)
+            | StoreError::Other(context) => context,
+        }
+    }
+
+    /// The object that the operation was about.
+    pub fn location(&self) -> &Location {
+        &self.context().location
+    }
+
+    /// Whether the same call may succeed later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, StoreError::Transient(_))
+    }
+
+    /// The store error inside an I/O error that came out of an [`crate::ObjectReader`] or
+    /// [`crate::ObjectWriter`], however deep a decoder wrapped it.
+    pub fn from_io(error: &io::Error) -> Option<&StoreError> {
+        StoreError::find_in(error)
+    }
+
+    /// The first store error in a chain of error sources.
+    pub fn find_in<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a StoreError> {
+        if let Some(found) = error.downcast_ref::<StoreError>() {
+            return Some(found);
+        }
+        // `io::Error::source` skips the error it carries and gives that one's source, so look inside first.
+        if let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            return StoreError::find_in(inner);
+        }
+        error.source().and_then(StoreError::find_in)
+    }
+
+    /// Sorts an error of the local file system.
+    pub(crate) fn from_file_error(
+        operation: impl Into<String>,
+        location: &Location,
+        error: &io::Error,
+    ) -> StoreError {
+        use io::ErrorKind as Kind;
+        let context = ErrorContext::new(operation, location, error.to_string());
+        match error.kind() {
+            Kind::NotFound => StoreError::NotFound(context),
+            Kind::PermissionDenied | Kind::ReadOnlyFilesystem => StoreError::PermissionDenied(context),
+            Kind::AlreadyExists => StoreError::AlreadyExists(context),
+            // Key `a` and key `a/b` cannot both be files of one directory tree.
+            Kind::NotADirectory | Kind::IsADirectory | Kind::InvalidFilename | Kind::DirectoryNotEmpty => {
+                StoreError::Invalid(context)
+            }
+            Kind::Interrupted
+            | Kind::TimedOut
+            | Kind::WouldBlock
+            | Kind::ResourceBusy
+            | Kind::StorageFull
+            | Kind::QuotaExceeded => StoreError::Transient(context),
+            _ => StoreError::Other(context),
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            StoreError::NotFound(_) => "not found",
+            StoreError::AlreadyExists(_) => "already exists",
+            StoreError::Conflict(_) => "another write is under way",
+            StoreError::PermissionDenied(_) => "permission denied",
+            StoreError::Invalid(_) => "not possible",
+            StoreError::Transient(_) => "failed for now",
+            StoreError::Other(_) => "failed",
+        };
+        let context = self.context();
+        write!(
+            out,
+            "{} {}: {kind}: {}",
+            context.operation, context.location, context.message
+        )
+    }
+}
+
+impl Error for StoreError {}
+
+impl From<StoreError> for io::Error {
+    fn from(error: StoreError) -> io::Error {
+        let kind = match &error {
+            StoreError::NotFound(_) => io::ErrorKind::NotFound,
+            StoreError::AlreadyExists(_) => io::ErrorKind::AlreadyExists,
+            StoreError::PermissionDenied(_) => io::ErrorKind::PermissionDenied,
+            StoreError::Invalid(_) => io::ErrorKind::InvalidInput,
+            // Never `Interrupted` for a transient error: `read_exact` would retry it for ever.
+            StoreError::Conflict(_) | StoreError::Transient(_) | StoreError::Other(_) => io::ErrorKind::Other,
+        };
+        io::Error::new(kind, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_was_done_to_which_object_and_why() {
+        let location = Location::new("raw", "a b.mat").with_version("v1");
+        let error = StoreError::NotFound(ErrorContext::new(
+            "reading bytes 0..4 of",
+            &location,
+            "NoSuchKey: gone",
+        ));
+        assert_eq!(
+            error.to_string(),
+            "reading bytes 0..4 of raw/a b.mat (version v1): not found: NoSuchKey: gone"
+        );
+    }
+
+    #[test]
+    fn is_recovered_from_an_io_error_also_when_wrapped() {
+        let error = StoreError::Transient(ErrorContext::new(
+            "reading",
+            &Location::new("raw", "k"),
+            "slow down",
+        ));
+        let plain = io::Error::from(error.clone());
+        assert_eq!(StoreError::from_io(&plain), Some(&error));
+        let wrapped = io::Error::new(io::ErrorKind::InvalidData, plain);
+        assert_eq!(StoreError::from_io(&wrapped), Some(&error));
+        assert_eq!(StoreError::from_io(&io::Error::other("no store error")), None);
+    }
+}

@@ -1,0 +1,203 @@
+//! One write of a [`LocalStore`]: a temporary file that gets its name at the end.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use md5::{Digest, Md5};
+
+use super::{LocalStore, Shared, fingerprint, hex, open_file};
+use crate::error::{ErrorContext, StoreError};
+use crate::files::{self, TemporaryFile};
+use crate::store::{Location, Upload, WrittenObject};
+
+/// The temporary file and what was counted on the way.
+pub(super) struct UploadState {
+    temporary: TemporaryFile,
+    md5: Md5,
+    size: u64,
+}
+
+impl UploadState {
+    pub(super) fn begin(shared: &Shared, location: &Location) -> io::Result<UploadState> {
+        let temporary = TemporaryFile::create(&shared.temporary(location))?;
+        Ok(UploadState {
+            temporary,
+            md5: Md5::new(),
+            size: 0,
+        })
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.temporary.file.write_all(bytes)?;
+        self.md5.update(bytes);
+        self.size += bytes.len() as u64;
+        Ok(())
+    }
+
+    pub(super) fn set_modified(&mut self, modified: SystemTime) -> io::Result<()> {
+        self.temporary.file.set_modified(modified)
+    }
+
+    /// Puts the content under the key, over whatever is there.
+    pub(super) fn finish(
+        mut self,
+        shared: &Shared,
+        location: &Location,
+        metadata: &BTreeMap<String, String>,
+    ) -> io::Result<WrittenObject> {
+        let md5 = hex(&self.md5.clone().finalize());
+        self.temporary.file.sync_all()?;
+        self.write_metadata(shared, location, &md5, metadata)?;
+        if shared.is_versioned(&location.bucket) {
+            // First what somebody may have put there by hand, then what we write: see the module's header.
+            keep_current_version(shared, location)?;
+            keep_version(self.temporary.path(), &shared.version_path(location, &md5))?;
+        }
+        self.temporary.rename_to(&shared.path(location))?;
+        self.written(shared, location, md5)
+    }
+
+    /// Puts the content under the key if nothing is there; else `AlreadyExists`.
+    pub(super) fn finish_if_absent(self, shared: &Shared, location: &Location) -> io::Result<WrittenObject> {
+        let md5 = hex(&self.md5.clone().finalize());
+        self.temporary.file.sync_all()?;
+        // The version is kept by whoever overwrites it, so that a lost race leaves none.
+        self.temporary.link_to(&shared.path(location))?;
+        self.written(shared, location, md5)
+    }
+
+    fn written(self, shared: &Shared, location: &Location, md5: String) -> io::Result<WrittenObject> {
+        let size = self.size;
+        let file = self.temporary.file.try_clone()?;
+        // Removing the second name of a linked file changes its status time, so it goes before the look.
+        drop(self);
+        shared.remember(fingerprint(&file.metadata()?), &md5);
+        Ok(WrittenObject {
+            location: location.with_version(&md5),
+            size,
+            etag: md5,
+        })
+    }
+
+    fn write_metadata(
+        &self,
+        shared: &Shared,
+        location: &Location,
+        md5: &str,
+        metadata: &BTreeMap<String, String>,
+    ) -> io::Result<()> {
+        let path = shared.metadata_path(location, md5);
+        if metadata.is_empty() {
+            return match fs::remove_file(&path) {
+                Err(error)
+                    if !matches!(
+                        error.kind(),
+                        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                    ) =>
+                {
+                    Err(error)
+                }
+                _ => Ok(()),
+            };
+        }
+        files::write_atomically(&shared.temporary(location), &path, &serde_json::to_vec(metadata)?)
+    }
+}
+
+fn keep_current_version(shared: &Shared, location: &Location) -> io::Result<()> {
+    let path = shared.path(location);
+    let md5 = match open_file(&path) {
+        Ok(file) => shared.md5_of(&file)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    // If another writer replaces the file just now, its content gets linked under this MD5's name only if
+    // that name is free; `keep_version` checks nothing, so look again under the name.
+    let version = shared.version_path(location, &md5);
+    keep_version(&path, &version)?;
+    if shared.md5_of(&open_file(&version)?)? == md5 {
+        return Ok(());
+    }
+    fs::remove_file(&version)?;
+    keep_current_version(shared, location)
+}
+
+/// Gives a file a second name. A version that is kept already has the same content.
+fn keep_version(path: &Path, version: &Path) -> io::Result<()> {
+    if version.exists() {
+        return Ok(());
+    }
+    if let Some(parent) = version.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    match fs::hard_link(path, version) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        result => result,
+    }
+}
+
+/// A streaming upload: the state goes to a blocking thread and comes back with each call.
+pub(super) struct LocalUpload {
+    store: LocalStore,
+    location: Location,
+    /// `None` after a failed write: the upload is over.
+    state: Option<UploadState>,
+}
+
+impl LocalUpload {
+    pub(super) fn new(store: LocalStore, location: Location, state: UploadState) -> LocalUpload {
+        LocalUpload {
+            store,
+            location,
+            state: Some(state),
+        }
+    }
+
+    fn take(&mut self, operation: &str) -> Result<UploadState, StoreError> {
+        self.state.take().ok_or_else(|| {
+            let message = "an earlier write of this upload failed";
+            StoreError::Other(ErrorContext::new(operation, &self.location, message))
+        })
+    }
+}
+
+#[async_trait]
+impl Upload for LocalUpload {
+    async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
+        let operation = "writing to";
+        let mut state = self.take(operation)?;
+        let state = self
+            .store
+            .blocking(operation, &self.location, move |_, location| {
+                match state.write(&bytes) {
+                    Ok(()) => Ok(state),
+                    Err(error) => Err(StoreError::from_file_error(operation, location, &error)),
+                }
+            })
+            .await?;
+        self.state = Some(state);
+        Ok(())
+    }
+
+    async fn finish(mut self: Box<Self>) -> Result<WrittenObject, StoreError> {
+        let operation = "finishing the upload of";
+        let state = self.take(operation)?;
+        self.store
+            .blocking(operation, &self.location, move |shared, location| {
+                state
+                    .finish(shared, location, &BTreeMap::new())
+                    .map_err(|error| StoreError::from_file_error(operation, location, &error))
+            })
+            .await
+    }
+
+    async fn abort(self: Box<Self>) -> Result<(), StoreError> {
+        // Dropping the state removes the temporary file.
+        Ok(())
+    }
+}

@@ -1,0 +1,167 @@
+//! Keys as file names, and back.
+//!
+//! A key is split at `/`; each segment becomes a file or directory name that is the segment itself, except:
+//!
+//! * `%` and control characters are written `%XX` (upper hex of the byte);
+//! * a leading `.` is written `%2E`: so `.` and `..` are harmless, and every name that does begin with a
+//!   dot belongs to the store;
+//! * an empty segment (`a//b`, a leading or trailing `/`) is written `%` alone;
+//! * a segment of more than [`NAME_BYTES_MAX`] bytes is cut into nested directories whose names end in `%+`.
+//!
+//! The mapping is one to one: a file whose name could not have come from a key is not an object.
+
+use std::path::{Path, PathBuf};
+
+/// Longest piece of a segment in one file name; file systems stop at 255 bytes.
+const NAME_BYTES_MAX: usize = 200;
+const CONTINUES: &str = "%+";
+const EMPTY: &str = "%";
+
+/// The relative path of a key.
+pub(crate) fn key_to_path(key: &str) -> PathBuf {
+    let mut path = PathBuf::new();
+    for segment in key.split('/') {
+        push_segment(&mut path, segment);
+    }
+    path
+}
+
+/// The key whose path has these names, or `None` if no key has.
+pub(crate) fn path_to_key(relative: &Path) -> Option<String> {
+    let mut key = String::new();
+    let mut first = true;
+    let mut continued = false;
+    for name in relative.iter() {
+        let name = name.to_str()?;
+        if !first && !continued {
+            key.push('/');
+        }
+        first = false;
+        match name.strip_suffix(CONTINUES) {
+            Some(piece) => {
+                continued = true;
+                unescape_into(&mut key, piece)?;
+            }
+            None => {
+                continued = false;
+                if name != EMPTY {
+                    unescape_into(&mut key, name)?;
+                }
+            }
+        }
+    }
+    // Only the one spelling that `key_to_path` gives counts.
+    (!continued && key_to_path(&key) == relative).then_some(key)
+}
+
+fn push_segment(path: &mut PathBuf, segment: &str) {
+    if segment.is_empty() {
+        path.push(EMPTY);
+        return;
+    }
+    let mut name = String::new();
+    for (at, character) in segment.char_indices() {
+        let escaped = if character == '%' || character.is_ascii_control() || (at == 0 && character == '.') {
+            format!("%{:02X}", u32::from(character))
+        } else {
+            character.to_string()
+        };
+        if name.len() + escaped.len() > NAME_BYTES_MAX {
+            path.push(format!("{name}{CONTINUES}"));
+            name.clear();
+            // The next name must not look like one of the store's own either.
+            if escaped == "." {
+                name.push_str("%2E");
+                continue;
+            }
+        }
+        name.push_str(&escaped);
+    }
+    path.push(name);
+}
+
+fn unescape_into(key: &mut String, name: &str) -> Option<()> {
+    let mut rest = name;
+    while let Some(at) = rest.find('%') {
+        key.push_str(&rest[..at]);
+        let code = u8::from_str_radix(rest.get(at + 1..at + 3)?, 16)
+            .ok()
+            .filter(u8::is_ascii)?;
+        key.push(char::from(code));
+        rest = &rest[at + 3..];
+    }
+    key.push_str(rest);
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_keys_are_their_own_path() {
+        assert_eq!(
+            key_to_path("processed/segments/dt=2024-05-01/100m_3f.parquet"),
+            Path::new("processed/segments/dt=2024-05-01/100m_3f.parquet")
+        );
+        assert_eq!(key_to_path("1 NSR/100m (0).mat"), Path::new("1 NSR/100m (0).mat"));
+    }
+
+    #[test]
+    fn every_key_comes_back_and_no_two_share_a_path() {
+        let long = "x".repeat(1024);
+        let long_unicode = "é%/".repeat(200);
+        let dots = ".".repeat(700);
+        let late_dot = format!("{}.hidden", "a".repeat(200));
+        let keys = [
+            "a",
+            "a/b",
+            "a//b",
+            "/a",
+            "a/",
+            "//",
+            "..",
+            "../../etc/passwd",
+            "./a",
+            ".tmp/x",
+            "a/.versions/b",
+            "100%",
+            "100%25",
+            "%",
+            "%+",
+            "%00",
+            "a%+",
+            "\0",
+            "a\nb",
+            "\u{7f}",
+            "ü/ß",
+            "é",
+            "+ +",
+            "a\\b",
+            &long,
+            &long_unicode,
+            &dots,
+            &late_dot,
+        ];
+        let mut seen = std::collections::BTreeSet::new();
+        for key in keys {
+            let path = key_to_path(key);
+            assert_eq!(path_to_key(&path).as_deref(), Some(key));
+            assert!(seen.insert(path.clone()), "{key:?} shares its path");
+            for name in path.iter() {
+                assert!(
+                    !name.to_string_lossy().starts_with('.'),
+                    "{key:?} gives a hidden name"
+                );
+                assert!(name.len() < 255, "{key:?} gives a long name");
+            }
+        }
+    }
+
+    #[test]
+    fn other_spellings_are_not_objects() {
+        for name in ["%41", "a%2Eb", "%zz", "%e9", "%2", "a%", "open%+", "%é"] {
+            assert_eq!(path_to_key(Path::new(name)), None, "{name}");
+        }
+    }
+}
