@@ -1,0 +1,163 @@
+//! `ecg runs` and `ecg show`: what the histories of the executions say.
+
+use std::fmt::Write;
+use std::io;
+
+use asl_engine::{HistoryEvent, Status};
+use chrono::{DateTime, SecondsFormat};
+use serde_json::{Map, Value, json};
+
+use crate::execute::{json_text, reason};
+use crate::journal::Journal;
+
+/// The name of a status, as Step Functions has it.
+fn status_name(journal: &Journal) -> io::Result<String> {
+    Ok(match journal.outcome()? {
+        // Not closed: interrupted, or still under way in another process.
+        None => "RUNNING".to_owned(),
+        Some(closed) => serde_json::to_value(closed.status)?.as_str().unwrap_or_default().to_owned(),
+    })
+}
+
+/// One execution in a list.
+pub(crate) fn line(journal: &Journal) -> io::Result<Value> {
+    let history = journal.history()?;
+    let input = journal.input()?;
+    let closed = journal.outcome()?;
+    let started = history.first().map(|event| event.timestamp);
+    let ended = history.last().map(|event| event.timestamp);
+    Ok(json!({
+        "execution": journal.name(),
+        "status": status_name(journal)?,
+        "key": input.map(|input| input.source.key),
+        "started": started.and_then(moment),
+        "seconds": started.zip(ended).map(|(started, ended)| ((ended - started) * 1000.0).round() / 1000.0),
+        "redrives": history.iter().filter(|event| event.event_type == "ExecutionRedriven").count(),
+        "reason": closed.filter(|closed| closed.status != Status::Succeeded).map(|closed| reason(&closed)),
+    }))
+}
+
+/// A list of executions for people.
+pub(crate) fn table(lines: &[Value]) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "{:<10} {:>8}  {:<24}  execution", "status", "seconds", "started (UTC)");
+    for line in lines {
+        let seconds = line["seconds"].as_f64().map(|seconds| format!("{seconds:.3}")).unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "{:<10} {seconds:>8}  {:<24}  {}",
+            line["status"].as_str().unwrap_or_default(),
+            line["started"].as_str().unwrap_or_default(),
+            line["execution"].as_str().unwrap_or_default(),
+        );
+        if let Some(reason) = line["reason"].as_str() {
+            let _ = writeln!(text, "{:<21}{}: {reason}", "", line["key"].as_str().unwrap_or_default());
+        }
+    }
+    text
+}
+
+fn moment(seconds: f64) -> Option<String> {
+    let moment = DateTime::from_timestamp_millis((seconds * 1000.0) as i64)?;
+    Some(moment.to_rfc3339_opts(SecondsFormat::Millis, true))
+}
+
+/// Everything about one execution.
+pub(crate) fn show(journal: &Journal) -> io::Result<Value> {
+    let history = journal.history()?;
+    let mut report = line(journal)?;
+    if let Some(report) = report.as_object_mut() {
+        report.insert("input".to_owned(), serde_json::to_value(journal.input()?)?);
+        report.insert("steps".to_owned(), Value::Array(steps(&history)));
+        let closed = journal.outcome()?;
+        report.insert("output".to_owned(), closed.and_then(|closed| closed.output).unwrap_or_default());
+        report.insert("notification".to_owned(), journal.notification().into());
+        report.insert("events".to_owned(), history.len().into());
+    }
+    Ok(report)
+}
+
+/// The states that were entered, in order, with their attempts.
+fn steps(history: &[HistoryEvent]) -> Vec<Value> {
+    let mut steps: Vec<Map<String, Value>> = Vec::new();
+    for event in history {
+        let details = event.details.values().next();
+        let detail = |name: &str| details.and_then(|details| details.get(name)).map(json_text);
+        if event.event_type.ends_with("StateEntered") {
+            let mut step = Map::new();
+            step.insert("state".to_owned(), detail("name").unwrap_or_default());
+            step.insert("type".to_owned(), event.event_type.trim_end_matches("StateEntered").into());
+            step.insert("started".to_owned(), event.timestamp.into());
+            step.insert("attempts".to_owned(), 0.into());
+            step.insert("input".to_owned(), detail("input").unwrap_or_default());
+            steps.push(step);
+            continue;
+        }
+        let Some(step) = steps.last_mut() else { continue };
+        match event.event_type.as_str() {
+            "ExecutionRedriven" => {
+                steps.push(Map::from_iter([("state".to_owned(), "(redriven)".into()), ("started".to_owned(), event.timestamp.into())]));
+            }
+            "TaskScheduled" | "LambdaFunctionScheduled" => {
+                let attempts = step.get("attempts").and_then(Value::as_u64).unwrap_or(0) + 1;
+                step.insert("attempts".to_owned(), attempts.into());
+            }
+            "TaskFailed" | "TaskTimedOut" | "LambdaFunctionFailed" | "LambdaFunctionTimedOut" => {
+                step.insert("error".to_owned(), detail("error").unwrap_or_default());
+                step.insert("cause".to_owned(), detail("cause").unwrap_or_default());
+                step.insert("seconds".to_owned(), since(step, event));
+            }
+            kind if kind.ends_with("StateExited") => {
+                step.insert("output".to_owned(), detail("output").unwrap_or_default());
+                step.insert("seconds".to_owned(), since(step, event));
+            }
+            _ => {}
+        }
+    }
+    steps.into_iter().map(Value::Object).collect()
+}
+
+fn since(step: &Map<String, Value>, event: &HistoryEvent) -> Value {
+    let started = step.get("started").and_then(Value::as_f64).unwrap_or(event.timestamp);
+    (((event.timestamp - started) * 1000.0).round() / 1000.0).into()
+}
+
+/// One execution for people.
+pub(crate) fn page(report: &Value) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "{}  {}", report["status"].as_str().unwrap_or_default(), report["execution"].as_str().unwrap_or_default());
+    let _ = writeln!(text, "file {}", report["key"].as_str().unwrap_or_default());
+    if let Some(reason) = report["reason"].as_str() {
+        let _ = writeln!(text, "reason {reason}");
+    }
+    let _ = writeln!(text, "\n{:<18} {:>8} {:>9}  error", "state", "attempts", "seconds");
+    for step in report["steps"].as_array().into_iter().flatten() {
+        let number = |name: &str| step[name].as_f64();
+        let _ = writeln!(
+            text,
+            "{:<18} {:>8} {:>9}  {}",
+            step["state"].as_str().unwrap_or_default(),
+            number("attempts").filter(|attempts| *attempts > 0.0).map(|attempts| attempts.to_string()).unwrap_or_default(),
+            number("seconds").map(|seconds| format!("{seconds:.3}")).unwrap_or_default(),
+            step["error"].as_str().unwrap_or_default(),
+        );
+        for name in ["input", "output", "cause"] {
+            if !step[name].is_null() {
+                let _ = writeln!(text, "    {name:<7} {}", shortened(&step[name]));
+            }
+        }
+    }
+    if let Some(notification) = report["notification"].as_str() {
+        let _ = writeln!(text, "\nnotification\n{notification}");
+    }
+    text
+}
+
+fn shortened(value: &Value) -> String {
+    const SHOWN: usize = 300;
+    let text = value.to_string();
+    if text.chars().count() <= SHOWN {
+        return text;
+    }
+    text.chars().take(SHOWN).chain(" … (--json shows all)".chars()).collect()
+}
