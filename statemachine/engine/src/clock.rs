@@ -1,0 +1,213 @@
+//! Time as the engine sees it: waits, retry delays, timeouts and timestamps all go through a [`Clock`],
+//! so that a run can take the time the definition says or none at all.
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// Tells the time and lets it pass.
+#[async_trait]
+pub trait Clock: Send + Sync {
+    /// The time now.
+    fn now(&self) -> DateTime<Utc>;
+
+    /// Returns when `duration` has passed: a Wait state, a retry delay, a handler that simulates work.
+    async fn sleep(&self, duration: Duration);
+
+    /// Returns when `duration` has passed, but is no reason for time to pass: the limit of a timeout.
+    async fn limit(&self, duration: Duration) {
+        self.sleep(duration).await;
+    }
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RealClock;
+
+#[async_trait]
+impl Clock for RealClock {
+    // The one place where the engine reads the machine's clock.
+    #[allow(clippy::disallowed_methods)]
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+/// A clock that winds itself forward: as soon as everything that runs on it sleeps, it jumps to the
+/// earliest moment that anything waits for. Sleeping takes no real time, yet sleeps and limits that run
+/// side by side end in the right order.
+///
+/// It assumes that what runs on it answers at once or sleeps on it. A handler that does real work beside
+/// another branch's sleep may see its time limit pass.
+#[derive(Debug)]
+pub struct WoundClock {
+    state: Mutex<Wound>,
+}
+
+#[derive(Debug)]
+struct Wound {
+    now: DateTime<Utc>,
+    next_ticket: u64,
+    /// How often the clock has jumped or a sleep begun: while it stands still, everything else sleeps.
+    turns: u64,
+    pending: BTreeMap<(DateTime<Utc>, u64), Option<Waker>>,
+}
+
+/// How often a sleep looks again, letting all else run in between, before it takes everything for asleep.
+const PATIENCE: u32 = 16;
+
+impl WoundClock {
+    /// A clock that shows `start`.
+    pub fn starting_at(start: DateTime<Utc>) -> Self {
+        let state = Wound {
+            now: start,
+            next_ticket: 0,
+            turns: 0,
+            pending: BTreeMap::new(),
+        };
+        Self {
+            state: Mutex::new(state),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Wound> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn wait(&self, duration: Duration, winds: bool) {
+        let key = {
+            let mut state = self.lock();
+            let duration = TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
+            let deadline = state
+                .now
+                .checked_add_signed(duration)
+                .unwrap_or(DateTime::<Utc>::MAX_UTC);
+            state.next_ticket += 1;
+            state.turns += 1;
+            let key = (deadline, state.next_ticket);
+            state.pending.insert(key, None);
+            key
+        };
+        // Taken off the list however the wait ends: reached, or dropped because something else came first.
+        let _entry = Entry { clock: self, key };
+        let mut seen = (0, 0);
+        poll_fn(|context| {
+            let mut state = self.lock();
+            if state.now >= key.0 {
+                return Poll::Ready(());
+            }
+            if !winds {
+                state.pending.insert(key, Some(context.waker().clone()));
+                return Poll::Pending;
+            }
+            seen = if seen.0 == state.turns {
+                (seen.0, seen.1 + 1)
+            } else {
+                (state.turns, 0)
+            };
+            if seen.1 >= PATIENCE
+                && let Some(((earliest, _), _)) = state.pending.first_key_value()
+            {
+                state.now = (*earliest).max(state.now);
+                state.turns += 1;
+                state
+                    .pending
+                    .values_mut()
+                    .filter_map(Option::take)
+                    .for_each(Waker::wake);
+                if state.now >= key.0 {
+                    return Poll::Ready(());
+                }
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+struct Entry<'c> {
+    clock: &'c WoundClock,
+    key: (DateTime<Utc>, u64),
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        let mut state = self.clock.lock();
+        state.pending.remove(&self.key);
+        state.turns += 1;
+    }
+}
+
+#[async_trait]
+impl Clock for WoundClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.lock().now
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.wait(duration, true).await;
+    }
+
+    async fn limit(&self, duration: Duration) {
+        self.wait(duration, false).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clock() -> WoundClock {
+        WoundClock::starting_at(DateTime::UNIX_EPOCH)
+    }
+
+    fn elapsed(clock: &WoundClock) -> i64 {
+        (clock.now() - DateTime::UNIX_EPOCH).num_seconds()
+    }
+
+    #[tokio::test]
+    async fn sleeps_side_by_side_overlap() {
+        let clock = clock();
+        let order = Mutex::new(Vec::new());
+        let nap = async |seconds: u64| {
+            clock.sleep(Duration::from_secs(seconds)).await;
+            order.lock().unwrap().push((seconds, elapsed(&clock)));
+        };
+        tokio::join!(nap(30), nap(10), nap(20));
+        assert_eq!(*order.lock().unwrap(), [(10, 10), (20, 20), (30, 30)]);
+    }
+
+    #[tokio::test]
+    async fn a_limit_ends_a_longer_sleep_and_not_a_shorter_one() {
+        let clock = clock();
+        for (work, limit, expect) in [(10, 5, 5), (3, 5, 3)] {
+            let before = elapsed(&clock);
+            tokio::select! {
+                () = clock.sleep(Duration::from_secs(work)) => {}
+                () = clock.limit(Duration::from_secs(limit)) => {}
+            }
+            assert_eq!(elapsed(&clock) - before, expect);
+        }
+        assert!(clock.lock().pending.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_limit_alone_lets_no_time_pass() {
+        let clock = clock();
+        tokio::select! {
+            () = clock.limit(Duration::from_secs(1)) => panic!("time passed though nothing slept"),
+            () = tokio::time::sleep(Duration::from_millis(20)) => {}
+        }
+        assert_eq!(elapsed(&clock), 0);
+    }
+}

@@ -1,0 +1,137 @@
+//! A state machine after loading: every name resolved, every expression compiled, every limit checked.
+//! Nothing here is read from JSON directly; [`crate::load`] builds it and refuses what it cannot build.
+
+use std::collections::BTreeMap;
+
+use crate::template::Template;
+
+/// A loaded workflow, ready to run any number of times, from any number of threads.
+#[derive(Debug)]
+pub struct StateMachine {
+    pub(crate) flow: Flow,
+    pub(crate) timeout_seconds: Option<f64>,
+}
+
+/// A `StartAt` with its `States`: the machine itself, a branch of a Parallel, the body of a Map.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    pub(crate) start_at: String,
+    pub(crate) states: BTreeMap<String, State>,
+}
+
+/// One state. What only some types have is in [`Kind`]; a field that a type does not have stays empty.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) kind: Kind,
+    pub(crate) next: Next,
+    pub(crate) output: Option<Template>,
+    pub(crate) assign: Vec<(String, Template)>,
+    pub(crate) retriers: Vec<Retrier>,
+    pub(crate) catchers: Vec<Catcher>,
+}
+
+/// Where a state goes when it ends well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Next {
+    State(String),
+    End,
+}
+
+/// What a state does.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    Pass,
+    Succeed,
+    Fail {
+        error: Option<Template>,
+        cause: Option<Template>,
+    },
+    Wait(WaitFor),
+    Choice {
+        rules: Vec<ChoiceRule>,
+        default: Option<String>,
+    },
+    Task(Task),
+    Parallel {
+        arguments: Option<Template>,
+        branches: Vec<Flow>,
+    },
+    Map(Box<Map>),
+}
+
+#[derive(Debug)]
+pub(crate) enum WaitFor {
+    Seconds(Template),
+    Timestamp(Template),
+}
+
+#[derive(Debug)]
+pub(crate) struct ChoiceRule {
+    pub(crate) condition: Template,
+    pub(crate) next: String,
+    pub(crate) output: Option<Template>,
+    pub(crate) assign: Vec<(String, Template)>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) resource: Resource,
+    pub(crate) arguments: Option<Template>,
+    pub(crate) timeout_seconds: Option<Template>,
+    pub(crate) heartbeat_seconds: Option<Template>,
+}
+
+/// The two ways a Task can call a function. Their events and the shape of their results differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Resource {
+    /// The ARN of the function itself: the result is what the function answered.
+    Function { arn: String, name: String },
+    /// `arn:aws:states:::lambda:invoke`: the function is named in the arguments, the answer is wrapped.
+    LambdaInvoke,
+}
+
+#[derive(Debug)]
+pub(crate) struct Map {
+    pub(crate) items: Option<Template>,
+    pub(crate) item_selector: Option<Template>,
+    pub(crate) max_concurrency: Option<Template>,
+    pub(crate) tolerated_failure_count: Option<Template>,
+    pub(crate) tolerated_failure_percentage: Option<Template>,
+    pub(crate) processor: Flow,
+}
+
+/// One entry of `Retry`, its defaults filled in.
+#[derive(Debug, Clone)]
+pub(crate) struct Retrier {
+    pub(crate) error_equals: Vec<String>,
+    pub(crate) interval_seconds: f64,
+    pub(crate) max_attempts: u64,
+    pub(crate) backoff_rate: f64,
+    pub(crate) max_delay_seconds: Option<f64>,
+    pub(crate) full_jitter: bool,
+}
+
+/// One entry of `Catch`.
+#[derive(Debug)]
+pub(crate) struct Catcher {
+    pub(crate) error_equals: Vec<String>,
+    pub(crate) next: String,
+    pub(crate) output: Option<Template>,
+    pub(crate) assign: Vec<(String, Template)>,
+}
+
+impl State {
+    /// The name of the type as the definition and the history write it.
+    pub(crate) fn type_name(&self) -> &'static str {
+        match self.kind {
+            Kind::Pass => "Pass",
+            Kind::Succeed => "Succeed",
+            Kind::Fail { .. } => "Fail",
+            Kind::Wait(_) => "Wait",
+            Kind::Choice { .. } => "Choice",
+            Kind::Task(_) => "Task",
+            Kind::Parallel { .. } => "Parallel",
+            Kind::Map(_) => "Map",
+        }
+    }
+}

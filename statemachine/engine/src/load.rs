@@ -1,0 +1,545 @@
+//! Loading a definition: JSON in, [`StateMachine`] out, or every problem with its place.
+//!
+//! A field, state type, resource or query language that the engine does not implement is a problem here
+//! and never something that a run ignores. This file has the machine's own fields, the names and the
+//! transitions; [`crate::load_state`] has the fields of each state type.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde_json::{Map as Object, Value};
+
+use crate::definition::{Flow, Kind, Next, StateMachine};
+use crate::template::{Expression, ReferencePath, Template, expression_source};
+
+/// What is wrong with a definition, and where. A loader lists all it finds.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", list(.problems))]
+pub struct LoadError {
+    /// Every problem, in the order of the definition; never empty.
+    pub problems: Vec<LoadProblem>,
+}
+
+/// One reason why a definition was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadProblem {
+    /// JSON pointer (RFC 6901) to the offending member, for example `/States/Parse/Retry/0/BackOffRate`.
+    pub place: String,
+    /// What was expected there and what was found.
+    pub message: String,
+}
+
+impl fmt::Display for LoadProblem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = if self.place.is_empty() { "/" } else { &self.place };
+        write!(formatter, "{place}: {}", self.message)
+    }
+}
+
+fn list(problems: &[LoadProblem]) -> String {
+    problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+impl StateMachine {
+    /// Loads a definition. Each `${name}` inside a string is replaced by its value in `substitutions`
+    /// (CloudFormation's `DefinitionSubstitutions`); one that has no value stays, and as a resource or
+    /// function name then stands for the function `name`.
+    ///
+    /// # Errors
+    /// When the text is no JSON, or holds anything that the engine would not do as AWS does.
+    pub fn parse(
+        definition: impl AsRef<[u8]>,
+        substitutions: &BTreeMap<String, String>,
+    ) -> Result<Self, LoadError> {
+        let mut document: Value = serde_json::from_slice(definition.as_ref()).map_err(|error| LoadError {
+            problems: vec![LoadProblem {
+                place: String::new(),
+                message: format!("expected JSON, found: {error}"),
+            }],
+        })?;
+        substitute(&mut document, substitutions);
+        let mut loader = Loader {
+            mixed: any_state_is_jsonata(&document, false),
+            ..Loader::default()
+        };
+        let machine = loader.machine(&document);
+        match machine {
+            Some(machine) if loader.problems.is_empty() => Ok(machine),
+            _ => Err(LoadError {
+                problems: loader.problems,
+            }),
+        }
+    }
+}
+
+/// Collects problems while it builds.
+#[derive(Debug, Default)]
+pub(crate) struct Loader {
+    pub(crate) problems: Vec<LoadProblem>,
+    /// Whether some state is JSONata: only then are the plain JSONPath states beside it accepted.
+    pub(crate) mixed: bool,
+    /// Names are unique in the whole machine, branches included.
+    names: BTreeSet<String>,
+}
+
+const MACHINE_FIELDS: [&str; 6] = [
+    "Comment",
+    "QueryLanguage",
+    "StartAt",
+    "States",
+    "TimeoutSeconds",
+    "Version",
+];
+const FLOW_FIELDS: [&str; 4] = ["Comment", "QueryLanguage", "StartAt", "States"];
+const LONGEST_NAME: usize = 80;
+/// The longest timeout that AWS accepts, in seconds.
+pub(crate) const LONGEST_SECONDS: f64 = 99_999_999.0;
+
+impl Loader {
+    fn machine(&mut self, document: &Value) -> Option<StateMachine> {
+        let fields = self.object("", document)?;
+        self.known_fields("", fields, &MACHINE_FIELDS);
+        if let Some(version) = fields.get("Version")
+            && version != "1.0"
+        {
+            self.problem("/Version", format!("expected \"1.0\", found {version}"));
+        }
+        if !self.mixed {
+            self.problem(
+                "/QueryLanguage",
+                "expected \"JSONata\" on the machine or on its states, found none: JSONPath machines are not \
+                 implemented",
+            );
+        }
+        let timeout_seconds = fields
+            .get("TimeoutSeconds")
+            .and_then(|value| self.number("/TimeoutSeconds", value, 1.0, LONGEST_SECONDS, true));
+        let jsonata = self.query_language("", fields, false);
+        let flow = self.flow_body("", fields, jsonata)?;
+        Some(StateMachine {
+            flow,
+            timeout_seconds,
+        })
+    }
+
+    /// A branch or the body of a Map; `extra` are the fields it may have besides.
+    pub(crate) fn flow(&mut self, place: &str, value: &Value, extra: &[&str], jsonata: bool) -> Option<Flow> {
+        let fields = self.object(place, value)?;
+        let known: Vec<&str> = FLOW_FIELDS.iter().chain(extra).copied().collect();
+        self.known_fields(place, fields, &known);
+        let jsonata = self.query_language(place, fields, jsonata);
+        self.flow_body(place, fields, jsonata)
+    }
+
+    fn flow_body(&mut self, place: &str, fields: &Object<String, Value>, jsonata: bool) -> Option<Flow> {
+        let start_at = self.required_text(place, fields, "StartAt");
+        let states_place = format!("{place}/States");
+        let Some(states) = fields.get("States") else {
+            self.problem(&states_place, "expected an object of states, found nothing");
+            return None;
+        };
+        let states = self.object(&states_place, states)?;
+        if states.is_empty() {
+            self.problem(&states_place, "expected at least one state, found none");
+        }
+        let mut loaded = BTreeMap::new();
+        for (name, state) in states {
+            let state_place = format!("{states_place}/{}", escape(name));
+            if name.is_empty() || name.chars().count() > LONGEST_NAME {
+                self.problem(
+                    &state_place,
+                    format!("expected a name of 1 to {LONGEST_NAME} characters"),
+                );
+            }
+            if !self.names.insert(name.clone()) {
+                self.problem(
+                    &state_place,
+                    "expected a name that no other state of the machine has",
+                );
+            }
+            if let Some(state) = self.state(&state_place, state, jsonata) {
+                loaded.insert(name.clone(), state);
+            }
+        }
+        let start_at = start_at?;
+        let flow = Flow {
+            start_at,
+            states: loaded,
+        };
+        self.check_transitions(place, &flow, states);
+        Some(flow)
+    }
+
+    /// Every target exists, every state is reached from `StartAt`.
+    fn check_transitions(&mut self, place: &str, flow: &Flow, declared: &Object<String, Value>) {
+        let target = |loader: &mut Self, at: String, name: &str| {
+            if !declared.contains_key(name) {
+                loader.problem(
+                    &at,
+                    format!("expected the name of a state beside it, found \"{name}\""),
+                );
+            }
+        };
+        target(self, format!("{place}/StartAt"), &flow.start_at);
+        let mut edges: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (name, state) in &flow.states {
+            let at = format!("{place}/States/{}", escape(name));
+            let mut out = Vec::new();
+            if let Next::State(next) = &state.next {
+                target(self, format!("{at}/Next"), next);
+                out.push(next.as_str());
+            }
+            if let Kind::Choice { rules, default } = &state.kind {
+                for (index, rule) in rules.iter().enumerate() {
+                    target(self, format!("{at}/Choices/{index}/Next"), &rule.next);
+                    out.push(&rule.next);
+                }
+                if let Some(default) = default {
+                    target(self, format!("{at}/Default"), default);
+                    out.push(default);
+                }
+            }
+            for (index, catcher) in state.catchers.iter().enumerate() {
+                target(self, format!("{at}/Catch/{index}/Next"), &catcher.next);
+                out.push(&catcher.next);
+            }
+            edges.insert(name, out);
+        }
+        // With a state missing for another reason its transitions are unknown: nothing to say about reach.
+        if edges.len() != declared.len() || !declared.contains_key(&flow.start_at) {
+            return;
+        }
+        let mut reached = BTreeSet::new();
+        let mut todo = vec![flow.start_at.as_str()];
+        while let Some(name) = todo.pop() {
+            if reached.insert(name) {
+                todo.extend(edges.get(name).into_iter().flatten());
+            }
+        }
+        for name in declared.keys().filter(|name| !reached.contains(name.as_str())) {
+            self.problem(
+                &format!("{place}/States/{}", escape(name)),
+                "expected a state that some transition leads to, found none that does",
+            );
+        }
+    }
+
+    // ---- what every part of the loader uses ----
+
+    pub(crate) fn problem(&mut self, place: &str, message: impl Into<String>) {
+        self.problems.push(LoadProblem {
+            place: place.to_string(),
+            message: message.into(),
+        });
+    }
+
+    pub(crate) fn object<'v>(&mut self, place: &str, value: &'v Value) -> Option<&'v Object<String, Value>> {
+        let object = value.as_object();
+        if object.is_none() {
+            self.problem(place, format!("expected an object, found {}", brief(value)));
+        }
+        object
+    }
+
+    pub(crate) fn array<'v>(&mut self, place: &str, value: &'v Value) -> Option<&'v [Value]> {
+        let array = value.as_array();
+        if array.is_none() {
+            self.problem(place, format!("expected an array, found {}", brief(value)));
+        }
+        array.map(Vec::as_slice)
+    }
+
+    pub(crate) fn text(&mut self, place: &str, value: &Value) -> Option<String> {
+        match value.as_str() {
+            Some(text) if !text.is_empty() => Some(text.to_string()),
+            _ => {
+                self.problem(
+                    place,
+                    format!("expected a string that is not empty, found {}", brief(value)),
+                );
+                None
+            }
+        }
+    }
+
+    pub(crate) fn required_text(
+        &mut self,
+        place: &str,
+        fields: &Object<String, Value>,
+        field: &str,
+    ) -> Option<String> {
+        let at = format!("{place}/{field}");
+        match fields.get(field) {
+            Some(value) => self.text(&at, value),
+            None => {
+                self.problem(&at, "expected a string, found nothing");
+                None
+            }
+        }
+    }
+
+    /// A number within inclusive limits.
+    pub(crate) fn number(
+        &mut self,
+        place: &str,
+        value: &Value,
+        least: f64,
+        most: f64,
+        whole: bool,
+    ) -> Option<f64> {
+        let kind = if whole { "a whole number" } else { "a number" };
+        match value.as_f64() {
+            Some(number) if (least..=most).contains(&number) && (!whole || number.fract() == 0.0) => {
+                Some(number)
+            }
+            _ => {
+                self.problem(
+                    place,
+                    format!("expected {kind} from {least} to {most}, found {}", brief(value)),
+                );
+                None
+            }
+        }
+    }
+
+    /// A number within limits, or an expression that gives it at run time.
+    pub(crate) fn number_or_expression(
+        &mut self,
+        place: &str,
+        value: &Value,
+        least: f64,
+        most: f64,
+    ) -> Option<Template> {
+        if value
+            .as_str()
+            .is_some_and(|text| expression_source(text).is_some())
+        {
+            return self.template(place, value);
+        }
+        self.number(place, value, least, most, true)?;
+        Some(Template::Literal(value.clone()))
+    }
+
+    pub(crate) fn known_fields(&mut self, place: &str, fields: &Object<String, Value>, known: &[&str]) {
+        for field in fields.keys().filter(|field| !known.contains(&field.as_str())) {
+            let at = format!("{place}/{}", escape(field));
+            let message = if JSONPATH_FIELDS.contains(&field.as_str()) {
+                format!("{field} is a field of JSONPath, which is not implemented: expected JSONata fields")
+            } else {
+                format!("expected one of {}, found the field {field}", known.join(", "))
+            };
+            self.problem(&at, message);
+        }
+    }
+
+    /// Whether the fields are JSONata, given what surrounds them.
+    pub(crate) fn query_language(
+        &mut self,
+        place: &str,
+        fields: &Object<String, Value>,
+        inherited: bool,
+    ) -> bool {
+        match fields.get("QueryLanguage") {
+            None => inherited,
+            Some(Value::String(language)) if language == "JSONata" => true,
+            Some(Value::String(language)) if language == "JSONPath" => {
+                if inherited {
+                    let at = format!("{place}/QueryLanguage");
+                    self.problem(
+                        &at,
+                        "expected \"JSONata\" inside a JSONata machine, found \"JSONPath\"",
+                    );
+                }
+                false
+            }
+            Some(other) => {
+                self.problem(
+                    &format!("{place}/QueryLanguage"),
+                    format!("expected \"JSONata\", found {}", brief(other)),
+                );
+                inherited
+            }
+        }
+    }
+
+    /// JSON whose strings may be expressions.
+    pub(crate) fn template(&mut self, place: &str, value: &Value) -> Option<Template> {
+        match value {
+            Value::String(text) => match expression_source(text) {
+                Some(source) => match Expression::parse(source) {
+                    Ok(expression) => Some(Template::Expression(expression)),
+                    Err(message) => {
+                        self.problem(place, message);
+                        None
+                    }
+                },
+                None => Some(Template::Literal(value.clone())),
+            },
+            Value::Array(items) => {
+                let items: Vec<_> = items
+                    .iter()
+                    .enumerate()
+                    .map(|(index, item)| self.template(&format!("{place}/{index}"), item))
+                    .collect();
+                Some(array_template(items.into_iter().collect::<Option<Vec<_>>>()?))
+            }
+            Value::Object(members) => {
+                let members: Vec<_> = members
+                    .iter()
+                    .map(|(name, member)| {
+                        let member = self.template(&format!("{place}/{}", escape(name)), member)?;
+                        Some((name.clone(), member))
+                    })
+                    .collect();
+                Some(object_template(members.into_iter().collect::<Option<Vec<_>>>()?))
+            }
+            _ => Some(Template::Literal(value.clone())),
+        }
+    }
+
+    /// The payload template of a JSONPath state: a member `name.$` holds a reference path.
+    pub(crate) fn path_template(&mut self, place: &str, value: &Value) -> Option<Template> {
+        match value {
+            Value::Array(items) => {
+                let items: Vec<_> = items
+                    .iter()
+                    .enumerate()
+                    .map(|(index, item)| self.path_template(&format!("{place}/{index}"), item))
+                    .collect();
+                Some(array_template(items.into_iter().collect::<Option<Vec<_>>>()?))
+            }
+            Value::Object(members) => {
+                let members: Vec<_> = members
+                    .iter()
+                    .map(|(name, member)| {
+                        self.path_member(&format!("{place}/{}", escape(name)), name, member)
+                    })
+                    .collect();
+                Some(object_template(members.into_iter().collect::<Option<Vec<_>>>()?))
+            }
+            _ => Some(Template::Literal(value.clone())),
+        }
+    }
+
+    fn path_member(&mut self, place: &str, name: &str, value: &Value) -> Option<(String, Template)> {
+        let Some(bare) = name.strip_suffix(".$") else {
+            return Some((name.to_string(), self.path_template(place, value)?));
+        };
+        match value.as_str().and_then(ReferencePath::parse) {
+            Some(path) => Some((bare.to_string(), Template::Path(path))),
+            None => {
+                self.problem(
+                    place,
+                    format!(
+                        "expected a plain path such as $.a.b, found {}: JSONPath beyond that is not implemented",
+                        brief(value)
+                    ),
+                );
+                None
+            }
+        }
+    }
+}
+
+/// Fields that exist only in JSONPath: naming the language helps more than the list of known fields.
+const JSONPATH_FIELDS: [&str; 16] = [
+    "CausePath",
+    "ErrorPath",
+    "HeartbeatSecondsPath",
+    "InputPath",
+    "ItemsPath",
+    "MaxConcurrencyPath",
+    "OutputPath",
+    "Parameters",
+    "Result",
+    "ResultPath",
+    "ResultSelector",
+    "SecondsPath",
+    "TimeoutSecondsPath",
+    "TimestampPath",
+    "ToleratedFailureCountPath",
+    "ToleratedFailurePercentagePath",
+];
+
+fn array_template(items: Vec<Template>) -> Template {
+    let literals: Option<Vec<Value>> = items.iter().map(literal).collect();
+    literals.map_or(Template::Array(items), |values| {
+        Template::Literal(Value::Array(values))
+    })
+}
+
+fn object_template(members: Vec<(String, Template)>) -> Template {
+    let literals: Option<Object<String, Value>> = members
+        .iter()
+        .map(|(name, member)| Some((name.clone(), literal(member)?)))
+        .collect();
+    literals.map_or(Template::Object(members), |values| {
+        Template::Literal(Value::Object(values))
+    })
+}
+
+fn literal(template: &Template) -> Option<Value> {
+    match template {
+        Template::Literal(value) => Some(value.clone()),
+        _ => None,
+    }
+}
+
+/// A JSON value as a message shows it: short.
+pub(crate) fn brief(value: &Value) -> String {
+    const LONGEST: usize = 60;
+    let text = value.to_string();
+    if text.chars().count() <= LONGEST {
+        return text;
+    }
+    text.chars().take(LONGEST).chain("…".chars()).collect()
+}
+
+/// A member's name inside a JSON pointer.
+pub(crate) fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+fn substitute(value: &mut Value, substitutions: &BTreeMap<String, String>) {
+    match value {
+        Value::String(text) => {
+            for (name, replacement) in substitutions {
+                let placeholder = format!("${{{name}}}");
+                if text.contains(&placeholder) {
+                    *text = text.replace(&placeholder, replacement);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| substitute(item, substitutions)),
+        Value::Object(members) => members
+            .values_mut()
+            .for_each(|member| substitute(member, substitutions)),
+        _ => {}
+    }
+}
+
+/// Whether any state, at any depth, is JSONata by its own field or by what surrounds it.
+fn any_state_is_jsonata(flow: &Value, inherited: bool) -> bool {
+    let language = |value: &Value, inherited: bool| match value.get("QueryLanguage").and_then(Value::as_str) {
+        Some(name) => name == "JSONata",
+        None => inherited,
+    };
+    let here = language(flow, inherited);
+    let states = flow.get("States").and_then(Value::as_object);
+    states.into_iter().flatten().any(|(_, state)| {
+        let state_language = language(state, here);
+        let branches = state.get("Branches").and_then(Value::as_array);
+        state_language
+            || branches
+                .into_iter()
+                .flatten()
+                .any(|branch| any_state_is_jsonata(branch, state_language))
+            || state
+                .get("ItemProcessor")
+                .is_some_and(|body| any_state_is_jsonata(body, state_language))
+    })
+}

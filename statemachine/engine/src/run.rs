@@ -1,0 +1,461 @@
+//! The loop over states: enter, attempt, retry or catch, exit, go on.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use futures::future::BoxFuture;
+use serde_json::{Map, Value, json};
+
+use crate::checkpoint::Checkpoint;
+use crate::definition::{Flow, Kind, Next, State, WaitFor};
+use crate::error::StateError;
+use crate::execution::{Execution, check_size, seconds_duration};
+use crate::expression::{Expected, Fault, Scene, evaluate, evaluate_assign, states};
+use crate::history::{Event, MOST_EVENTS};
+use crate::retry::Retries;
+use crate::template::Template;
+use crate::track::Scope;
+
+/// One stay in a state, from Entered to Exited, retries included.
+pub(crate) struct Visit<'v> {
+    pub(crate) name: &'v str,
+    pub(crate) input: Value,
+    pub(crate) retry_count: u64,
+    entered_id: u64,
+    /// What the Entered event points back to.
+    entered_previous: u64,
+    entered_time: DateTime<Utc>,
+    /// Whether the context object has a retry count: only for types that can be retried.
+    counts_retries: bool,
+}
+
+/// How a state is left.
+struct Exit {
+    output: Value,
+    assigned: Map<String, Value>,
+    next: Next,
+}
+
+impl Execution<'_> {
+    /// Runs states until one ends the flow; its output is the flow's.
+    pub(crate) fn run_flow<'f>(
+        &'f self,
+        flow: &'f Flow,
+        start_at: &'f str,
+        input: Value,
+        scope: &'f mut Scope,
+    ) -> BoxFuture<'f, Result<Value, StateError>> {
+        Box::pin(async move {
+            let (mut name, mut input) = (start_at, input);
+            loop {
+                // Loading has checked every name.
+                let Some(state) = flow.states.get(name) else {
+                    return Err(StateError::new(
+                        "States.Runtime",
+                        format!("there is no state '{name}'"),
+                    ));
+                };
+                self.check_history()?;
+                let state_type = state.type_name();
+                let entered_previous = scope.track.previous();
+                let entered = Event::StateEntered {
+                    state_type,
+                    name,
+                    input: &input,
+                };
+                let entered_id = self.history.add(entered_previous, entered);
+                scope.track.set_previous(entered_id);
+                scope.track.open(state_type);
+                let mut visit = Visit {
+                    name,
+                    input,
+                    retry_count: 0,
+                    entered_id,
+                    entered_previous,
+                    entered_time: self.clock.now(),
+                    counts_retries: matches!(
+                        state.kind,
+                        Kind::Task(_) | Kind::Parallel { .. } | Kind::Map(_)
+                    ),
+                };
+                let exit = self.run_state(state, &mut visit, scope).await?;
+                let exited = Event::StateExited {
+                    state_type,
+                    name,
+                    output: &exit.output,
+                    assigned: &exit.assigned,
+                };
+                let exited_id = self.history.add(scope.track.previous(), exited);
+                scope.track.set_previous(exited_id);
+                scope.track.close();
+                scope.variables.extend(exit.assigned);
+                match exit.next {
+                    Next::End => return Ok(exit.output),
+                    Next::State(next) => {
+                        if scope.top {
+                            self.history.checkpoint(&Checkpoint {
+                                state: next.clone(),
+                                input: exit.output.clone(),
+                                variables: scope.variables.clone(),
+                                previous_event_id: exited_id,
+                                last_event_id: self.history.last_id(),
+                                redrive_count: self.redrive_count,
+                            });
+                        }
+                        let Some((known, _)) = flow.states.get_key_value(&next) else {
+                            return Err(StateError::new(
+                                "States.Runtime",
+                                format!("there is no state '{next}'"),
+                            ));
+                        };
+                        name = known;
+                        input = exit.output;
+                    }
+                }
+            }
+        })
+    }
+
+    /// Nothing goes on that can not be recorded, and nothing goes on for ever.
+    fn check_history(&self) -> Result<(), StateError> {
+        if let Some(failure) = self.history.failure() {
+            return Err(StateError::new("States.Runtime", failure));
+        }
+        // The last event is kept for the one that says how it ended.
+        if self.history.last_id() + 1 >= MOST_EVENTS {
+            let cause =
+                format!("The execution reached the maximum number of history events ({MOST_EVENTS}).");
+            return Err(StateError::new("States.Runtime", cause));
+        }
+        Ok(())
+    }
+
+    async fn run_state(
+        &self,
+        state: &State,
+        visit: &mut Visit<'_>,
+        scope: &mut Scope,
+    ) -> Result<Exit, StateError> {
+        let mut retries = Retries::new(&state.retriers);
+        let error = loop {
+            match self.attempt(state, visit, scope).await {
+                Ok(exit) => return Ok(exit),
+                Err(error) if error.is_runtime() => return Err(error),
+                Err(error) => match retries.next(&error, &self.random) {
+                    Some(delay) => {
+                        self.clock.sleep(delay).await;
+                        self.check_history()?;
+                        visit.retry_count += 1;
+                    }
+                    None => break error,
+                },
+            }
+        };
+        self.record_state_failed(state, scope);
+        let caught = state
+            .catchers
+            .iter()
+            .position(|catcher| error.matches(&catcher.error_equals));
+        let Some((index, catcher)) = caught.and_then(|index| Some((index, state.catchers.get(index)?)))
+        else {
+            return Err(error);
+        };
+        let error_output = error.output();
+        let field = format!("Catch[{index}]");
+        let scene = self.scene(visit, scope, None, Some(&error_output));
+        let result = self
+            .exit(
+                &catcher.output,
+                &error_output,
+                &catcher.assign,
+                &field,
+                visit.name,
+                &scene,
+            )
+            .map(|(output, assigned)| Exit {
+                output,
+                assigned,
+                next: Next::State(catcher.next.clone()),
+            });
+        result.or_else(|problem| {
+            let error = self.explain(problem, visit, scope);
+            self.record_state_failed(state, scope);
+            Err(error)
+        })
+    }
+
+    /// A Map or Parallel that fails says so itself; a Task has said it with its last attempt.
+    fn record_state_failed(&self, state: &State, scope: &Scope) {
+        if matches!(state.kind, Kind::Parallel { .. } | Kind::Map(_)) {
+            let failed = Event::StateMark {
+                state_type: state.type_name(),
+                mark: "Failed",
+            };
+            let id = self.history.add(scope.track.previous(), failed);
+            scope.track.set_previous(id);
+            scope.track.close();
+        }
+    }
+
+    /// Does once what the state is for.
+    async fn attempt(&self, state: &State, visit: &Visit<'_>, scope: &mut Scope) -> Result<Exit, StateError> {
+        let result = match &state.kind {
+            Kind::Pass | Kind::Succeed => None,
+            Kind::Fail { error, cause } => return Err(self.fail(error, cause, visit, scope)),
+            Kind::Wait(wait) => {
+                self.wait(wait, visit, scope).await?;
+                None
+            }
+            Kind::Choice { .. } => return self.choose(state, visit, scope),
+            Kind::Task(task) => Some(self.task(task, visit, scope).await?),
+            Kind::Parallel { arguments, branches } => {
+                Some(self.parallel(arguments.as_ref(), branches, visit, scope).await?)
+            }
+            Kind::Map(map) => Some(self.map(map, visit, scope).await?),
+        };
+        let default = result.as_ref().unwrap_or(&visit.input);
+        let scene = self.scene(visit, scope, result.as_ref(), None);
+        let (output, assigned) = self
+            .exit(&state.output, default, &state.assign, "", visit.name, &scene)
+            .map_err(|problem| self.explain(problem, visit, scope))?;
+        Ok(Exit {
+            output,
+            assigned,
+            next: state.next.clone(),
+        })
+    }
+
+    fn fail(
+        &self,
+        error: &Option<Template>,
+        cause: &Option<Template>,
+        visit: &Visit<'_>,
+        scope: &Scope,
+    ) -> StateError {
+        let text = |template: &Option<Template>, field: &str| match template {
+            None => Ok(None),
+            Some(template) => {
+                let value = self.value(template, field, Expected::String, visit, scope)?;
+                Ok(value.as_str().map(str::to_string))
+            }
+        };
+        match text(error, "Error").and_then(|error| Ok((error, text(cause, "Cause")?))) {
+            Ok((error, cause)) => StateError { error, cause },
+            Err(evaluation) => evaluation,
+        }
+    }
+
+    async fn wait(&self, wait: &WaitFor, visit: &Visit<'_>, scope: &Scope) -> Result<(), StateError> {
+        let seconds = match wait {
+            WaitFor::Seconds(template) => self.number(template, "Seconds", visit, scope)?,
+            WaitFor::Timestamp(template) => {
+                let value = self.value(template, "Timestamp", Expected::String, visit, scope)?;
+                let text = value.as_str().unwrap_or_default();
+                let until = DateTime::parse_from_rfc3339(text).map_err(|error| {
+                    let message = format!(
+                        "The value '{text}' specified for the field 'Timestamp' is no RFC 3339 timestamp: {error}."
+                    );
+                    let fault = Fault { location: Some("Timestamp".into()), message, is_runtime: false };
+                    self.explain(Problem::Fault(fault), visit, scope)
+                })?;
+                let milliseconds = (until.with_timezone(&Utc) - self.clock.now()).num_milliseconds();
+                milliseconds as f64 / 1000.0
+            }
+        };
+        self.clock.sleep(seconds_duration(seconds)).await;
+        Ok(())
+    }
+
+    fn choose(&self, state: &State, visit: &Visit<'_>, scope: &Scope) -> Result<Exit, StateError> {
+        let Kind::Choice { rules, default } = &state.kind else {
+            return Err(StateError::new("States.Runtime", "expected a Choice state"));
+        };
+        let scene = self.scene(visit, scope, None, None);
+        let leave = |output, assign, field: &str, next: &str| {
+            self.exit(output, &visit.input, assign, field, visit.name, &scene)
+                .map(|(output, assigned)| Exit {
+                    output,
+                    assigned,
+                    next: Next::State(next.to_string()),
+                })
+                .map_err(|problem| self.explain(problem, visit, scope))
+        };
+        for (index, rule) in rules.iter().enumerate() {
+            let field = format!("Choices[{index}]");
+            let condition_field = format!("{field}/Condition");
+            let condition = self.value(&rule.condition, &condition_field, Expected::Boolean, visit, scope)?;
+            if condition == Value::Bool(true) {
+                return leave(&rule.output, &rule.assign, &field, &rule.next);
+            }
+        }
+        match default {
+            Some(next) => leave(&state.output, &state.assign, "", next),
+            None => Err(StateError::new(
+                "States.NoChoiceMatched",
+                self.cause(
+                    visit,
+                    "Failed to transition out of the state. The state does not point to a next state.",
+                ),
+            )),
+        }
+    }
+
+    /// Output and Assign, evaluated side by side: neither sees what the other makes.
+    fn exit(
+        &self,
+        output: &Option<Template>,
+        default: &Value,
+        assign: &[(String, Template)],
+        field: &str,
+        state_name: &str,
+        scene: &Scene<'_>,
+    ) -> Result<(Value, Map<String, Value>), Problem> {
+        let within = |name: &str| {
+            if field.is_empty() {
+                name.to_string()
+            } else {
+                format!("{field}/{name}")
+            }
+        };
+        let output = match output {
+            Some(template) => evaluate(template, &within("Output"), Expected::Any, scene)?,
+            None => default.clone(),
+        };
+        let assigned = evaluate_assign(assign, &within("Assign"), scene)?;
+        check_size(&output, &format!("The state/task '{state_name}'"))?;
+        Ok((output, assigned))
+    }
+
+    // ---- evaluation, with the events it leaves ----
+
+    pub(crate) fn scene<'s>(
+        &'s self,
+        visit: &'s Visit<'_>,
+        scope: &'s Scope,
+        result: Option<&'s Value>,
+        error: Option<&Value>,
+    ) -> Scene<'s> {
+        Scene {
+            states: states(&visit.input, self.context(visit, scope), result, error),
+            variables: &scope.variables,
+            path_root: result.unwrap_or(&visit.input),
+            now: self.clock.now(),
+            random: &self.random,
+        }
+    }
+
+    /// The value of a field of the state, or the error that its evaluation ends in.
+    pub(crate) fn value(
+        &self,
+        template: &Template,
+        field: &str,
+        expected: Expected,
+        visit: &Visit<'_>,
+        scope: &Scope,
+    ) -> Result<Value, StateError> {
+        let scene = self.scene(visit, scope, None, None);
+        evaluate(template, field, expected, &scene)
+            .map_err(|fault| self.explain(Problem::Fault(fault), visit, scope))
+    }
+
+    /// A number that is not negative: seconds, counts, percentages.
+    pub(crate) fn number(
+        &self,
+        template: &Template,
+        field: &str,
+        visit: &Visit<'_>,
+        scope: &Scope,
+    ) -> Result<f64, StateError> {
+        let value = self.value(template, field, Expected::Number, visit, scope)?;
+        value.as_f64().filter(|number| *number >= 0.0).ok_or_else(|| {
+            let message =
+                format!("The value {value} specified for the field '{field}' must not be negative.");
+            let fault = Fault {
+                location: Some(field.to_string()),
+                message,
+                is_runtime: false,
+            };
+            self.explain(Problem::Fault(fault), visit, scope)
+        })
+    }
+
+    /// The error for a problem of evaluation; one with an expression leaves its event.
+    pub(crate) fn explain(&self, problem: Problem, visit: &Visit<'_>, scope: &Scope) -> StateError {
+        let fault = match problem {
+            Problem::Error(error) => return error,
+            Problem::Fault(fault) => fault,
+        };
+        let cause = self.cause(visit, &fault.message);
+        if fault.is_runtime {
+            return StateError::new("States.Runtime", cause);
+        }
+        let error = StateError::new("States.QueryEvaluationError", cause);
+        // As recorded on AWS: as long as the state has left no other event, the failed evaluation points to
+        // what led to the state and not to its Entered event.
+        let track = &scope.track;
+        let previous = if track.previous() == visit.entered_id {
+            visit.entered_previous
+        } else {
+            track.previous()
+        };
+        let event = Event::EvaluationFailed {
+            error: &error,
+            location: fault.location.as_deref(),
+            state: visit.name,
+        };
+        track.set_previous(self.history.add(previous, event));
+        error
+    }
+
+    fn cause(&self, visit: &Visit<'_>, what: &str) -> String {
+        format!(
+            "An error occurred while executing the state '{}' (entered at the event id #{}). {what}",
+            visit.name, visit.entered_id
+        )
+    }
+
+    /// `$states.context`.
+    fn context(&self, visit: &Visit<'_>, scope: &Scope) -> Value {
+        let settings = self.settings;
+        let machine_name = settings.machine_arn.rsplit(':').next().unwrap_or_default();
+        let mut context = json!({
+            "Execution": {
+                "Id": settings.execution_arn,
+                "Input": settings.input,
+                "StartTime": iso(settings.start),
+                "Name": settings.name,
+                "RoleArn": settings.role_arn,
+                "RedriveCount": self.redrive_count,
+            },
+            "StateMachine": { "Id": settings.machine_arn, "Name": machine_name },
+            "State": { "Name": visit.name, "EnteredTime": iso(visit.entered_time) },
+        });
+        if visit.counts_retries {
+            context["State"]["RetryCount"] = json!(visit.retry_count);
+        }
+        if let Some(item) = &scope.item {
+            context["Map"] = item.clone();
+        }
+        context
+    }
+}
+
+/// What can go wrong while a template is evaluated and its value taken over.
+pub(crate) enum Problem {
+    Fault(Fault),
+    Error(StateError),
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<StateError> for Problem {
+    fn from(error: StateError) -> Self {
+        Self::Error(error)
+    }
+}
+
+fn iso(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
