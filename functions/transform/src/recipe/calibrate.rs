@@ -1,0 +1,86 @@
+//! Step 2: calibrate to millivolts.
+
+use super::RecipeError;
+
+/// What turns ADC units into millivolts, from the recording's header or profile.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Calibration {
+    /// ADC units per millivolt; finite and not zero (negative for an inverted lead).
+    pub gain: f64,
+    /// The ADC value that means 0 mV; finite.
+    pub baseline: f64,
+}
+
+impl Calibration {
+    /// Millivolts of a value in ADC units.
+    ///
+    /// Formula: `mV = (adu - baseline) / gain`, computed in f64 and stored as f32. The signal is stored
+    /// unfiltered; filters exist only inside the search for beats.
+    ///
+    /// Source: WFDB Applications Guide, header(5), "ADC gain" and "baseline".
+    pub fn to_mv(&self, adu: f64) -> f32 {
+        ((adu - self.baseline) / self.gain) as f32
+    }
+
+    /// Whether a sample is a number whose millivolts are a number too: a float file may hold values that
+    /// no f32 can, and they count as missing.
+    pub fn can_express(&self, adu: f64) -> bool {
+        adu.is_finite() && self.to_mv(adu).is_finite()
+    }
+
+    /// # Errors
+    /// [`RecipeError::Calibration`] if the gain is zero or either number is not finite.
+    pub(super) fn check(self) -> Result<Self, RecipeError> {
+        if self.gain.is_finite() && self.gain != 0.0 && self.baseline.is_finite() {
+            Ok(self)
+        } else {
+            Err(RecipeError::Calibration {
+                gain: self.gain,
+                baseline: self.baseline,
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_values() {
+        let mitdb = Calibration {
+            gain: 200.0,
+            baseline: 1024.0,
+        };
+        assert_eq!(mitdb.to_mv(1024.0), 0.0);
+        assert_eq!(mitdb.to_mv(1224.0), 1.0);
+        assert_eq!(mitdb.to_mv(995.0), -0.145);
+        let inverted = Calibration {
+            gain: -1000.0,
+            baseline: 0.0,
+        };
+        assert_eq!(inverted.to_mv(500.0), -0.5);
+    }
+
+    #[test]
+    fn what_no_f32_can_hold_is_missing() {
+        let calibration = Calibration {
+            gain: 1.0,
+            baseline: 0.0,
+        };
+        assert!(calibration.can_express(-3.0e38));
+        for adu in [1e39, -1e300, f64::NAN, f64::INFINITY] {
+            assert!(!calibration.can_express(adu), "{adu}");
+        }
+    }
+
+    #[test]
+    fn impossible_calibrations_are_refused() {
+        for (gain, baseline) in [(0.0, 0.0), (f64::NAN, 0.0), (200.0, f64::INFINITY)] {
+            assert!(
+                Calibration { gain, baseline }.check().is_err(),
+                "{gain} {baseline}"
+            );
+        }
+    }
+}

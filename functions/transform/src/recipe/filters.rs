@@ -1,0 +1,222 @@
+//! Moving means, and the band-pass made of them: the only filters of the recipe.
+//!
+//! They are symmetric (linear phase), so their delay is a known whole number of samples at every
+//! sampling frequency and nothing shifts the R peaks. Lengths are given in seconds.
+
+/// The odd number of samples nearest to a length in seconds, at least 1.
+pub(super) fn odd_length(seconds: f64, sampling_frequency_hz: f64) -> usize {
+    (seconds * sampling_frequency_hz / 2.0).round() as usize * 2 + 1
+}
+
+/// Mean of the last `length` values; the delay is `(length - 1) / 2` samples.
+#[derive(Debug, Clone)]
+pub(super) struct MovingMean {
+    ring: Vec<f64>,
+    oldest: usize,
+    sum: f64,
+    inverse_length: f64,
+}
+
+impl MovingMean {
+    /// `length` is odd; before the first push the signal is taken to have been `before` for ever, so
+    /// that an offset of the signal is no step.
+    pub(super) fn new(length: usize, before: f64) -> Self {
+        let length = length.max(1);
+        Self {
+            ring: vec![before; length],
+            oldest: 0,
+            sum: before * length as f64,
+            inverse_length: 1.0 / length as f64,
+        }
+    }
+
+    pub(super) fn delay(&self) -> u64 {
+        (self.ring.len() / 2) as u64
+    }
+
+    pub(super) fn push(&mut self, value: f64) -> f64 {
+        let Some(slot) = self.ring.get_mut(self.oldest) else {
+            return value;
+        };
+        self.sum += value - *slot;
+        *slot = value;
+        self.oldest += 1;
+        if self.oldest == self.ring.len() {
+            // Once per length the sum is made afresh: rounding errors, or one absurd value, then leave
+            // no trace in the rest of a day-long lead.
+            self.oldest = 0;
+            self.sum = self.ring.iter().sum();
+        }
+        self.sum * self.inverse_length
+    }
+}
+
+/// The last values of a stream, addressed by their place in the stream.
+#[derive(Debug, Clone)]
+pub(super) struct History {
+    values: Vec<f64>,
+    mask: u64,
+    pushed: u64,
+}
+
+impl History {
+    /// Keeps at least the last `length` values; what was never pushed reads as 0.
+    pub(super) fn new(length: u64) -> Self {
+        let capacity = (length + 1).next_power_of_two();
+        Self {
+            values: vec![0.0; capacity as usize],
+            mask: capacity - 1,
+            pushed: 0,
+        }
+    }
+
+    pub(super) fn push(&mut self, value: f64) {
+        let slot = (self.pushed & self.mask) as usize;
+        if let Some(place) = self.values.get_mut(slot) {
+            *place = value;
+        }
+        self.pushed += 1;
+    }
+
+    pub(super) fn at(&self, sample: u64) -> f64 {
+        self.values
+            .get((sample & self.mask) as usize)
+            .copied()
+            .unwrap_or(0.0)
+    }
+
+    /// The value pushed `delay` values before the latest one; the first one for what was before it.
+    pub(super) fn delayed(&self, delay: u64) -> f64 {
+        self.at(self.pushed.saturating_sub(1 + delay))
+    }
+}
+
+/// Band-pass of the QRS complex: a low-pass of two moving means of 20 ms, minus its own baseline, two
+/// moving means of 80 ms.
+///
+/// Formula: `y = l - m80(m80(l))`, `l = m20(m20(x))`, in mV. It is zero at 0 Hz, largest at about 11 Hz,
+/// half of that at about 4 and 23 Hz, and zero again near 50 Hz, where the mains is.
+///
+/// Source: the band of 8 to 20 Hz is Elgendi's (2013, "Fast QRS detection with an optimized
+/// knowledge-based method", PLoS ONE 8:e73557), made of moving means as in Pan and Tompkins (1985, IEEE
+/// Trans Biomed Eng 32:230) because these have integer delays at every sampling frequency.
+#[derive(Debug, Clone)]
+pub(super) struct QrsBandPass {
+    low_pass: [MovingMean; 2],
+    baseline: [MovingMean; 2],
+    smoothed: History,
+}
+
+/// What the band-pass gives for a sample.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BandPassed {
+    /// Low-pass only, `low_pass_delay` samples late.
+    pub(super) smoothed: f64,
+    /// Band-passed, `delay` samples late.
+    pub(super) qrs_band: f64,
+}
+
+impl QrsBandPass {
+    const LOW_PASS_S: f64 = 0.020;
+    const BASELINE_S: f64 = 0.080;
+
+    pub(super) fn new(sampling_frequency_hz: f64, before: f64) -> Self {
+        let low = MovingMean::new(odd_length(Self::LOW_PASS_S, sampling_frequency_hz), before);
+        let base = MovingMean::new(odd_length(Self::BASELINE_S, sampling_frequency_hz), before);
+        let smoothed = History::new(2 * base.delay());
+        Self {
+            low_pass: [low.clone(), low],
+            baseline: [base.clone(), base],
+            smoothed,
+        }
+    }
+
+    pub(super) fn low_pass_delay(&self) -> u64 {
+        self.low_pass.iter().map(MovingMean::delay).sum()
+    }
+
+    pub(super) fn baseline_delay(&self) -> u64 {
+        self.baseline.iter().map(MovingMean::delay).sum()
+    }
+
+    pub(super) fn push(&mut self, mv: f64) -> BandPassed {
+        let smoothed = self.low_pass.iter_mut().fold(mv, |value, mean| mean.push(value));
+        self.smoothed.push(smoothed);
+        let baseline = self
+            .baseline
+            .iter_mut()
+            .fold(smoothed, |value, mean| mean.push(value));
+        let qrs_band = self.smoothed.delayed(self.baseline_delay()) - baseline;
+        BandPassed { smoothed, qrs_band }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::f64::consts::TAU;
+
+    #[test]
+    fn a_moving_mean_is_the_mean_of_its_window() {
+        let mut mean = MovingMean::new(3, 2.0);
+        let out: Vec<f64> = [2.0, 5.0, 8.0, 11.0, 2.0].iter().map(|v| mean.push(*v)).collect();
+        for (got, want) in out.iter().zip([2.0, 3.0, 5.0, 8.0, 7.0]) {
+            assert!((got - want).abs() < 1e-12, "{got} {want}");
+        }
+    }
+
+    #[test]
+    fn one_absurd_value_leaves_no_trace() {
+        let mut mean = MovingMean::new(5, 0.0);
+        mean.push(1e30);
+        let last = (0..20).map(|_| mean.push(1.0)).last().unwrap();
+        assert!((last - 1.0).abs() < 1e-12, "{last}");
+    }
+
+    /// The amplitude of the band-passed sine of a frequency, relative to the sine's.
+    fn response(frequency_hz: f64, sampling_frequency_hz: f64) -> f64 {
+        let mut filter = QrsBandPass::new(sampling_frequency_hz, 0.0);
+        let samples = (20.0 * sampling_frequency_hz) as usize;
+        let mut peak = 0.0f64;
+        for n in 0..samples {
+            let y = filter
+                .push((TAU * frequency_hz * n as f64 / sampling_frequency_hz).sin())
+                .qrs_band;
+            if n > samples / 2 {
+                peak = peak.max(y.abs());
+            }
+        }
+        peak
+    }
+
+    #[test]
+    fn the_band_is_the_same_at_every_sampling_frequency() {
+        for fs in [250.0, 300.0, 360.0, 1000.0] {
+            assert!(response(11.0, fs) > 0.65, "{fs}: {}", response(11.0, fs));
+            assert!(response(1.0, fs) < 0.05, "{fs}: {}", response(1.0, fs));
+            assert!(response(50.0, fs) < 0.15, "{fs}: {}", response(50.0, fs));
+            assert!(response(0.0, fs) < 1e-12, "{fs}");
+        }
+    }
+
+    #[test]
+    fn an_offset_is_no_step() {
+        let mut filter = QrsBandPass::new(360.0, 3.5);
+        for _ in 0..500 {
+            assert!(filter.push(3.5).qrs_band.abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn an_impulse_comes_out_symmetric_around_the_stated_delay() {
+        let mut filter = QrsBandPass::new(360.0, 0.0);
+        let delay = (filter.low_pass_delay() + filter.baseline_delay()) as usize;
+        let out: Vec<f64> = (0..2 * delay + 1)
+            .map(|n| filter.push(f64::from(n == 0)).qrs_band)
+            .collect();
+        for k in 0..=delay {
+            assert!((out[delay - k] - out[delay + k]).abs() < 1e-12);
+        }
+        assert!(out[delay] > 0.05);
+    }
+}
