@@ -11,20 +11,22 @@ use ecg_lake::{Lake, catalog_error, step_error};
 use ecg_store::{ColumnSpec, TableName, TableSpec};
 use ecg_tables::{PARTITION, PARTITION_COMMENT, Table};
 
+const DATABASE_COMMENT: &str = "ECG recordings: strips, beats and features, made by ecg-pipeline";
+
 /// Registers what write wrote.
 ///
 /// # Errors
 /// `Internal` if an object is not what write said or the catalog holds an incompatible column (it names it), else
 /// what the store or the catalog says.
 pub async fn run(lake: &Lake, input: WriteOutput) -> Result<CrawlOutput, StepError> {
-    lake.catalog.ensure_database(&lake.database).await.map_err(|error| catalog_error(&error))?;
+    lake.catalog.ensure_database(&lake.database, DATABASE_COMMENT).await.map_err(|error| catalog_error(&error))?;
     let mut tables = Vec::new();
     for object in &input.objects {
         let table = ecg_tables::table(&object.table)
             .ok_or_else(|| StepError::Internal(format!("crawl: there is no table `{}`", object.table)))?;
         check_footer(lake, table, object).await?;
         let spec = table_spec(lake, table);
-        let name = spec.name.clone();
+        let name = TableName { database: spec.database.clone(), name: spec.name.clone() };
         lake.catalog.ensure_table(&spec).await.map_err(|error| catalog_error(&error))?;
         let location = format!("s3://{}/{}", lake.processed, layout::partition_prefix(table.name, &input.dt));
         lake.catalog
@@ -44,7 +46,8 @@ pub fn table_spec(lake: &Lake, table: &Table) -> TableSpec {
         comment: comment.to_owned(),
     };
     TableSpec {
-        name: TableName { database: lake.database.clone(), table: table.name.to_owned() },
+        database: lake.database.clone(),
+        name: table.name.to_owned(),
         comment: table.comment.to_owned(),
         columns: table.columns.iter().map(|c| column(c.name, c.kind.hive_type(), c.comment)).collect(),
         partition_keys: vec![column(PARTITION, "string", PARTITION_COMMENT)],

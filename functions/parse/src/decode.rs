@@ -9,12 +9,10 @@ use std::sync::Arc;
 use arrow_array::builder::{Float64Builder, Int16Builder, Int32Builder, Int64Builder, ListBuilder};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_ipc::writer::FileWriter;
-use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use arrow_schema::{ArrowError, SchemaRef};
 use ecg_mat::MatFile;
 use ecg_recording::{Recording, RecordingError, Verdict, samples};
-
-/// The key of the schema's metadata under which the verdict travels with the samples, as JSON.
-pub const VERDICT: &str = "ecg.verdict";
+use ecg_tables::parsed::{fits_int16, schema};
 
 /// A batch is written when it holds this many samples.
 const BATCH_SAMPLES: usize = 128 * 1024;
@@ -28,25 +26,6 @@ pub enum DecodeError {
     /// The rows could not be written.
     #[error(transparent)]
     Arrow(#[from] ArrowError),
-}
-
-/// The canonical form of a recording whose samples have this class: `lead`, `segment` (both from 0),
-/// `start_sample` and `adu`, a list in which null is a missing sample. Classes that fit into 16 bits are kept as
-/// 16-bit integers, all others as doubles.
-pub fn schema(class: &str, verdict_json: &str) -> SchemaRef {
-    let sample = if fits_int16(class) { DataType::Int16 } else { DataType::Float64 };
-    let fields = vec![
-        Field::new("lead", DataType::Int32, false),
-        Field::new("segment", DataType::Int32, false),
-        Field::new("start_sample", DataType::Int64, false),
-        Field::new("adu", DataType::List(Arc::new(Field::new_list_field(sample, true))), false),
-    ];
-    let metadata = [(VERDICT.to_owned(), verdict_json.to_owned())];
-    Arc::new(Schema::new_with_metadata(fields, metadata.into()))
-}
-
-fn fits_int16(class: &str) -> bool {
-    matches!(class, "int8" | "uint8" | "int16")
 }
 
 /// Decodes a recording into an Arrow IPC file and returns the number of rows.

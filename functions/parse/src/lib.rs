@@ -9,7 +9,7 @@ use ecg_lake::{Lake, blocking, codec_error};
 use ecg_mat::{Limits, MatFile};
 use ecg_recording::{RecordingError, Verdict};
 
-pub use decode::{DecodeError, VERDICT, decode, schema};
+pub use decode::{DecodeError, decode};
 
 /// Decodes an accepted recording. `input.from` is the key of its verdict.
 ///

@@ -1,6 +1,56 @@
-//! The transform step.
+//! The transform step: from `parsed.arrow` to the rows of the tables.
 //!
 //! [`recipe`] is what a data scientist reads: the steps from raw ADC values to strips in millivolts with
-//! beats, features and quality labels. It does no input or output.
+//! beats, features and quality labels. It does no input or output; [`rows`] turns its strips into rows, and
+//! this file reads and writes.
 
 pub mod recipe;
+mod rows;
+
+use ecg_core::message::{Source, StepInput, TableObject, TransformOutput};
+use ecg_core::rules::RULES;
+use ecg_core::{StepError, layout};
+use ecg_lake::{Lake, blocking, codec_error};
+use ecg_tables::{BEATS, RECORDINGS, SEGMENTS};
+
+pub use rows::{Made, TransformError, Writers, transform};
+
+/// Applies the recipe. `input.from` is the key of what parse decoded.
+///
+/// # Errors
+/// What the store says; `Internal` if parse wrote something else.
+pub async fn run(lake: &Lake, input: StepInput) -> Result<TransformOutput, StepError> {
+    let reader = lake.reader(&lake.work(&input.from)).await?;
+    let key = |table: &str| layout::transformed_key(&input.recording_id, table);
+    let mut segments = lake.writer(&lake.work(&key(SEGMENTS.name))).await?;
+    let mut beats = lake.writer(&lake.work(&key(BEATS.name))).await?;
+    let mut recordings = lake.writer(&lake.work(&key(RECORDINGS.name))).await?;
+    let (recording_id, source): (String, Source) = (input.recording_id.clone(), input.source.clone());
+    let made = blocking(move || {
+        let writers = Writers { segments: &mut segments, beats: &mut beats, recordings: &mut recordings };
+        let made = transform(reader, &recording_id, &source, &RULES, writers).map_err(sort)?;
+        // The row of the recording comes last: who sees it finds its segments and beats.
+        for writer in [segments, beats, recordings] {
+            writer.finish().map_err(|error| codec_error(&error))?;
+        }
+        Ok(made)
+    })
+    .await?;
+    let object = |table: &str, rows| TableObject { table: table.to_owned(), key: key(table), rows };
+    Ok(TransformOutput {
+        transformed: vec![
+            object(SEGMENTS.name, made.segments),
+            object(BEATS.name, made.beats),
+            object(RECORDINGS.name, 1),
+        ],
+        recording_id: input.recording_id,
+        quality: made.quality.to_owned(),
+    })
+}
+
+fn sort(error: TransformError) -> StepError {
+    match error {
+        TransformError::Arrow(error) => codec_error(&error),
+        other => StepError::Internal(other.to_string()),
+    }
+}

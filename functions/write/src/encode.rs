@@ -59,7 +59,7 @@ pub fn transcode<R: Read + Seek, W: Write + Send>(source: R, table: &Table, out:
 ///
 /// # Errors
 /// What the batches or the writer say.
-pub fn encode<W: Write + Send>(
+pub(crate) fn encode<W: Write + Send>(
     schema: &SchemaRef,
     batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
     out: W,

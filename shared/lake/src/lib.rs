@@ -115,8 +115,7 @@ pub fn step_error(error: &StoreError) -> StepError {
 pub fn catalog_error(error: &CatalogError) -> StepError {
     let text = error.to_string();
     match error {
-        CatalogError::Transient(_) => StepError::Transient(text),
-        CatalogError::Conflict(_) => StepError::Conflict(text),
+        CatalogError::Transient { .. } => StepError::Transient(text),
         _ => StepError::Internal(text),
     }
 }

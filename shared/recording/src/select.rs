@@ -14,7 +14,7 @@ const SIGNAL_NAMES: [&str; 6] = ["val", "ecg", "signal", "signals", "data", "x"]
 ///
 /// # Errors
 /// No such variable, or several that could be meant.
-pub fn choose(variables: &[Variable], named: Option<&str>) -> Result<usize, Details> {
+pub(crate) fn choose(variables: &[Variable], named: Option<&str>) -> Result<usize, Details> {
     if let Some(name) = named {
         return variables
             .iter()

@@ -46,7 +46,7 @@ pub const RECORDINGS: Table = Table {
         must("missing_samples", Kind::BigInt, "samples that were NaN, infinite or the WFDB sentinel -32768, over all leads"),
         must("quality", Kind::Text, "good, or warn where any strip has a warning"),
         must("warnings", Kind::Texts, "names of the warnings of all strips, each once, sorted"),
-        may("heart_rate_bpm", Kind::Double, "mean heart rate of the first lead: 60 (beats - 1) / (time of last beat - time of first beat), in beats per minute"),
+        may("heart_rate_bpm", Kind::Double, "mean heart rate of the first lead over the whole recording: 60000 / mean of rr_ms of its beats, in beats per minute"),
         must("uploaded_at", Kind::Timestamp, "time of the upload, UTC; locally the file's modification time"),
         must("pipeline_version", Kind::Text, "version of the pipeline that wrote the row"),
         must("rules_version", Kind::Text, "version of the table of limits"),
@@ -106,7 +106,7 @@ pub const BEATS: Table = Table {
         must("lead_name", Kind::Text, "name of the lead"),
         must("sample", Kind::BigInt, "index of the R peak in the recording, from 0"),
         must("time_s", Kind::Double, "sample / sampling_frequency_hz, in seconds"),
-        may("rr_ms", Kind::Double, "time since the beat before in the same lead, in ms; null for the first"),
+        may("rr_ms", Kind::Double, "time since the beat before in the same lead, in ms; null for the first, and behind a gap of missing samples that could hide a beat"),
         must("r_mv", Kind::Float, "the signal at the R peak, in mV"),
     ],
 };

@@ -8,6 +8,7 @@ pub mod arrow;
 pub mod column;
 pub mod dictionary;
 mod definitions;
+pub mod parsed;
 pub mod views;
 
 pub use column::{Column, Kind, Table};

@@ -16,7 +16,7 @@ const MEMORY_LIMIT: usize = 2 << 30;
 
 /// How an answer is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// A table for people.
     Table,
     /// Comma-separated values with a header line.
@@ -29,7 +29,7 @@ pub enum Format {
 ///
 /// # Errors
 /// What DataFusion says about the query, in one text.
-pub async fn run(processed: &Path, sql: &str) -> Result<Vec<RecordBatch>, String> {
+pub(crate) async fn run(processed: &Path, sql: &str) -> Result<Vec<RecordBatch>, String> {
     let context = session(processed).await.map_err(|error| error.to_string())?;
     // A query reads: without this, SQL could create tables and write files.
     let options = datafusion::execution::context::SQLOptions::new()
@@ -73,7 +73,7 @@ async fn session(processed: &Path) -> datafusion::error::Result<SessionContext> 
 ///
 /// # Errors
 /// A value that the format can not show.
-pub fn render(batches: &[RecordBatch], format: Format) -> Result<String, String> {
+pub(crate) fn render(batches: &[RecordBatch], format: Format) -> Result<String, String> {
     let fail = |error: arrow::error::ArrowError| error.to_string();
     match format {
         Format::Table => Ok(format!("{}\n", arrow::util::pretty::pretty_format_batches(batches).map_err(fail)?)),
