@@ -336,6 +336,17 @@ impl Loader {
         }
     }
 
+    /// Names the fields that only JSONPath has, of a state that is refused as a whole: one look then shows
+    /// all that has to change.
+    pub(crate) fn jsonpath_fields(&mut self, place: &str, fields: &Object<String, Value>) {
+        let others: Vec<&str> = fields
+            .keys()
+            .map(String::as_str)
+            .filter(|field| !JSONPATH_FIELDS.contains(field))
+            .collect();
+        self.known_fields(place, fields, &others);
+    }
+
     /// Whether the fields are JSONata, given what surrounds them.
     pub(crate) fn query_language(
         &mut self,
@@ -529,6 +540,9 @@ fn any_state_is_jsonata(flow: &Value, inherited: bool) -> bool {
         None => inherited,
     };
     let here = language(flow, inherited);
+    if here {
+        return true;
+    }
     let states = flow.get("States").and_then(Value::as_object);
     states.into_iter().flatten().any(|(_, state)| {
         let state_language = language(state, here);

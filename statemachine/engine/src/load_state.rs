@@ -115,14 +115,7 @@ impl Loader {
                     &format!("{place}/QueryLanguage"),
                     format!("expected \"JSONata\" for a {kind} state: JSONPath is not implemented there"),
                 );
-                // The fields that only JSONPath has are named too, so that one look shows the whole work.
-                let other: Vec<&str> = fields
-                    .keys()
-                    .map(String::as_str)
-                    .filter(|field| !field.ends_with("Path") && *field != "Parameters")
-                    .filter(|field| *field != "ResultSelector")
-                    .collect();
-                self.known_fields(place, fields, &other);
+                self.jsonpath_fields(place, fields);
                 return None;
             }
             _ => {
