@@ -64,7 +64,7 @@
 //!
 //! # Where to look
 //!
-//! `load`, `load_state` make a `definition` of `template`s. `execution` starts and ends, `run` is the loop,
+//! `load` and its parts make a `definition` of `template`s. `execution` starts and ends, `run` is the loop,
 //! `task`, `map_parallel` and `retry` are its harder parts, `track` knows where each branch stands.
 //! `expression` and `functions` evaluate, `history` and `checkpoint` are what is kept, `clock` and `random`
 //! stand between the engine and the world, [`mock`] tries a workflow without its functions.
@@ -79,7 +79,10 @@ mod functions;
 mod handler;
 mod history;
 mod load;
+mod load_handling;
 mod load_state;
+mod load_task;
+mod load_values;
 mod map_parallel;
 pub mod mock;
 mod random;

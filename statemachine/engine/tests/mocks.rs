@@ -1,5 +1,8 @@
 //! Trying a workflow with mocked functions.
 
+// Helpers of tests fail the test.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 
 use asl_engine::mock::{MockAnswer, MockRun, Mocks, run_with_mocks};
@@ -78,6 +81,23 @@ async fn a_missing_mock_says_what_to_add() {
             result["cause"]
         );
     }
+}
+
+#[tokio::test]
+async fn real_time_takes_its_time() {
+    let wait = json!({"QueryLanguage": "JSONata", "StartAt": "W", "States": {
+        "W": {"Type": "Wait", "Seconds": 1, "End": true}}});
+    let how = MockRun {
+        real_time: true,
+        start: DateTime::UNIX_EPOCH,
+        seed: 1,
+        substitutions: BTreeMap::new(),
+    };
+    let before = std::time::Instant::now();
+    run_with_mocks(&wait.to_string(), json!({}), Mocks::new(), how)
+        .await
+        .unwrap();
+    assert!(before.elapsed().as_secs_f64() >= 1.0);
 }
 
 #[test]

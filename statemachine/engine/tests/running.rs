@@ -449,6 +449,42 @@ async fn a_failed_branch_aborts_the_others_and_can_be_caught() {
 }
 
 #[tokio::test]
+async fn a_map_inside_a_branch_is_aborted_from_the_inside() {
+    let map = json!({
+        "Type": "Map", "Items": [1, 2], "End": true,
+        "ItemProcessor": {"StartAt": "Pause", "States": {"Pause": {"Type": "Wait", "Seconds": 60, "End": true}}},
+    });
+    let states = json!({"Both": {"Type": "Parallel", "End": true, "Branches": [
+        {"StartAt": "Each", "States": {"Each": map}},
+        {"StartAt": "Bad", "States": {"Bad": {"Type": "Wait", "Seconds": 1, "Next": "Stop"},
+                                      "Stop": {"Type": "Fail", "Error": "Broken", "Cause": "on purpose"}}},
+    ]}});
+    let bench = bench(jsonata(states, "Both"), json!({}), |_, _| {
+        async { Ok(json!(0)) }.boxed()
+    });
+    let outcome = bench.run().await;
+    assert_eq!(
+        (outcome.error.as_deref(), outcome.cause.as_deref()),
+        (Some("Broken"), Some("on purpose"))
+    );
+    let types = bench.types();
+    let after = types
+        .iter()
+        .position(|event| event == "FailStateEntered")
+        .unwrap();
+    let expected = [
+        "MapIterationAborted",
+        "WaitStateAborted",
+        "MapIterationAborted",
+        "WaitStateAborted",
+        "MapStateAborted",
+        "ParallelStateFailed",
+        "ExecutionFailed",
+    ];
+    assert_eq!(types[after + 1..], expected);
+}
+
+#[tokio::test]
 async fn variables_of_a_branch_stay_in_it() {
     let states = json!({
         "Set": {"Type": "Pass", "Assign": {"outer": 1}, "Next": "Both"},
