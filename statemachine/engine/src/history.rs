@@ -417,3 +417,37 @@ impl History {
 fn epoch_seconds(time: DateTime<Utc>) -> f64 {
     time.timestamp_millis() as f64 / 1000.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::WoundClock;
+
+    #[test]
+    fn events_have_the_wire_form_and_survive_a_file() {
+        let recorder = Arc::new(MemoryRecorder::default());
+        let start = DateTime::from_timestamp_millis(1_500).unwrap();
+        let clock = Arc::new(WoundClock::starting_at(start));
+        let history = History::new(Arc::clone(&recorder) as Arc<_>, clock, 6);
+        let assigned = Map::from_iter([("name".to_string(), json!("x"))]);
+        history.add(
+            4,
+            Event::StateExited {
+                state_type: "Task",
+                name: "Parse",
+                output: &json!({"n": 1}),
+                assigned: &assigned,
+            },
+        );
+        let event = recorder.events().remove(0);
+        let wire = json!({
+            "timestamp": 1.5, "type": "TaskStateExited", "id": 7, "previousEventId": 4,
+            "stateExitedEventDetails": {
+                "name": "Parse", "output": "{\"n\":1}", "outputDetails": {"truncated": false},
+                "assignedVariables": {"name": "\"x\""}, "assignedVariablesDetails": {"truncated": false},
+            },
+        });
+        assert_eq!(serde_json::to_value(&event).unwrap(), wire);
+        assert_eq!(serde_json::from_value::<HistoryEvent>(wire).unwrap(), event);
+    }
+}

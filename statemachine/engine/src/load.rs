@@ -2,7 +2,9 @@
 //!
 //! A field, state type, resource or query language that the engine does not implement is a problem here
 //! and never something that a run ignores. This file has the machine's own fields, the names and the
-//! transitions; [`crate::load_state`] has the fields of each state type.
+//! transitions. The fields of each state type are in [`crate::load_state`], of a Task in
+//! [`crate::load_task`], Retry, Catch and Assign in [`crate::load_handling`], templates and numbers in
+//! [`crate::load_values`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,7 +12,6 @@ use std::fmt;
 use serde_json::{Map as Object, Value};
 
 use crate::definition::{Flow, Kind, Next, StateMachine};
-use crate::template::{Expression, ReferencePath, Template, expression_source};
 
 /// What is wrong with a definition, and where. A loader lists all it finds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -282,48 +283,6 @@ impl Loader {
         }
     }
 
-    /// A number within inclusive limits.
-    pub(crate) fn number(
-        &mut self,
-        place: &str,
-        value: &Value,
-        least: f64,
-        most: f64,
-        whole: bool,
-    ) -> Option<f64> {
-        let kind = if whole { "a whole number" } else { "a number" };
-        match value.as_f64() {
-            Some(number) if (least..=most).contains(&number) && (!whole || number.fract() == 0.0) => {
-                Some(number)
-            }
-            _ => {
-                self.problem(
-                    place,
-                    format!("expected {kind} from {least} to {most}, found {}", brief(value)),
-                );
-                None
-            }
-        }
-    }
-
-    /// A number within limits, or an expression that gives it at run time.
-    pub(crate) fn number_or_expression(
-        &mut self,
-        place: &str,
-        value: &Value,
-        least: f64,
-        most: f64,
-    ) -> Option<Template> {
-        if value
-            .as_str()
-            .is_some_and(|text| expression_source(text).is_some())
-        {
-            return self.template(place, value);
-        }
-        self.number(place, value, least, most, true)?;
-        Some(Template::Literal(value.clone()))
-    }
-
     pub(crate) fn known_fields(&mut self, place: &str, fields: &Object<String, Value>, known: &[&str]) {
         for field in fields.keys().filter(|field| !known.contains(&field.as_str())) {
             let at = format!("{place}/{}", escape(field));
@@ -334,6 +293,17 @@ impl Loader {
             };
             self.problem(&at, message);
         }
+    }
+
+    /// Names the fields that only JSONPath has, of a state that is refused as a whole: one look then shows
+    /// all that has to change.
+    pub(crate) fn jsonpath_fields(&mut self, place: &str, fields: &Object<String, Value>) {
+        let others: Vec<&str> = fields
+            .keys()
+            .map(String::as_str)
+            .filter(|field| !JSONPATH_FIELDS.contains(field))
+            .collect();
+        self.known_fields(place, fields, &others);
     }
 
     /// Whether the fields are JSONata, given what surrounds them.
@@ -365,84 +335,6 @@ impl Loader {
             }
         }
     }
-
-    /// JSON whose strings may be expressions.
-    pub(crate) fn template(&mut self, place: &str, value: &Value) -> Option<Template> {
-        match value {
-            Value::String(text) => match expression_source(text) {
-                Some(source) => match Expression::parse(source) {
-                    Ok(expression) => Some(Template::Expression(expression)),
-                    Err(message) => {
-                        self.problem(place, message);
-                        None
-                    }
-                },
-                None => Some(Template::Literal(value.clone())),
-            },
-            Value::Array(items) => {
-                let items: Vec<_> = items
-                    .iter()
-                    .enumerate()
-                    .map(|(index, item)| self.template(&format!("{place}/{index}"), item))
-                    .collect();
-                Some(array_template(items.into_iter().collect::<Option<Vec<_>>>()?))
-            }
-            Value::Object(members) => {
-                let members: Vec<_> = members
-                    .iter()
-                    .map(|(name, member)| {
-                        let member = self.template(&format!("{place}/{}", escape(name)), member)?;
-                        Some((name.clone(), member))
-                    })
-                    .collect();
-                Some(object_template(members.into_iter().collect::<Option<Vec<_>>>()?))
-            }
-            _ => Some(Template::Literal(value.clone())),
-        }
-    }
-
-    /// The payload template of a JSONPath state: a member `name.$` holds a reference path.
-    pub(crate) fn path_template(&mut self, place: &str, value: &Value) -> Option<Template> {
-        match value {
-            Value::Array(items) => {
-                let items: Vec<_> = items
-                    .iter()
-                    .enumerate()
-                    .map(|(index, item)| self.path_template(&format!("{place}/{index}"), item))
-                    .collect();
-                Some(array_template(items.into_iter().collect::<Option<Vec<_>>>()?))
-            }
-            Value::Object(members) => {
-                let members: Vec<_> = members
-                    .iter()
-                    .map(|(name, member)| {
-                        self.path_member(&format!("{place}/{}", escape(name)), name, member)
-                    })
-                    .collect();
-                Some(object_template(members.into_iter().collect::<Option<Vec<_>>>()?))
-            }
-            _ => Some(Template::Literal(value.clone())),
-        }
-    }
-
-    fn path_member(&mut self, place: &str, name: &str, value: &Value) -> Option<(String, Template)> {
-        let Some(bare) = name.strip_suffix(".$") else {
-            return Some((name.to_string(), self.path_template(place, value)?));
-        };
-        match value.as_str().and_then(ReferencePath::parse) {
-            Some(path) => Some((bare.to_string(), Template::Path(path))),
-            None => {
-                self.problem(
-                    place,
-                    format!(
-                        "expected a plain path such as $.a.b, found {}: JSONPath beyond that is not implemented",
-                        brief(value)
-                    ),
-                );
-                None
-            }
-        }
-    }
 }
 
 /// Fields that exist only in JSONPath: naming the language helps more than the list of known fields.
@@ -464,30 +356,6 @@ const JSONPATH_FIELDS: [&str; 16] = [
     "ToleratedFailureCountPath",
     "ToleratedFailurePercentagePath",
 ];
-
-fn array_template(items: Vec<Template>) -> Template {
-    let literals: Option<Vec<Value>> = items.iter().map(literal).collect();
-    literals.map_or(Template::Array(items), |values| {
-        Template::Literal(Value::Array(values))
-    })
-}
-
-fn object_template(members: Vec<(String, Template)>) -> Template {
-    let literals: Option<Object<String, Value>> = members
-        .iter()
-        .map(|(name, member)| Some((name.clone(), literal(member)?)))
-        .collect();
-    literals.map_or(Template::Object(members), |values| {
-        Template::Literal(Value::Object(values))
-    })
-}
-
-fn literal(template: &Template) -> Option<Value> {
-    match template {
-        Template::Literal(value) => Some(value.clone()),
-        _ => None,
-    }
-}
 
 /// A JSON value as a message shows it: short.
 pub(crate) fn brief(value: &Value) -> String {
@@ -529,6 +397,9 @@ fn any_state_is_jsonata(flow: &Value, inherited: bool) -> bool {
         None => inherited,
     };
     let here = language(flow, inherited);
+    if here {
+        return true;
+    }
     let states = flow.get("States").and_then(Value::as_object);
     states.into_iter().flatten().any(|(_, state)| {
         let state_language = language(state, here);

@@ -2,15 +2,10 @@
 
 use serde_json::{Map as Object, Value};
 
-use crate::definition::{
-    Catcher, ChoiceRule, Flow, Kind, Map, Next, Resource, Retrier, State, Task, WaitFor,
-};
-use crate::load::{LONGEST_SECONDS, Loader, brief, escape};
-use crate::template::{Expression, Template, expression_source};
+use crate::definition::{ChoiceRule, Flow, Kind, Map, Next, State, Task, WaitFor};
+use crate::load::{LONGEST_SECONDS, Loader, brief};
+use crate::template::{Template, expression_source};
 
-/// The longest delay that a retrier may be capped at, in seconds (366 days, exclusive on AWS).
-const LONGEST_DELAY_SECONDS: f64 = 31_622_399.0;
-const LAMBDA_INVOKE: &str = "arn:aws:states:::lambda:invoke";
 const COMMON: [&str; 3] = ["Type", "Comment", "QueryLanguage"];
 const TRANSITION: [&str; 2] = ["Next", "End"];
 const RESULT: [&str; 2] = ["Output", "Assign"];
@@ -115,14 +110,7 @@ impl Loader {
                     &format!("{place}/QueryLanguage"),
                     format!("expected \"JSONata\" for a {kind} state: JSONPath is not implemented there"),
                 );
-                // The fields that only JSONPath has are named too, so that one look shows the whole work.
-                let other: Vec<&str> = fields
-                    .keys()
-                    .map(String::as_str)
-                    .filter(|field| !field.ends_with("Path") && *field != "Parameters")
-                    .filter(|field| *field != "ResultSelector")
-                    .collect();
-                self.known_fields(place, fields, &other);
+                self.jsonpath_fields(place, fields);
                 return None;
             }
             _ => {
@@ -304,103 +292,6 @@ impl Loader {
         })
     }
 
-    fn task(&mut self, place: &str, fields: &Fields) -> Option<Kind> {
-        let resource = self.resource(place, fields);
-        let arguments = self.optional_template(place, fields, "Arguments");
-        if fields.contains_key("Arguments") == arguments.is_some() {
-            self.invoke_arguments(place, "Arguments", resource.as_ref(), arguments.as_ref());
-        }
-        let timeout_seconds = self.seconds(place, fields, "TimeoutSeconds");
-        let heartbeat_seconds = self.seconds(place, fields, "HeartbeatSeconds");
-        if let (Some(Template::Literal(timeout)), Some(Template::Literal(heartbeat))) =
-            (&timeout_seconds, &heartbeat_seconds)
-            && heartbeat.as_f64() >= timeout.as_f64()
-        {
-            self.problem(
-                &format!("{place}/HeartbeatSeconds"),
-                format!("expected less than TimeoutSeconds ({timeout}), found {heartbeat}"),
-            );
-        }
-        Some(Kind::Task(Task {
-            resource: resource?,
-            arguments,
-            timeout_seconds,
-            heartbeat_seconds,
-        }))
-    }
-
-    fn resource(&mut self, place: &str, fields: &Fields) -> Option<Resource> {
-        let arn = self.required_text(place, fields, "Resource")?;
-        if arn == LAMBDA_INVOKE {
-            return Some(Resource::LambdaInvoke);
-        }
-        let names_a_function = arn.starts_with("arn:aws:lambda:") || placeholder(&arn).is_some();
-        match function_name(&arn) {
-            Some(name) if names_a_function => Some(Resource::Function { arn, name }),
-            _ => {
-                self.problem(
-                    &format!("{place}/Resource"),
-                    format!(
-                        "expected {LAMBDA_INVOKE}, the ARN of a Lambda function or ${{name}}, found \"{arn}\": \
-                         other integrations are not implemented"
-                    ),
-                );
-                None
-            }
-        }
-    }
-
-    /// What `lambda:invoke` needs to know before it runs: which function, and nothing that is ignored.
-    fn invoke_arguments(
-        &mut self,
-        place: &str,
-        field: &str,
-        resource: Option<&Resource>,
-        arguments: Option<&Template>,
-    ) {
-        if resource != Some(&Resource::LambdaInvoke) {
-            return;
-        }
-        let at = format!("{place}/{field}");
-        let names: Vec<(&str, Option<&str>)> = match arguments {
-            Some(Template::Object(members)) => members
-                .iter()
-                .map(|(name, member)| match member {
-                    Template::Literal(value) => (name.as_str(), value.as_str()),
-                    _ => (name.as_str(), None),
-                })
-                .collect(),
-            Some(Template::Literal(Value::Object(members))) => members
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str()))
-                .collect(),
-            Some(Template::Expression(_)) => return,
-            _ => {
-                self.problem(&at, "expected an object with FunctionName for lambda:invoke");
-                return;
-            }
-        };
-        for (name, _) in &names {
-            if !["FunctionName", "Payload", "Qualifier"].contains(name) {
-                self.problem(
-                    &format!("{at}/{}", escape(name)),
-                    format!("expected FunctionName, Payload or Qualifier, found {name}"),
-                );
-            }
-        }
-        match names.iter().find(|(name, _)| *name == "FunctionName") {
-            None => self.problem(
-                &format!("{at}/FunctionName"),
-                "expected a function name, found nothing",
-            ),
-            Some((_, Some(text))) if function_name(text).is_none() => self.problem(
-                &format!("{at}/FunctionName"),
-                format!("expected a function name or the ARN of a function, found \"{text}\""),
-            ),
-            Some(_) => {}
-        }
-    }
-
     fn parallel(&mut self, place: &str, fields: &Fields, jsonata: bool) -> Option<Kind> {
         let at = format!("{place}/Branches");
         let Some(branches) = fields.get("Branches") else {
@@ -521,236 +412,19 @@ impl Loader {
         }
     }
 
-    fn optional_template(&mut self, place: &str, fields: &Fields, field: &str) -> Option<Template> {
+    pub(crate) fn optional_template(
+        &mut self,
+        place: &str,
+        fields: &Fields,
+        field: &str,
+    ) -> Option<Template> {
         fields
             .get(field)
             .and_then(|value| self.template(&format!("{place}/{field}"), value))
     }
 
-    fn seconds(&mut self, place: &str, fields: &Fields, field: &str) -> Option<Template> {
+    pub(crate) fn seconds(&mut self, place: &str, fields: &Fields, field: &str) -> Option<Template> {
         let value = fields.get(field)?;
         self.number_or_expression(&format!("{place}/{field}"), value, 1.0, LONGEST_SECONDS)
-    }
-
-    fn assign(&mut self, place: &str, fields: &Fields) -> Vec<(String, Template)> {
-        let at = format!("{place}/Assign");
-        let Some(value) = fields.get("Assign") else {
-            return Vec::new();
-        };
-        let Some(members) = self.object(&at, value) else {
-            return Vec::new();
-        };
-        let mut assign = Vec::new();
-        for (name, value) in members {
-            let member_at = format!("{at}/{}", escape(name));
-            let is_name = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
-                && name.chars().all(|c| c.is_alphanumeric() || c == '_')
-                && Expression::parse(&format!("${name}")).is_ok();
-            if !is_name || name == "states" {
-                self.problem(
-                    &member_at,
-                    format!("expected a variable name other than states, found \"{name}\""),
-                );
-            }
-            if let Some(template) = self.template(&member_at, value) {
-                assign.push((name.clone(), template));
-            }
-        }
-        assign
-    }
-
-    fn retriers(&mut self, place: &str, fields: &Fields) -> Vec<Retrier> {
-        let at = format!("{place}/Retry");
-        let Some(value) = fields.get("Retry") else {
-            return Vec::new();
-        };
-        let Some(entries) = self.array(&at, value) else {
-            return Vec::new();
-        };
-        let last = entries.len().saturating_sub(1);
-        entries
-            .iter()
-            .enumerate()
-            .filter_map(|(index, entry)| self.retrier(&format!("{at}/{index}"), entry, index == last))
-            .collect()
-    }
-
-    fn retrier(&mut self, place: &str, entry: &Value, is_last: bool) -> Option<Retrier> {
-        let fields = self.object(place, entry)?;
-        let known = [
-            "ErrorEquals",
-            "IntervalSeconds",
-            "MaxAttempts",
-            "BackoffRate",
-            "MaxDelaySeconds",
-            "JitterStrategy",
-            "Comment",
-        ];
-        self.known_fields(place, fields, &known);
-        let error_equals = self.error_equals(place, fields, is_last);
-        let mut number = |field: &str, least: f64, most: f64, whole: bool| {
-            fields
-                .get(field)
-                .and_then(|value| self.number(&format!("{place}/{field}"), value, least, most, whole))
-        };
-        let interval_seconds = number("IntervalSeconds", 1.0, LONGEST_SECONDS, true).unwrap_or(1.0);
-        let max_attempts = number("MaxAttempts", 0.0, LONGEST_SECONDS, true).unwrap_or(3.0);
-        let backoff_rate = number("BackoffRate", 1.0, f64::MAX, false).unwrap_or(2.0);
-        let max_delay_seconds = number("MaxDelaySeconds", 1.0, LONGEST_DELAY_SECONDS, true);
-        if let Some(cap) = max_delay_seconds
-            && cap <= interval_seconds
-        {
-            self.problem(
-                &format!("{place}/MaxDelaySeconds"),
-                format!("expected more than IntervalSeconds ({interval_seconds}), found {cap}"),
-            );
-        }
-        let full_jitter = match fields.get("JitterStrategy").map(|value| (value.as_str(), value)) {
-            None | Some((Some("NONE"), _)) => false,
-            Some((Some("FULL"), _)) => true,
-            Some((_, other)) => {
-                self.problem(
-                    &format!("{place}/JitterStrategy"),
-                    format!("expected \"FULL\" or \"NONE\", found {}", brief(other)),
-                );
-                false
-            }
-        };
-        Some(Retrier {
-            error_equals: error_equals?,
-            interval_seconds,
-            max_attempts: max_attempts as u64,
-            backoff_rate,
-            max_delay_seconds,
-            full_jitter,
-        })
-    }
-
-    fn catchers(&mut self, place: &str, fields: &Fields) -> Vec<Catcher> {
-        let at = format!("{place}/Catch");
-        let Some(value) = fields.get("Catch") else {
-            return Vec::new();
-        };
-        let Some(entries) = self.array(&at, value) else {
-            return Vec::new();
-        };
-        let last = entries.len().saturating_sub(1);
-        entries
-            .iter()
-            .enumerate()
-            .filter_map(|(index, entry)| self.catcher(&format!("{at}/{index}"), entry, index == last))
-            .collect()
-    }
-
-    fn catcher(&mut self, place: &str, entry: &Value, is_last: bool) -> Option<Catcher> {
-        let fields = self.object(place, entry)?;
-        self.known_fields(
-            place,
-            fields,
-            &["ErrorEquals", "Next", "Output", "Assign", "Comment"],
-        );
-        let error_equals = self.error_equals(place, fields, is_last);
-        let next = self.required_text(place, fields, "Next");
-        let output = self.optional_template(place, fields, "Output");
-        let assign = self.assign(place, fields);
-        Some(Catcher {
-            error_equals: error_equals?,
-            next: next?,
-            output,
-            assign,
-        })
-    }
-
-    fn error_equals(&mut self, place: &str, fields: &Fields, is_last: bool) -> Option<Vec<String>> {
-        let at = format!("{place}/ErrorEquals");
-        let Some(value) = fields.get("ErrorEquals") else {
-            self.problem(&at, "expected an array of error names, found nothing");
-            return None;
-        };
-        let entries = self.array(&at, value)?;
-        if entries.is_empty() {
-            self.problem(&at, "expected at least one error name, found none");
-        }
-        let names: Option<Vec<String>> = entries
-            .iter()
-            .enumerate()
-            .map(|(index, name)| self.text(&format!("{at}/{index}"), name))
-            .collect();
-        let names = names?;
-        if let Some(index) = names.iter().position(|name| name == "States.ALL")
-            && (names.len() > 1 || !is_last)
-        {
-            self.problem(
-                &format!("{at}/{index}"),
-                "expected States.ALL alone, and in the last entry",
-            );
-        }
-        for (index, name) in names.iter().enumerate() {
-            if name.starts_with("States.") && !crate::error::STATES_ERRORS.contains(&name.as_str()) {
-                self.problem(
-                    &format!("{at}/{index}"),
-                    format!("expected a known States.* error or a name of your own, found \"{name}\""),
-                );
-            }
-        }
-        Some(names)
-    }
-}
-
-/// The name inside `${name}`, when the text is that and nothing else.
-fn placeholder(text: &str) -> Option<&str> {
-    text.strip_prefix("${")?
-        .strip_suffix('}')
-        .filter(|name| !name.is_empty() && !name.contains('}'))
-}
-
-/// The function that a name, an ARN or a `${name}` without a value means; a version or alias is dropped.
-pub(crate) fn function_name(text: &str) -> Option<String> {
-    if let Some(name) = placeholder(text) {
-        return Some(name.to_string());
-    }
-    let name = match text.split_once(":function:") {
-        Some((before, rest)) if before.starts_with("arn:") || before.chars().all(|c| c.is_ascii_digit()) => {
-            rest
-        }
-        Some(_) => return None,
-        None if text.starts_with("arn:") => return None,
-        None => text,
-    };
-    let name = match placeholder(name) {
-        Some(name) => name,
-        None => name.split(':').next().unwrap_or_default(),
-    };
-    (!name.is_empty()).then(|| name.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn function_names() {
-        for (text, name) in [
-            (
-                "arn:aws:lambda:eu-west-1:111111111111:function:parse",
-                Some("parse"),
-            ),
-            (
-                "arn:aws:lambda:eu-west-1:111111111111:function:parse:7",
-                Some("parse"),
-            ),
-            ("111111111111:function:parse", Some("parse")),
-            ("parse", Some("parse")),
-            ("parse:$LATEST", Some("parse")),
-            ("${parse}", Some("parse")),
-            (
-                "arn:aws:lambda:eu-west-1:111111111111:function:${parse}",
-                Some("parse"),
-            ),
-            ("arn:aws:sqs:eu-west-1:111111111111:queue", None),
-            ("arn:aws:lambda:eu-west-1:111111111111:function:", None),
-        ] {
-            assert_eq!(function_name(text).as_deref(), name, "{text}");
-        }
     }
 }

@@ -117,7 +117,14 @@ impl Execution<'_> {
                 && let Some((index, item)) = waiting.next()
             {
                 let place = json!({ "Item": { "Index": index, "Value": item } });
-                let input = self.select(map, item, &place, visit, scope)?;
+                let input = match self.select(map, item, &place, visit, scope) {
+                    Ok(input) => input,
+                    Err(error) => {
+                        drop(running);
+                        self.abort_children(&scope.track, scope.track.previous());
+                        return Err(error);
+                    }
+                };
                 let begun = Event::MapIteration {
                     mark: "Started",
                     name: visit.name,

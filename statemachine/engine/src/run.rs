@@ -175,10 +175,10 @@ impl Execution<'_> {
                 assigned,
                 next: Next::State(catcher.next.clone()),
             });
-        result.or_else(|problem| {
+        result.map_err(|problem| {
             let error = self.explain(problem, visit, scope);
             self.record_state_failed(state, scope);
-            Err(error)
+            error
         })
     }
 

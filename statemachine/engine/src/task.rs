@@ -14,7 +14,7 @@ use crate::execution::{Execution, check_size, seconds_duration};
 use crate::expression::Expected;
 use crate::handler::{FunctionError, Invocation};
 use crate::history::Event;
-use crate::load_state::function_name;
+use crate::load_task::function_name;
 use crate::run::Visit;
 use crate::track::Scope;
 
