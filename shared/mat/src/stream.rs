@@ -210,10 +210,27 @@ mod tests {
 
     #[test]
     fn inflates_and_checks_the_end() {
-        let bytes: Vec<u8> = (0..200_000_u32).map(|n| (n * n >> 7) as u8).collect();
+        let bytes: Vec<u8> = (0..200_000_u32).map(|n| (n.wrapping_mul(n) >> 7) as u8).collect();
         assert_eq!(read_all(zlib(&bytes), bytes.len()).unwrap(), bytes);
         assert_eq!(read_all(zlib(&bytes), bytes.len() - 1).unwrap_err().kind(), MatErrorKind::Malformed);
         assert_eq!(read_all(zlib(&bytes), bytes.len() + 1).unwrap_err().kind(), MatErrorKind::Truncated);
+    }
+
+    #[test]
+    fn inflating_stops_at_the_ratio_and_at_the_size() {
+        let file = zlib(&vec![0; 1_000_000]);
+        let stop = |limits: Limits| {
+            let span = Span { offset: 0, len: file.len() as u64, compressed: true };
+            let mut source = Source::new(Cursor::new(file.clone())).unwrap();
+            let mut stream = Stream::new(&mut source, span, &limits);
+            (stream.skip_to(1_000_000, "val").unwrap_err().kind(), stream.position())
+        };
+        let (kind, position) = stop(Limits { free_inflated_bytes: 50_000, ..Limits::default() });
+        assert_eq!(kind, MatErrorKind::LimitExceeded);
+        assert!((50_000..60_000).contains(&position), "stopped at {position}");
+        let (kind, position) = stop(Limits { max_inflated_bytes: 10_000, ..Limits::default() });
+        assert_eq!(kind, MatErrorKind::LimitExceeded);
+        assert!((10_000..20_000).contains(&position), "stopped at {position}");
     }
 
     #[test]
