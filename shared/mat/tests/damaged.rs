@@ -2,6 +2,7 @@
 //!
 //! A cut file is a typed error: never a panic, never a success with less. A damaged byte may go
 //! unnoticed where the format has no checksum, but what is delivered must still be complete.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 
@@ -18,7 +19,14 @@ const VALUES: usize = 200;
 fn files() -> Vec<(&'static str, Format, Vec<u8>)> {
     let values: Vec<i16> = (-100..100).collect();
     let matrix = level5_matrix("val", &[2, 100], &values);
-    let fixture = |name: &str| std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)).unwrap();
+    let fixture = |name: &str| {
+        std::fs::read(
+            Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("tests/data")
+                .join(name),
+        )
+        .unwrap()
+    };
     vec![
         ("level 4", Format::Mat4, level4("val", 2, 100, &values)),
         ("level 5", Format::Mat5, level5(&matrix)),
@@ -42,7 +50,12 @@ fn read_everything(bytes: Vec<u8>) -> Result<u64, MatError> {
             count += values.len() as u64;
             ControlFlow::Continue(())
         })?;
-        assert_eq!(Some(count), file.variables()[index].value_count(), "{:?}", file.variables()[index]);
+        assert_eq!(
+            Some(count),
+            file.variables()[index].value_count(),
+            "{:?}",
+            file.variables()[index]
+        );
         total += count;
     }
     Ok(total)
@@ -66,7 +79,9 @@ fn a_file_cut_at_any_byte_is_an_error() {
             let cut = bytes[..length].to_vec();
             let result = catch_unwind(|| read_everything(cut))
                 .unwrap_or_else(|_| panic!("{name} cut to {length} bytes panicked"));
-            let error = result.map(|count| format!("{name} cut to {length}: {count} values")).unwrap_err();
+            let error = result
+                .map(|count| format!("{name} cut to {length}: {count} values"))
+                .unwrap_err();
             assert!(!error.is_transient(), "{name} cut to {length}: {error}");
             *kinds.entry(format!("{:?}", error.kind())).or_insert(0) += 1;
         }
@@ -79,7 +94,14 @@ fn a_damaged_byte_never_panics() {
     for (name, _, bytes) in files() {
         let (mut refused, mut read) = (0, 0);
         for place in 0..bytes.len() {
-            let damages = [0x00, 0xff, !bytes[place], bytes[place] ^ 0x01, bytes[place] ^ 0x80, bytes[place].wrapping_add(1)];
+            let damages = [
+                0x00,
+                0xff,
+                !bytes[place],
+                bytes[place] ^ 0x01,
+                bytes[place] ^ 0x80,
+                bytes[place].wrapping_add(1),
+            ];
             for damage in damages {
                 let mut damaged = bytes.clone();
                 damaged[place] = damage;
@@ -88,7 +110,11 @@ fn a_damaged_byte_never_panics() {
                 match result {
                     Ok(_) => read += 1,
                     Err(error) => {
-                        assert_ne!(error.kind(), MatErrorKind::Io, "{name}, {damage:#04x} at {place}: {error}");
+                        assert_ne!(
+                            error.kind(),
+                            MatErrorKind::Io,
+                            "{name}, {damage:#04x} at {place}: {error}"
+                        );
                         refused += 1;
                     }
                 }
@@ -115,7 +141,8 @@ fn several_damages_at_once_never_panic() {
                 let place = (next() % damaged.len() as u64) as usize;
                 damaged[place] = next() as u8;
             }
-            catch_unwind(|| read_everything(damaged).is_ok()).unwrap_or_else(|_| panic!("{name}, seed {seed}"));
+            catch_unwind(|| read_everything(damaged).is_ok())
+                .unwrap_or_else(|_| panic!("{name}, seed {seed}"));
         }
     }
 }

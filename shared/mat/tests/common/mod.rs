@@ -45,10 +45,19 @@ pub(crate) fn tag(kind: u32, bytes: u32) -> Vec<u8> {
 
 /// A level 5 matrix element of int16, not compressed, with any dimensions.
 pub(crate) fn level5_matrix(name: &str, dims: &[i32], values: &[i16]) -> Vec<u8> {
-    let mut body = element(6, &[10, 0, 0, 0, 0, 0, 0, 0]);
-    body.extend(element(5, &dims.iter().flat_map(|dim| dim.to_le_bytes()).collect::<Vec<u8>>()));
+    let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    level5_matrix_of(10, 3, name, dims, &data)
+}
+
+/// A level 5 matrix element of the class with number `class`, stored as data type `stored`.
+pub(crate) fn level5_matrix_of(class: u8, stored: u32, name: &str, dims: &[i32], data: &[u8]) -> Vec<u8> {
+    let mut body = element(6, &[class, 0, 0, 0, 0, 0, 0, 0]);
+    body.extend(element(
+        5,
+        &dims.iter().flat_map(|dim| dim.to_le_bytes()).collect::<Vec<u8>>(),
+    ));
     body.extend(element(1, name.as_bytes()));
-    body.extend(element(3, &values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>()));
+    body.extend(element(stored, data));
     element(14, &body)
 }
 
