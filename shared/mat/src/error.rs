@@ -68,14 +68,19 @@ impl MatError {
 
     /// What should have been there.
     pub fn expected(&self) -> String {
-        self.finding().map_or_else(|| "a readable file".to_owned(), |finding| finding.expected.clone())
+        self.finding().map_or_else(
+            || "a readable file".to_owned(),
+            |finding| finding.expected.clone(),
+        )
     }
 
     /// What was there instead.
     pub fn found(&self) -> String {
         match self {
             Self::Io(error) => error.to_string(),
-            _ => self.finding().map_or_else(String::new, |finding| finding.found.clone()),
+            _ => self
+                .finding()
+                .map_or_else(String::new, |finding| finding.found.clone()),
         }
     }
 
@@ -144,13 +149,22 @@ impl Finding {
         found: impl Into<String>,
         offset: impl Into<Option<u64>>,
     ) -> Self {
-        Self { what: what.into(), expected: expected.into(), found: found.into(), offset: offset.into() }
+        Self {
+            what: what.into(),
+            expected: expected.into(),
+            found: found.into(),
+            offset: offset.into(),
+        }
     }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: expected {}, found {}", self.what, self.expected, self.found)?;
+        write!(
+            f,
+            "{}: expected {}, found {}",
+            self.what, self.expected, self.found
+        )?;
         match self.offset {
             Some(offset) => write!(f, ", at offset {offset}"),
             None => Ok(()),
@@ -187,10 +201,18 @@ mod tests {
     #[test]
     fn an_error_says_what_was_expected_found_and_where() {
         let error = MatError::truncated("val", "7224 bytes from the header", "4096", 24);
-        assert_eq!(error.to_string(), "val: expected 7224 bytes from the header, found 4096, at offset 24");
+        assert_eq!(
+            error.to_string(),
+            "val: expected 7224 bytes from the header, found 4096, at offset 24"
+        );
         assert_eq!(
             (error.expected(), error.found(), error.offset(), error.kind()),
-            ("7224 bytes from the header".to_owned(), "4096".to_owned(), Some(24), MatErrorKind::Truncated)
+            (
+                "7224 bytes from the header".to_owned(),
+                "4096".to_owned(),
+                Some(24),
+                MatErrorKind::Truncated
+            )
         );
     }
 

@@ -21,7 +21,12 @@ pub(crate) struct BudgetedStorage<R> {
 impl<R: Read + Seek + Send> BudgetedStorage<R> {
     /// `largest` bounds one read. `budget` is counted down by every read and may be set anew.
     pub(crate) fn new(reader: R, len: u64, largest: usize, budget: Arc<AtomicU64>) -> Self {
-        Self { reader: Mutex::new(reader), len, largest: largest as u64, budget }
+        Self {
+            reader: Mutex::new(reader),
+            len,
+            largest: largest as u64,
+            budget,
+        }
     }
 }
 
@@ -34,18 +39,34 @@ impl<R: Read + Seek + Send> Storage for BudgetedStorage<R> {
         let needed = len as u64;
         let available = self.len.saturating_sub(offset);
         if needed > available {
-            return Err(Error::UnexpectedEof { offset, needed, available });
+            return Err(Error::UnexpectedEof {
+                offset,
+                needed,
+                available,
+            });
         }
         if needed > self.largest {
-            return Err(Error::ResourceLimit(format!("one read of {needed} bytes, at most {}", self.largest)));
+            return Err(Error::ResourceLimit(format!(
+                "one read of {needed} bytes, at most {}",
+                self.largest
+            )));
         }
-        let spent = self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(needed));
+        let spent = self
+            .budget
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(needed)
+            });
         if spent.is_err() {
-            return Err(Error::ResourceLimit("more bytes of structure than the reader will follow".to_owned()));
+            return Err(Error::ResourceLimit(
+                "more bytes of structure than the reader will follow".to_owned(),
+            ));
         }
         let mut bytes = vec![0; len];
         // A panic while the lock was held can not leave the reader worse than anywhere: we seek first.
-        let mut reader = self.reader.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut reader = self
+            .reader
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         reader.seek(SeekFrom::Start(offset))?;
         reader.read_exact(&mut bytes)?;
         Ok(StorageBuffer::from_vec(bytes))
@@ -62,7 +83,11 @@ pub(crate) fn mat_error(error: Error, what: &str) -> MatError {
             MatError::truncated(what, "more bytes", "the end of the file", None)
         }
         Error::Io(error) => MatError::Io(error),
-        Error::UnexpectedEof { offset, needed, available } => {
+        Error::UnexpectedEof {
+            offset,
+            needed,
+            available,
+        } => {
             let expected = format!("{needed} bytes at {offset} of its HDF5 structure");
             MatError::truncated(what, expected, available.to_string(), None)
         }

@@ -32,8 +32,12 @@ impl Header {
     /// Reads MOPT in the byte order in which it is a small number: the format has no other mark.
     fn parse(bytes: &[u8; HEADER_BYTES]) -> Option<Self> {
         let (words, _) = bytes.as_chunks::<4>();
-        let [mopt, rows, columns, imaginary, name_bytes] = words else { return None };
-        let order = [ByteOrder::Little, ByteOrder::Big].into_iter().find(|order| order.u32(*mopt) < 5000)?;
+        let [mopt, rows, columns, imaginary, name_bytes] = words else {
+            return None;
+        };
+        let order = [ByteOrder::Little, ByteOrder::Big]
+            .into_iter()
+            .find(|order| order.u32(*mopt) < 5000)?;
         let mopt = order.u32(*mopt);
         Some(Self {
             order,
@@ -61,7 +65,9 @@ impl Header {
 
 /// Whether these are the first bytes of a level 4 matrix, readable or not (VAX, Cray).
 pub(crate) fn looks_like_header(first_bytes: &[u8]) -> bool {
-    let Some((bytes, name)) = first_bytes.split_first_chunk::<HEADER_BYTES>() else { return false };
+    let Some((bytes, name)) = first_bytes.split_first_chunk::<HEADER_BYTES>() else {
+        return false;
+    };
     Header::parse(bytes).is_some_and(|header| {
         // The name is text that ends in a zero: random bytes that pass as a header seldom have both.
         let name_bytes = usize::try_from(header.name_bytes).unwrap_or(0);
@@ -99,13 +105,20 @@ fn read_header<R: Read + Seek>(
     let header = Header::parse(&bytes);
     let Some(header) = header.filter(Header::is_plausible) else {
         let found = format!("the bytes {bytes:02x?}");
-        return Err(MatError::malformed("matrix header", "a level 4 matrix header", found, offset));
+        return Err(MatError::malformed(
+            "matrix header",
+            "a level 4 matrix header",
+            found,
+            offset,
+        ));
     };
     let machine_order = match header.machine {
         0 => ByteOrder::Little,
         1 => ByteOrder::Big,
         machine => {
-            let name = ["", "", "VAX D-float", "VAX G-float", "Cray"].get(machine as usize).unwrap_or(&"unknown");
+            let name = ["", "", "VAX D-float", "VAX G-float", "Cray"]
+                .get(machine as usize)
+                .unwrap_or(&"unknown");
             let expected = "numbers in IEEE format (machine 0 or 1)";
             return Err(MatError::unsupported(
                 "matrix header",
@@ -117,12 +130,22 @@ fn read_header<R: Read + Seek>(
     };
     if machine_order != header.order {
         let found = format!("machine {} in {:?} byte order", header.machine, header.order);
-        return Err(MatError::malformed("matrix header", "a machine that fits the byte order", found, offset));
+        return Err(MatError::malformed(
+            "matrix header",
+            "a machine that fits the byte order",
+            found,
+            offset,
+        ));
     }
     let name_bytes = u64::try_from(header.name_bytes).unwrap_or(0);
     if name_bytes > limits.max_name_bytes {
         let expected = format!("a name of at most {} bytes", limits.max_name_bytes);
-        return Err(MatError::limit("matrix header", expected, name_bytes.to_string(), offset));
+        return Err(MatError::limit(
+            "matrix header",
+            expected,
+            name_bytes.to_string(),
+            offset,
+        ));
     }
     let mut name = vec![0; usize::try_from(name_bytes).unwrap_or(0)];
     source.read_exact_at(offset + HEADER_BYTES as u64, &mut name, "variable name")?;
@@ -146,12 +169,19 @@ fn read_header<R: Read + Seek>(
     let complex = header.imaginary == 1;
     let data_at = HEADER_BYTES as u64 + name_bytes;
     // Two 31-bit dimensions times 8 bytes times 2 overflow 64 bits only just: checked all the same.
-    let data_bytes = dims[0].checked_mul(dims[1]).and_then(|count| count.checked_mul(storage.size() as u64));
+    let data_bytes = dims[0]
+        .checked_mul(dims[1])
+        .and_then(|count| count.checked_mul(storage.size() as u64));
     let part_bytes = data_bytes.and_then(|bytes| bytes.checked_mul(1 + u64::from(complex)));
     let end = part_bytes.and_then(|bytes| bytes.checked_add(offset + data_at));
     let (Some(data_bytes), Some(part_bytes), Some(end)) = (data_bytes, part_bytes, end) else {
         let found = format!("{} x {}", dims[0], dims[1]);
-        return Err(MatError::malformed(&name, "dimensions that fit a file", found, offset));
+        return Err(MatError::malformed(
+            &name,
+            "dimensions that fit a file",
+            found,
+            offset,
+        ));
     };
     if end > source.len() {
         let found = (source.len() - (offset + data_at)).to_string();
@@ -159,15 +189,30 @@ fn read_header<R: Read + Seek>(
         return Err(MatError::truncated(&name, expected, found, offset + data_at));
     }
     let matrix = Matrix {
-        span: Span { offset, len: end - offset, compressed: false },
+        span: Span {
+            offset,
+            len: end - offset,
+            compressed: false,
+        },
         order: header.order,
         storage,
         utf: false,
         data_at,
         data_bytes,
-        imaginary: if complex { Imaginary::At(data_at + data_bytes) } else { Imaginary::None },
+        imaginary: if complex {
+            Imaginary::At(data_at + data_bytes)
+        } else {
+            Imaginary::None
+        },
         stream_bytes: end - offset,
     };
-    let variable = Variable { name, class, dims: dims.to_vec(), complex, compressed: false, offset };
+    let variable = Variable {
+        name,
+        class,
+        dims: dims.to_vec(),
+        complex,
+        compressed: false,
+        offset,
+    };
     Ok((variable, (class != Class::Sparse).then_some(matrix), end))
 }

@@ -54,15 +54,32 @@ impl Tag {
             let bytes = u64::from(first >> 16);
             if bytes > 4 {
                 let expected = "at most 4 bytes in a small element";
-                return Err(MatError::malformed(what, expected, bytes.to_string(), file_offset));
+                return Err(MatError::malformed(
+                    what,
+                    expected,
+                    bytes.to_string(),
+                    file_offset,
+                ));
             }
             let (data_at, next) = (start + 4, start + TAG_BYTES);
-            return Ok(Self { kind: first & 0xffff, bytes, data_at, next, file_offset });
+            return Ok(Self {
+                kind: first & 0xffff,
+                bytes,
+                data_at,
+                next,
+                file_offset,
+            });
         }
         stream.fill(&mut word, what)?;
         let bytes = u64::from(order.u32(word));
         let data_at = start + TAG_BYTES;
-        Ok(Self { kind: first, bytes, data_at, next: data_at + bytes.next_multiple_of(8), file_offset })
+        Ok(Self {
+            kind: first,
+            bytes,
+            data_at,
+            next: data_at + bytes.next_multiple_of(8),
+            file_offset,
+        })
     }
 
     /// The type of the numbers that the element holds.
@@ -80,7 +97,12 @@ impl Tag {
             13 => NumberType::U64,
             kind => {
                 let found = format!("data type {kind}");
-                return Err(MatError::malformed(what, "a numeric data type", found, self.file_offset));
+                return Err(MatError::malformed(
+                    what,
+                    "a numeric data type",
+                    found,
+                    self.file_offset,
+                ));
             }
         })
     }
@@ -91,7 +113,12 @@ impl Tag {
         if needed != Some(self.bytes) {
             let needed = needed.map_or_else(|| format!("{count} values"), |bytes| format!("{bytes} bytes"));
             let expected = format!("{needed} from the dimensions");
-            return Err(MatError::malformed(what, expected, self.bytes.to_string(), self.file_offset));
+            return Err(MatError::malformed(
+                what,
+                expected,
+                self.bytes.to_string(),
+                self.file_offset,
+            ));
         }
         Ok(())
     }
@@ -105,11 +132,20 @@ pub(crate) fn directory<R: Read + Seek>(
 ) -> Result<Vec<(Variable, Option<Matrix>)>, MatError> {
     let mut mark = [0; 2];
     source.read_exact_at(126, &mut mark, "file header")?;
-    let order = if &mark == b"IM" { ByteOrder::Little } else { ByteOrder::Big };
+    let order = if &mark == b"IM" {
+        ByteOrder::Little
+    } else {
+        ByteOrder::Big
+    };
     let mut variables = Vec::new();
     let mut offset = HEADER_BYTES;
     if source.len() == HEADER_BYTES {
-        return Err(MatError::truncated("file", "a variable after the header", "the end of the file", offset));
+        return Err(MatError::truncated(
+            "file",
+            "a variable after the header",
+            "the end of the file",
+            offset,
+        ));
     }
     while offset < source.len() {
         if variables.len() == limits.max_variables {
@@ -123,7 +159,12 @@ pub(crate) fn directory<R: Read + Seek>(
         let data_at = offset + TAG_BYTES;
         if !matches!(kind, MI_MATRIX | MI_COMPRESSED) {
             let found = format!("element type {kind}");
-            return Err(MatError::malformed("element tag", "a matrix, compressed or not", found, offset));
+            return Err(MatError::malformed(
+                "element tag",
+                "a matrix, compressed or not",
+                found,
+                offset,
+            ));
         }
         if bytes > source.len() - data_at {
             let expected = format!("{bytes} bytes from the element's tag");
@@ -133,11 +174,25 @@ pub(crate) fn directory<R: Read + Seek>(
         let compressed = kind == MI_COMPRESSED;
         // The stream of either kind begins with the tag of the matrix.
         let span = if compressed {
-            Span { offset: data_at, len: bytes, compressed }
+            Span {
+                offset: data_at,
+                len: bytes,
+                compressed,
+            }
         } else {
-            Span { offset, len: TAG_BYTES + bytes, compressed }
+            Span {
+                offset,
+                len: TAG_BYTES + bytes,
+                compressed,
+            }
         };
-        variables.push(read_matrix(&mut Stream::new(source, span, limits), span, order, offset, limits)?);
+        variables.push(read_matrix(
+            &mut Stream::new(source, span, limits),
+            span,
+            order,
+            offset,
+            limits,
+        )?);
         offset = data_at + bytes;
     }
     Ok(variables)
@@ -196,7 +251,12 @@ fn read_matrix<R: Read + Seek>(
         17 => Class::Opaque,
         class => {
             let found = format!("class {class}");
-            return Err(MatError::malformed("array flags", "an array class", found, flags_tag.file_offset));
+            return Err(MatError::malformed(
+                "array flags",
+                "an array class",
+                found,
+                flags_tag.file_offset,
+            ));
         }
     };
     // Opaque arrays go from the flags straight to the name.
@@ -213,7 +273,12 @@ fn read_matrix<R: Read + Seek>(
     }
     let Some(count) = checked_product(&variable.dims) else {
         let found = format!("{:?}", variable.dims);
-        return Err(MatError::malformed(&variable.name, "dimensions whose product fits 64 bits", found, offset));
+        return Err(MatError::malformed(
+            &variable.name,
+            "dimensions whose product fits 64 bits",
+            found,
+            offset,
+        ));
     };
     let matrix = Matrix {
         span,
@@ -232,17 +297,40 @@ fn read_matrix<R: Read + Seek>(
     let tag = Tag::read(stream, order, &variable.name)?;
     if tag.data_at + tag.bytes > stream_bytes {
         let expected = format!("{} bytes from the tag of its values", tag.bytes);
-        let found = format!("{} left in the variable", stream_bytes.saturating_sub(tag.data_at));
-        return Err(MatError::malformed(&variable.name, expected, found, tag.file_offset));
+        let found = format!(
+            "{} left in the variable",
+            stream_bytes.saturating_sub(tag.data_at)
+        );
+        return Err(MatError::malformed(
+            &variable.name,
+            expected,
+            found,
+            tag.file_offset,
+        ));
     }
-    let storage = if count == 0 && tag.bytes == 0 { NumberType::U8 } else { tag.number_type(&variable.name)? };
+    let storage = if count == 0 && tag.bytes == 0 {
+        NumberType::U8
+    } else {
+        tag.number_type(&variable.name)?
+    };
     // In UTF-8 and UTF-16 a character may take several units, so only numbers have a known length.
     let utf = matches!(tag.kind, MI_UTF8 | MI_UTF16);
     if !(utf && variable.class == Class::Char) {
         tag.expect_bytes(count, storage, &variable.name)?;
     }
-    let imaginary = if variable.complex { Imaginary::TagAt(tag.next) } else { Imaginary::None };
-    let matrix = Matrix { storage, utf, data_at: tag.data_at, data_bytes: tag.bytes, imaginary, ..matrix };
+    let imaginary = if variable.complex {
+        Imaginary::TagAt(tag.next)
+    } else {
+        Imaginary::None
+    };
+    let matrix = Matrix {
+        storage,
+        utf,
+        data_at: tag.data_at,
+        data_bytes: tag.bytes,
+        imaginary,
+        ..matrix
+    };
     Ok((variable, Some(matrix)))
 }
 
@@ -262,10 +350,18 @@ fn expect_tag<R: Read + Seek>(
         return Err(MatError::malformed(what, expected, found, tag.file_offset));
     }
     match limit {
-        Some(limit) if tag.bytes > bytes => Err(MatError::limit(what, limit, format!("{} bytes", tag.bytes), tag.file_offset)),
-        None if tag.bytes != bytes => {
-            Err(MatError::malformed(what, format!("{bytes} bytes"), tag.bytes.to_string(), tag.file_offset))
-        }
+        Some(limit) if tag.bytes > bytes => Err(MatError::limit(
+            what,
+            limit,
+            format!("{} bytes", tag.bytes),
+            tag.file_offset,
+        )),
+        None if tag.bytes != bytes => Err(MatError::malformed(
+            what,
+            format!("{bytes} bytes"),
+            tag.bytes.to_string(),
+            tag.file_offset,
+        )),
         _ => Ok(tag),
     }
 }
@@ -279,8 +375,16 @@ fn read_dims<R: Read + Seek>(
     let limit = Some(format!("at most {} dimensions", limits.max_rank));
     let tag = expect_tag(stream, order, "dimensions", &[MI_INT32, MI_UINT32], most, limit)?;
     if tag.bytes % 4 != 0 || tag.bytes < 8 {
-        let (expected, found) = ("two dimensions or more of 4 bytes", format!("{} bytes", tag.bytes));
-        return Err(MatError::malformed("dimensions", expected, found, tag.file_offset));
+        let (expected, found) = (
+            "two dimensions or more of 4 bytes",
+            format!("{} bytes", tag.bytes),
+        );
+        return Err(MatError::malformed(
+            "dimensions",
+            expected,
+            found,
+            tag.file_offset,
+        ));
     }
     let mut dims = Vec::new();
     for _ in 0..tag.bytes / 4 {
@@ -288,7 +392,12 @@ fn read_dims<R: Read + Seek>(
         stream.fill(&mut word, "dimensions")?;
         let dim = order.i32(word);
         dims.push(u64::try_from(dim).map_err(|_| {
-            MatError::malformed("dimensions", "dimensions of 0 or more", dim.to_string(), tag.file_offset)
+            MatError::malformed(
+                "dimensions",
+                "dimensions of 0 or more",
+                dim.to_string(),
+                tag.file_offset,
+            )
         })?);
     }
     stream.skip_to(tag.next, "dimensions")?;
@@ -302,7 +411,14 @@ fn read_name<R: Read + Seek>(
 ) -> Result<String, MatError> {
     let limit = Some(format!("a name of at most {} bytes", limits.max_name_bytes));
     let kinds = [MI_INT8, MI_UINT8, MI_UTF8];
-    let tag = expect_tag(stream, order, "variable name", &kinds, limits.max_name_bytes, limit)?;
+    let tag = expect_tag(
+        stream,
+        order,
+        "variable name",
+        &kinds,
+        limits.max_name_bytes,
+        limit,
+    )?;
     let mut name = vec![0; usize::try_from(tag.bytes).unwrap_or(0)];
     stream.fill(&mut name, "variable name")?;
     stream.skip_to(tag.next, "variable name")?;

@@ -50,13 +50,27 @@ pub(crate) fn open<R: Read + Seek + Send + 'static>(
     let declared = superblock.eof_address;
     if declared > file_len {
         let expected = format!("{declared} bytes from the superblock");
-        return Err(MatError::truncated("file", expected, file_len.to_string(), file_len));
+        return Err(MatError::truncated(
+            "file",
+            expected,
+            file_len.to_string(),
+            file_len,
+        ));
     }
-    let root = file.root_group().map_err(|error| mat_error(error, "root group"))?;
-    let (groups, names) = root.member_names().map_err(|error| mat_error(error, "root group"))?;
+    let root = file
+        .root_group()
+        .map_err(|error| mat_error(error, "root group"))?;
+    let (groups, names) = root
+        .member_names()
+        .map_err(|error| mat_error(error, "root group"))?;
     if groups.len() + names.len() > limits.max_variables {
         let expected = format!("at most {} variables", limits.max_variables);
-        return Err(MatError::limit("file", expected, (groups.len() + names.len()).to_string(), None));
+        return Err(MatError::limit(
+            "file",
+            expected,
+            (groups.len() + names.len()).to_string(),
+            None,
+        ));
     }
     let base = superblock.base_address;
     let mut variables = Vec::new();
@@ -74,10 +88,23 @@ pub(crate) fn open<R: Read + Seek + Send + 'static>(
         datasets.push(None);
     }
     if variables.is_empty() {
-        return Err(MatError::malformed("file", "a variable in the root group", "none", None));
+        return Err(MatError::malformed(
+            "file",
+            "a variable in the root group",
+            "none",
+            None,
+        ));
     }
     budget.store(u64::MAX, Ordering::Relaxed);
-    Ok((Level73 { datasets, file, file_len, budget }, variables))
+    Ok((
+        Level73 {
+            datasets,
+            file,
+            file_len,
+            budget,
+        },
+        variables,
+    ))
 }
 
 fn readable(variable: &Variable) -> bool {
@@ -85,7 +112,9 @@ fn readable(variable: &Variable) -> bool {
 }
 
 fn class_attribute(attributes: &[Attribute]) -> Option<String> {
-    let class = attributes.iter().find(|attribute| attribute.name == "MATLAB_class")?;
+    let class = attributes
+        .iter()
+        .find(|attribute| attribute.name == "MATLAB_class")?;
     class.read_string().ok()
 }
 
@@ -123,18 +152,35 @@ fn describe_group(group: &Group, name: &str, base: u64) -> Variable {
         class => class,
     };
     let offset = base.saturating_add(group.address());
-    Variable { name: name.to_owned(), class, dims: Vec::new(), complex: false, compressed: false, offset }
+    Variable {
+        name: name.to_owned(),
+        class,
+        dims: Vec::new(),
+        complex: false,
+        compressed: false,
+        offset,
+    }
 }
 
 fn describe(dataset: &Dataset, name: &str, base: u64, limits: &Limits) -> Result<Variable, MatError> {
     let offset = base.saturating_add(dataset.address());
     if name.len() as u64 > limits.max_name_bytes {
         let expected = format!("a name of at most {} bytes", limits.max_name_bytes);
-        return Err(MatError::limit("variable name", expected, name.len().to_string(), offset));
+        return Err(MatError::limit(
+            "variable name",
+            expected,
+            name.len().to_string(),
+            offset,
+        ));
     }
     if dataset.ndim() > limits.max_rank {
         let expected = format!("at most {} dimensions", limits.max_rank);
-        return Err(MatError::limit(name, expected, dataset.ndim().to_string(), offset));
+        return Err(MatError::limit(
+            name,
+            expected,
+            dataset.ndim().to_string(),
+            offset,
+        ));
     }
     let attributes = dataset.attributes();
     let (stored, complex) = stored_type(dataset.dtype());
@@ -149,10 +195,22 @@ fn describe(dataset: &Dataset, name: &str, base: u64, limits: &Limits) -> Result
     }
     if checked_product(&dims).is_none() {
         let found = format!("{dims:?}");
-        return Err(MatError::malformed(name, "dimensions whose product fits 64 bits", found, offset));
+        return Err(MatError::malformed(
+            name,
+            "dimensions whose product fits 64 bits",
+            found,
+            offset,
+        ));
     }
     let compressed = dataset.chunks().is_some();
-    Ok(Variable { name: name.to_owned(), class, dims, complex, compressed, offset })
+    Ok(Variable {
+        name: name.to_owned(),
+        class,
+        dims,
+        complex,
+        compressed,
+        offset,
+    })
 }
 
 /// The number type of a dataset, and whether it is a compound of two of them. None for references,
@@ -194,9 +252,15 @@ fn empty_dims(dataset: &Dataset, name: &str, limits: &Limits, offset: u64) -> Re
     if count > limits.max_rank as u64 {
         return Err(wrong(format!("{count} numbers")));
     }
-    let dims = dataset.read_array::<u64>().map_err(|error| mat_error(error, name))?;
+    let dims = dataset
+        .read_array::<u64>()
+        .map_err(|error| mat_error(error, name))?;
     let dims: Vec<u64> = dims.iter().copied().collect();
-    if checked_product(&dims) == Some(0) { Ok(dims) } else { Err(wrong(format!("{dims:?}"))) }
+    if checked_product(&dims) == Some(0) {
+        Ok(dims)
+    } else {
+        Err(wrong(format!("{dims:?}")))
+    }
 }
 
 impl Level73 {
@@ -209,17 +273,30 @@ impl Level73 {
         sink: Sink<'_>,
     ) -> Result<(), MatError> {
         let Some(Some(dataset)) = self.datasets.get(index) else {
-            return Err(MatError::unsupported(what.name, "a dense array", "another kind", None));
+            return Err(MatError::unsupported(
+                what.name,
+                "a dense array",
+                "another kind",
+                None,
+            ));
         };
         if what.count == 0 {
             return Ok(());
         }
         self.refuse_absent(dataset, limits, what)?;
         // A linked list of structure can not be longer than the file; chunks may be read 64 times over.
-        self.budget.store(self.file_len.saturating_mul(128).saturating_add(1 << 20), Ordering::Relaxed);
+        self.budget.store(
+            self.file_len.saturating_mul(128).saturating_add(1 << 20),
+            Ordering::Relaxed,
+        );
         let slabs = Slabs::new(dataset, limits, what)?;
         let (Some(stored), complex) = stored_type(dataset.dtype()) else {
-            return Err(MatError::unsupported(what.name, "numbers", "another HDF5 type", None));
+            return Err(MatError::unsupported(
+                what.name,
+                "numbers",
+                "another HDF5 type",
+                None,
+            ));
         };
         let mut delivered = 0;
         for slab in slabs {
@@ -247,7 +324,12 @@ impl Level73 {
         }
         if delivered != what.count {
             let expected = format!("{} values from the dimensions", what.count);
-            return Err(MatError::malformed(what.name, expected, delivered.to_string(), None));
+            return Err(MatError::malformed(
+                what.name,
+                expected,
+                delivered.to_string(),
+                None,
+            ));
         }
         Ok(())
     }
@@ -256,8 +338,10 @@ impl Level73 {
     /// small file that declares terabytes is not to be believed.
     fn refuse_absent(&self, dataset: &Dataset, limits: &Limits, what: Request<'_>) -> Result<(), MatError> {
         use hdf5_reader::messages::layout::DataLayout;
-        let header =
-            self.file.get_or_parse_header(dataset.address()).map_err(|error| mat_error(error, what.name))?;
+        let header = self
+            .file
+            .get_or_parse_header(dataset.address())
+            .map_err(|error| mat_error(error, what.name))?;
         let absent = header.messages.iter().any(|message| match message {
             HdfMessage::DataLayout(layout) => match &layout.layout {
                 DataLayout::Contiguous { address, size } => *address == u64::MAX || *size == 0,
@@ -269,11 +353,21 @@ impl Level73 {
         });
         if absent {
             let expected = format!("{} stored values", what.count);
-            return Err(MatError::truncated(what.name, expected, "no data in the file", None));
+            return Err(MatError::truncated(
+                what.name,
+                expected,
+                "no data in the file",
+                None,
+            ));
         }
-        let size = dataset.raw_element_size().map_err(|error| mat_error(error, what.name))? as u64;
+        let size = dataset
+            .raw_element_size()
+            .map_err(|error| mat_error(error, what.name))? as u64;
         let bytes = what.count.saturating_mul(size);
-        let allowed = self.file_len.saturating_mul(limits.max_inflation_ratio).max(limits.free_inflated_bytes);
+        let allowed = self
+            .file_len
+            .saturating_mul(limits.max_inflation_ratio)
+            .max(limits.free_inflated_bytes);
         if bytes > allowed.min(limits.max_inflated_bytes) {
             let expected = format!(
                 "at most {} inflated bytes, and {} per byte of the file",
@@ -300,13 +394,20 @@ impl<S: H5Type + Number + Send> H5Type for Pair<S> {
 
     fn from_bytes(bytes: &[u8], datatype: &Datatype) -> hdf5_reader::error::Result<Self> {
         let mismatch = || hdf5_reader::error::Error::InvalidData("not a pair of real and imag".to_owned());
-        let Datatype::Compound { fields, .. } = datatype else { return Err(mismatch()) };
-        let [real, imaginary] = fields.as_slice() else { return Err(mismatch()) };
+        let Datatype::Compound { fields, .. } = datatype else {
+            return Err(mismatch());
+        };
+        let [real, imaginary] = fields.as_slice() else {
+            return Err(mismatch());
+        };
         let part = |field: &hdf5_reader::CompoundField| {
             let bytes = bytes.get(field.byte_offset as usize..).ok_or_else(mismatch)?;
             S::from_bytes(bytes, &field.datatype)
         };
-        Ok(Self { real: part(real)?, imaginary: part(imaginary)? })
+        Ok(Self {
+            real: part(real)?,
+            imaginary: part(imaginary)?,
+        })
     }
 
     fn element_size(datatype: &Datatype) -> usize {

@@ -48,7 +48,10 @@ pub struct MatFile<R> {
 
 enum Content<R> {
     /// Levels 4 and 5. A matrix per variable, None for kinds that are only listed.
-    Flat { source: Source<R>, matrices: Vec<Option<Matrix>> },
+    Flat {
+        source: Source<R>,
+        matrices: Vec<Option<Matrix>>,
+    },
     /// Level 7.3.
     Hdf5(Box<Level73>),
 }
@@ -68,11 +71,21 @@ impl<R: Read + Seek + Send + 'static> MatFile<R> {
             Format::Mat5 => level5::directory(&mut source, &limits)?,
             Format::Mat73 => {
                 let (file, variables) = level73::open(source, &limits)?;
-                return Ok(Self { format, variables, content: Content::Hdf5(Box::new(file)), limits });
+                return Ok(Self {
+                    format,
+                    variables,
+                    content: Content::Hdf5(Box::new(file)),
+                    limits,
+                });
             }
         };
         let (variables, matrices) = entries.into_iter().unzip();
-        Ok(Self { format, variables, content: Content::Flat { source, matrices }, limits })
+        Ok(Self {
+            format,
+            variables,
+            content: Content::Flat { source, matrices },
+            limits,
+        })
     }
 
     /// The level of the file.
@@ -113,10 +126,24 @@ impl<R: Read + Seek + Send + 'static> MatFile<R> {
         let variable = self.variable(index)?.clone();
         let Some(class) = variable.class.number_type() else {
             let found = format!("a {}", variable.class);
-            return Err(MatError::unsupported(&variable.name, "a numeric array", found, variable.offset));
+            return Err(MatError::unsupported(
+                &variable.name,
+                "a numeric array",
+                found,
+                variable.offset,
+            ));
         };
         let count = self.count_to_read(&variable, self.limits.max_values)?;
-        self.stream(index, Request { name: &variable.name, class, count, part }, block)
+        self.stream(
+            index,
+            Request {
+                name: &variable.name,
+                class,
+                count,
+                part,
+            },
+            block,
+        )
     }
 
     /// The number in a variable of one value. None if it is not a real numeric variable of one value.
@@ -124,7 +151,9 @@ impl<R: Read + Seek + Send + 'static> MatFile<R> {
     /// # Errors
     /// As [`MatFile::read`].
     pub fn scalar(&mut self, index: usize) -> Result<Option<f64>, MatError> {
-        Ok(self.small_vector(index, 1)?.and_then(|values| values.first().copied()))
+        Ok(self
+            .small_vector(index, 1)?
+            .and_then(|values| values.first().copied()))
     }
 
     /// The numbers of a variable of at most `max` values, in column-major order. None if it is not a
@@ -179,13 +208,27 @@ impl<R: Read + Seek + Send + 'static> MatFile<R> {
         }
         if count > limit.saturating_mul(4) {
             let expected = format!("at most {limit} characters");
-            return Err(MatError::limit(&variable.name, expected, count.to_string(), variable.offset));
+            return Err(MatError::limit(
+                &variable.name,
+                expected,
+                count.to_string(),
+                variable.offset,
+            ));
         }
         let mut units = Vec::new();
-        let request = Request { name: &variable.name, class, count, part: Part::Real };
+        let request = Request {
+            name: &variable.name,
+            class,
+            count,
+            part: Part::Real,
+        };
         self.stream(index, request, &mut |values| {
             text::append_units(values, &mut units);
-            if units.len() as u64 > limit.saturating_mul(4) { STOP } else { ControlFlow::Continue(()) }
+            if units.len() as u64 > limit.saturating_mul(4) {
+                STOP
+            } else {
+                ControlFlow::Continue(())
+            }
         })?;
         Ok(Some(text::decode(&units, rows, is_utf8)))
     }
@@ -212,7 +255,12 @@ impl<R: Read + Seek + Send + 'static> MatFile<R> {
         match &mut self.content {
             Content::Flat { source, matrices } => match matrices.get(index) {
                 Some(Some(matrix)) => matrix.read(source, &self.limits, what, sink),
-                _ => Err(MatError::unsupported(what.name, "a dense array", "another kind", None)),
+                _ => Err(MatError::unsupported(
+                    what.name,
+                    "a dense array",
+                    "another kind",
+                    None,
+                )),
             },
             Content::Hdf5(file) => file.read(index, &self.limits, what, sink),
         }

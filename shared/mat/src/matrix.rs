@@ -70,7 +70,12 @@ impl Matrix {
             }
             (Part::Imaginary, Imaginary::None) => {
                 let found = "a real variable";
-                return Err(MatError::unsupported(what.name, "a complex variable", found, self.span.offset));
+                return Err(MatError::unsupported(
+                    what.name,
+                    "a complex variable",
+                    found,
+                    self.span.offset,
+                ));
             }
         };
         stream.skip_to(start, what.name)?;
@@ -83,7 +88,11 @@ impl Matrix {
 
     /// A variable that declares more than its compressed bytes may inflate to need not be inflated.
     fn refuse_bomb(&self, limits: &Limits, name: &str) -> Result<(), MatError> {
-        let allowed = self.span.len.saturating_mul(limits.max_inflation_ratio).max(limits.free_inflated_bytes);
+        let allowed = self
+            .span
+            .len
+            .saturating_mul(limits.max_inflation_ratio)
+            .max(limits.free_inflated_bytes);
         if self.span.compressed && self.stream_bytes > allowed.min(limits.max_inflated_bytes) {
             let expected = format!(
                 "at most {} inflated bytes, and {} per compressed byte",
@@ -101,7 +110,9 @@ impl Matrix {
         what: Request<'_>,
         sink: Sink<'_>,
     ) -> Result<ControlFlow<()>, MatError> {
-        let block = usize::try_from(what.count).unwrap_or(usize::MAX).min(BLOCK_VALUES);
+        let block = usize::try_from(what.count)
+            .unwrap_or(usize::MAX)
+            .min(BLOCK_VALUES);
         let mut bytes = vec![0; block * size_of::<S>()];
         let mut stored = Vec::with_capacity(block);
         let mut left = what.count;

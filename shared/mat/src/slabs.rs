@@ -26,13 +26,18 @@ pub(crate) struct Slabs {
 impl Slabs {
     pub(crate) fn new(dataset: &Dataset, limits: &Limits, what: Request<'_>) -> Result<Self, MatError> {
         let shape = dataset.shape().to_vec();
-        let size = dataset.raw_element_size().map_err(|error| mat_error(error, what.name))? as u64;
+        let size = dataset
+            .raw_element_size()
+            .map_err(|error| mat_error(error, what.name))? as u64;
         let chunk: Vec<u64> = match dataset.chunks() {
             Some(dims) => dims.into_iter().map(u64::from).collect(),
             None => vec![1; shape.len()],
         };
         Self::cut(shape, &chunk, size, limits.max_chunk_bytes as u64).map_err(|found| {
-            let expected = format!("chunks of at most {} bytes, each met at most {MAX_DECODES} times", limits.max_chunk_bytes);
+            let expected = format!(
+                "chunks of at most {} bytes, each met at most {MAX_DECODES} times",
+                limits.max_chunk_bytes
+            );
             MatError::limit(what.name, expected, found, None)
         })
     }
@@ -41,21 +46,33 @@ impl Slabs {
     fn cut(shape: Vec<u64>, chunk: &[u64], size: u64, max_bytes: u64) -> Result<Self, String> {
         let next = Some(vec![0; shape.len()]);
         if shape.is_empty() {
-            return Ok(Self { shape, axis: 0, step: 1, next });
+            return Ok(Self {
+                shape,
+                axis: 0,
+                step: 1,
+                next,
+            });
         }
         if chunk.len() < shape.len() || chunk.contains(&0) {
             return Err(format!("chunks of {chunk:?}"));
         }
         let mut decodes = 1_u64;
         for axis in 0..shape.len() {
-            let row = shape[axis + 1..].iter().fold(size.max(1), |bytes, dim| bytes.saturating_mul((*dim).max(1)));
+            let row = shape[axis + 1..]
+                .iter()
+                .fold(size.max(1), |bytes, dim| bytes.saturating_mul((*dim).max(1)));
             let unit = chunk[axis].min(shape[axis].max(1));
             if row.saturating_mul(unit) <= max_bytes {
                 let units = (SLAB_BYTES / row.saturating_mul(unit).max(1)).max(1);
                 if decodes > MAX_DECODES {
                     return Err(format!("chunks of {chunk:?} in {shape:?}"));
                 }
-                return Ok(Self { axis, step: unit.saturating_mul(units), shape, next });
+                return Ok(Self {
+                    axis,
+                    step: unit.saturating_mul(units),
+                    shape,
+                    next,
+                });
             }
             decodes = decodes.saturating_mul(unit);
         }
@@ -80,7 +97,9 @@ impl Iterator for Slabs {
         // Count on: the cut axis first, then the ones before it, as an odometer does.
         let mut following = first;
         for axis in (0..=self.axis).rev() {
-            let (Some(index), Some(len)) = (following.get_mut(axis), self.shape.get(axis)) else { break };
+            let (Some(index), Some(len)) = (following.get_mut(axis), self.shape.get(axis)) else {
+                break;
+            };
             *index = index.saturating_add(if axis == self.axis { self.step } else { 1 });
             if *index < *len {
                 self.next = Some(following);

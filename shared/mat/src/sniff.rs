@@ -41,7 +41,9 @@ pub fn sniff(first_bytes: &[u8]) -> Option<Format> {
     {
         match (&[a, b, c, d], [c, d]) {
             ([0x00, 0x01, ..], [b'I', b'M']) | ([0x01, 0x00, ..], [b'M', b'I']) => return Some(Format::Mat5),
-            ([0x00, 0x02, ..], [b'I', b'M']) | ([0x02, 0x00, ..], [b'M', b'I']) => return Some(Format::Mat73),
+            ([0x00, 0x02, ..], [b'I', b'M']) | ([0x02, 0x00, ..], [b'M', b'I']) => {
+                return Some(Format::Mat73);
+            }
             _ => {}
         }
     }
@@ -96,7 +98,9 @@ mod tests {
         assert_eq!(sniff(&header([1, 0, b'M', b'I'])), Some(Format::Mat5));
         assert_eq!(sniff(&header([0, 2, b'I', b'M'])), Some(Format::Mat73));
         assert_eq!(sniff(&header([0, 3, b'I', b'M'])), None);
-        let little = [30, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, b'v', b'a', b'l', 0];
+        let little = [
+            30, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, b'v', b'a', b'l', 0,
+        ];
         assert_eq!(sniff(&little), Some(Format::Mat4));
         assert_eq!(sniff(b"time,ecg\n0,0.1\n"), None);
         assert_eq!(sniff(&[0; 128]), None);
@@ -107,8 +111,14 @@ mod tests {
         let found = |bytes: &[u8]| not_mat(bytes).found();
         assert_eq!(found(b""), "an empty file");
         assert_eq!(found(b"PK\x03\x04rest"), "a ZIP archive");
-        assert_eq!(found(b"time,ecg\n0,0.1\n"), "text that begins with \"time,ecg\\n0,0.1\\n\"");
-        assert_eq!(found(b"\x89HDF\r\n\x1a\n"), "an HDF5 file without a MATLAB header");
+        assert_eq!(
+            found(b"time,ecg\n0,0.1\n"),
+            "text that begins with \"time,ecg\\n0,0.1\\n\""
+        );
+        assert_eq!(
+            found(b"\x89HDF\r\n\x1a\n"),
+            "an HDF5 file without a MATLAB header"
+        );
         assert_eq!(found(b"MATLAB 5.0"), "a MATLAB header cut off after 10 bytes");
         assert_eq!(found(&[0xff, 0xd8, 0xff]), "bytes that begin with [ff, d8, ff]");
     }

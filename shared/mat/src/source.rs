@@ -15,7 +15,11 @@ pub(crate) struct Source<R> {
 impl<R: Read + Seek> Source<R> {
     pub(crate) fn new(mut reader: R) -> Result<Self, MatError> {
         let len = reader.seek(SeekFrom::End(0)).map_err(MatError::Io)?;
-        Ok(Self { reader, len, position: len })
+        Ok(Self {
+            reader,
+            len,
+            position: len,
+        })
     }
 
     /// Length of the file in bytes.
@@ -28,7 +32,12 @@ impl<R: Read + Seek> Source<R> {
     }
 
     /// Fills `bytes` from `offset`. `what` names the thing being read in the error.
-    pub(crate) fn read_exact_at(&mut self, offset: u64, bytes: &mut [u8], what: &str) -> Result<(), MatError> {
+    pub(crate) fn read_exact_at(
+        &mut self,
+        offset: u64,
+        bytes: &mut [u8],
+        what: &str,
+    ) -> Result<(), MatError> {
         let available = self.len.saturating_sub(offset);
         if (bytes.len() as u64) > available {
             let expected = format!("{} more bytes", bytes.len());
@@ -39,12 +48,17 @@ impl<R: Read + Seek> Source<R> {
         }
         // A failed read leaves the reader anywhere: the next one must seek.
         self.position = u64::MAX;
-        self.reader.read_exact(bytes).map_err(|error| match error.kind() {
-            ErrorKind::UnexpectedEof => {
-                MatError::truncated(what, format!("{} more bytes", bytes.len()), "the end of the file", offset)
-            }
-            _ => MatError::Io(error),
-        })?;
+        self.reader
+            .read_exact(bytes)
+            .map_err(|error| match error.kind() {
+                ErrorKind::UnexpectedEof => MatError::truncated(
+                    what,
+                    format!("{} more bytes", bytes.len()),
+                    "the end of the file",
+                    offset,
+                ),
+                _ => MatError::Io(error),
+            })?;
         self.position = offset + bytes.len() as u64;
         Ok(())
     }
@@ -74,7 +88,11 @@ mod tests {
 
     impl Seek for Shrinking {
         fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-            if matches!(to, SeekFrom::End(_)) { Ok(1000) } else { self.0.seek(to) }
+            if matches!(to, SeekFrom::End(_)) {
+                Ok(1000)
+            } else {
+                self.0.seek(to)
+            }
         }
     }
 

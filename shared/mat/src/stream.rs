@@ -58,7 +58,12 @@ impl<'a, R: Read + Seek> Stream<'a, R> {
             max_ratio: limits.max_inflation_ratio,
             free_bytes: limits.free_inflated_bytes,
         });
-        Self { source, span, position: 0, inflater }
+        Self {
+            source,
+            span,
+            position: 0,
+            inflater,
+        }
     }
 
     /// Bytes read so far.
@@ -102,14 +107,21 @@ impl<'a, R: Read + Seek> Stream<'a, R> {
         if self.inflater.is_none() {
             if position > self.span.len {
                 let expected = format!("{position} bytes");
-                return Err(MatError::malformed(what, expected, self.span.len.to_string(), self.span.offset));
+                return Err(MatError::malformed(
+                    what,
+                    expected,
+                    self.span.len.to_string(),
+                    self.span.offset,
+                ));
             }
             self.position = position;
             return Ok(());
         }
         let mut scratch = [0; 4096];
         while self.position < position {
-            let step = usize::try_from(position - self.position).unwrap_or(usize::MAX).min(scratch.len());
+            let step = usize::try_from(position - self.position)
+                .unwrap_or(usize::MAX)
+                .min(scratch.len());
             self.fill(&mut scratch[..step], what)?;
         }
         Ok(())
@@ -125,23 +137,41 @@ impl<'a, R: Read + Seek> Stream<'a, R> {
         // The checksum is only read, and verified, when more output is asked for.
         if self.inflate(&mut [0; 1], what)? != 0 {
             let found = "more inflated bytes";
-            return Err(MatError::malformed(what, format!("{position} bytes"), found, self.file_offset()));
+            return Err(MatError::malformed(
+                what,
+                format!("{position} bytes"),
+                found,
+                self.file_offset(),
+            ));
         }
-        let left = self.span.len - self.file_offset().saturating_sub(self.span.offset).min(self.span.len);
+        let left = self.span.len
+            - self
+                .file_offset()
+                .saturating_sub(self.span.offset)
+                .min(self.span.len);
         if left >= 8 {
             let found = format!("{left} bytes after it");
-            return Err(MatError::malformed(what, "the end of the zlib stream", found, self.file_offset()));
+            return Err(MatError::malformed(
+                what,
+                "the end of the zlib stream",
+                found,
+                self.file_offset(),
+            ));
         }
         Ok(())
     }
 
     /// Inflates until `bytes` is full or the zlib stream has ended well. Says how many bytes came out.
     fn inflate(&mut self, bytes: &mut [u8], what: &str) -> Result<usize, MatError> {
-        let Some(inflater) = &mut self.inflater else { return Ok(0) };
+        let Some(inflater) = &mut self.inflater else {
+            return Ok(0);
+        };
         let mut filled = 0;
         while filled < bytes.len() && !inflater.ended {
             if inflater.start == inflater.end && inflater.unread > 0 {
-                let step = usize::try_from(inflater.unread).unwrap_or(usize::MAX).min(INPUT_BYTES);
+                let step = usize::try_from(inflater.unread)
+                    .unwrap_or(usize::MAX)
+                    .min(INPUT_BYTES);
                 inflater.input.resize(step, 0);
                 let offset = self.span.offset + (self.span.len - inflater.unread);
                 self.source.read_exact_at(offset, &mut inflater.input, what)?;
@@ -150,7 +180,9 @@ impl<'a, R: Read + Seek> Stream<'a, R> {
             }
             let (before_in, before_out) = (inflater.state.total_in(), inflater.state.total_out());
             let input = &inflater.input[inflater.start..inflater.end];
-            let status = inflater.state.decompress(input, &mut bytes[filled..], FlushDecompress::None);
+            let status = inflater
+                .state
+                .decompress(input, &mut bytes[filled..], FlushDecompress::None);
             let used = inflater.state.total_in() - before_in;
             let made = inflater.state.total_out() - before_out;
             inflater.start += usize::try_from(used).unwrap_or(0);
@@ -161,7 +193,12 @@ impl<'a, R: Read + Seek> Stream<'a, R> {
                 Ok(Status::StreamEnd) => inflater.ended = true,
                 Ok(_) if used == 0 && made == 0 && inflater.unread == 0 => {
                     let found = format!("the end of its {} bytes", self.span.len);
-                    return Err(MatError::truncated(what, "the rest of the zlib stream", found, offset));
+                    return Err(MatError::truncated(
+                        what,
+                        "the rest of the zlib stream",
+                        found,
+                        offset,
+                    ));
                 }
                 Ok(_) => {}
                 Err(_) => {
@@ -172,10 +209,18 @@ impl<'a, R: Read + Seek> Stream<'a, R> {
             let (total_in, total_out) = (inflater.state.total_in(), inflater.state.total_out());
             if total_out > inflater.max_bytes {
                 let expected = format!("at most {} inflated bytes", inflater.max_bytes);
-                return Err(MatError::limit(what, expected, format!("{total_out} and more"), offset));
+                return Err(MatError::limit(
+                    what,
+                    expected,
+                    format!("{total_out} and more"),
+                    offset,
+                ));
             }
             if total_out > inflater.free_bytes && total_out / inflater.max_ratio > total_in {
-                let expected = format!("at most {} inflated bytes per compressed byte", inflater.max_ratio);
+                let expected = format!(
+                    "at most {} inflated bytes per compressed byte",
+                    inflater.max_ratio
+                );
                 let found = format!("{total_out} bytes out of {total_in}");
                 return Err(MatError::limit(what, expected, found, offset));
             }
@@ -199,7 +244,11 @@ mod tests {
     }
 
     fn read_all(file: Vec<u8>, expect: usize) -> Result<Vec<u8>, MatError> {
-        let span = Span { offset: 0, len: file.len() as u64, compressed: true };
+        let span = Span {
+            offset: 0,
+            len: file.len() as u64,
+            compressed: true,
+        };
         let mut source = Source::new(Cursor::new(file)).unwrap();
         let mut stream = Stream::new(&mut source, span, &Limits::default());
         let mut out = vec![0; expect];
@@ -210,10 +259,46 @@ mod tests {
 
     #[test]
     fn inflates_and_checks_the_end() {
-        let bytes: Vec<u8> = (0..200_000_u32).map(|n| (n * n >> 7) as u8).collect();
+        let bytes: Vec<u8> = (0..200_000_u32).map(|n| (n.wrapping_mul(n) >> 7) as u8).collect();
         assert_eq!(read_all(zlib(&bytes), bytes.len()).unwrap(), bytes);
-        assert_eq!(read_all(zlib(&bytes), bytes.len() - 1).unwrap_err().kind(), MatErrorKind::Malformed);
-        assert_eq!(read_all(zlib(&bytes), bytes.len() + 1).unwrap_err().kind(), MatErrorKind::Truncated);
+        assert_eq!(
+            read_all(zlib(&bytes), bytes.len() - 1).unwrap_err().kind(),
+            MatErrorKind::Malformed
+        );
+        assert_eq!(
+            read_all(zlib(&bytes), bytes.len() + 1).unwrap_err().kind(),
+            MatErrorKind::Truncated
+        );
+    }
+
+    #[test]
+    fn inflating_stops_at_the_ratio_and_at_the_size() {
+        let file = zlib(&vec![0; 1_000_000]);
+        let stop = |limits: Limits| {
+            let span = Span {
+                offset: 0,
+                len: file.len() as u64,
+                compressed: true,
+            };
+            let mut source = Source::new(Cursor::new(file.clone())).unwrap();
+            let mut stream = Stream::new(&mut source, span, &limits);
+            (
+                stream.skip_to(1_000_000, "val").unwrap_err().kind(),
+                stream.position(),
+            )
+        };
+        let (kind, position) = stop(Limits {
+            free_inflated_bytes: 50_000,
+            ..Limits::default()
+        });
+        assert_eq!(kind, MatErrorKind::LimitExceeded);
+        assert!((50_000..60_000).contains(&position), "stopped at {position}");
+        let (kind, position) = stop(Limits {
+            max_inflated_bytes: 10_000,
+            ..Limits::default()
+        });
+        assert_eq!(kind, MatErrorKind::LimitExceeded);
+        assert!((10_000..20_000).contains(&position), "stopped at {position}");
     }
 
     #[test]

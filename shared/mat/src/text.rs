@@ -6,7 +6,10 @@ use crate::values::Values;
 /// lines, without the blanks that pad them to one width.
 pub(crate) fn decode(units: &[u32], rows: u64, utf8: bool) -> String {
     if utf8 {
-        let bytes: Vec<u8> = units.iter().map(|unit| u8::try_from(*unit).unwrap_or(b'?')).collect();
+        let bytes: Vec<u8> = units
+            .iter()
+            .map(|unit| u8::try_from(*unit).unwrap_or(b'?'))
+            .collect();
         return String::from_utf8_lossy(&bytes).into_owned();
     }
     let rows = usize::try_from(rows).unwrap_or(usize::MAX).max(1);
@@ -14,7 +17,11 @@ pub(crate) fn decode(units: &[u32], rows: u64, utf8: bool) -> String {
         return decode_units(units.iter());
     }
     let lines: Vec<String> = (0..rows.min(units.len()))
-        .map(|row| decode_units(units.iter().skip(row).step_by(rows)).trim_end().to_owned())
+        .map(|row| {
+            decode_units(units.iter().skip(row).step_by(rows))
+                .trim_end()
+                .to_owned()
+        })
         .collect();
     lines.join("\n")
 }
@@ -25,7 +32,10 @@ fn decode_units<'u>(units: impl Iterator<Item = &'u u32>) -> String {
         let units: Vec<u16> = units.iter().map(|unit| *unit as u16).collect();
         return String::from_utf16_lossy(&units);
     }
-    units.iter().map(|unit| char::from_u32(*unit).unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+    units
+        .iter()
+        .map(|unit| char::from_u32(*unit).unwrap_or(char::REPLACEMENT_CHARACTER))
+        .collect()
 }
 
 /// Appends the code units of a block: small whole numbers whatever their type (level 4 stores doubles).

@@ -149,12 +149,17 @@ macro_rules! number {
 
 macro_rules! integer {
     ($type:ty, $variant:ident) => {
-        number!($type, $variant, |value| Wide::Integer(i128::from(value)), |wide| match wide {
-            Wide::Integer(value) => <$type>::try_from(value).ok(),
-            // A float beyond i128 saturates and then does not fit either.
-            Wide::Float(value) if value.fract() == 0.0 => <$type>::try_from(value as i128).ok(),
-            Wide::Float(_) => None,
-        });
+        number!(
+            $type,
+            $variant,
+            |value| Wide::Integer(i128::from(value)),
+            |wide| match wide {
+                Wide::Integer(value) => <$type>::try_from(value).ok(),
+                // A float beyond i128 saturates and then does not fit either.
+                Wide::Float(value) if value.fract() == 0.0 => <$type>::try_from(value as i128).ok(),
+                Wide::Float(_) => None,
+            }
+        );
     };
 }
 
@@ -166,10 +171,12 @@ integer!(i32, I32);
 integer!(u32, U32);
 integer!(i64, I64);
 integer!(u64, U64);
-number!(f32, F32, |value| Wide::Float(f64::from(value)), |wide| Some(match wide {
-    Wide::Integer(value) => value as f32,
-    Wide::Float(value) => value as f32,
-}));
+number!(f32, F32, |value| Wide::Float(f64::from(value)), |wide| Some(
+    match wide {
+        Wide::Integer(value) => value as f32,
+        Wide::Float(value) => value as f32,
+    }
+));
 number!(f64, F64, Wide::Float, |wide| Some(match wide {
     Wide::Integer(value) => value as f64,
     Wide::Float(value) => value,
@@ -179,16 +186,46 @@ number!(f64, F64, Wide::Float, |wide| Some(match wide {
 macro_rules! with_number_type {
     ($number_type:expr, $name:ident => $body:expr) => {
         match $number_type {
-            $crate::variable::NumberType::I8 => { type $name = i8; $body }
-            $crate::variable::NumberType::U8 => { type $name = u8; $body }
-            $crate::variable::NumberType::I16 => { type $name = i16; $body }
-            $crate::variable::NumberType::U16 => { type $name = u16; $body }
-            $crate::variable::NumberType::I32 => { type $name = i32; $body }
-            $crate::variable::NumberType::U32 => { type $name = u32; $body }
-            $crate::variable::NumberType::I64 => { type $name = i64; $body }
-            $crate::variable::NumberType::U64 => { type $name = u64; $body }
-            $crate::variable::NumberType::F32 => { type $name = f32; $body }
-            $crate::variable::NumberType::F64 => { type $name = f64; $body }
+            $crate::variable::NumberType::I8 => {
+                type $name = i8;
+                $body
+            }
+            $crate::variable::NumberType::U8 => {
+                type $name = u8;
+                $body
+            }
+            $crate::variable::NumberType::I16 => {
+                type $name = i16;
+                $body
+            }
+            $crate::variable::NumberType::U16 => {
+                type $name = u16;
+                $body
+            }
+            $crate::variable::NumberType::I32 => {
+                type $name = i32;
+                $body
+            }
+            $crate::variable::NumberType::U32 => {
+                type $name = u32;
+                $body
+            }
+            $crate::variable::NumberType::I64 => {
+                type $name = i64;
+                $body
+            }
+            $crate::variable::NumberType::U64 => {
+                type $name = u64;
+                $body
+            }
+            $crate::variable::NumberType::F32 => {
+                type $name = f32;
+                $body
+            }
+            $crate::variable::NumberType::F64 => {
+                type $name = f64;
+                $body
+            }
         }
     };
 }
@@ -265,7 +302,11 @@ mod tests {
         let mut sizes = Vec::new();
         let flow = deliver(&stored, NumberType::I16, "val", &mut |values| {
             sizes.push(values.len());
-            if sizes.len() == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if sizes.len() == 2 {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         });
         assert!(flow.unwrap().is_break());
         assert_eq!(sizes, [BLOCK_VALUES; 2]);

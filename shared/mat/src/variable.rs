@@ -22,7 +22,11 @@ pub struct Variable {
 impl Variable {
     /// Product of the dimensions: the number of values. None where it overflows or there are no dimensions.
     pub fn value_count(&self) -> Option<u64> {
-        if self.dims.is_empty() { None } else { checked_product(&self.dims) }
+        if self.dims.is_empty() {
+            None
+        } else {
+            checked_product(&self.dims)
+        }
     }
 }
 
@@ -31,7 +35,8 @@ pub(crate) fn checked_product(dims: &[u64]) -> Option<u64> {
     if dims.contains(&0) {
         return Some(0);
     }
-    dims.iter().try_fold(1_u64, |product, dim| product.checked_mul(*dim))
+    dims.iter()
+        .try_fold(1_u64, |product, dim| product.checked_mul(*dim))
 }
 
 /// What kind of array a variable is.
