@@ -209,8 +209,11 @@ impl Judge {
             .filter(|amplitude| *amplitude > 0.0)
             .for_each(|amplitude| level.push(amplitude));
         let level = level.median().unwrap_or(FLOOR_MV).max(FLOOR_MV);
-        let mut small: Vec<f64> =
-            stash.iter().map(|candidate| candidate.amplitude).filter(|a| *a < INITIAL_NOISE * level).collect();
+        let mut small: Vec<f64> = stash
+            .iter()
+            .map(|candidate| candidate.amplitude)
+            .filter(|a| *a < INITIAL_NOISE * level)
+            .collect();
         small.sort_by(f64::total_cmp);
         self.signal = Recent::filled(level);
         self.noise = Recent::filled(small.get(small.len() / 2).copied().unwrap_or(0.0));
