@@ -1,6 +1,11 @@
 //! The search for beats, judged on records that cardiologists annotated. The data are not part of the
 //! repository; where they are absent the tests say so and pass.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "the scores, and that a test was skipped, are what it has to say"
+)]
+
 #[path = "support/mod.rs"]
 mod support;
 

@@ -1,5 +1,7 @@
 //! The five steps together, on synthetic leads with known answers.
 
+#![allow(clippy::unwrap_used, reason = "a failed test is what it is for")]
+
 mod support {
     pub(crate) mod synthetic;
 }
