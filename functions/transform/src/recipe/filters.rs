@@ -49,6 +49,22 @@ impl MovingMean {
         }
         self.sum * self.inverse_length
     }
+
+    /// The oldest value of the window: what was pushed `2 * delay` values before the latest one.
+    pub(super) fn oldest(&self) -> f64 {
+        self.ring.get(self.oldest).copied().unwrap_or(0.0)
+    }
+
+    /// The value in the middle of the window: what was pushed `delay` values before the latest one.
+    pub(super) fn middle(&self) -> f64 {
+        let newer = self.oldest + self.ring.len() / 2;
+        let place = if newer < self.ring.len() {
+            newer
+        } else {
+            newer - self.ring.len()
+        };
+        self.ring.get(place).copied().unwrap_or(0.0)
+    }
 }
 
 /// The last values of a stream, addressed by their place in the stream.
@@ -104,7 +120,6 @@ impl History {
 pub(super) struct QrsBandPass {
     low_pass: [MovingMean; 2],
     baseline: [MovingMean; 2],
-    smoothed: History,
 }
 
 /// What the band-pass gives for a sample.
@@ -123,11 +138,9 @@ impl QrsBandPass {
     pub(super) fn new(sampling_frequency_hz: f64, before: f64) -> Self {
         let low = MovingMean::new(odd_length(Self::LOW_PASS_S, sampling_frequency_hz), before);
         let base = MovingMean::new(odd_length(Self::BASELINE_S, sampling_frequency_hz), before);
-        let smoothed = History::new(2 * base.delay());
         Self {
             low_pass: [low.clone(), low],
             baseline: [base.clone(), base],
-            smoothed,
         }
     }
 
@@ -140,13 +153,12 @@ impl QrsBandPass {
     }
 
     pub(super) fn push(&mut self, mv: f64) -> BandPassed {
-        let smoothed = self.low_pass.iter_mut().fold(mv, |value, mean| mean.push(value));
-        self.smoothed.push(smoothed);
-        let baseline = self
-            .baseline
-            .iter_mut()
-            .fold(smoothed, |value, mean| mean.push(value));
-        let qrs_band = self.smoothed.delayed(self.baseline_delay()) - baseline;
+        let [first, second] = &mut self.low_pass;
+        let smoothed = second.push(first.push(mv));
+        let [first, second] = &mut self.baseline;
+        let baseline = second.push(first.push(smoothed));
+        // The two means of the baseline together are as late as the oldest value of the first one.
+        let qrs_band = first.oldest() - baseline;
         BandPassed { smoothed, qrs_band }
     }
 }
@@ -163,6 +175,7 @@ mod tests {
         for (got, want) in out.iter().zip([2.0, 3.0, 5.0, 8.0, 7.0]) {
             assert!((got - want).abs() < 1e-12, "{got} {want}");
         }
+        assert_eq!((mean.oldest(), mean.middle()), (8.0, 11.0));
     }
 
     #[test]
@@ -211,12 +224,14 @@ mod tests {
     fn an_impulse_comes_out_symmetric_around_the_stated_delay() {
         let mut filter = QrsBandPass::new(360.0, 0.0);
         let delay = (filter.low_pass_delay() + filter.baseline_delay()) as usize;
-        let out: Vec<f64> = (0..2 * delay + 1)
-            .map(|n| filter.push(f64::from(n == 0)).qrs_band)
+        let at = 100;
+        let middle = at + delay;
+        let out: Vec<f64> = (0..middle + delay + 1)
+            .map(|n| filter.push(f64::from(u8::from(n == at))).qrs_band)
             .collect();
         for k in 0..=delay {
-            assert!((out[delay - k] - out[delay + k]).abs() < 1e-12);
+            assert!((out[middle - k] - out[middle + k]).abs() < 1e-12, "{k}");
         }
-        assert!(out[delay] > 0.05);
+        assert!(out[middle] > 0.05);
     }
 }

@@ -14,6 +14,10 @@ use super::qrs_candidates::{Candidate, QrsCandidates};
 const REMEMBERED: usize = 8;
 /// The levels are learned from the first seconds that have candidates (Hamilton: 8).
 const LEARNING_S: u64 = 8;
+/// Of the candidates seen while learning, those below this share of the signal level are noise or T waves,
+/// and their median is the first noise level. (Hamilton begins with 0; a ten-second recording is over
+/// before that is corrected.)
+const INITIAL_NOISE: f64 = 0.5;
 /// The threshold stands this far from the noise level to the signal level (Pan and Tompkins: 0.25).
 /// Lower, because the contrast of a candidate has been asked for already.
 const THRESHOLD: f64 = 0.2;
@@ -204,8 +208,15 @@ impl Judge {
             .into_iter()
             .filter(|amplitude| *amplitude > 0.0)
             .for_each(|amplitude| level.push(amplitude));
-        self.signal = Recent::filled(level.median().unwrap_or(FLOOR_MV).max(FLOOR_MV));
-        self.noise = Recent::filled(0.0);
+        let level = level.median().unwrap_or(FLOOR_MV).max(FLOOR_MV);
+        let mut small: Vec<f64> = stash
+            .iter()
+            .map(|candidate| candidate.amplitude)
+            .filter(|a| *a < INITIAL_NOISE * level)
+            .collect();
+        small.sort_by(f64::total_cmp);
+        self.signal = Recent::filled(level);
+        self.noise = Recent::filled(small.get(small.len() / 2).copied().unwrap_or(0.0));
         self.quiet_since = first.at;
         self.look_back_at = first.at + self.overdue();
         for candidate in stash {

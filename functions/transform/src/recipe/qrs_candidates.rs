@@ -108,7 +108,6 @@ struct Front {
     beat_mean: MovingMean,
     qrs_energy: History,
     local_baseline: MovingMean,
-    signal: History,
     smoothed_before: f64,
     /// By sample: distance from the local baseline in mV.
     deviation: History,
@@ -137,7 +136,6 @@ impl Front {
         let looked_back = delay + longest_block + refine;
         Self {
             qrs_energy: History::new(beat_mean.delay()),
-            signal: History::new(local_baseline.delay()),
             deviation: History::new(looked_back),
             slope: History::new(looked_back),
             smoothed_before: first_mv,
@@ -158,11 +156,9 @@ impl Front {
         let sample = self.pushed;
         self.pushed += 1;
 
-        self.signal.push(mv);
         let baseline = self.local_baseline.push(mv);
         if sample >= self.local_baseline.delay() {
-            self.deviation
-                .push(self.signal.delayed(self.local_baseline.delay()) - baseline);
+            self.deviation.push(self.local_baseline.middle() - baseline);
         }
 
         let filtered = self.band_pass.push(mv);

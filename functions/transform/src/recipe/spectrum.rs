@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn two_tones_share_by_the_squares_of_their_amplitudes() {
-        for (samples, fs) in [(3600, 360.0), (2500, 250.0), (3001, 300.0), (1733, 360.0)] {
+        for (samples, fs) in [(3600, 360.0), (2500, 250.0), (3001, 300.0), (2881, 360.0)] {
             near(tones(&[(10.0, 1.0), (30.0, 2.0)], samples, fs).psqi, 0.2);
             near(tones(&[(0.5, 1.0), (10.0, 3.0)], samples, fs).bassqi, 0.9);
         }

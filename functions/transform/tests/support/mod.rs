@@ -6,6 +6,10 @@
     clippy::disallowed_methods,
     reason = "tests and examples have no configuration to read from"
 )]
+#![allow(
+    clippy::expect_used,
+    reason = "a broken data set should stop a test or a tool"
+)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

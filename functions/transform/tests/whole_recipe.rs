@@ -1,0 +1,411 @@
+//! The five steps together, on synthetic leads with known answers.
+
+#![allow(clippy::unwrap_used, reason = "a failed test is what it is for")]
+
+mod support {
+    pub(crate) mod synthetic;
+}
+
+use ecg_core::rules::RULES;
+use step_transform::recipe::{Calibration, LeadRecipe, LeadSummary, Quality, RecipeError, Strip, Warning};
+use support::synthetic::{Random, ecg};
+
+/// Input is in mV already, so that numbers read as they are.
+const MILLIVOLTS: Calibration = Calibration {
+    gain: 1.0,
+    baseline: 0.0,
+};
+
+fn cook(lead: &[Option<f64>], fs: f64) -> (Vec<Strip>, LeadSummary) {
+    cook_in_blocks(lead, fs, || usize::MAX)
+}
+
+fn cook_in_blocks(
+    lead: &[Option<f64>],
+    fs: f64,
+    mut block: impl FnMut() -> usize,
+) -> (Vec<Strip>, LeadSummary) {
+    let mut recipe = LeadRecipe::new(fs, MILLIVOLTS, &RULES).unwrap();
+    let mut strips = Vec::new();
+    let mut rest = lead;
+    while !rest.is_empty() {
+        let (now, later) = rest.split_at(block().min(rest.len()));
+        recipe.push(now.iter().copied(), &mut |strip| strips.push(strip));
+        rest = later;
+    }
+    let summary = recipe.finish(&mut |strip| strips.push(strip));
+    (strips, summary)
+}
+
+fn whole(mv: &[f64]) -> Vec<Option<f64>> {
+    mv.iter().copied().map(Some).collect()
+}
+
+fn beats(strips: &[Strip]) -> Vec<u64> {
+    strips
+        .iter()
+        .flat_map(|strip| &strip.beats)
+        .map(|beat| beat.sample)
+        .collect()
+}
+
+/// A lead with everything in it: a gap at each end and across a strip, a flat zone, saturation, a pause
+/// of 40 s, an oscillation.
+fn eventful(fs: f64) -> Vec<Option<f64>> {
+    let (mut mv, _) = ecg(130.0, fs);
+    let at = |seconds: f64| (seconds * fs) as usize;
+    mv[at(29.7)..at(30.3)].fill(0.25);
+    mv[at(41.0)..at(41.2)].fill(5.0);
+    mv[at(50.0)..at(90.0)].fill(0.0);
+    for (n, mv) in mv[at(100.0)..at(112.0)].iter_mut().enumerate() {
+        *mv = (n as f64 / fs * 4.0 * std::f64::consts::TAU).sin();
+    }
+    let mut lead = whole(&mv);
+    lead[..at(0.3)].fill(None);
+    lead[at(19.0)..at(22.5)].fill(None);
+    lead[at(60.0)..at(61.0)].fill(Some(f64::NAN));
+    lead[at(129.5)..].fill(None);
+    lead
+}
+
+#[test]
+fn the_output_does_not_depend_on_the_blocks() {
+    for fs in [128.0, 360.0] {
+        let lead = eventful(fs);
+        let expect = format!("{:?}", cook(&lead, fs));
+        assert!(
+            expect == format!("{:?}", cook_in_blocks(&lead, fs, || 1)),
+            "one by one at {fs}"
+        );
+        for seed in 1..6 {
+            let mut random = Random(seed);
+            let most = [3.0, 50.0, 1000.0, 9000.0, 20_000.0][seed as usize - 1];
+            let got = cook_in_blocks(&lead, fs, || 1 + (random.next() * most) as usize);
+            assert!(expect == format!("{got:?}"), "seed {seed} at {fs}");
+        }
+    }
+}
+
+#[test]
+fn strips_tile_the_lead_and_beats_are_in_their_strips() {
+    let lead = eventful(250.0);
+    let (strips, summary) = cook(&lead, 250.0);
+    let mut next = 0;
+    for (index, strip) in strips.iter().enumerate() {
+        assert_eq!((strip.index as usize, strip.start_sample), (index, next));
+        next += strip.mv.len() as u64;
+        assert!(
+            strip
+                .beats
+                .iter()
+                .all(|beat| (strip.start_sample..next).contains(&beat.sample)),
+            "{index}"
+        );
+        assert!(
+            strip
+                .beats
+                .iter()
+                .all(|b| b.r_mv == strip.mv[(b.sample - strip.start_sample) as usize])
+        );
+        assert_eq!(strip.features.beats as usize, strip.beats.len());
+        assert_eq!(strip.quality, Quality::of(&strip.warnings));
+    }
+    assert_eq!(next as usize, lead.len());
+    let all = beats(&strips);
+    assert!(
+        all.windows(2).all(|pair| pair[0] < pair[1]),
+        "beats are in order and there is none twice"
+    );
+    assert_eq!(
+        (summary.beats as usize, summary.strips as usize),
+        (all.len(), strips.len())
+    );
+    assert_eq!(summary.samples as usize, lead.len());
+    let missing: usize = strips.iter().map(|strip| strip.missing_at.len()).sum();
+    assert_eq!(summary.missing_samples as usize, missing);
+    assert_eq!(missing, 75 + 875 + 250 + 125);
+}
+
+#[test]
+fn what_is_held_is_bounded_whatever_the_signal() {
+    let fs = 250.0;
+    let mut random = Random(3);
+    let samples = 120 * 250;
+    let signals: Vec<(&str, Vec<f64>)> = vec![
+        ("ECG", ecg(120.0, fs).0),
+        ("nothing", vec![0.0; samples]),
+        ("noise", (0..samples).map(|_| random.next()).collect()),
+        (
+            "flutter",
+            (0..samples)
+                .map(|n| (n as f64 / fs * 5.0 * std::f64::consts::TAU).sin())
+                .collect(),
+        ),
+        (
+            "growth",
+            (0..samples)
+                .map(|n| (n as f64 / 300.0).exp().min(1e30) * (n as f64 / 4.0).sin())
+                .collect(),
+        ),
+        (
+            "one beat, then nothing",
+            (0..samples).map(|n| if n == 500 { 2.0 } else { 0.0 }).collect(),
+        ),
+    ];
+    for (name, mv) in signals {
+        let mut recipe = LeadRecipe::new(fs, MILLIVOLTS, &RULES).unwrap();
+        let mut complete = 0;
+        for (n, mv) in mv.iter().enumerate() {
+            recipe.push([Some(*mv)], &mut |strip| {
+                complete = strip.start_sample as usize + strip.mv.len()
+            });
+            assert!(
+                n - complete.min(n) < 25 * 250,
+                "{name}: at sample {n} only {complete} were given"
+            );
+        }
+        recipe.finish(&mut |strip| complete = strip.start_sample as usize + strip.mv.len());
+        assert_eq!(complete, samples, "{name}");
+    }
+}
+
+#[test]
+fn known_beats_are_found_at_every_sampling_frequency_and_polarity() {
+    for fs in [125.0, 250.0, 300.0, 360.0, 500.0, 1000.0] {
+        for sign in [1.0, -1.0] {
+            let (mv, expect) = ecg(60.0, fs);
+            let mv: Vec<f64> = mv.iter().map(|x| sign * x + 3.0).collect();
+            let (strips, summary) = cook(&whole(&mv), fs);
+            let found = beats(&strips);
+            assert_eq!(found.len(), expect.len(), "{fs} {sign}");
+            let off = found
+                .iter()
+                .zip(&expect)
+                .map(|(a, b)| a.abs_diff(*b))
+                .max()
+                .unwrap();
+            assert!(
+                off as f64 <= (0.004 * fs).ceil(),
+                "{fs} {sign}: off by {off} samples"
+            );
+            let mean_s = (found[found.len() - 1] - found[0]) as f64 / fs / (found.len() - 1) as f64;
+            assert!((summary.heart_rate_bpm.unwrap() - 60.0 / mean_s).abs() < 1e-9);
+        }
+    }
+}
+
+#[test]
+fn intervals_are_times_between_neighbouring_beats_also_across_strips() {
+    let (mv, _) = ecg(30.0, 360.0);
+    let (strips, _) = cook(&whole(&mv), 360.0);
+    let all: Vec<_> = strips.iter().flat_map(|strip| &strip.beats).collect();
+    assert_eq!(all[0].rr_ms, None);
+    for pair in all.windows(2) {
+        let expect = (pair[1].sample - pair[0].sample) as f64 * 1000.0 / 360.0;
+        assert_eq!(pair[1].rr_ms, Some(expect));
+        assert_eq!(pair[1].time_s, pair[1].sample as f64 / 360.0);
+    }
+    for strip in &strips {
+        assert_eq!(strip.features.rr_intervals + 1, strip.features.beats);
+    }
+}
+
+#[test]
+fn a_gap_is_a_straight_line_its_places_are_kept_and_the_interval_over_it_is_unknown() {
+    let (mv, known) = ecg(30.0, 360.0);
+    let mut lead = whole(&mv);
+    let (from, to) = (3500, 3800);
+    lead[from..to].fill(None);
+    let (strips, summary) = cook(&lead, 360.0);
+    assert_eq!(summary.missing_samples, 300);
+    assert_eq!(strips[0].missing_at, (3500..3600).collect::<Vec<u32>>());
+    assert_eq!(strips[1].missing_at, (0..200).collect::<Vec<u32>>());
+    assert_eq!(strips[2].missing_at, Vec::<u32>::new());
+    assert!(strips[0].warnings.contains(&Warning::MissingSamples));
+    assert!(!strips[2].warnings.contains(&Warning::MissingSamples));
+    let (left, right) = (mv[from - 1], mv[to]);
+    let middle = left + (right - left) * 100.0 / 301.0;
+    assert_eq!(strips[0].mv[3599], middle as f32);
+    let after = strips
+        .iter()
+        .flat_map(|strip| &strip.beats)
+        .find(|beat| beat.sample >= 3500)
+        .unwrap();
+    assert!(after.sample >= 3790 && after.rr_ms.is_none(), "{after:?}");
+    let hidden = known
+        .iter()
+        .filter(|beat| (from as u64..to as u64).contains(beat))
+        .count();
+    assert!(hidden > 0, "the gap of this test hides a beat");
+    assert_eq!(beats(&strips).len(), known.len() - hidden);
+}
+
+#[test]
+fn a_short_gap_between_beats_hides_none() {
+    let (mv, known) = ecg(20.0, 360.0);
+    let mut lead = whole(&mv);
+    let place = known[5] as usize + 180;
+    lead[place..place + 40].fill(None);
+    let (strips, _) = cook(&lead, 360.0);
+    assert_eq!(beats(&strips).len(), known.len());
+    assert!(
+        strips
+            .iter()
+            .flat_map(|strip| &strip.beats)
+            .skip(1)
+            .all(|beat| beat.rr_ms.is_some())
+    );
+}
+
+#[test]
+fn after_a_minute_without_signal_the_beats_are_found_again() {
+    let fs = 360.0;
+    for silence in [None, Some(0.0)] {
+        let (mv, known) = ecg(30.0, fs);
+        let mut lead = whole(&mv);
+        lead.extend(std::iter::repeat_n(silence, 60 * 360));
+        // What comes back is a fifth as large: another electrode.
+        lead.extend(mv.iter().map(|x| Some(x / 5.0)));
+        let (strips, _) = cook(&lead, fs);
+        let found = beats(&strips);
+        let (before, after): (Vec<u64>, Vec<u64>) = found.iter().partition(|beat| **beat < 30 * 360);
+        assert_eq!(before.len(), known.len(), "{silence:?}");
+        let missed = known
+            .iter()
+            .filter(|k| !after.iter().any(|a| a.abs_diff(**k + 90 * 360) <= 2))
+            .count();
+        assert!(
+            missed <= 1 && after.len() <= known.len() + 1,
+            "{silence:?}: missed {missed} of {}",
+            known.len()
+        );
+    }
+}
+
+#[test]
+fn a_flat_line_across_a_boundary_is_one_flat_line() {
+    let (mut mv, _) = ecg(20.0, 360.0);
+    // 0.3 s on each side of the boundary at 10 s: 0.6 s together, neither half enough alone.
+    mv[3600 - 108..3600 + 108].fill(0.125);
+    let (strips, summary) = cook(&whole(&mv), 360.0);
+    for strip in &strips {
+        assert_eq!(strip.features.flat_ms, 300.0);
+        assert!(strip.warnings.contains(&Warning::FlatLine));
+    }
+    assert!(summary.warnings.contains(&Warning::FlatLine));
+
+    // 0.4 s are none.
+    let (mut mv, _) = ecg(20.0, 360.0);
+    mv[3600 - 72..3600 + 72].fill(0.125);
+    let (strips, _) = cook(&whole(&mv), 360.0);
+    assert!(strips.iter().all(|strip| strip.features.flat_ms == 0.0));
+}
+
+#[test]
+fn saturation_is_counted_at_the_extreme_only() {
+    let (mut mv, _) = ecg(20.0, 360.0);
+    mv[1000..1007].fill(3.0);
+    mv[2000..2007].fill(0.5);
+    let (strips, _) = cook(&whole(&mv), 360.0);
+    assert_eq!(strips[0].features.saturated_samples, 7);
+    assert!(strips[0].warnings.contains(&Warning::Saturated));
+    assert_eq!(strips[1].features.saturated_samples, 0);
+}
+
+#[test]
+fn a_constant_lead_has_no_numbers_that_are_none() {
+    let (strips, summary) = cook(&vec![Some(0.1); 9000], 360.0);
+    assert_eq!(strips.len(), 3);
+    for strip in &strips {
+        let f = strip.features;
+        let undefined = [
+            f.heart_rate_bpm,
+            f.rr_mean_ms,
+            f.sdnn_ms,
+            f.rmssd_ms,
+            f.pnn50,
+            f.ksqi,
+            f.ssqi,
+            f.psqi,
+            f.bassqi,
+        ];
+        assert_eq!(undefined, [None; 9]);
+        assert_eq!((f.min_mv, f.max_mv, f.beats), (0.1, 0.1, 0));
+        assert!((f.flat_ms - strip.mv.len() as f64 / 0.36).abs() < 1e-9);
+        assert_eq!(
+            strip.warnings,
+            [
+                Warning::FlatLine,
+                Warning::Saturated,
+                Warning::LowAmplitude,
+                Warning::FewBeats
+            ]
+        );
+    }
+    assert_eq!(summary.heart_rate_bpm, None);
+}
+
+#[test]
+fn a_lead_that_is_all_missing_or_empty_is_no_error() {
+    let (strips, summary) = cook(&vec![None; 4000], 360.0);
+    assert_eq!(
+        (summary.samples, summary.missing_samples, summary.beats),
+        (4000, 4000, 0)
+    );
+    assert!(
+        strips
+            .iter()
+            .all(|strip| strip.mv.iter().all(|mv| *mv == 0.0) && strip.features.flat_ms == 0.0)
+    );
+    let (strips, summary) = cook(&[], 360.0);
+    assert_eq!((strips.len(), summary.samples), (0, 0));
+}
+
+#[test]
+fn absurd_values_are_missing_or_forgotten() {
+    let (mv, known) = ecg(60.0, 360.0);
+    let mut lead = whole(&mv);
+    lead[3000] = Some(1e300);
+    lead[3001] = Some(f64::NEG_INFINITY);
+    lead[9000] = Some(-1e30);
+    let (strips, summary) = cook(&lead, 360.0);
+    assert_eq!(summary.missing_samples, 2);
+    assert!(strips[2].warnings.contains(&Warning::Amplitude));
+    let finite = |f: Option<f64>| f.is_none_or(f64::is_finite);
+    assert!(
+        strips
+            .iter()
+            .all(|s| finite(s.features.ksqi) && finite(s.features.psqi) && s.features.rms_mv.is_finite())
+    );
+    let late = |beats: &[u64]| beats.iter().filter(|beat| **beat > 30 * 360).count();
+    assert_eq!(
+        late(&beats(&strips)),
+        late(&known),
+        "beats are found again after the absurd value"
+    );
+}
+
+#[test]
+fn impossible_leads_are_refused() {
+    for hz in [0.0, -360.0, 49.0, 1e9, f64::NAN, f64::INFINITY] {
+        let refused = LeadRecipe::new(hz, MILLIVOLTS, &RULES).err();
+        assert!(
+            matches!(refused, Some(RecipeError::SamplingFrequency { .. })),
+            "{hz}"
+        );
+    }
+    let refused = LeadRecipe::new(
+        360.0,
+        Calibration {
+            gain: 0.0,
+            baseline: 0.0,
+        },
+        &RULES,
+    )
+    .err()
+    .unwrap();
+    assert_eq!(
+        refused.to_string(),
+        "calibration: expected a finite gain other than 0 adu/mV and a finite baseline, found gain 0 and baseline 0"
+    );
+}
