@@ -1,4 +1,9 @@
 //! The committed fixtures are what the generator makes, and what `testdata/README.md` says they are.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, in its helpers too"
+)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

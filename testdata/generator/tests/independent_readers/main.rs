@@ -1,6 +1,11 @@
 //! Every format, class, layout and byte order is read by software that is not ours: SciPy and h5py by the
 //! Python named in `ECG_PYTHON`, and the crate `matfile` for level 5.
 #![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+#![allow(
     clippy::disallowed_methods,
     reason = "a test is told by the environment which Python to use"
 )]
@@ -31,15 +36,16 @@ fn expected_bytes(settings: &Settings) -> Vec<u8> {
             numbers
         })
         .collect();
-    let (rows, columns) = settings.dimensions();
     let mut bytes = Vec::new();
-    for column in 0..columns as usize {
-        for row in 0..rows as usize {
-            let number = match settings.layout {
-                Layout::LeadsXSamples => leads[row][column],
-                Layout::SamplesXLeads => leads[column][row],
-            };
-            encode(number, settings.class, ByteOrder::Little, &mut bytes);
+    let mut put = |lead: usize, sample: usize| {
+        encode(leads[lead][sample], settings.class, ByteOrder::Little, &mut bytes);
+    };
+    match settings.layout {
+        Layout::LeadsXSamples => {
+            (0..samples).for_each(|sample| (0..settings.leads).for_each(|lead| put(lead, sample)));
+        }
+        Layout::SamplesXLeads => {
+            (0..settings.leads).for_each(|lead| (0..samples).for_each(|sample| put(lead, sample)));
         }
     }
     bytes

@@ -5,7 +5,7 @@
 use ecg_synth::mat4::{Mat4Type, write_header};
 use ecg_synth::mat5::{MX_CHAR, Mat5Writer, codes};
 use ecg_synth::samples::{SampleBytes, encode};
-use ecg_synth::{ByteOrder, Class, Settings, SynthArgs};
+use ecg_synth::{ByteOrder, Class, Settings, SynthArgs, header_text};
 use std::error::Error;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -270,7 +270,7 @@ fn variables(corpus: &mut Corpus) -> Result<(), Box<dyn Error>> {
 }
 
 fn sizes(corpus: &mut Corpus) -> Result<(), Box<dyn Error>> {
-    corpus.changed(
+    let args = corpus.changed(
         "zero-samples.mat",
         "zero samples",
         &["sample"],
@@ -279,6 +279,15 @@ fn sizes(corpus: &mut Corpus) -> Result<(), Box<dyn Error>> {
             bytes[8..12].fill(0);
             bytes.truncate(24);
         },
+    )?;
+    // The header agrees with the file, so that it is not the header that is at fault.
+    let none = Settings {
+        samples: 0,
+        ..Settings::new(&args)?
+    };
+    std::fs::write(
+        corpus.folder.join("zero-samples.hea"),
+        header_text(&none, "zero-samples.mat"),
     )?;
     corpus.changed(
         "seventeen-leads.mat",
@@ -391,7 +400,7 @@ fn content(corpus: &mut Corpus) -> Result<(), Box<dyn Error>> {
     let rule = "header contradicts the file";
     let args = corpus.changed("header-of-two-leads.mat", rule, &["2", "1"], "--seed 936", |_| ())?;
     let two_leads = SynthArgs { leads: 2, ..args };
-    let text = ecg_synth::header_text(&Settings::new(&two_leads)?, "header-of-two-leads.mat");
+    let text = header_text(&Settings::new(&two_leads)?, "header-of-two-leads.mat");
     Ok(std::fs::write(
         corpus.folder.join("header-of-two-leads.hea"),
         text,
