@@ -101,7 +101,13 @@ impl Settings {
             RhythmName::Ectopic => 72.0,
         };
         let heart_rate = args.heart_rate.unwrap_or(default_rate);
-        let (units, gain, baseline, adc_bits, adc_range) = stored_numbers(args)?;
+        let StoredNumbers {
+            units,
+            gain,
+            baseline,
+            adc_bits,
+            adc_range,
+        } = stored_numbers(args)?;
         let gaps = sample_ranges("--gap", &args.gap, sampling_frequency_hz, samples)?;
         if !(gaps.is_empty() || args.class == Class::Int16 || args.class.is_float()) {
             return Err(SynthError::argument(
@@ -209,8 +215,16 @@ impl Settings {
     }
 }
 
-/// Units, gain, baseline, bits and range of the stored numbers.
-fn stored_numbers(args: &SynthArgs) -> Result<(Units, f64, i32, u32, (f64, f64)), SynthError> {
+/// What a stored number means; the fields are those of [`Settings`].
+struct StoredNumbers {
+    units: Units,
+    gain: f64,
+    baseline: i32,
+    adc_bits: u32,
+    adc_range: (f64, f64),
+}
+
+fn stored_numbers(args: &SynthArgs) -> Result<StoredNumbers, SynthError> {
     let class = args.class;
     let units = args
         .units
@@ -232,7 +246,13 @@ fn stored_numbers(args: &SynthArgs) -> Result<(Units, f64, i32, u32, (f64, f64))
                 return Err(SynthError::argument(name, "--units adu with it", "--units mv"));
             }
         }
-        return Ok((units, 1.0, 0, 0, (f64::NEG_INFINITY, f64::INFINITY)));
+        return Ok(StoredNumbers {
+            units,
+            gain: 1.0,
+            baseline: 0,
+            adc_bits: 0,
+            adc_range: (f64::NEG_INFINITY, f64::INFINITY),
+        });
     }
     let (default_gain, default_baseline, default_bits) = match class {
         Class::Int8 => (40.0, 0, 8),
@@ -272,7 +292,13 @@ fn stored_numbers(args: &SynthArgs) -> Result<(Units, f64, i32, u32, (f64, f64))
             class.name(),
         ));
     }
-    Ok((units, gain, baseline, bits, (low, high)))
+    Ok(StoredNumbers {
+        units,
+        gain,
+        baseline,
+        adc_bits: bits,
+        adc_range: (low, high),
+    })
 }
 
 /// Ranges of sample indices, in order, overlapping ones made one.

@@ -1,0 +1,216 @@
+//! The committed fixtures are what the generator makes, and what `testdata/README.md` says they are.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+fn testdata() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Every file below `folder`, by its path relative to `root`.
+fn files(root: &Path, folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(root, &path, found);
+        } else {
+            let name = path
+                .strip_prefix(root)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .replace('\\', "/");
+            found.insert(name, std::fs::read(&path).unwrap());
+        }
+    }
+}
+
+fn committed(folder: &str) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let root = testdata().join(folder);
+    files(&root, &root, &mut found);
+    found
+}
+
+#[test]
+fn committed_fixtures_are_what_the_generator_makes() {
+    let folder = tempfile::tempdir().unwrap();
+    let status = std::process::Command::new(env!("CARGO_BIN_EXE_make-fixtures"))
+        .arg(folder.path())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    for part in ["recordings", "malformed"] {
+        let committed = committed(part);
+        let mut made = BTreeMap::new();
+        let root = folder.path().join(part);
+        files(&root, &root, &mut made);
+        let names = |of: &BTreeMap<String, Vec<u8>>| of.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(
+            names(&committed),
+            names(&made),
+            "{part}: run `cargo run -p ecg-synth --bin make-fixtures`"
+        );
+        for (name, bytes) in &made {
+            assert!(
+                committed[name] == *bytes,
+                "{part}/{name} differs: run `cargo run -p ecg-synth --bin make-fixtures`"
+            );
+        }
+    }
+}
+
+#[test]
+fn fixtures_stay_small() {
+    let good = committed("recordings");
+    assert!(good.values().all(|bytes| bytes.len() <= 40_000));
+    assert!(good.values().map(Vec::len).sum::<usize>() < 600_000);
+    let bad = committed("malformed");
+    assert!(bad.values().all(|bytes| bytes.len() <= 110_000));
+    assert!(bad.values().map(Vec::len).sum::<usize>() < 400_000);
+}
+
+/// In the level 4 fixtures of int16 little-endian, one lead after another interleaved: the first lead.
+fn first_lead(bytes: &[u8]) -> Vec<i16> {
+    let leads = i32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize;
+    let numbers = bytes[24..]
+        .chunks_exact(2)
+        .map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
+    numbers.step_by(leads).collect()
+}
+
+#[test]
+fn known_beats_are_the_peaks_of_the_recordings() {
+    let recordings = committed("recordings");
+    let beats: serde_json::Value = serde_json::from_slice(&recordings["beats.json"]).unwrap();
+    let beats = beats.as_object().unwrap();
+    let mats: Vec<&String> = recordings.keys().filter(|name| name.ends_with(".mat")).collect();
+    assert_eq!(
+        mats.len(),
+        beats.len(),
+        "every recording has its beats and the other way round"
+    );
+    let mut compared = 0;
+    for name in mats {
+        let list: Vec<usize> = beats[name]["beats"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|beat| beat.as_u64().unwrap() as usize)
+            .collect();
+        assert!(list.len() >= 6 && list.is_sorted(), "{name}: {list:?}");
+        if recordings[name][..4] != 30_i32.to_le_bytes() {
+            continue;
+        }
+        let signal = first_lead(&recordings[name]);
+        for beat in list {
+            let near = beat.saturating_sub(36)..(beat + 36).min(signal.len());
+            let top = signal[near.clone()].iter().max().unwrap();
+            // Noise of 0.01 mV is 2 ADC units on both.
+            assert!(
+                top - signal[beat] <= 10,
+                "{name}: {} at {beat}, but {top} near it",
+                signal[beat]
+            );
+            compared += 1;
+        }
+    }
+    assert!(compared > 100, "{compared} beats compared");
+}
+
+#[test]
+fn headers_say_what_the_files_hold() {
+    let recordings = committed("recordings");
+    let mut headers = 0;
+    for (name, text) in &recordings {
+        let Some(stem) = name.strip_suffix(".hea") else {
+            continue;
+        };
+        let text = std::str::from_utf8(text).unwrap();
+        let file = &recordings[&format!("{stem}.mat")];
+        let mut lines = text.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+        let record = lines.next().unwrap();
+        let leads: usize = record[1].parse().unwrap();
+        let samples: usize = record[3].parse().unwrap();
+        assert_eq!(stem.rsplit('/').next(), Some(record[0]));
+        assert_eq!(record[2], "360");
+        let signals: Vec<_> = lines.collect();
+        assert_eq!(signals.len(), leads);
+        assert_eq!(file.len(), 24 + 2 * leads * samples, "{name}");
+        for (lead, fields) in signals.iter().enumerate() {
+            assert_eq!(format!("{}.mat", record[0]), fields[0]);
+            assert_eq!(fields[1], "16+24");
+            let expected = if stem == "header/gain-0" {
+                "0"
+            } else {
+                "200(1024)/mV"
+            };
+            assert_eq!(fields[2], expected, "{name}");
+            let place = 24 + 2 * lead;
+            let first = i16::from_le_bytes([file[place], file[place + 1]]);
+            assert_eq!(fields[5], first.to_string(), "{name}: the first value");
+        }
+        headers += 1;
+    }
+    assert_eq!(headers, 5);
+}
+
+#[test]
+fn every_malformed_file_has_an_expectation() {
+    let malformed = committed("malformed");
+    let expected: serde_json::Value = serde_json::from_slice(&malformed["expected.json"]).unwrap();
+    let expected = expected.as_object().unwrap();
+    let mut mats: Vec<&String> = malformed.keys().filter(|name| name.ends_with(".mat")).collect();
+    let mut names: Vec<&String> = expected.keys().collect();
+    mats.sort();
+    names.sort();
+    assert_eq!(mats, names);
+    for (name, entry) in expected {
+        assert_eq!(entry["error"], "Rejected", "{name}");
+        assert!(!entry["rule"].as_str().unwrap().is_empty(), "{name}");
+        assert!(
+            !entry["message_contains"].as_array().unwrap().is_empty(),
+            "{name}"
+        );
+    }
+    // Every reason of the rules has a file.
+    for rule in [
+        "not a MAT file",
+        "truncated",
+        "unsupported",
+        "variable missing",
+        "complex",
+        "non-numeric",
+        "wrong rank",
+        "zero samples",
+        "more than 16 leads",
+        "above the size caps",
+        "no calibration",
+        "more than 5 % missing",
+        "the whole signal constant",
+    ] {
+        assert!(
+            expected.values().any(|entry| entry["rule"] == rule),
+            "no file breaks the rule `{rule}`"
+        );
+    }
+}
+
+#[test]
+fn the_readme_names_every_fixture() {
+    let readme = std::fs::read_to_string(testdata().join("README.md")).unwrap();
+    for folder in ["recordings", "malformed"] {
+        for name in committed(folder).keys().filter(|name| name.ends_with(".mat")) {
+            let file = name.rsplit('/').next().unwrap();
+            assert!(
+                readme.contains(&format!("`{file}`")) || readme.contains(&format!("`{name}`")),
+                "{name}"
+            );
+        }
+    }
+}
