@@ -6,6 +6,8 @@
 //! Where the emulator differs from AWS, and what follows for this suite:
 //! * It has no `UpdatePartition` in Glue, only `BatchUpdatePartition`; the catalog uses the latter, which
 //!   AWS has too.
+//! * Its S3 ignores the range of a read that names a version id, and sends the whole object (HTTP allows
+//!   that): the store cuts the range out.
 //! * Its Glue lists all partitions on one page, so the paging of `GetPartitions` is not seen here.
 
 // The emulator's place is the test run's to say; it is no configuration of the pipeline.

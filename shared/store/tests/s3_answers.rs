@@ -131,6 +131,9 @@ async fn a_body_that_ends_early_is_noticed() {
     assert!(error.is_transient(), "{error}");
     let error = store.get_range(&location(), 0..10).await.unwrap_err();
     assert!(error.is_transient(), "{error}");
+    let part = answering(object(10, "Content-Range: bytes 5-14/100\r\n", "hello")).await;
+    let error = part.get_range(&location(), 5..15).await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
     // Through a reader the error arrives whole.
     let runtime = tokio::runtime::Handle::current();
     let read = tokio::task::spawn_blocking(move || {
@@ -139,6 +142,17 @@ async fn a_body_that_ends_early_is_noticed() {
     });
     let error = read.await.unwrap().unwrap_err();
     assert!(StoreError::from_io(&error).unwrap().is_transient(), "{error}");
+}
+
+#[tokio::test]
+async fn a_range_that_was_ignored_is_cut_out_and_another_one_refused() {
+    let whole = answering(object(10, "", "0123456789")).await;
+    assert_eq!(whole.get_range(&location(), 3..5).await.unwrap(), "34");
+    assert_eq!(whole.get_range(&location(), 8..20).await.unwrap(), "89");
+    assert_eq!(whole.get_range(&location(), 10..20).await.unwrap(), "");
+    let other = answering(object(2, "Content-Range: bytes 4-5/10\r\n", "45")).await;
+    let error = other.get_range(&location(), 3..5).await.unwrap_err();
+    assert!(matches!(error, StoreError::Other(_)), "{error}");
 }
 
 #[tokio::test]

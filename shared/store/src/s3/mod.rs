@@ -21,12 +21,12 @@ use std::ops::Range;
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::primitives::{ByteStream, DateTime};
+use aws_sdk_s3::primitives::{ByteStream, ByteStreamError, DateTime};
 use aws_sdk_s3::types::{ChecksumMode, EncodingType};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::aws::{Failure, FailureKind, classify};
 use crate::error::{ErrorContext, StoreError};
@@ -137,13 +137,16 @@ impl Store for S3Store {
                 return Err(from_failure(&operation, location, failure));
             }
         };
-        let length = answer.content_length.and_then(|length| u64::try_from(length).ok()).unwrap_or(0);
-        if length > range.end - range.start {
-            let message = format!("expected at most {} bytes, found {length}", range.end - range.start);
+        let Some(content_range) = &answer.content_range else {
+            // A server may ignore the range and send everything.
+            return cut_out(&operation, location, answer.body, range).await;
+        };
+        let Some(sent) = parse_content_range(content_range, &range) else {
+            let message = format!("expected a part of the range in the answer, found {content_range:?}");
             return Err(StoreError::Other(ErrorContext::new(operation, location, message)));
-        }
+        };
         let bytes = collect(&operation, location, answer.body).await?;
-        check_length(&operation, location, length, &bytes)?;
+        check_length(&operation, location, sent, &bytes)?;
         Ok(bytes)
     }
 
@@ -305,19 +308,49 @@ fn etag_and_version(
 }
 
 async fn collect(operation: &str, location: &Location, body: ByteStream) -> Result<Bytes, StoreError> {
-    match body.collect().await {
-        Ok(bytes) => Ok(bytes.into_bytes()),
-        // Cut off on the way, or a checksum that does not fit: a new attempt may get it whole.
-        Err(error) => {
-            let mut message = error.to_string();
-            let mut source = error.source();
-            while let Some(error) = source {
-                message = format!("{message}: {error}");
-                source = error.source();
-            }
-            Err(StoreError::Transient(ErrorContext::new(operation, location, message)))
-        }
+    let collected = body.collect().await.map_err(|error| body_error(operation, location, &error))?;
+    Ok(collected.into_bytes())
+}
+
+/// The range out of a whole object that streams by; memory holds no more than the range.
+async fn cut_out(
+    operation: &str,
+    location: &Location,
+    mut body: ByteStream,
+    range: Range<u64>,
+) -> Result<Bytes, StoreError> {
+    let mut found = BytesMut::new();
+    let mut at = 0;
+    while at < range.end
+        && let Some(piece) = body.next().await
+    {
+        let piece = piece.map_err(|error| body_error(operation, location, &error))?;
+        let length = piece.len() as u64;
+        // Both fit: they are at most the length of a piece in memory.
+        let from = range.start.saturating_sub(at).min(length) as usize;
+        let to = (range.end - at).min(length) as usize;
+        found.extend_from_slice(&piece[from..to]);
+        at += length;
     }
+    Ok(found.freeze())
+}
+
+/// How many bytes `bytes 10-19/100` announces, if it begins where the range does and ends within it.
+fn parse_content_range(content_range: &str, range: &Range<u64>) -> Option<u64> {
+    let (first, last) = content_range.strip_prefix("bytes ")?.split_once('/')?.0.split_once('-')?;
+    let (first, last) = (first.parse::<u64>().ok()?, last.parse::<u64>().ok()?);
+    (first == range.start && first <= last && last < range.end).then(|| last - first + 1)
+}
+
+/// Cut off on the way, or a checksum that does not fit: a new attempt may get it whole.
+fn body_error(operation: &str, location: &Location, error: &ByteStreamError) -> StoreError {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        message = format!("{message}: {error}");
+        source = error.source();
+    }
+    StoreError::Transient(ErrorContext::new(operation, location, message))
 }
 
 fn check_length(operation: &str, location: &Location, expected: u64, bytes: &Bytes) -> Result<(), StoreError> {
@@ -396,6 +429,15 @@ mod tests {
             "",
         ] {
             assert!(!is_etag(id), "{id}");
+        }
+    }
+
+    #[test]
+    fn an_answer_tells_which_bytes_it_has() {
+        assert_eq!(parse_content_range("bytes 10-19/100", &(10..20)), Some(10));
+        assert_eq!(parse_content_range("bytes 10-14/15", &(10..20)), Some(5));
+        for other in ["bytes 9-19/100", "bytes 10-20/100", "bytes */100", "10-19", "bytes 19-10/100"] {
+            assert_eq!(parse_content_range(other, &(10..20)), None, "{other}");
         }
     }
 
