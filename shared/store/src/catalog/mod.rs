@@ -90,6 +90,9 @@ pub struct TableName {
     pub name: String,
 }
 
+/// Longest comment of a column, in characters, that Glue takes.
+pub const COMMENT_MAX: usize = 255;
+
 /// What [`Catalog::ensure_table`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableChange {
@@ -147,6 +150,17 @@ impl TableSpec {
         let mut seen = std::collections::BTreeSet::new();
         for column in self.columns.iter().chain(&self.partition_keys) {
             check_name("creating the table", &object, &column.name)?;
+            if column.comment.chars().count() > COMMENT_MAX {
+                return Err(CatalogError::Invalid {
+                    operation: "creating the table".to_owned(),
+                    object,
+                    message: format!(
+                        "expected a comment of at most {COMMENT_MAX} characters for column `{}`, found {}",
+                        column.name,
+                        column.comment.chars().count()
+                    ),
+                });
+            }
             if !seen.insert(&column.name) {
                 return Err(CatalogError::Invalid {
                     operation: "creating the table".to_owned(),

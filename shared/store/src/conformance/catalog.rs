@@ -207,7 +207,9 @@ async fn unusable(suite: &CatalogSuite) {
     let mut upper = suite.spec("upper");
     upper.columns[0].name = "RecordingId".to_owned();
     let path = suite.spec("../outside");
-    for spec in [twice, upper, path] {
+    let mut wordy = suite.spec("wordy");
+    wordy.columns[0].comment = "c".repeat(256);
+    for spec in [twice, upper, path, wordy] {
         let refused = suite.catalog.ensure_table(&spec).await;
         assert!(
             matches!(refused, Err(CatalogError::Invalid { .. })),
