@@ -2,6 +2,7 @@
 //! what it may read is a bound on memory whatever the file says.
 
 use std::io::{self, Read, Seek, SeekFrom};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -70,6 +71,27 @@ impl<R: Read + Seek + Send> Storage for BudgetedStorage<R> {
         reader.seek(SeekFrom::Start(offset))?;
         reader.read_exact(&mut bytes)?;
         Ok(StorageBuffer::from_vec(bytes))
+    }
+}
+
+/// Calls the HDF5 crate. It is careful with hostile files, but it multiplies some declared dimensions
+/// without a check, which panics in a development build: that is an answer about the file, too.
+pub(crate) fn guarded<T>(
+    what: &str,
+    call: impl FnOnce() -> hdf5_reader::error::Result<T>,
+) -> Result<T, MatError> {
+    // Nothing of ours is changed by the call, and the crate's locks do not poison.
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(result) => result.map_err(|error| mat_error(error, what)),
+        Err(_) => {
+            let found = "a structure that the HDF5 reader fails on";
+            Err(MatError::unsupported(
+                what,
+                "HDF5 features of MATLAB files",
+                found,
+                None,
+            ))
+        }
     }
 }
 

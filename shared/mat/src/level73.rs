@@ -12,10 +12,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use hdf5_reader::group::Group;
 use hdf5_reader::messages::HdfMessage;
+use hdf5_reader::messages::layout::DataLayout;
+use hdf5_reader::object_header::ObjectHeader;
 use hdf5_reader::{Attribute, Dataset, Datatype, H5Type, Hdf5File, OpenOptions};
 
 use crate::error::MatError;
-use crate::hdf5_source::{BudgetedStorage, mat_error};
+use crate::hdf5_source::{BudgetedStorage, guarded, mat_error};
 use crate::limits::Limits;
 use crate::matrix::{Part, Request};
 use crate::slabs::Slabs;
@@ -44,8 +46,9 @@ pub(crate) fn open<R: Read + Seek + Send + 'static>(
         .with_max_chunk_bytes(limits.max_chunk_bytes)
         .with_max_read_bytes(limits.max_chunk_bytes)
         .with_max_object_header_bytes(1 << 20);
-    let file = Hdf5File::from_storage_with_options(Arc::new(storage), options)
-        .map_err(|error| mat_error(error, "HDF5 superblock"))?;
+    let file = guarded("HDF5 superblock", || {
+        Hdf5File::from_storage_with_options(Arc::new(storage), options)
+    })?;
     let superblock = file.superblock();
     let declared = superblock.eof_address;
     if declared > file_len {
@@ -57,12 +60,8 @@ pub(crate) fn open<R: Read + Seek + Send + 'static>(
             file_len,
         ));
     }
-    let root = file
-        .root_group()
-        .map_err(|error| mat_error(error, "root group"))?;
-    let (groups, names) = root
-        .member_names()
-        .map_err(|error| mat_error(error, "root group"))?;
+    let root = guarded("root group", || file.root_group())?;
+    let (groups, names) = guarded("root group", || root.member_names())?;
     if groups.len() + names.len() > limits.max_variables {
         let expected = format!("at most {} variables", limits.max_variables);
         return Err(MatError::limit(
@@ -77,13 +76,13 @@ pub(crate) fn open<R: Read + Seek + Send + 'static>(
     let mut datasets = Vec::new();
     // `#refs#` and `#subsystem#` are MATLAB's own.
     for name in names.iter().filter(|name| !name.starts_with('#')) {
-        let dataset = root.dataset(name).map_err(|error| mat_error(error, name))?;
+        let dataset = guarded(name, || root.dataset(name))?;
         let variable = describe(&dataset, name, base, limits)?;
         datasets.push(readable(&variable).then_some(dataset));
         variables.push(variable);
     }
     for name in groups.iter().filter(|name| !name.starts_with('#')) {
-        let group = root.group(name).map_err(|error| mat_error(error, name))?;
+        let group = guarded(name, || root.group(name))?;
         variables.push(describe_group(&group, name, base));
         datasets.push(None);
     }
@@ -146,7 +145,7 @@ fn class_of(attributes: &[Attribute], stored: Option<NumberType>) -> Class {
 
 fn describe_group(group: &Group, name: &str, base: u64) -> Variable {
     // A group without readable attributes is a structure as far as a listing is concerned.
-    let attributes = group.attributes().unwrap_or_default();
+    let attributes = guarded(name, || group.attributes()).unwrap_or_default();
     let class = match class_of(&attributes, None) {
         Class::Opaque if class_attribute(&attributes).is_none() => Class::Struct,
         class => class,
@@ -182,7 +181,7 @@ fn describe(dataset: &Dataset, name: &str, base: u64, limits: &Limits) -> Result
             offset,
         ));
     }
-    let attributes = dataset.attributes();
+    let attributes = guarded(name, || Ok(dataset.attributes()))?;
     let (stored, complex) = stored_type(dataset.dtype());
     let class = class_of(&attributes, stored);
     let mut dims: Vec<u64> = dataset.shape().iter().rev().copied().collect();
@@ -252,9 +251,7 @@ fn empty_dims(dataset: &Dataset, name: &str, limits: &Limits, offset: u64) -> Re
     if count > limits.max_rank as u64 {
         return Err(wrong(format!("{count} numbers")));
     }
-    let dims = dataset
-        .read_array::<u64>()
-        .map_err(|error| mat_error(error, name))?;
+    let dims = guarded(name, || dataset.read_array::<u64>())?;
     let dims: Vec<u64> = dims.iter().copied().collect();
     if checked_product(&dims) == Some(0) {
         Ok(dims)
@@ -302,7 +299,7 @@ impl Level73 {
         for slab in slabs {
             let flow = if complex {
                 with_number_type!(stored, S => {
-                    let pairs = dataset.read_slice::<Pair<S>>(&slab).map_err(|error| mat_error(error, what.name))?;
+                    let pairs = guarded(what.name, || dataset.read_slice::<Pair<S>>(&slab))?;
                     let part: Vec<S> = pairs.iter().map(|pair| match what.part {
                         Part::Real => pair.real,
                         Part::Imaginary => pair.imaginary,
@@ -312,7 +309,7 @@ impl Level73 {
                 })
             } else {
                 with_number_type!(stored, S => {
-                    let values = dataset.read_slice::<S>(&slab).map_err(|error| mat_error(error, what.name))?;
+                    let values = guarded(what.name, || dataset.read_slice::<S>(&slab))?;
                     delivered += values.len() as u64;
                     let values = values.as_slice().unwrap_or_default();
                     deliver(values, what.class, what.name, sink)?
@@ -337,11 +334,7 @@ impl Level73 {
     /// HDF5 fills what was never written. A recording that was never written is not a recording, and a
     /// small file that declares terabytes is not to be believed.
     fn refuse_absent(&self, dataset: &Dataset, limits: &Limits, what: Request<'_>) -> Result<(), MatError> {
-        use hdf5_reader::messages::layout::DataLayout;
-        let header = self
-            .file
-            .get_or_parse_header(dataset.address())
-            .map_err(|error| mat_error(error, what.name))?;
+        let header = guarded(what.name, || self.file.get_or_parse_header(dataset.address()))?;
         let absent = header.messages.iter().any(|message| match message {
             HdfMessage::DataLayout(layout) => match &layout.layout {
                 DataLayout::Contiguous { address, size } => *address == u64::MAX || *size == 0,
@@ -364,6 +357,7 @@ impl Level73 {
             .raw_element_size()
             .map_err(|error| mat_error(error, what.name))? as u64;
         let bytes = what.count.saturating_mul(size);
+        refuse_old_layout(&header, bytes, what.name)?;
         let allowed = self
             .file_len
             .saturating_mul(limits.max_inflation_ratio)
@@ -378,6 +372,29 @@ impl Level73 {
         }
         Ok(())
     }
+}
+
+/// `hdf5-reader` 0.12 reads version 2 of the layout message, which the HDF5 in MATLAB 7.4 (2007) wrote,
+/// two bytes too early: every number comes out shifted by 16 bits. HDF5 since 1.8 writes version 3.
+fn refuse_old_layout(header: &ObjectHeader, bytes: u64, name: &str) -> Result<(), MatError> {
+    let is_shifted = header.messages.iter().any(|message| match message {
+        HdfMessage::DataLayout(layout) => match &layout.layout {
+            DataLayout::Contiguous { size, .. } => *size != bytes && size.is_multiple_of(1 << 16),
+            _ => false,
+        },
+        _ => false,
+    });
+    if is_shifted {
+        let expected =
+            "an HDF5 data layout of version 3 or later (load and save the file with a newer MATLAB)";
+        return Err(MatError::unsupported(
+            name,
+            expected,
+            "what looks like version 2",
+            None,
+        ));
+    }
+    Ok(())
 }
 
 /// A complex number as MATLAB stores it.

@@ -3,6 +3,12 @@
     clippy::disallowed_methods,
     reason = "a test is configured by its environment"
 )]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and reports what it saw"
+)]
 
 use std::fs::{self, File};
 use std::ops::ControlFlow;

@@ -6,7 +6,11 @@
     clippy::disallowed_methods,
     reason = "a test is configured by its environment"
 )]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and reports what it saw"
+)]
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -15,7 +19,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ecg_mat::{Class, Limits, MatError, MatFile, Part};
+use ecg_mat::{Class, Limits, MatError, MatErrorKind, MatFile, Part};
 
 #[test]
 fn values_equal_scipy() {
@@ -43,7 +47,12 @@ fn values_equal_scipy() {
         let expected = path.with_extension("mat.expected");
         let Ok(expected) = fs::read_to_string(expected) else {
             // SciPy refuses this one. Anything but a panic is an answer.
-            let _ = dump(path);
+            let answer = dump(path);
+            if path.ends_with("wheel_testhdf5_7.4_GLNX86.mat") {
+                // A level 7.3 file of MATLAB 7.4 (2007): see `level73::refuse_old_layout`.
+                let kind = answer.as_ref().map_err(MatError::kind).map(|_| ());
+                assert_eq!(kind, Err(MatErrorKind::Unsupported), "{answer:?}");
+            }
             continue;
         };
         compared += 1;
