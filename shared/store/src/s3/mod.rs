@@ -48,8 +48,18 @@ impl S3Store {
     /// Why a HEAD was answered with a bare 400: the answer to a GET of one byte has words.
     async fn reason_of(&self, operation: &str, location: &Location, failure: Failure) -> StoreError {
         let pin = Pin::of(location);
-        let request = self.client.get_object().bucket(&location.bucket).key(&location.key).range("bytes=0-0");
-        match request.set_if_match(pin.if_match).set_version_id(pin.version_id).send().await {
+        let request = self
+            .client
+            .get_object()
+            .bucket(&location.bucket)
+            .key(&location.key)
+            .range("bytes=0-0");
+        match request
+            .set_if_match(pin.if_match)
+            .set_version_id(pin.version_id)
+            .send()
+            .await
+        {
             Err(error) => from_sdk_error(operation, location, &error),
             Ok(_) => from_failure(operation, location, failure),
         }
@@ -62,8 +72,17 @@ impl Store for S3Store {
         let operation = "looking up";
         location.check(operation)?;
         let pin = Pin::of(location);
-        let request = self.client.head_object().bucket(&location.bucket).key(&location.key);
-        match request.set_if_match(pin.if_match).set_version_id(pin.version_id).send().await {
+        let request = self
+            .client
+            .head_object()
+            .bucket(&location.bucket)
+            .key(&location.key);
+        match request
+            .set_if_match(pin.if_match)
+            .set_version_id(pin.version_id)
+            .send()
+            .await
+        {
             Ok(answer) => object_meta(
                 operation,
                 location,
@@ -89,7 +108,11 @@ impl Store for S3Store {
         let operation = "reading";
         location.check(operation)?;
         let pin = Pin::of(location);
-        let request = self.client.get_object().bucket(&location.bucket).key(&location.key);
+        let request = self
+            .client
+            .get_object()
+            .bucket(&location.bucket)
+            .key(&location.key);
         let answer = request
             .set_if_match(pin.if_match)
             .set_version_id(pin.version_id)
@@ -119,7 +142,11 @@ impl Store for S3Store {
             return self.head(location).await.map(|_| Bytes::new());
         }
         let pin = Pin::of(location);
-        let request = self.client.get_object().bucket(&location.bucket).key(&location.key);
+        let request = self
+            .client
+            .get_object()
+            .bucket(&location.bucket)
+            .key(&location.key);
         let answer = request
             .set_if_match(pin.if_match)
             .set_version_id(pin.version_id)
@@ -160,7 +187,15 @@ impl Store for S3Store {
     }
 
     async fn put_if_absent(&self, location: &Location, bytes: Bytes) -> Result<WrittenObject, StoreError> {
-        put(&self.client, "writing, if absent,", location, bytes, BTreeMap::new(), true).await
+        put(
+            &self.client,
+            "writing, if absent,",
+            location,
+            bytes,
+            BTreeMap::new(),
+            true,
+        )
+        .await
     }
 
     async fn begin_upload(&self, location: &Location) -> Result<Box<dyn Upload>, StoreError> {
@@ -193,7 +228,11 @@ impl Store for S3Store {
                     StoreError::Other(ErrorContext::new(operation, &location, message))
                 })?;
                 let size = object.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
-                found.push(ListedObject { key, size, last_modified_ms: milliseconds(object.last_modified) });
+                found.push(ListedObject {
+                    key,
+                    size,
+                    last_modified_ms: milliseconds(object.last_modified),
+                });
             }
         }
         // Directory buckets do not sort; for the others this is one pass.
@@ -241,7 +280,11 @@ fn written(
     version_id: Option<String>,
 ) -> Result<WrittenObject, StoreError> {
     let (etag, version) = etag_and_version(operation, location, etag, version_id)?;
-    Ok(WrittenObject { location: location.with_version(version), size, etag })
+    Ok(WrittenObject {
+        location: location.with_version(version),
+        size,
+        etag,
+    })
 }
 
 /// How a read is tied to the version of its location.
@@ -253,9 +296,18 @@ struct Pin {
 impl Pin {
     fn of(location: &Location) -> Pin {
         match &location.version {
-            None => Pin { if_match: None, version_id: None },
-            Some(etag) if is_etag(etag) => Pin { if_match: Some(format!("\"{etag}\"")), version_id: None },
-            Some(id) => Pin { if_match: None, version_id: Some(id.clone()) },
+            None => Pin {
+                if_match: None,
+                version_id: None,
+            },
+            Some(etag) if is_etag(etag) => Pin {
+                if_match: Some(format!("\"{etag}\"")),
+                version_id: None,
+            },
+            Some(id) => Pin {
+                if_match: None,
+                version_id: Some(id.clone()),
+            },
         }
     }
 }
@@ -264,7 +316,9 @@ impl Pin {
 fn is_etag(version: &str) -> bool {
     let (digest, parts) = version.split_once('-').unwrap_or((version, "1"));
     digest.len() == 32
-        && digest.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+        && digest
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
         && !parts.is_empty()
         && parts.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -280,9 +334,16 @@ struct Facts {
 
 fn object_meta(operation: &str, location: &Location, facts: Facts) -> Result<ObjectMeta, StoreError> {
     let (etag, version) = etag_and_version(operation, location, facts.etag, facts.version_id)?;
-    let size = facts.size.and_then(|size| u64::try_from(size).ok()).ok_or_else(|| {
-        StoreError::Other(ErrorContext::new(operation, location, "expected a size in the answer, found none"))
-    })?;
+    let size = facts
+        .size
+        .and_then(|size| u64::try_from(size).ok())
+        .ok_or_else(|| {
+            StoreError::Other(ErrorContext::new(
+                operation,
+                location,
+                "expected a size in the answer, found none",
+            ))
+        })?;
     Ok(ObjectMeta {
         location: location.with_version(version),
         size,
@@ -299,16 +360,27 @@ fn etag_and_version(
     etag: Option<String>,
     version_id: Option<String>,
 ) -> Result<(String, String), StoreError> {
-    let etag = etag.map(|etag| etag.trim_matches('"').to_owned()).ok_or_else(|| {
-        StoreError::Other(ErrorContext::new(operation, location, "expected an ETag in the answer, found none"))
-    })?;
+    let etag = etag
+        .map(|etag| etag.trim_matches('"').to_owned())
+        .ok_or_else(|| {
+            StoreError::Other(ErrorContext::new(
+                operation,
+                location,
+                "expected an ETag in the answer, found none",
+            ))
+        })?;
     // What was written before versioning was switched on has the version id `null`.
-    let version = version_id.filter(|id| id != "null").unwrap_or_else(|| etag.clone());
+    let version = version_id
+        .filter(|id| id != "null")
+        .unwrap_or_else(|| etag.clone());
     Ok((etag, version))
 }
 
 async fn collect(operation: &str, location: &Location, body: ByteStream) -> Result<Bytes, StoreError> {
-    let collected = body.collect().await.map_err(|error| body_error(operation, location, &error))?;
+    let collected = body
+        .collect()
+        .await
+        .map_err(|error| body_error(operation, location, &error))?;
     Ok(collected.into_bytes())
 }
 
@@ -337,7 +409,11 @@ async fn cut_out(
 
 /// How many bytes `bytes 10-19/100` announces, if it begins where the range does and ends within it.
 fn parse_content_range(content_range: &str, range: &Range<u64>) -> Option<u64> {
-    let (first, last) = content_range.strip_prefix("bytes ")?.split_once('/')?.0.split_once('-')?;
+    let (first, last) = content_range
+        .strip_prefix("bytes ")?
+        .split_once('/')?
+        .0
+        .split_once('-')?;
     let (first, last) = (first.parse::<u64>().ok()?, last.parse::<u64>().ok()?);
     (first == range.start && first <= last && last < range.end).then(|| last - first + 1)
 }
@@ -353,12 +429,19 @@ fn body_error(operation: &str, location: &Location, error: &ByteStreamError) -> 
     StoreError::Transient(ErrorContext::new(operation, location, message))
 }
 
-fn check_length(operation: &str, location: &Location, expected: u64, bytes: &Bytes) -> Result<(), StoreError> {
+fn check_length(
+    operation: &str,
+    location: &Location,
+    expected: u64,
+    bytes: &Bytes,
+) -> Result<(), StoreError> {
     if bytes.len() as u64 == expected {
         return Ok(());
     }
     let message = format!("expected {expected} bytes, found {}", bytes.len());
-    Err(StoreError::Transient(ErrorContext::new(operation, location, message)))
+    Err(StoreError::Transient(ErrorContext::new(
+        operation, location, message,
+    )))
 }
 
 /// Milliseconds since 1970-01-01 UTC.
@@ -417,7 +500,10 @@ mod tests {
 
     #[test]
     fn etags_and_version_ids_are_told_apart() {
-        for etag in ["d41d8cd98f00b204e9800998ecf8427e", "d41d8cd98f00b204e9800998ecf8427e-12"] {
+        for etag in [
+            "d41d8cd98f00b204e9800998ecf8427e",
+            "d41d8cd98f00b204e9800998ecf8427e-12",
+        ] {
             assert!(is_etag(etag), "{etag}");
         }
         for id in [
@@ -436,7 +522,13 @@ mod tests {
     fn an_answer_tells_which_bytes_it_has() {
         assert_eq!(parse_content_range("bytes 10-19/100", &(10..20)), Some(10));
         assert_eq!(parse_content_range("bytes 10-14/15", &(10..20)), Some(5));
-        for other in ["bytes 9-19/100", "bytes 10-20/100", "bytes */100", "10-19", "bytes 19-10/100"] {
+        for other in [
+            "bytes 9-19/100",
+            "bytes 10-20/100",
+            "bytes */100",
+            "10-19",
+            "bytes 19-10/100",
+        ] {
             assert_eq!(parse_content_range(other, &(10..20)), None, "{other}");
         }
     }
