@@ -1,5 +1,8 @@
 //! `ObjectReader`, `ObjectWriter` and `FaultyStore`: what a decoder on a blocking thread sees.
 
+// A test may stop at the first surprise; the helpers below are test code as much as the tests.
+#![allow(clippy::unwrap_used)]
+
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 

@@ -10,6 +10,8 @@
 //!   that): the store cuts the range out.
 //! * Its Glue lists all partitions on one page, so the paging of `GetPartitions` is not seen here.
 
+// A test may stop at the first surprise; the helpers below are test code as much as the tests.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 // The emulator's place is the test run's to say; it is no configuration of the pipeline.
 #![allow(clippy::disallowed_methods)]
 

@@ -1,5 +1,7 @@
 //! What is particular to `LocalStore`: files that people put there, names, times, and being killed.
 
+// A test may stop at the first surprise; the helpers below are test code as much as the tests.
+#![allow(clippy::unwrap_used)]
 // The child process of the kill test is told its folder through the environment.
 #![allow(clippy::disallowed_methods)]
 

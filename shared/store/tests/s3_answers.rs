@@ -2,6 +2,9 @@
 //!
 //! A few lines of HTTP on the loopback address play S3.
 
+// A test may stop at the first surprise; the helpers below are test code as much as the tests.
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 use std::time::Duration;
 
