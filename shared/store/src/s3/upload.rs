@@ -9,7 +9,8 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUploa
 use bytes::{Bytes, BytesMut};
 use tokio::runtime::Handle;
 
-use super::{from_sdk_error, put, written};
+use super::answers::{from_sdk_error, written};
+use super::put;
 use crate::error::{ErrorContext, StoreError};
 use crate::store::{Location, Upload, WrittenObject};
 
