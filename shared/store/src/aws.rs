@@ -44,7 +44,11 @@ where
                 (None, _) => format!("HTTP status {status} without a code"),
             };
             let kind = by_code(meta.code().unwrap_or_default()).unwrap_or_else(|| by_status(status));
-            Failure { kind, status: Some(status), message }
+            Failure {
+                kind,
+                status: Some(status),
+                message,
+            }
         }
         SdkError::TimeoutError(_) | SdkError::ResponseError(_) => Failure {
             kind: FailureKind::Transient,
@@ -71,20 +75,38 @@ where
 
 fn by_code(code: &str) -> Option<FailureKind> {
     Some(match code {
-        "NoSuchKey" | "NoSuchBucket" | "NoSuchVersion" | "NoSuchUpload" | "NotFound"
+        "NoSuchKey"
+        | "NoSuchBucket"
+        | "NoSuchVersion"
+        | "NoSuchUpload"
+        | "NotFound"
         | "EntityNotFoundException" => FailureKind::NotFound,
         "PreconditionFailed" | "AlreadyExistsException" => FailureKind::AlreadyExists,
         "ConditionalRequestConflict" | "OperationAborted" | "ConcurrentModificationException" => {
             FailureKind::Conflict
         }
-        "AccessDenied" | "AccessDeniedException" | "InvalidAccessKeyId" | "SignatureDoesNotMatch"
-        | "ExpiredToken" | "ExpiredTokenException" | "InvalidToken" | "UnrecognizedClientException" => {
-            FailureKind::PermissionDenied
-        }
-        "SlowDown" | "Throttling" | "ThrottlingException" | "TooManyRequestsException"
-        | "RequestLimitExceeded" | "RequestTimeout" | "RequestTimeTooSkewed" | "InternalError"
-        | "InternalServiceException" | "InternalFailure" | "ServiceUnavailable" | "OperationTimeoutException"
-        | "ResourceNotReadyException" | "FederationSourceRetryableException" => FailureKind::Transient,
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "InvalidAccessKeyId"
+        | "SignatureDoesNotMatch"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "InvalidToken"
+        | "UnrecognizedClientException" => FailureKind::PermissionDenied,
+        "SlowDown"
+        | "Throttling"
+        | "ThrottlingException"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded"
+        | "RequestTimeout"
+        | "RequestTimeTooSkewed"
+        | "InternalError"
+        | "InternalServiceException"
+        | "InternalFailure"
+        | "ServiceUnavailable"
+        | "OperationTimeoutException"
+        | "ResourceNotReadyException"
+        | "FederationSourceRetryableException" => FailureKind::Transient,
         _ => return None,
     })
 }

@@ -83,11 +83,10 @@ impl ObjectReader {
     }
 
     fn chunk(&mut self, number: u64) -> Result<Bytes, StoreError> {
-        if let Some(at) = self.kept.iter().position(|(kept, _)| *kept == number) {
-            if let Some((_, bytes)) = self.kept.remove(at) {
-                self.kept.push_back((number, bytes.clone()));
-                return Ok(bytes);
-            }
+        let kept = self.kept.iter().position(|(kept, _)| *kept == number);
+        if let Some((_, bytes)) = kept.and_then(|at| self.kept.remove(at)) {
+            self.kept.push_back((number, bytes.clone()));
+            return Ok(bytes);
         }
         let in_order = self
             .last_chunk

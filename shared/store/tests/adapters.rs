@@ -1,5 +1,8 @@
 //! `ObjectReader`, `ObjectWriter` and `FaultyStore`: what a decoder on a blocking thread sees.
 
+// A test may stop at the first surprise; the helpers below are test code as much as the tests.
+#![allow(clippy::unwrap_used)]
+
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
@@ -12,7 +15,10 @@ use tokio::runtime::Handle;
 const CHUNK: u64 = 100;
 
 fn content(length: usize) -> Bytes {
-    (0..length).map(|at| (at * 31 % 251) as u8).collect::<Vec<u8>>().into()
+    (0..length)
+        .map(|at| (at * 31 % 251) as u8)
+        .collect::<Vec<u8>>()
+        .into()
 }
 
 fn location() -> Location {
@@ -33,7 +39,13 @@ async fn reading<T: Send + 'static>(
 ) -> T {
     let (store, runtime) = (Arc::new(store.clone()), Handle::current());
     let act = move || {
-        act(&mut ObjectReader::with_chunk_bytes(store, location(), length, runtime, CHUNK))
+        act(&mut ObjectReader::with_chunk_bytes(
+            store,
+            location(),
+            length,
+            runtime,
+            CHUNK,
+        ))
     };
     tokio::task::spawn_blocking(act).await.unwrap()
 }
@@ -47,7 +59,11 @@ async fn reads_everything_once_and_in_order() {
             reader.read_to_end(&mut found).map(|_| found)
         });
         assert_eq!(found.await.unwrap(), content(length), "{length} bytes");
-        assert_eq!(store.operations().len(), length.div_ceil(100), "each chunk is fetched once");
+        assert_eq!(
+            store.operations().len(),
+            length.div_ceil(100),
+            "each chunk is fetched once"
+        );
     }
 }
 
@@ -59,7 +75,9 @@ async fn jumps_like_a_cursor() {
         let mut cursor = io::Cursor::new(&all);
         let mut state = 1_u64;
         for step in 0..2000 {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            state = state
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
             let number = (state >> 33) as i64;
             let to = match number % 4 {
                 0 => SeekFrom::Start((number % 1400) as u64),
@@ -115,7 +133,10 @@ async fn a_failed_fetch_comes_out_with_the_store_error_inside() {
     for number in [0, 1, 2, 5] {
         let store = store_with(1000).await;
         store.fail_on(number, Fault::Error(slow.clone()));
-        let error = reading(&store, 1000, |reader| reader.read_to_end(&mut Vec::new()).unwrap_err()).await;
+        let error = reading(&store, 1000, |reader| {
+            reader.read_to_end(&mut Vec::new()).unwrap_err()
+        })
+        .await;
         assert_eq!(StoreError::from_io(&error), Some(&slow));
     }
 }
@@ -125,13 +146,22 @@ async fn a_truncated_fetch_is_an_error_and_not_an_end() {
     for number in [0, 3, 9] {
         let store = store_with(1000).await;
         store.fail_on(number, Fault::Truncated(40));
-        let error = reading(&store, 1000, |reader| reader.read_to_end(&mut Vec::new()).unwrap_err()).await;
+        let error = reading(&store, 1000, |reader| {
+            reader.read_to_end(&mut Vec::new()).unwrap_err()
+        })
+        .await;
         let inside = StoreError::from_io(&error).unwrap();
-        assert!(inside.is_transient() && inside.to_string().contains("expected 100 bytes, found 40"), "{inside}");
+        assert!(
+            inside.is_transient() && inside.to_string().contains("expected 100 bytes, found 40"),
+            "{inside}"
+        );
     }
     // The same when the object is shorter than its size said.
     let store = store_with(1000).await;
-    let error = reading(&store, 1001, |reader| reader.read_to_end(&mut Vec::new()).unwrap_err()).await;
+    let error = reading(&store, 1001, |reader| {
+        reader.read_to_end(&mut Vec::new()).unwrap_err()
+    })
+    .await;
     assert!(StoreError::from_io(&error).is_some(), "{error}");
 }
 
@@ -156,7 +186,9 @@ async fn writes_what_it_was_given_and_nothing_before_finish() {
     let dropped = Location::new("raw", "dropped");
     let upload = store.begin_upload(&dropped).await.unwrap();
     let runtime = Handle::current();
-    tokio::task::spawn_blocking(move || ObjectWriter::new(upload, runtime).write_all(b"half").unwrap()).await.unwrap();
+    tokio::task::spawn_blocking(move || ObjectWriter::new(upload, runtime).write_all(b"half").unwrap())
+        .await
+        .unwrap();
     assert!(matches!(store.head(&dropped).await, Err(StoreError::NotFound(_))));
 }
 
@@ -178,7 +210,11 @@ async fn a_failed_write_comes_out_with_the_store_error_inside() {
             }
         });
         assert_eq!(error.await.unwrap(), Some(full.clone()), "operation {number}");
-        assert_eq!(store.head(&location()).await.unwrap().size, 0, "the old object stays");
+        assert_eq!(
+            store.head(&location()).await.unwrap().size,
+            0,
+            "the old object stays"
+        );
     }
 }
 

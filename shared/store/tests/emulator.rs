@@ -10,6 +10,8 @@
 //!   that): the store cuts the range out.
 //! * Its Glue lists all partitions on one page, so the paging of `GetPartitions` is not seen here.
 
+// A test may stop at the first surprise; the helpers below are test code as much as the tests.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 // The emulator's place is the test run's to say; it is no configuration of the pipeline.
 #![allow(clippy::disallowed_methods)]
 
@@ -40,7 +42,11 @@ impl Emulator {
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let endpoint = format!("http://127.0.0.1:{port}");
         let process = Command::new(executable)
             .env("GATEWAY_PORT", port.to_string())
@@ -55,14 +61,21 @@ impl Emulator {
             .spawn()
             .unwrap();
         // From here on a panic kills the emulator.
-        let emulator = Emulator { process, endpoint, _folder: folder };
+        let emulator = Emulator {
+            process,
+            endpoint,
+            _folder: folder,
+        };
         for _ in 0..300 {
             if is_healthy(port) {
                 return Some(emulator);
             }
             std::thread::sleep(Duration::from_millis(200));
         }
-        panic!("the emulator did not answer within a minute at {}", emulator.endpoint);
+        panic!(
+            "the emulator did not answer within a minute at {}",
+            emulator.endpoint
+        );
     }
 
     fn s3(&self) -> aws_sdk_s3::Client {
@@ -93,7 +106,9 @@ impl Drop for Emulator {
 }
 
 fn is_healthy(port: u16) -> bool {
-    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else {
+        return false;
+    };
     stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     let request = "GET /_ministack/health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
     let mut answer = String::new();
@@ -109,8 +124,16 @@ async fn s3() {
     for bucket in ["lake", "raw"] {
         client.create_bucket().bucket(bucket).send().await.unwrap();
     }
-    let versioning = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
-    client.put_bucket_versioning().bucket("raw").versioning_configuration(versioning).send().await.unwrap();
+    let versioning = VersioningConfiguration::builder()
+        .status(BucketVersioningStatus::Enabled)
+        .build();
+    client
+        .put_bucket_versioning()
+        .bucket("raw")
+        .versioning_configuration(versioning)
+        .send()
+        .await
+        .unwrap();
     let store = Arc::new(S3Store::new(client.clone()));
     let suite = StoreSuite {
         store: store.clone(),
@@ -125,7 +148,14 @@ async fn s3() {
     // What was dropped or aborted leaves no parts that somebody would pay for.
     let mut left = usize::MAX;
     for _ in 0..50 {
-        left = client.list_multipart_uploads().bucket("lake").send().await.unwrap().uploads().len();
+        left = client
+            .list_multipart_uploads()
+            .bucket("lake")
+            .send()
+            .await
+            .unwrap()
+            .uploads()
+            .len();
         if left == 0 {
             break;
         }
@@ -136,8 +166,17 @@ async fn s3() {
     // A version that is a delete marker is not there, and neither is the key; the version before is.
     let location = Location::new("raw", "deleted.mat");
     let written = store.put(&location, Bytes::from_static(b"kept")).await.unwrap();
-    let marker = client.delete_object().bucket("raw").key("deleted.mat").send().await.unwrap();
-    for gone in [location.clone(), location.with_version(marker.version_id().unwrap())] {
+    let marker = client
+        .delete_object()
+        .bucket("raw")
+        .key("deleted.mat")
+        .send()
+        .await
+        .unwrap();
+    for gone in [
+        location.clone(),
+        location.with_version(marker.version_id().unwrap()),
+    ] {
         let answer = store.head(&gone).await;
         assert!(matches!(answer, Err(StoreError::NotFound(_))), "{answer:?}");
     }
@@ -158,7 +197,15 @@ async fn glue() {
     suite.run().await;
 
     // What Athena needs to read the table.
-    let table = client.get_table().database_name("ecg").name("evolving").send().await.unwrap().table.unwrap();
+    let table = client
+        .get_table()
+        .database_name("ecg")
+        .name("evolving")
+        .send()
+        .await
+        .unwrap()
+        .table
+        .unwrap();
     assert_eq!(table.table_type(), Some("EXTERNAL_TABLE"));
     assert_eq!(table.parameters().unwrap()["classification"], "parquet");
     let storage = table.storage_descriptor().unwrap();
@@ -166,20 +213,40 @@ async fn glue() {
         storage.serde_info().unwrap().serialization_library(),
         Some("org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe")
     );
-    assert!(storage.input_format().unwrap().ends_with("MapredParquetInputFormat"));
-    assert!(storage.output_format().unwrap().ends_with("MapredParquetOutputFormat"));
+    assert!(
+        storage
+            .input_format()
+            .unwrap()
+            .ends_with("MapredParquetInputFormat")
+    );
+    assert!(
+        storage
+            .output_format()
+            .unwrap()
+            .ends_with("MapredParquetOutputFormat")
+    );
     assert_eq!(table.partition_keys()[0].r#type(), Some("date"));
 
     // A partition made before the table grew is brought up to date when it is ensured again.
     let columns = async || {
         let request = client.get_partition().database_name("ecg").table_name("evolving");
         let answer = request.partition_values("2024-05-01").send().await.unwrap();
-        answer.partition.unwrap().storage_descriptor.unwrap().columns.unwrap().len()
+        answer
+            .partition
+            .unwrap()
+            .storage_descriptor
+            .unwrap()
+            .columns
+            .unwrap()
+            .len()
     };
     let name = ecg_store::TableName::new("ecg", "evolving");
     let partition = catalog.partitions(&name).await.unwrap().remove(0);
     assert_eq!(columns().await, 3);
-    catalog.ensure_partition(&name, &partition.values, &partition.location).await.unwrap();
+    catalog
+        .ensure_partition(&name, &partition.values, &partition.location)
+        .await
+        .unwrap();
     assert_eq!(columns().await, 4);
 
     // What others noted on a table survives our change of it.
@@ -191,19 +258,44 @@ async fn glue() {
         .parameters("theirs", "kept")
         .set_storage_descriptor(table.storage_descriptor.clone())
         .set_partition_keys(table.partition_keys.clone());
-    client.update_table().database_name("ecg").table_input(input.build().unwrap()).send().await.unwrap();
+    client
+        .update_table()
+        .database_name("ecg")
+        .table_input(input.build().unwrap())
+        .send()
+        .await
+        .unwrap();
     changed.comment = "Changed".to_owned();
     catalog.ensure_table(&changed).await.unwrap();
-    let table = client.get_table().database_name("ecg").name("evolving").send().await.unwrap().table.unwrap();
-    assert_eq!((table.owner(), table.description()), (Some("somebody"), Some("Changed")));
+    let table = client
+        .get_table()
+        .database_name("ecg")
+        .name("evolving")
+        .send()
+        .await
+        .unwrap()
+        .table
+        .unwrap();
+    assert_eq!(
+        (table.owner(), table.description()),
+        (Some("somebody"), Some("Changed"))
+    );
     assert_eq!(table.parameters().unwrap()["theirs"], "kept");
 
     // A crawler that runs already is as good as one that was started.
     let targets = aws_sdk_glue::types::CrawlerTargets::builder().build();
-    let crawler = client.create_crawler().name("lake").role("role").database_name("ecg").targets(targets);
+    let crawler = client
+        .create_crawler()
+        .name("lake")
+        .role("role")
+        .database_name("ecg")
+        .targets(targets);
     crawler.send().await.unwrap();
     catalog.start_crawler("lake").await.unwrap();
     catalog.start_crawler("lake").await.unwrap();
     let missing = catalog.start_crawler("other").await;
-    assert!(matches!(missing, Err(CatalogError::NotFound { .. })), "{missing:?}");
+    assert!(
+        matches!(missing, Err(CatalogError::NotFound { .. })),
+        "{missing:?}"
+    );
 }

@@ -2,6 +2,9 @@
 //!
 //! A few lines of HTTP on the loopback address play S3.
 
+// A test may stop at the first surprise; the helpers below are test code as much as the tests.
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,7 +39,11 @@ fn store_at(endpoint: &str) -> S3Store {
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
         .retry_config(RetryConfig::disabled())
-        .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(5)).build())
+        .timeout_config(
+            TimeoutConfig::builder()
+                .operation_timeout(Duration::from_secs(5))
+                .build(),
+        )
         .endpoint_url(endpoint)
         .force_path_style(true);
     S3Store::new(aws_sdk_s3::Client::from_conf(config.build()))
@@ -65,25 +72,51 @@ fn location() -> Location {
 async fn refusals_are_sorted_by_what_the_caller_can_do() {
     type Expected = fn(&StoreError) -> bool;
     let table: [(&str, &str, Expected); 10] = [
-        ("404 Not Found", "NoSuchKey", |error| matches!(error, StoreError::NotFound(_))),
-        ("404 Not Found", "NoSuchBucket", |error| matches!(error, StoreError::NotFound(_))),
-        ("403 Forbidden", "AccessDenied", |error| matches!(error, StoreError::PermissionDenied(_))),
-        ("400 Bad Request", "ExpiredToken", |error| matches!(error, StoreError::PermissionDenied(_))),
-        ("503 Slow Down", "SlowDown", |error| matches!(error, StoreError::Transient(_))),
-        ("500 Internal Server Error", "InternalError", |error| matches!(error, StoreError::Transient(_))),
-        ("400 Bad Request", "RequestTimeout", |error| matches!(error, StoreError::Transient(_))),
-        ("429 Too Many Requests", "", |error| matches!(error, StoreError::Transient(_))),
-        ("409 Conflict", "OperationAborted", |error| matches!(error, StoreError::Conflict(_))),
-        ("400 Bad Request", "EntityTooLarge", |error| matches!(error, StoreError::Other(_))),
+        ("404 Not Found", "NoSuchKey", |error| {
+            matches!(error, StoreError::NotFound(_))
+        }),
+        ("404 Not Found", "NoSuchBucket", |error| {
+            matches!(error, StoreError::NotFound(_))
+        }),
+        ("403 Forbidden", "AccessDenied", |error| {
+            matches!(error, StoreError::PermissionDenied(_))
+        }),
+        ("400 Bad Request", "ExpiredToken", |error| {
+            matches!(error, StoreError::PermissionDenied(_))
+        }),
+        ("503 Slow Down", "SlowDown", |error| {
+            matches!(error, StoreError::Transient(_))
+        }),
+        ("500 Internal Server Error", "InternalError", |error| {
+            matches!(error, StoreError::Transient(_))
+        }),
+        ("400 Bad Request", "RequestTimeout", |error| {
+            matches!(error, StoreError::Transient(_))
+        }),
+        ("429 Too Many Requests", "", |error| {
+            matches!(error, StoreError::Transient(_))
+        }),
+        ("409 Conflict", "OperationAborted", |error| {
+            matches!(error, StoreError::Conflict(_))
+        }),
+        ("400 Bad Request", "EntityTooLarge", |error| {
+            matches!(error, StoreError::Other(_))
+        }),
     ];
     for (status, code, expected) in table {
         let store = answering(refusal(status, code)).await;
         let read = store.get_range(&location(), 0..10).await.unwrap_err();
-        let written = store.put(&location(), Bytes::from_static(b"x")).await.unwrap_err();
+        let written = store
+            .put(&location(), Bytes::from_static(b"x"))
+            .await
+            .unwrap_err();
         for error in [read, written] {
             assert!(expected(&error), "{status} {code}: {error:?}");
             let said = error.to_string();
-            assert!(said.contains("raw/a b.mat") && said.contains("in words") || code.is_empty(), "{said}");
+            assert!(
+                said.contains("raw/a b.mat") && said.contains("in words") || code.is_empty(),
+                "{said}"
+            );
         }
     }
 }
@@ -107,8 +140,14 @@ async fn a_version_id_that_s3_never_made_is_not_there() {
     );
     let store = answering(answer).await;
     for error in [
-        store.get_range(&location().with_version("nonsense"), 0..10).await.unwrap_err(),
-        store.head(&location().with_version("nonsense")).await.unwrap_err(),
+        store
+            .get_range(&location().with_version("nonsense"), 0..10)
+            .await
+            .unwrap_err(),
+        store
+            .head(&location().with_version("nonsense"))
+            .await
+            .unwrap_err(),
     ] {
         assert!(matches!(error, StoreError::NotFound(_)), "{error}");
     }
@@ -121,7 +160,10 @@ async fn a_damaged_body_is_noticed() {
     assert_eq!(right.get(&location(), 10).await.unwrap().1, "hello");
     let damaged = answering(object(5, "x-amz-checksum-crc32: NhCmhg==\r\n", "hallo")).await;
     let error = damaged.get(&location(), 10).await.unwrap_err();
-    assert!(error.is_transient() && error.to_string().contains("checksum"), "{error}");
+    assert!(
+        error.is_transient() && error.to_string().contains("checksum"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

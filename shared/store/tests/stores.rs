@@ -1,5 +1,8 @@
 //! The conformance suite of `Store` on the backends that need nothing but this machine.
 
+// A test may stop at the first surprise; the helpers below are test code as much as the tests.
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 
 use ecg_store::conformance::store::StoreSuite;

@@ -49,9 +49,18 @@ impl GlueCatalog {
 
     async fn table(&self, operation: &str, table: &TableName) -> Result<Table, CatalogError> {
         let object = table.to_string();
-        let request = self.client.get_table().database_name(&table.database).name(&table.name);
-        let answer = request.send().await.map_err(|error| from_sdk_error(operation, &object, &error))?;
-        answer.table.ok_or_else(|| other(operation, &object, "expected a table in the answer, found none"))
+        let request = self
+            .client
+            .get_table()
+            .database_name(&table.database)
+            .name(&table.name);
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| from_sdk_error(operation, &object, &error))?;
+        answer
+            .table
+            .ok_or_else(|| other(operation, &object, "expected a table in the answer, found none"))
     }
 
     /// One attempt; `None` if somebody else changed the table in between.
@@ -78,7 +87,11 @@ impl GlueCatalog {
         let version = existing.version_id.clone();
         let input = changed_table(existing, &evolved)
             .map_err(|error| other(operation, &object, &error.to_string()))?;
-        let request = self.client.update_table().database_name(&spec.database).table_input(input);
+        let request = self
+            .client
+            .update_table()
+            .database_name(&spec.database)
+            .table_input(input);
         match request.set_version_id(version).send().await {
             Ok(_) => Ok(Some(TableChange::Updated)),
             Err(error) => settle_or_fail("evolving the table", &object, &error),
@@ -98,10 +111,17 @@ impl GlueCatalog {
         check_values(table, described.partition_keys().len(), values)?;
         let wanted = partition_storage(&described, location);
         let input = |wanted: StorageDescriptor| {
-            PartitionInput::builder().set_values(Some(values.to_vec())).storage_descriptor(wanted).build()
+            PartitionInput::builder()
+                .set_values(Some(values.to_vec()))
+                .storage_descriptor(wanted)
+                .build()
         };
 
-        let request = self.client.get_partition().database_name(&table.database).table_name(&table.name);
+        let request = self
+            .client
+            .get_partition()
+            .database_name(&table.database)
+            .table_name(&table.name);
         let existing = match request.set_partition_values(Some(values.to_vec())).send().await {
             Ok(answer) => answer.partition,
             Err(error) => match classify(&error).kind {
@@ -111,13 +131,19 @@ impl GlueCatalog {
         };
         let Some(existing) = existing else {
             let request = self.client.create_partition().database_name(&table.database);
-            return match request.table_name(&table.name).partition_input(input(wanted)).send().await {
+            return match request
+                .table_name(&table.name)
+                .partition_input(input(wanted))
+                .send()
+                .await
+            {
                 Ok(_) => Ok(Some(())),
                 Err(error) => settle_or_fail(operation, &object, &error),
             };
         };
         let up_to_date = existing.storage_descriptor().is_some_and(|found| {
-            found.location() == Some(location) && column_specs(found.columns()) == column_specs(wanted.columns())
+            found.location() == Some(location)
+                && column_specs(found.columns()) == column_specs(wanted.columns())
         });
         if up_to_date {
             return Ok(Some(()));
@@ -129,14 +155,21 @@ impl GlueCatalog {
             .partition_input(changed)
             .build()
             .map_err(|error| other(operation, &object, &error.to_string()))?;
-        let request = self.client.batch_update_partition().database_name(&table.database);
+        let request = self
+            .client
+            .batch_update_partition()
+            .database_name(&table.database);
         match request.table_name(&table.name).entries(entry).send().await {
             Ok(answer) => match answer.errors().first().and_then(|failed| failed.error_detail()) {
                 None => Ok(Some(())),
                 Some(detail) if detail.error_code() == Some("ConcurrentModificationException") => Ok(None),
                 Some(detail) => {
                     let said = detail.error_message().unwrap_or_default();
-                    Err(other(operation, &object, &format!("{}: {said}", detail.error_code().unwrap_or_default())))
+                    Err(other(
+                        operation,
+                        &object,
+                        &format!("{}: {said}", detail.error_code().unwrap_or_default()),
+                    ))
                 }
             },
             Err(error) => settle_or_fail(operation, &object, &error),
@@ -185,7 +218,11 @@ impl Catalog for GlueCatalog {
     ) -> Result<(), CatalogError> {
         for attempt in 0..ATTEMPTS {
             pause_before(attempt).await;
-            if self.try_ensure_partition(table, values, location).await?.is_some() {
+            if self
+                .try_ensure_partition(table, values, location)
+                .await?
+                .is_some()
+            {
                 return Ok(());
             }
         }
@@ -200,7 +237,11 @@ impl Catalog for GlueCatalog {
         let operation = "listing the partitions of";
         // An empty list must not stand for a table that is not there.
         self.table(operation, table).await?;
-        let request = self.client.get_partitions().database_name(&table.database).table_name(&table.name);
+        let request = self
+            .client
+            .get_partitions()
+            .database_name(&table.database)
+            .table_name(&table.name);
         let mut pages = request.exclude_column_schema(true).into_paginator().send();
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
@@ -250,10 +291,14 @@ fn new_table(spec: &TableSpec) -> Result<TableInput, BuildError> {
 /// The table with other columns and comments. An update replaces everything, so what others set (owner,
 /// parameters, statistics) is carried over.
 fn changed_table(existing: Table, evolved: &TableSpec) -> Result<TableInput, BuildError> {
-    let mut storage =
-        existing.storage_descriptor.unwrap_or_else(|| StorageDescriptor::builder().build());
+    let mut storage = existing
+        .storage_descriptor
+        .unwrap_or_else(|| StorageDescriptor::builder().build());
     storage.columns = Some(columns(storage.columns(), &evolved.columns)?);
-    let keys = columns(existing.partition_keys.as_deref().unwrap_or_default(), &evolved.partition_keys)?;
+    let keys = columns(
+        existing.partition_keys.as_deref().unwrap_or_default(),
+        &evolved.partition_keys,
+    )?;
     TableInput::builder()
         .name(existing.name)
         .description(&evolved.comment)
@@ -268,8 +313,10 @@ fn changed_table(existing: Table, evolved: &TableSpec) -> Result<TableInput, Bui
 
 /// A partition's files are read like the table's, at another place.
 fn partition_storage(table: &Table, location: &str) -> StorageDescriptor {
-    let mut storage =
-        table.storage_descriptor.clone().unwrap_or_else(|| StorageDescriptor::builder().build());
+    let mut storage = table
+        .storage_descriptor
+        .clone()
+        .unwrap_or_else(|| StorageDescriptor::builder().build());
     storage.location = Some(location.to_owned());
     storage
 }
@@ -279,7 +326,10 @@ fn columns(existing: &[Column], wanted: &[ColumnSpec]) -> Result<Vec<Column>, Bu
     let column = |wanted: &ColumnSpec| {
         let mut column = match existing.iter().find(|existing| existing.name == wanted.name) {
             Some(known) => known.clone(),
-            None => Column::builder().name(&wanted.name).r#type(&wanted.hive_type).build()?,
+            None => Column::builder()
+                .name(&wanted.name)
+                .r#type(&wanted.hive_type)
+                .build()?,
         };
         column.comment = Some(wanted.comment.clone());
         Ok(column)
@@ -289,7 +339,11 @@ fn columns(existing: &[Column], wanted: &[ColumnSpec]) -> Result<Vec<Column>, Bu
 
 fn column_specs(columns: &[Column]) -> Vec<ColumnSpec> {
     let spec = |column: &Column| {
-        ColumnSpec::new(&column.name, column.r#type().unwrap_or_default(), column.comment().unwrap_or_default())
+        ColumnSpec::new(
+            &column.name,
+            column.r#type().unwrap_or_default(),
+            column.comment().unwrap_or_default(),
+        )
     };
     columns.iter().map(spec).collect()
 }
@@ -300,9 +354,14 @@ fn table_spec(table: &Table) -> TableSpec {
         database: table.database_name().unwrap_or_default().to_owned(),
         name: table.name.clone(),
         comment: table.description().unwrap_or_default().to_owned(),
-        columns: storage.map(|storage| column_specs(storage.columns())).unwrap_or_default(),
+        columns: storage
+            .map(|storage| column_specs(storage.columns()))
+            .unwrap_or_default(),
         partition_keys: column_specs(table.partition_keys()),
-        location: storage.and_then(|storage| storage.location()).unwrap_or_default().to_owned(),
+        location: storage
+            .and_then(|storage| storage.location())
+            .unwrap_or_default()
+            .to_owned(),
     }
 }
 
@@ -356,11 +415,25 @@ where
     let failure = classify(error);
     let (operation, object, message) = (operation.to_owned(), object.to_owned(), failure.message);
     match failure.kind {
-        FailureKind::NotFound => CatalogError::NotFound { operation, object, message },
-        FailureKind::PermissionDenied => CatalogError::PermissionDenied { operation, object, message },
-        FailureKind::Transient | FailureKind::Conflict => {
-            CatalogError::Transient { operation, object, message }
-        }
-        FailureKind::AlreadyExists | FailureKind::Other => CatalogError::Other { operation, object, message },
+        FailureKind::NotFound => CatalogError::NotFound {
+            operation,
+            object,
+            message,
+        },
+        FailureKind::PermissionDenied => CatalogError::PermissionDenied {
+            operation,
+            object,
+            message,
+        },
+        FailureKind::Transient | FailureKind::Conflict => CatalogError::Transient {
+            operation,
+            object,
+            message,
+        },
+        FailureKind::AlreadyExists | FailureKind::Other => CatalogError::Other {
+            operation,
+            object,
+            message,
+        },
     }
 }

@@ -9,7 +9,8 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUploa
 use bytes::{Bytes, BytesMut};
 use tokio::runtime::Handle;
 
-use super::{from_sdk_error, put, written};
+use super::answers::{from_sdk_error, written};
+use super::put;
 use crate::error::{ErrorContext, StoreError};
 use crate::store::{Location, Upload, WrittenObject};
 
@@ -41,14 +42,23 @@ struct Multipart {
 
 impl S3Upload {
     pub(super) fn new(client: Client, location: Location) -> S3Upload {
-        S3Upload { client, location, buffer: BytesMut::new(), size: 0, multipart: None, failed: false }
+        S3Upload {
+            client,
+            location,
+            buffer: BytesMut::new(),
+            size: 0,
+            multipart: None,
+            failed: false,
+        }
     }
 
     /// Sends what is collected as the next part.
     async fn send_part(&mut self, bytes: Bytes) -> Result<(), StoreError> {
         let multipart = match &mut self.multipart {
             Some(multipart) => multipart,
-            None => self.multipart.insert(Multipart::begin(&self.client, &self.location).await?),
+            None => self
+                .multipart
+                .insert(Multipart::begin(&self.client, &self.location).await?),
         };
         multipart.send_part(bytes).await
     }
@@ -56,7 +66,11 @@ impl S3Upload {
     fn check_whole(&self, operation: &str) -> Result<(), StoreError> {
         if self.failed {
             let message = "an earlier write of this upload failed";
-            return Err(StoreError::Other(ErrorContext::new(operation, &self.location, message)));
+            return Err(StoreError::Other(ErrorContext::new(
+                operation,
+                &self.location,
+                message,
+            )));
         }
         Ok(())
     }
@@ -85,14 +99,26 @@ impl Upload for S3Upload {
         self.check_whole(operation)?;
         let rest = self.buffer.split().freeze();
         if self.multipart.is_none() {
-            return put(&self.client, operation, &self.location, rest, BTreeMap::new(), false).await;
+            return put(
+                &self.client,
+                operation,
+                &self.location,
+                rest,
+                BTreeMap::new(),
+                false,
+            )
+            .await;
         }
         if !rest.is_empty() {
             self.send_part(rest).await?;
         }
         match &mut self.multipart {
             Some(multipart) => multipart.complete(operation, self.size).await,
-            None => Err(StoreError::Other(ErrorContext::new(operation, &self.location, "no upload was begun"))),
+            None => Err(StoreError::Other(ErrorContext::new(
+                operation,
+                &self.location,
+                "no upload was begun",
+            ))),
         }
     }
 
