@@ -227,7 +227,8 @@ fn pad(out: &mut Vec<u8>) {
 
 /// Compresses all of `source` into zlib data and returns their length. Memory is bounded.
 fn deflate(source: &mut dyn Read, sink: &mut dyn Write) -> io::Result<u64> {
-    const LEVEL: i32 = 6;
+    // On noisy samples level 3 is smaller than 6 and more than twice as fast.
+    const LEVEL: i32 = 3;
     const ZLIB_WINDOW_BITS: i32 = 15;
     const DEFAULT_STRATEGY: i32 = 0;
     let flags = create_comp_flags_from_zip_params(LEVEL, ZLIB_WINDOW_BITS, DEFAULT_STRATEGY);

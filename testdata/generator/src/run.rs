@@ -324,7 +324,7 @@ pub(crate) mod tests {
                 "--variable",
                 "other than",
             ),
-            ("--hum-hz 200", "--hum-hz", "180"),
+            ("--hum-hz 200 --hum-mv 0.1", "--hum-hz", "180"),
         ] {
             let error = Settings::new(&args("x.mat", words))
                 .err()
@@ -335,6 +335,11 @@ pub(crate) mod tests {
                 "{words}: {message}"
             );
         }
+    }
+
+    #[test]
+    fn slow_sampling_needs_no_word_about_hum() {
+        assert_eq!(settings("--sampling-frequency 50 --duration 10s").samples, 500);
     }
 
     #[test]

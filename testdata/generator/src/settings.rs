@@ -135,7 +135,12 @@ impl Settings {
             rhythm: args.rhythm,
             heart_rate_bpm: within("--heart-rate", heart_rate, 15.0, 300.0, " per minute")?,
             noise_mv: within("--noise-mv", args.noise_mv, 0.0, 100.0, " mV")?,
-            hum_hz: within("--hum-hz", args.hum_hz, 1.0, sampling_frequency_hz / 2.0, " Hz")?,
+            // The default of 50 Hz is no mistake where there is no hum and sampling is slow.
+            hum_hz: if args.hum_mv > 0.0 {
+                within("--hum-hz", args.hum_hz, 1.0, sampling_frequency_hz / 2.0, " Hz")?
+            } else {
+                args.hum_hz
+            },
             hum_mv: within("--hum-mv", args.hum_mv, 0.0, 100.0, " mV")?,
             wander_mv: within("--wander-mv", args.wander_mv, 0.0, 100.0, " mV")?,
             gaps,
