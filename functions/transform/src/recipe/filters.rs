@@ -100,11 +100,6 @@ impl History {
             .copied()
             .unwrap_or(0.0)
     }
-
-    /// The value pushed `delay` values before the latest one; the first one for what was before it.
-    pub(super) fn delayed(&self, delay: u64) -> f64 {
-        self.at(self.pushed.saturating_sub(1 + delay))
-    }
 }
 
 /// Band-pass of the QRS complex: a low-pass of two moving means of 25 ms, minus its own baseline, two
