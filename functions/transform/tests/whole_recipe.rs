@@ -406,6 +406,16 @@ fn absurd_values_are_missing_or_forgotten() {
 }
 
 #[test]
+fn the_ends_of_the_range_of_sampling_frequencies_work() {
+    for fs in [50.0, 128.37, 50_000.0] {
+        let (mv, known) = ecg(21.5, fs);
+        let (strips, summary) = cook(&whole(&mv), fs);
+        assert_eq!(strips.len(), 3, "{fs}");
+        assert_eq!(summary.beats as usize, known.len(), "{fs}");
+    }
+}
+
+#[test]
 fn impossible_leads_are_refused() {
     for hz in [0.0, -360.0, 49.0, 1e9, f64::NAN, f64::INFINITY] {
         let refused = LeadRecipe::new(hz, MILLIVOLTS, &RULES).err();
