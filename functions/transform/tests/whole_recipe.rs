@@ -194,6 +194,26 @@ fn known_beats_are_found_at_every_sampling_frequency_and_polarity() {
     }
 }
 
+/// Supraventricular tachycardia and the hearts of infants: narrow complexes, up to the refractory period.
+#[test]
+fn fast_narrow_beats_are_found() {
+    let fs = 360.0;
+    for per_minute in [60.0, 150.0, 200.0, 220.0, 235.0] {
+        let interval = 60.0 / per_minute * fs;
+        let count = (58.0 * per_minute / 60.0) as usize;
+        let mut mv = vec![0.0; 60 * 360];
+        for beat in 0..count {
+            let centre = 360.0 + beat as f64 * interval;
+            for (n, mv) in mv.iter_mut().enumerate() {
+                let distance = (n as f64 - centre) / (0.012 * fs);
+                *mv += (-0.5 * distance * distance).exp();
+            }
+        }
+        let (strips, _) = cook(&whole(&mv), fs);
+        assert_eq!(beats(&strips).len(), count, "{per_minute} per minute");
+    }
+}
+
 #[test]
 fn intervals_are_times_between_neighbouring_beats_also_across_strips() {
     let (mv, _) = ecg(30.0, 360.0);
@@ -383,6 +403,16 @@ fn absurd_values_are_missing_or_forgotten() {
         late(&known),
         "beats are found again after the absurd value"
     );
+}
+
+#[test]
+fn the_ends_of_the_range_of_sampling_frequencies_work() {
+    for fs in [50.0, 128.37, 50_000.0] {
+        let (mv, known) = ecg(21.5, fs);
+        let (strips, summary) = cook(&whole(&mv), fs);
+        assert_eq!(strips.len(), 3, "{fs}");
+        assert_eq!(summary.beats as usize, known.len(), "{fs}");
+    }
 }
 
 #[test]

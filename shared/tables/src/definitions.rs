@@ -81,7 +81,7 @@ pub const SEGMENTS: Table = Table {
         may("rr_mean_ms", Kind::Double, "mean of the RR intervals between beats of the strip, in ms"),
         may("sdnn_ms", Kind::Double, "standard deviation (n - 1) of the RR intervals, in ms; biased in 10 s, see rr_intervals"),
         may("rmssd_ms", Kind::Double, "root mean square of successive differences of RR intervals, in ms"),
-        may("pnn50", Kind::Double, "share of successive RR differences above 50 ms, 0 to 1"),
+        may("pnn50", Kind::Double, "share of successive RR differences above 50 ms, in percent"),
         must("rr_intervals", Kind::Int, "RR intervals that these statistics rest on"),
         may("ksqi", Kind::Double, "kurtosis of the signal after Pearson (3 for a normal distribution)"),
         may("ssqi", Kind::Double, "skewness of the signal"),

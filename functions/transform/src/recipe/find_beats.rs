@@ -48,8 +48,8 @@ const LOOK_BACK_AGAIN_S: f64 = 0.5;
 const LEARN_AGAIN_S: f64 = 10.0;
 /// Candidates older than this are no longer looked back at, which bounds what is held.
 const LOOK_BACK_REACH_S: f64 = 3.0;
-/// A QRS complex has at least this amplitude after the band-pass, in mV: a complex of 0.05 mV from peak to peak,
-/// half of the lowest voltage that passes without a label. Weaker is noise, also when there is nothing else.
+/// Nothing below this is a beat, also when there is nothing else: in mV after the band-pass, where a QRS
+/// complex has about a fifth of its peak-to-peak voltage. So 0.05 mV, half of what is labelled low.
 const FLOOR_MV: f64 = 0.01;
 
 /// Finds the beats of one lead. Bounded: holds about two seconds of signal, and candidates of at most

@@ -13,10 +13,16 @@ const QRS_S: f64 = 0.097;
 /// because the contrast below is asked for on top.
 const BEAT_S: f64 = 0.65;
 /// A candidate's short mean must be this many times the long one somewhere. A QRS complex is short and
-/// alone, so that the ratio is 3 to 6; ventricular flutter and muscle noise spread their energy evenly
-/// and stay near 1 to 2. It takes the place of Elgendi's offset, 8 % of the mean over the whole
+/// alone, so that the ratio reaches up to 6; ventricular flutter and muscle noise spread their energy
+/// evenly and stay near 1 to 2. It takes the place of Elgendi's offset, 8 % of the mean over the whole
 /// recording, which a stream does not know.
 const CONTRAST: f64 = 2.5;
+/// In a fast rhythm the long mean holds two beats or more and the ratio falls to 2. Then a candidate must rise
+/// steeply out of quiet instead: its short mean is `QUIET` times what it is somewhere within
+/// `REFINE_S` before and somewhere within `REFINE_S` after. Flutter has no quiet between its waves.
+const CONTRAST_OF_FAST_BEATS: f64 = 2.0;
+/// See [`CONTRAST_OF_FAST_BEATS`]; an energy, so the amplitude is 5.5 times that of the quiet.
+const QUIET: f64 = 30.0;
 /// The R peak is looked for this far from the middle of the energy, on both sides.
 const REFINE_S: f64 = 0.12;
 /// Length of the moving mean that is the local baseline of the R peak.
@@ -106,6 +112,7 @@ struct Front {
     band_pass: QrsBandPass,
     qrs_mean: MovingMean,
     beat_mean: MovingMean,
+    /// By sample: the short moving mean.
     qrs_energy: History,
     local_baseline: MovingMean,
     smoothed_before: f64,
@@ -118,6 +125,8 @@ struct Front {
     pushed: u64,
     /// Samples of the recording so far.
     end: u64,
+    /// Delay of the short moving mean.
+    qrs_delay: u64,
     /// Delay of the comparison of the two moving means.
     delay: u64,
     refine: u64,
@@ -130,12 +139,14 @@ impl Front {
         let qrs_mean = MovingMean::new(odd_length(QRS_S, fs), 0.0);
         let beat_mean = MovingMean::new(odd_length(BEAT_S, fs), 0.0);
         let local_baseline = MovingMean::new(odd_length(LOCAL_BASELINE_S, fs), first_mv);
-        let delay = band_pass.low_pass_delay() + band_pass.baseline_delay() + beat_mean.delay();
+        let band_delay = band_pass.low_pass_delay() + band_pass.baseline_delay();
+        let qrs_delay = band_delay + qrs_mean.delay();
+        let delay = band_delay + beat_mean.delay();
         let refine = QrsCandidates::refine_samples(fs);
         let longest_block = (LONGEST_BLOCK_S * fs).ceil() as u64;
         let looked_back = delay + longest_block + refine;
         Self {
-            qrs_energy: History::new(beat_mean.delay()),
+            qrs_energy: History::new(looked_back),
             deviation: History::new(looked_back),
             slope: History::new(looked_back),
             smoothed_before: first_mv,
@@ -146,6 +157,7 @@ impl Front {
             qrs_mean,
             beat_mean,
             local_baseline,
+            qrs_delay,
             delay,
             refine,
             longest_block,
@@ -168,15 +180,16 @@ impl Front {
         self.smoothed_before = filtered.smoothed;
 
         let energy = filtered.qrs_band * filtered.qrs_band;
-        self.qrs_energy.push(self.qrs_mean.push(energy));
+        let qrs_energy = self.qrs_mean.push(energy);
+        if sample >= self.qrs_delay {
+            self.qrs_energy.push(qrs_energy);
+        }
         let beat_energy = self.beat_mean.push(energy);
         if sample < self.delay {
             return None;
         }
-        let qrs_energy = self
-            .qrs_energy
-            .delayed(self.beat_mean.delay() - self.qrs_mean.delay());
-        self.compare(sample - self.delay, qrs_energy, beat_energy)
+        let at = sample - self.delay;
+        self.compare(at, self.qrs_energy.at(at), beat_energy)
     }
 
     /// One step of the comparison of the two moving means at sample `at`.
@@ -207,7 +220,9 @@ impl Front {
 
     fn close_block(&mut self) -> Option<Candidate> {
         let block = self.block.take()?;
-        if block.contrast < CONTRAST || self.end == 0 {
+        let stands_alone = block.contrast >= CONTRAST
+            || (block.contrast >= CONTRAST_OF_FAST_BEATS && self.rises_out_of_quiet(&block));
+        if !stands_alone || self.end == 0 {
             return None;
         }
         let at = block.peak_at.min(self.end - 1);
@@ -222,6 +237,19 @@ impl Front {
             slope,
             r_sample: self.r_peak(window),
         })
+    }
+
+    /// Whether there is quiet shortly before and shortly after the peak of the energy. What comes after is
+    /// known already: the short moving mean is less late than the long one.
+    fn rises_out_of_quiet(&self, block: &Block) -> bool {
+        let least = |samples: std::ops::RangeInclusive<u64>| {
+            samples
+                .map(|sample| self.qrs_energy.at(sample))
+                .fold(f64::INFINITY, f64::min)
+        };
+        let before = least(block.peak_at.saturating_sub(self.refine)..=block.peak_at);
+        let after = least(block.peak_at..=block.peak_at + self.refine);
+        block.peak_energy >= QUIET * before.max(after)
     }
 
     /// The R peak on the signal itself: the sample farthest from the local baseline, up or down.
