@@ -322,7 +322,7 @@ fn run_command(args: &RunArgs) -> Result<ExitCode, String> {
     } else {
         let mut text = summary::text(&ran, took, &lake);
         if discovery.passed_over > 0 {
-            text.push_str(&format!("{} other files were passed over\n", discovery.passed_over));
+            text.push_str(&format!("files passed over because they are no recordings: {}\n", discovery.passed_over));
         }
         print(&text)?;
         if ran.iter().any(Ran::accepted) {

@@ -99,6 +99,10 @@ fn steps(history: &[HistoryEvent]) -> Vec<Value> {
                 steps.push(Map::from_iter([("state".to_owned(), "(redriven)".into()), ("started".to_owned(), event.timestamp.into())]));
             }
             "TaskScheduled" | "LambdaFunctionScheduled" => {
+                // What the step was given says more than what the state was.
+                if let Some(payload) = detail("parameters").and_then(|mut given| given.get_mut("Payload").map(Value::take)) {
+                    step.insert("input".to_owned(), payload);
+                }
                 let attempts = step.get("attempts").and_then(Value::as_u64).unwrap_or(0) + 1;
                 step.insert("attempts".to_owned(), attempts.into());
             }
@@ -142,7 +146,8 @@ pub(crate) fn page(report: &Value) -> String {
             step["error"].as_str().unwrap_or_default(),
         );
         for name in ["input", "output", "cause"] {
-            if !step[name].is_null() {
+            // Only steps do something to look at; the other states pass on what they got.
+            if !step[name].is_null() && number("attempts").is_some_and(|attempts| attempts > 0.0) {
                 let _ = writeln!(text, "    {name:<7} {}", shortened(&step[name]));
             }
         }

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Every check of this repository, the fast ones first. Sets up what it needs: a Python environment with the
+# independent readers that ours are compared with, the validator of Amazon States Language, and the build.
+#
+# Needs: the Rust toolchain with a C compiler, Python 3 with venv, Node with npm.
+# Cache: ${ECG_CACHE:-~/.cache/ecg-pipeline}; the build goes to $CARGO_TARGET_DIR, by default inside the cache, so that
+# a fresh clone finds the dependencies of the last one built. Delete it whenever you like.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cache=${ECG_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ecg-pipeline}
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target}
+mkdir -p "$cache" "$CARGO_TARGET_DIR"
+started=$SECONDS
+say() { printf '\n== %s (after %d s)\n' "$*" $((SECONDS - started)); }
+
+say "formatting"
+cargo fmt --all --check
+
+say "Python environment"
+venv=$cache/venv
+stamp=$venv/.requirements
+if ! cmp -s tests/requirements.txt "$stamp"; then
+  rm -rf "$venv"
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/requirements.txt
+  cp tests/requirements.txt "$stamp"
+fi
+export ECG_PYTHON=$venv/bin/python
+export ECG_MINISTACK=$venv/bin/ministack
+
+say "workflow file: asl-validator"
+npm_dir=$cache/npm
+mkdir -p "$npm_dir"
+cp tests/package.json tests/package-lock.json "$npm_dir/"
+npm ci --prefix "$npm_dir" --no-audit --no-fund --loglevel=error
+export ECG_ASL_VALIDATOR=$npm_dir/node_modules/.bin/asl-validator
+for workflow in statemachine/*.asl.json; do
+  "$ECG_ASL_VALIDATOR" --json-path "$workflow"
+done
+
+say "lints"
+cargo clippy --workspace --all-targets --quiet -- -D warnings
+
+say "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+
+say "build of the command line"
+cargo build --package ecg --quiet
+export ECG_BIN=$CARGO_TARGET_DIR/debug/ecg
+
+say "tests"
+if cargo nextest --version >/dev/null 2>&1; then
+  cargo nextest run --workspace --no-fail-fast --status-level fail --final-status-level slow
+  cargo test --workspace --doc --quiet
+else
+  cargo test --workspace --no-fail-fast
+fi
+
+say "all passed"
