@@ -23,7 +23,12 @@ pub(crate) enum FooterError {
 }
 
 pub(crate) async fn read(store: &dyn Store, meta: &ObjectMeta) -> Result<Footer, FooterError> {
-    let range = |range| async { store.get_range(&meta.location, range).await.map_err(FooterError::Store) };
+    let range = |range| async {
+        store
+            .get_range(&meta.location, range)
+            .await
+            .map_err(FooterError::Store)
+    };
     let tail = range(meta.size.saturating_sub(TAIL_BYTES)..meta.size).await?;
     let damaged = |what: &str| FooterError::Damaged(what.to_owned());
     let length = match tail.as_ref() {
@@ -31,13 +36,22 @@ pub(crate) async fn read(store: &dyn Store, meta: &ObjectMeta) -> Result<Footer,
         _ => return Err(damaged("expected a Parquet object that ends in PAR1")),
     };
     if length > MAX_FOOTER_BYTES || length + TAIL_BYTES > meta.size {
-        return Err(FooterError::Damaged(format!("footer: expected at most {MAX_FOOTER_BYTES} bytes within the object, found {length}")));
+        return Err(FooterError::Damaged(format!(
+            "footer: expected at most {MAX_FOOTER_BYTES} bytes within the object, found {length}"
+        )));
     }
     let bytes = range(meta.size - TAIL_BYTES - length..meta.size - TAIL_BYTES).await?;
-    let decoded = ParquetMetaDataReader::decode_metadata(&bytes).map_err(|error| FooterError::Damaged(error.to_string()))?;
+    let decoded = ParquetMetaDataReader::decode_metadata(&bytes)
+        .map_err(|error| FooterError::Damaged(error.to_string()))?;
     let file = decoded.file_metadata();
     Ok(Footer {
-        rows: u64::try_from(file.num_rows()).map_err(|_| damaged("expected a number of rows of 0 or more"))?,
-        columns: file.schema().get_fields().iter().map(|field| field.name().to_owned()).collect(),
+        rows: u64::try_from(file.num_rows())
+            .map_err(|_| damaged("expected a number of rows of 0 or more"))?,
+        columns: file
+            .schema()
+            .get_fields()
+            .iter()
+            .map(|field| field.name().to_owned())
+            .collect(),
     })
 }

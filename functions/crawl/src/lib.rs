@@ -19,23 +19,39 @@ const DATABASE_COMMENT: &str = "ECG recordings: strips, beats and features, made
 /// `Internal` if an object is not what write said or the catalog holds an incompatible column (it names it), else
 /// what the store or the catalog says.
 pub async fn run(lake: &Lake, input: WriteOutput) -> Result<CrawlOutput, StepError> {
-    lake.catalog.ensure_database(&lake.database, DATABASE_COMMENT).await.map_err(|error| catalog_error(&error))?;
+    lake.catalog
+        .ensure_database(&lake.database, DATABASE_COMMENT)
+        .await
+        .map_err(|error| catalog_error(&error))?;
     let mut tables = Vec::new();
     for object in &input.objects {
         let table = ecg_tables::table(&object.table)
             .ok_or_else(|| StepError::Internal(format!("crawl: there is no table `{}`", object.table)))?;
         check_footer(lake, table, object).await?;
         let spec = table_spec(lake, table);
-        let name = TableName { database: spec.database.clone(), name: spec.name.clone() };
-        lake.catalog.ensure_table(&spec).await.map_err(|error| catalog_error(&error))?;
-        let location = format!("s3://{}/{}", lake.processed, layout::partition_prefix(table.name, &input.dt));
+        let name = TableName {
+            database: spec.database.clone(),
+            name: spec.name.clone(),
+        };
+        lake.catalog
+            .ensure_table(&spec)
+            .await
+            .map_err(|error| catalog_error(&error))?;
+        let location = format!(
+            "s3://{}/{}",
+            lake.processed,
+            layout::partition_prefix(table.name, &input.dt)
+        );
         lake.catalog
             .ensure_partition(&name, std::slice::from_ref(&input.dt), &location)
             .await
             .map_err(|error| catalog_error(&error))?;
         tables.push(table.name.to_owned());
     }
-    Ok(CrawlOutput { recording_id: input.recording_id, tables })
+    Ok(CrawlOutput {
+        recording_id: input.recording_id,
+        tables,
+    })
 }
 
 /// A table as the catalog describes it.
@@ -49,7 +65,11 @@ pub fn table_spec(lake: &Lake, table: &Table) -> TableSpec {
         database: lake.database.clone(),
         name: table.name.to_owned(),
         comment: table.comment.to_owned(),
-        columns: table.columns.iter().map(|c| column(c.name, c.kind.hive_type(), c.comment)).collect(),
+        columns: table
+            .columns
+            .iter()
+            .map(|c| column(c.name, c.kind.hive_type(), c.comment))
+            .collect(),
         partition_keys: vec![column(PARTITION, "string", PARTITION_COMMENT)],
         location: format!("s3://{}/{}", lake.processed, layout::table_prefix(table.name)),
     }
@@ -58,12 +78,17 @@ pub fn table_spec(lake: &Lake, table: &Table) -> TableSpec {
 async fn check_footer(lake: &Lake, table: &Table, object: &TableObject) -> Result<(), StepError> {
     let location = lake.processed(&object.key);
     let meta = lake.head(&location).await?;
-    let footer = footer::read(lake.store.as_ref(), &meta).await.map_err(|error| match error {
-        footer::FooterError::Store(error) => step_error(&error),
-        footer::FooterError::Damaged(what) => StepError::Internal(format!("{location}: {what}")),
-    })?;
+    let footer = footer::read(lake.store.as_ref(), &meta)
+        .await
+        .map_err(|error| match error {
+            footer::FooterError::Store(error) => step_error(&error),
+            footer::FooterError::Damaged(what) => StepError::Internal(format!("{location}: {what}")),
+        })?;
     if footer.rows != object.rows {
-        return Err(StepError::Internal(format!("{location}: expected {} rows, found {}", object.rows, footer.rows)));
+        return Err(StepError::Internal(format!(
+            "{location}: expected {} rows, found {}",
+            object.rows, footer.rows
+        )));
     }
     let expected: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
     if footer.columns != expected {

@@ -33,5 +33,8 @@ pub async fn run(
             "console"
         }
     };
-    Ok(NotifyOutput { recording_id: input.recording_id, delivered_to: delivered_to.to_owned() })
+    Ok(NotifyOutput {
+        recording_id: input.recording_id,
+        delivered_to: delivered_to.to_owned(),
+    })
 }

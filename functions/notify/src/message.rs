@@ -15,7 +15,11 @@ pub struct Links {
 impl Links {
     /// What to type where the pipeline runs on one machine with that lake.
     pub fn local(lake: &str) -> Links {
-        let lake = if lake == "ecg-lake" { String::new() } else { format!(" --lake {lake}") };
+        let lake = if lake == "ecg-lake" {
+            String::new()
+        } else {
+            format!(" --lake {lake}")
+        };
         Links {
             show: format!("ecg show {{recording_id}}{lake}"),
             redrive: format!("ecg redrive {{recording_id}}{lake}"),
@@ -23,14 +27,19 @@ impl Links {
     }
 
     fn fill(text: &str, input: &NotifyInput) -> String {
-        text.replace("{execution}", &input.execution).replace("{recording_id}", &input.recording_id)
+        text.replace("{execution}", &input.execution)
+            .replace("{recording_id}", &input.recording_id)
     }
 }
 
 /// The message as plain text.
 pub fn text(input: &NotifyInput, links: &Links) -> String {
     let failure = &input.failure;
-    let recorded = if input.recorded { "" } else { "\n  warning: the failure could not be recorded in the table rejections" };
+    let recorded = if input.recorded {
+        ""
+    } else {
+        "\n  warning: the failure could not be recorded in the table rejections"
+    };
     format!(
         "{step} failed: {error}\n  cause: {cause}\n  file: {bucket}/{key}\n  recording: {id}\n  \
          show: {show}\n  redrive: {redrive}{recorded}",
@@ -49,10 +58,18 @@ pub fn text(input: &NotifyInput, links: &Links) -> String {
 pub fn slack_payload(input: &NotifyInput, links: &Links) -> Value {
     let failure = &input.failure;
     let show = Links::fill(&links.show, input);
-    let show = if show.starts_with("https://") { format!("<{show}|execution>") } else { format!("`{}`", escape(&show)) };
+    let show = if show.starts_with("https://") {
+        format!("<{show}|execution>")
+    } else {
+        format!("`{}`", escape(&show))
+    };
     let mut lines = vec![
         format!("*Cause:* {}", escape(&failure.message())),
-        format!("*File:* `{}/{}`", escape(&input.source.bucket), escape(&input.source.key)),
+        format!(
+            "*File:* `{}/{}`",
+            escape(&input.source.bucket),
+            escape(&input.source.key)
+        ),
         format!("*Recording:* `{}`", input.recording_id),
         format!("*Attempts:* {}", failure.attempts),
         format!("*Execution:* {show}"),
@@ -73,7 +90,9 @@ pub fn slack_payload(input: &NotifyInput, links: &Links) -> Value {
 
 /// Slack reads `&`, `<` and `>` as markup: a file name must not be able to mention a channel.
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -112,14 +131,20 @@ mod tests {
              file: local/a/b <!channel> & c.mat\n  recording: a-b-0123\n  show: ecg show a-b-0123\n  \
              redrive: ecg redrive a-b-0123"
         );
-        let unrecorded = NotifyInput { recorded: false, ..input() };
+        let unrecorded = NotifyInput {
+            recorded: false,
+            ..input()
+        };
         assert!(text(&unrecorded, &Links::local("x")).contains("could not be recorded"));
     }
 
     #[test]
     fn slack_can_not_be_made_to_shout() {
         let payload = slack_payload(&input(), &Links::local("L")).to_string();
-        assert!(!payload.contains("<!channel>") && payload.contains("&lt;!channel&gt; &amp; c.mat"), "{payload}");
+        assert!(
+            !payload.contains("<!channel>") && payload.contains("&lt;!channel&gt; &amp; c.mat"),
+            "{payload}"
+        );
         assert!(payload.contains("ecg redrive a-b-0123 --lake L"));
     }
 }

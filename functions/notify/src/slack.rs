@@ -36,10 +36,18 @@ pub enum Slack {
 
 impl Slack {
     /// From what is configured: a webhook, or a bot token and a channel. `None` where neither is.
-    pub fn from_parts(webhook: Option<String>, token: Option<String>, channel: Option<String>) -> Option<Slack> {
+    pub fn from_parts(
+        webhook: Option<String>,
+        token: Option<String>,
+        channel: Option<String>,
+    ) -> Option<Slack> {
         match (webhook, token, channel) {
             (Some(url), _, _) => Some(Slack::Webhook { url }),
-            (None, Some(token), Some(channel)) => Some(Slack::Bot { token, channel, url: POST_MESSAGE.to_owned() }),
+            (None, Some(token), Some(channel)) => Some(Slack::Bot {
+                token,
+                channel,
+                url: POST_MESSAGE.to_owned(),
+            }),
             _ => None,
         }
     }
@@ -84,14 +92,20 @@ fn come_back(seconds: u64) -> StepError {
 }
 
 fn attempt(slack: &Slack, payload: &Value) -> Result<Answer, StepError> {
-    let agent: ureq::Agent =
-        ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build().into();
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_global(Some(TIMEOUT))
+        .http_status_as_error(false)
+        .build()
+        .into();
     let (request, body) = match slack {
         Slack::Webhook { url } => (agent.post(url), payload.clone()),
         Slack::Bot { token, channel, url } => {
             let mut body = payload.clone();
             body["channel"] = Value::from(channel.as_str());
-            (agent.post(url).header("Authorization", format!("Bearer {token}")), body)
+            (
+                agent.post(url).header("Authorization", format!("Bearer {token}")),
+                body,
+            )
         }
     };
     // The error's text is not passed on as it is: it may hold the address, which is the secret.
@@ -101,10 +115,18 @@ fn attempt(slack: &Slack, payload: &Value) -> Result<Answer, StepError> {
         .map_err(|error| StepError::Transient(format!("Slack can not be reached: {}", kind(&error))))?;
     let status = response.status().as_u16();
     if status == 429 {
-        let seconds = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+        let seconds = response
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok()?.parse().ok());
         return Ok(Answer::Wait(seconds.unwrap_or(1)));
     }
-    let answer = response.body_mut().with_config().limit(16 * 1024).read_to_string().unwrap_or_default();
+    let answer = response
+        .body_mut()
+        .with_config()
+        .limit(16 * 1024)
+        .read_to_string()
+        .unwrap_or_default();
     match (status, slack) {
         (200..=299, Slack::Webhook { .. }) => Ok(Answer::Delivered),
         (200..=299, Slack::Bot { .. }) => {
@@ -112,16 +134,25 @@ fn attempt(slack: &Slack, payload: &Value) -> Result<Answer, StepError> {
             if answer["ok"] == Value::Bool(true) {
                 return Ok(Answer::Delivered);
             }
-            let reason = answer["error"].as_str().unwrap_or("an answer without `ok`").to_owned();
+            let reason = answer["error"]
+                .as_str()
+                .unwrap_or("an answer without `ok`")
+                .to_owned();
             match reason.as_str() {
-                "ratelimited" | "service_unavailable" | "internal_error" | "fatal_error" | "request_timeout" => {
-                    Err(StepError::Transient(format!("Slack: {reason}")))
-                }
-                _ => Err(StepError::Internal(format!("Slack refused the message: {reason}"))),
+                "ratelimited"
+                | "service_unavailable"
+                | "internal_error"
+                | "fatal_error"
+                | "request_timeout" => Err(StepError::Transient(format!("Slack: {reason}"))),
+                _ => Err(StepError::Internal(format!(
+                    "Slack refused the message: {reason}"
+                ))),
             }
         }
         (500..=599, _) => Err(StepError::Transient(format!("Slack: status {status}"))),
-        _ => Err(StepError::Internal(format!("Slack refused the message: status {status}, {answer}"))),
+        _ => Err(StepError::Internal(format!(
+            "Slack refused the message: status {status}, {answer}"
+        ))),
     }
 }
 
@@ -174,13 +205,17 @@ mod tests {
     }
 
     fn bot(url: String) -> Slack {
-        Slack::Bot { token: "xoxb-1".into(), channel: "C1".into(), url }
+        Slack::Bot {
+            token: "xoxb-1".into(),
+            channel: "C1".into(),
+            url,
+        }
     }
 
     const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 11\r\nConnection: close\r\n\r\n{\"ok\":true}";
-    const NOT_OK: &str =
-        "HTTP/1.1 200 OK\r\nContent-Length: 38\r\nConnection: close\r\n\r\n{\"ok\":false,\"error\":\"not_in_channel\"}\n";
-    const WAIT: &str = "HTTP/1.1 429 Too Many\r\nRetry-After: 0\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    const NOT_OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 38\r\nConnection: close\r\n\r\n{\"ok\":false,\"error\":\"not_in_channel\"}\n";
+    const WAIT: &str =
+        "HTTP/1.1 429 Too Many\r\nRetry-After: 0\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     const WAIT_LONG: &str =
         "HTTP/1.1 429 Too Many\r\nRetry-After: 3600\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     const DOWN: &str = "HTTP/1.1 503 Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -199,7 +234,11 @@ mod tests {
         ] {
             let (url, server) = stub(answers.clone());
             let outcome = send(&bot(url), &serde_json::json!({ "text": "hello" }));
-            assert_eq!(outcome.as_ref().map_err(|error| error.name()).copied(), expected, "{answers:?}: {outcome:?}");
+            assert_eq!(
+                outcome.as_ref().map_err(|error| error.name()).copied(),
+                expected,
+                "{answers:?}: {outcome:?}"
+            );
             let received = server.join().unwrap();
             assert!(received[0].contains("Bearer xoxb-1") && received[0].contains("\"channel\":\"C1\""));
         }
@@ -207,14 +246,18 @@ mod tests {
 
     #[test]
     fn a_webhook_needs_no_json_answer() {
-        let (url, server) = stub(vec!["HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"]);
+        let (url, server) = stub(vec![
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok",
+        ]);
         send(&Slack::Webhook { url }, &serde_json::json!({ "text": "hello" })).unwrap();
         assert!(server.join().unwrap()[0].ends_with("{\"text\":\"hello\"}"));
     }
 
     #[test]
     fn secrets_are_not_shown() {
-        let slack = Slack::Webhook { url: "http://127.0.0.1:1/secret".into() };
+        let slack = Slack::Webhook {
+            url: "http://127.0.0.1:1/secret".into(),
+        };
         assert!(!format!("{slack:?}").contains("secret"));
         let error = send(&slack, &serde_json::json!({})).unwrap_err();
         assert_eq!(error.name(), "Transient");

@@ -39,11 +39,17 @@ pub fn decode<R: Read + Seek + Send + 'static, W: Write>(
     segment_s: f64,
     out: W,
 ) -> Result<u64, DecodeError> {
-    let verdict_json = serde_json::to_string(verdict).map_err(|error| ArrowError::ExternalError(Box::new(error)))?;
+    let verdict_json =
+        serde_json::to_string(verdict).map_err(|error| ArrowError::ExternalError(Box::new(error)))?;
     let schema = schema(&recording.class, &verdict_json);
     let writer = FileWriter::try_new(out, &schema)?;
     let segment_samples = usize::try_from(recording.strip_samples(segment_s)).unwrap_or(usize::MAX);
-    let mut rows = Rows { writer, batch: Batch::new(&recording.class), schema, written: 0 };
+    let mut rows = Rows {
+        writer,
+        batch: Batch::new(&recording.class),
+        schema,
+        written: 0,
+    };
     let mut leads: Vec<Lead> = (0..recording.leads).map(|_| Lead::default()).collect();
 
     let mut failed: Option<ArrowError> = None;
@@ -104,7 +110,11 @@ impl<W: Write> Rows<W> {
         lead.start_sample += lead.samples.len() as i64;
         lead.samples.clear();
         self.written += 1;
-        if self.batch.samples >= BATCH_SAMPLES { self.flush() } else { Ok(()) }
+        if self.batch.samples >= BATCH_SAMPLES {
+            self.flush()
+        } else {
+            Ok(())
+        }
     }
 
     fn flush(&mut self) -> Result<(), ArrowError> {
@@ -118,7 +128,8 @@ impl<W: Write> Rows<W> {
             Arc::new(self.batch.start_sample.finish()),
             self.batch.adu.finish(),
         ];
-        self.writer.write(&RecordBatch::try_new(self.schema.clone(), columns)?)
+        self.writer
+            .write(&RecordBatch::try_new(self.schema.clone(), columns)?)
     }
 }
 

@@ -18,20 +18,32 @@ pub use decode::{DecodeError, decode};
 pub async fn run(lake: &Lake, input: StepInput) -> Result<ParseOutput, StepError> {
     let verdict: Verdict = lake.read_json(&input.from).await?;
     let Some(recording) = verdict.recording.clone().filter(|_| verdict.accepted) else {
-        return Err(StepError::Rejected(Details::new(&input.from, "an accepted verdict", "a rejected one")));
+        return Err(StepError::Rejected(Details::new(
+            &input.from,
+            "an accepted verdict",
+            "a rejected one",
+        )));
     };
     let reader = lake.reader(&lake.upload(&input.source)).await?;
     let parsed_key = layout::parsed_key(&input.recording_id);
     let mut writer = lake.writer(&lake.work(&parsed_key)).await?;
     let rows = blocking(move || {
-        let limits = Limits { max_values: RULES.reject_values_above, ..Limits::default() };
-        let mut file = MatFile::open(reader, limits).map_err(|error| sort(RecordingError::from(error).into()))?;
+        let limits = Limits {
+            max_values: RULES.reject_values_above,
+            ..Limits::default()
+        };
+        let mut file =
+            MatFile::open(reader, limits).map_err(|error| sort(RecordingError::from(error).into()))?;
         let rows = decode(&mut file, &recording, &verdict, RULES.strip_s, &mut writer).map_err(sort)?;
         writer.finish().map_err(|error| codec_error(&error))?;
         Ok(rows)
     })
     .await?;
-    Ok(ParseOutput { recording_id: input.recording_id, parsed_key, rows })
+    Ok(ParseOutput {
+        recording_id: input.recording_id,
+        parsed_key,
+        rows,
+    })
 }
 
 fn sort(error: DecodeError) -> StepError {

@@ -27,7 +27,11 @@ pub async fn run(lake: &Lake, input: StepInput) -> Result<TransformOutput, StepE
     let mut recordings = lake.writer(&lake.work(&key(RECORDINGS.name))).await?;
     let (recording_id, source): (String, Source) = (input.recording_id.clone(), input.source.clone());
     let made = blocking(move || {
-        let writers = Writers { segments: &mut segments, beats: &mut beats, recordings: &mut recordings };
+        let writers = Writers {
+            segments: &mut segments,
+            beats: &mut beats,
+            recordings: &mut recordings,
+        };
         let made = transform(reader, &recording_id, &source, &RULES, writers).map_err(sort)?;
         // The row of the recording comes last: who sees it finds its segments and beats.
         for writer in [segments, beats, recordings] {
@@ -36,7 +40,11 @@ pub async fn run(lake: &Lake, input: StepInput) -> Result<TransformOutput, StepE
         Ok(made)
     })
     .await?;
-    let object = |table: &str, rows| TableObject { table: table.to_owned(), key: key(table), rows };
+    let object = |table: &str, rows| TableObject {
+        table: table.to_owned(),
+        key: key(table),
+        rows,
+    };
     Ok(TransformOutput {
         transformed: vec![
             object(SEGMENTS.name, made.segments),

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{Read, Seek, Write};
 use std::sync::Arc;
 
-use arrow_array::builder::{
-    Float32Builder, Float64Builder, Int32Builder, ListBuilder, StringBuilder,
-};
+use arrow_array::builder::{Float32Builder, Float64Builder, Int32Builder, ListBuilder, StringBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int16Type, Int32Type};
 use arrow_array::{
@@ -80,18 +78,26 @@ pub fn transform<R: Read + Seek, W: Write>(
 ) -> Result<Made, TransformError> {
     let reader = FileReader::try_new(source_object, None)?;
     let verdict = verdict_of(&reader.schema())?;
-    let recording =
-        verdict.recording.clone().ok_or_else(|| TransformError::Parsed("expected a recording in its verdict".into()))?;
+    let recording = verdict
+        .recording
+        .clone()
+        .ok_or_else(|| TransformError::Parsed("expected a recording in its verdict".into()))?;
     let calibrations = &recording.calibration.leads;
     let mut leads = calibrations
         .iter()
         .map(|lead| {
-            let calibration = Calibration { gain: lead.gain, baseline: lead.baseline };
+            let calibration = Calibration {
+                gain: lead.gain,
+                baseline: lead.baseline,
+            };
             LeadRecipe::new(recording.calibration.sampling_frequency_hz, calibration, rules)
         })
         .collect::<Result<Vec<_>, _>>()?;
 
-    let about = About { recording_id, recording: &recording };
+    let about = About {
+        recording_id,
+        recording: &recording,
+    };
     let mut segments = SegmentRows::new(writers.segments)?;
     let mut beats = BeatRows::new(writers.beats)?;
     let mut failed: Option<ArrowError> = None;
@@ -100,7 +106,9 @@ pub fn transform<R: Read + Seek, W: Write>(
             return;
         }
         let lead = (number as i32, &calibrations[number]);
-        let added = beats.append(&about, lead, &strip.beats).and_then(|()| segments.append(&about, lead, strip));
+        let added = beats
+            .append(&about, lead, &strip.beats)
+            .and_then(|()| segments.append(&about, lead, strip));
         failed = added.err();
     };
 
@@ -111,7 +119,9 @@ pub fn transform<R: Read + Seek, W: Write>(
             let lead = &mut leads[number];
             let mut take = |strip| take(number, strip);
             match samples {
-                Samples::Int16(values) => lead.push(values.iter().map(|value| value.map(f64::from)), &mut take),
+                Samples::Int16(values) => {
+                    lead.push(values.iter().map(|value| value.map(f64::from)), &mut take)
+                }
                 Samples::Float64(values) => lead.push(values.iter(), &mut take),
             }
         }
@@ -123,28 +133,45 @@ pub fn transform<R: Read + Seek, W: Write>(
     if let Some(error) = failed {
         return Err(error.into());
     }
-    if let Some(short) = summaries.iter().find(|summary| summary.samples != recording.samples) {
-        let message = format!("expected {} samples per lead, found {}", recording.samples, short.samples);
+    if let Some(short) = summaries
+        .iter()
+        .find(|summary| summary.samples != recording.samples)
+    {
+        let message = format!(
+            "expected {} samples per lead, found {}",
+            recording.samples, short.samples
+        );
         return Err(TransformError::Parsed(message));
     }
     let made_segments = segments.finish()?;
     let made_beats = beats.finish()?;
-    let warnings: BTreeSet<&str> =
-        summaries.iter().flat_map(|summary| summary.warnings.iter().map(|warning| warning.name())).collect();
-    let quality = if warnings.is_empty() { Quality::Good } else { Quality::Warn }.name();
+    let warnings: BTreeSet<&str> = summaries
+        .iter()
+        .flat_map(|summary| summary.warnings.iter().map(|warning| warning.name()))
+        .collect();
+    let quality = if warnings.is_empty() {
+        Quality::Good
+    } else {
+        Quality::Warn
+    }
+    .name();
     let row = recording_row(&about, source, &verdict, &summaries, &warnings, quality, rules)?;
     let mut writer = FileWriter::try_new(writers.recordings, &row.schema())?;
     writer.write(&row)?;
     writer.finish()?;
-    Ok(Made { segments: made_segments, beats: made_beats, quality })
+    Ok(Made {
+        segments: made_segments,
+        beats: made_beats,
+        quality,
+    })
 }
 
 fn verdict_of(schema: &SchemaRef) -> Result<Verdict, TransformError> {
-    let json = schema
-        .metadata()
-        .get(parsed::VERDICT)
-        .ok_or_else(|| TransformError::Parsed(format!("expected the metadata {}, found none", parsed::VERDICT)))?;
-    serde_json::from_str(json).map_err(|error| TransformError::Parsed(format!("{}: {error}", parsed::VERDICT)))
+    let json = schema.metadata().get(parsed::VERDICT).ok_or_else(|| {
+        TransformError::Parsed(format!("expected the metadata {}, found none", parsed::VERDICT))
+    })?;
+    serde_json::from_str(json)
+        .map_err(|error| TransformError::Parsed(format!("{}: {error}", parsed::VERDICT)))
 }
 
 enum Samples {
@@ -155,18 +182,27 @@ enum Samples {
 /// The lead and the samples of one decoded row.
 fn row_of(batch: &RecordBatch, row: usize, leads: usize) -> Result<(usize, Samples), TransformError> {
     let column = |name: &str| {
-        batch.column_by_name(name).ok_or_else(|| TransformError::Parsed(format!("expected a column {name}, found none")))
+        batch
+            .column_by_name(name)
+            .ok_or_else(|| TransformError::Parsed(format!("expected a column {name}, found none")))
     };
     let bad = |what: &str| TransformError::Parsed(what.to_owned());
-    let lead = column("lead")?.as_primitive_opt::<Int32Type>().ok_or_else(|| bad("lead: expected int32"))?.value(row);
+    let lead = column("lead")?
+        .as_primitive_opt::<Int32Type>()
+        .ok_or_else(|| bad("lead: expected int32"))?
+        .value(row);
     let lead = usize::try_from(lead).ok().filter(|lead| *lead < leads);
     let lead = lead.ok_or_else(|| bad("lead: expected a lead of the recording"))?;
-    let lists: &ListArray = column("adu")?.as_list_opt().ok_or_else(|| bad("adu: expected a list"))?;
+    let lists: &ListArray = column("adu")?
+        .as_list_opt()
+        .ok_or_else(|| bad("adu: expected a list"))?;
     let values = lists.value(row);
     if let Some(values) = values.as_primitive_opt::<Int16Type>() {
         return Ok((lead, Samples::Int16(values.clone())));
     }
-    let values = values.as_primitive_opt::<Float64Type>().ok_or_else(|| bad("adu: expected int16 or double"))?;
+    let values = values
+        .as_primitive_opt::<Float64Type>()
+        .ok_or_else(|| bad("adu: expected int16 or double"))?;
     Ok((lead, Samples::Float64(values.clone())))
 }
 
@@ -183,13 +219,19 @@ fn warning_names(warnings: &[Warning]) -> impl Iterator<Item = &'static str> {
 }
 
 /// Puts columns, given by name, into the order of the table; a column that is missing is a bug.
-fn batch_of(table: &Table, mut column: impl FnMut(&Column) -> Option<ArrayRef>) -> Result<RecordBatch, ArrowError> {
+fn batch_of(
+    table: &Table,
+    mut column: impl FnMut(&Column) -> Option<ArrayRef>,
+) -> Result<RecordBatch, ArrowError> {
     let columns = table
         .columns
         .iter()
         .map(|definition| {
             column(definition).ok_or_else(|| {
-                ArrowError::SchemaError(format!("{}: nothing fills the column {}", table.name, definition.name))
+                ArrowError::SchemaError(format!(
+                    "{}: nothing fills the column {}",
+                    table.name, definition.name
+                ))
             })
         })
         .collect::<Result<Vec<_>, _>>()?;
@@ -216,7 +258,13 @@ struct Repeated {
 impl<W: Write> SegmentRows<W> {
     fn new(out: W) -> Result<Self, ArrowError> {
         let writer = FileWriter::try_new(out, &table_arrow::schema(&SEGMENTS))?;
-        Ok(SegmentRows { writer, strips: Vec::new(), samples: 0, about: None, written: 0 })
+        Ok(SegmentRows {
+            writer,
+            strips: Vec::new(),
+            samples: 0,
+            about: None,
+            written: 0,
+        })
     }
 
     fn append(&mut self, about: &About<'_>, lead: Lead<'_>, strip: Strip) -> Result<(), ArrowError> {
@@ -227,11 +275,17 @@ impl<W: Write> SegmentRows<W> {
         });
         self.samples += strip.mv.len();
         self.strips.push((lead.0, lead.1.name.clone(), strip));
-        if self.samples >= BATCH_SAMPLES { self.flush() } else { Ok(()) }
+        if self.samples >= BATCH_SAMPLES {
+            self.flush()
+        } else {
+            Ok(())
+        }
     }
 
     fn flush(&mut self) -> Result<(), ArrowError> {
-        let Some(about) = self.about.clone().filter(|_| !self.strips.is_empty()) else { return Ok(()) };
+        let Some(about) = self.about.clone().filter(|_| !self.strips.is_empty()) else {
+            return Ok(());
+        };
         let rows = std::mem::take(&mut self.strips);
         self.samples = 0;
         self.written += rows.len() as u64;
@@ -251,7 +305,9 @@ fn segment_batch(about: &Repeated, rows: &[(i32, String, Strip)]) -> Result<Reco
         Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| value(&row.2))))
     };
     let floats = |value: &dyn Fn(&Strip) -> f32| -> ArrayRef {
-        Arc::new(Float32Array::from_iter_values(rows.iter().map(|row| value(&row.2))))
+        Arc::new(Float32Array::from_iter_values(
+            rows.iter().map(|row| value(&row.2)),
+        ))
     };
     let doubles = |value: &dyn Fn(&Strip) -> Option<f64>| -> ArrayRef {
         Arc::new(Float64Array::from_iter(rows.iter().map(|row| value(&row.2))))
@@ -263,9 +319,9 @@ fn segment_batch(about: &Repeated, rows: &[(i32, String, Strip)]) -> Result<Reco
             "lead_name" => Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &row.1))),
             "segment" => ints(&|strip| strip.index as i32),
             "start_s" => doubles(&|strip| Some(strip.start_sample as f64 / frequency)),
-            "start_sample" => {
-                Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.2.start_sample as i64)))
-            }
+            "start_sample" => Arc::new(Int64Array::from_iter_values(
+                rows.iter().map(|row| row.2.start_sample as i64),
+            )),
             "samples" => ints(&|strip| strip.mv.len() as i32),
             "sampling_frequency_hz" => doubles(&|_| Some(frequency)),
             "label" => repeated(about.label.as_deref(), rows.len()),
@@ -288,7 +344,9 @@ fn segment_batch(about: &Repeated, rows: &[(i32, String, Strip)]) -> Result<Reco
             "saturated_samples" => ints(&|strip| strip.features.saturated_samples as i32),
             "missing_samples" => ints(&|strip| strip.features.missing_samples as i32),
             "missing_at" => int_lists(rows.iter().map(|row| row.2.missing_at.as_slice())),
-            "quality" => Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.2.quality.name()))),
+            "quality" => Arc::new(StringArray::from_iter_values(
+                rows.iter().map(|row| row.2.quality.name()),
+            )),
             "warnings" => text_lists(rows.iter().map(|row| warning_names(&row.2.warnings))),
             _ => return None,
         })
@@ -306,15 +364,25 @@ struct BeatRows<W: Write> {
 impl<W: Write> BeatRows<W> {
     fn new(out: W) -> Result<Self, ArrowError> {
         let writer = FileWriter::try_new(out, &table_arrow::schema(&BEATS))?;
-        Ok(BeatRows { writer, beats: Vec::new(), recording_id: String::new(), written: 0 })
+        Ok(BeatRows {
+            writer,
+            beats: Vec::new(),
+            recording_id: String::new(),
+            written: 0,
+        })
     }
 
     fn append(&mut self, about: &About<'_>, lead: Lead<'_>, beats: &[Beat]) -> Result<(), ArrowError> {
         if self.recording_id.is_empty() {
             self.recording_id = about.recording_id.to_owned();
         }
-        self.beats.extend(beats.iter().map(|beat| (lead.0, lead.1.name.clone(), *beat)));
-        if self.beats.len() >= BATCH_BEATS { self.flush() } else { Ok(()) }
+        self.beats
+            .extend(beats.iter().map(|beat| (lead.0, lead.1.name.clone(), *beat)));
+        if self.beats.len() >= BATCH_BEATS {
+            self.flush()
+        } else {
+            Ok(())
+        }
     }
 
     fn flush(&mut self) -> Result<(), ArrowError> {
@@ -328,8 +396,12 @@ impl<W: Write> BeatRows<W> {
                 "recording_id" => repeated(Some(&self.recording_id), rows.len()),
                 "lead" => Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| row.0))) as ArrayRef,
                 "lead_name" => Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &row.1))),
-                "sample" => Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.2.sample as i64))),
-                "time_s" => Arc::new(Float64Array::from_iter_values(rows.iter().map(|row| row.2.time_s))),
+                "sample" => Arc::new(Int64Array::from_iter_values(
+                    rows.iter().map(|row| row.2.sample as i64),
+                )),
+                "time_s" => Arc::new(Float64Array::from_iter_values(
+                    rows.iter().map(|row| row.2.time_s),
+                )),
                 "rr_ms" => Arc::new(Float64Array::from_iter(rows.iter().map(|row| row.2.rr_ms))),
                 "r_mv" => Arc::new(Float32Array::from_iter_values(rows.iter().map(|row| row.2.r_mv))),
                 _ => return None,
@@ -357,7 +429,9 @@ fn recording_row(
     let recording = about.recording;
     let calibration = &recording.calibration;
     let (Some(first), Some(first_lead)) = (calibration.leads.first(), leads.first()) else {
-        return Err(ArrowError::SchemaError("recordings: expected at least one lead".into()));
+        return Err(ArrowError::SchemaError(
+            "recordings: expected at least one lead".into(),
+        ));
     };
     let text = |value: &str| -> ArrayRef { Arc::new(StringArray::from(vec![value])) };
     let optional = |value: Option<&str>| -> ArrayRef { Arc::new(StringArray::from(vec![value])) };
@@ -408,7 +482,10 @@ fn recording_row(
 
 fn element(kind: ecg_tables::Kind) -> arrow_schema::FieldRef {
     // Only kinds of lists are asked for; another one would not fit the schema and fail there.
-    Arc::new(table_arrow::element(kind).unwrap_or_else(|| arrow_schema::Field::new("element", arrow_schema::DataType::Null, false)))
+    Arc::new(
+        table_arrow::element(kind)
+            .unwrap_or_else(|| arrow_schema::Field::new("element", arrow_schema::DataType::Null, false)),
+    )
 }
 
 fn repeated(value: Option<&str>, rows: usize) -> ArrayRef {

@@ -32,7 +32,10 @@ pub async fn run(lake: &Lake, input: ExecutionInput) -> Result<ValidateOutput, S
             let hash = sha256(&mut reader)?;
             reader.rewind()?;
             let examined = examine(reader, &surroundings, &RULES)?;
-            Ok(Verdict { content_sha256: Some(hash), ..examined.verdict })
+            Ok(Verdict {
+                content_sha256: Some(hash),
+                ..examined.verdict
+            })
         };
         judge().map_err(|error| codec_error(&error))
     })
@@ -41,7 +44,11 @@ pub async fn run(lake: &Lake, input: ExecutionInput) -> Result<ValidateOutput, S
     lake.write_json(&verdict_key, &verdict).await?;
     Ok(ValidateOutput {
         recording_id: input.recording_id,
-        verdict: if verdict.accepted { VerdictKind::Accepted } else { VerdictKind::Rejected },
+        verdict: if verdict.accepted {
+            VerdictKind::Accepted
+        } else {
+            VerdictKind::Rejected
+        },
         verdict_key,
         reason: verdict.reason.map(|reason| one_line(&reason.message)),
     })
@@ -50,8 +57,14 @@ pub async fn run(lake: &Lake, input: ExecutionInput) -> Result<ValidateOutput, S
 /// The text of the WFDB header beside a recording, where there is one. Bytes that are not UTF-8 are replaced: only
 /// numbers and names are read from it.
 async fn companion_header(lake: &Lake, bucket: &str, key: &str) -> Result<Option<String>, StepError> {
-    let Some(header_key) = layout::header_key(key) else { return Ok(None) };
-    match lake.store.get(&Location::new(bucket, header_key), MAX_HEADER_BYTES).await {
+    let Some(header_key) = layout::header_key(key) else {
+        return Ok(None);
+    };
+    match lake
+        .store
+        .get(&Location::new(bucket, header_key), MAX_HEADER_BYTES)
+        .await
+    {
         Ok((_, bytes)) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(StoreError::NotFound(_)) => Ok(None),
         Err(error) => Err(step_error(&error)),

@@ -42,14 +42,23 @@ pub fn parquet_properties(table: Option<&Table>) -> WriterProperties {
 ///
 /// # Errors
 /// What reading, the schema or writing says.
-pub fn transcode<R: Read + Seek, W: Write + Send>(source: R, table: &Table, out: W) -> Result<u64, ParquetError> {
+pub fn transcode<R: Read + Seek, W: Write + Send>(
+    source: R,
+    table: &Table,
+    out: W,
+) -> Result<u64, ParquetError> {
     let reader = FileReader::try_new(source, None)?;
     let schema = ecg_tables::arrow::schema(table);
     if reader.schema().fields() != schema.fields() {
         return Err(ParquetError::General(format!(
             "{}: expected the columns of the table, found {:?}",
             table.name,
-            reader.schema().fields().iter().map(|field| field.name()).collect::<Vec<_>>()
+            reader
+                .schema()
+                .fields()
+                .iter()
+                .map(|field| field.name())
+                .collect::<Vec<_>>()
         )));
     }
     encode_table(Some(table), &schema, reader, out)

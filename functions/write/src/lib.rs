@@ -27,11 +27,29 @@ pub async fn run(lake: &Lake, input: WriteInput) -> Result<WriteOutput, StepErro
         (Some(transformed), None) => write_tables(lake, &input.recording_id, &dt, transformed).await?,
         (None, Some(failure)) => {
             let execution = input.execution.unwrap_or_else(|| input.recording_id.clone());
-            vec![write_rejection(lake, &input.recording_id, &execution, &dt, &input.source, &failure).await?]
+            vec![
+                write_rejection(
+                    lake,
+                    &input.recording_id,
+                    &execution,
+                    &dt,
+                    &input.source,
+                    &failure,
+                )
+                .await?,
+            ]
         }
-        _ => return Err(StepError::Internal("write: expected either `transformed` or `failure`, found neither or both".into())),
+        _ => {
+            return Err(StepError::Internal(
+                "write: expected either `transformed` or `failure`, found neither or both".into(),
+            ));
+        }
     };
-    Ok(WriteOutput { recording_id: input.recording_id, dt, objects })
+    Ok(WriteOutput {
+        recording_id: input.recording_id,
+        dt,
+        objects,
+    })
 }
 
 async fn write_tables(
@@ -53,7 +71,11 @@ async fn write_tables(
             Ok(rows)
         })
         .await?;
-        objects.push(TableObject { table: table.name.to_owned(), key, rows });
+        objects.push(TableObject {
+            table: table.name.to_owned(),
+            key,
+            rows,
+        });
     }
     Ok(objects)
 }
@@ -67,13 +89,19 @@ async fn write_rejection(
     failure: &Failure,
 ) -> Result<TableObject, StepError> {
     let table = &ecg_tables::REJECTIONS;
-    let batch = rejection::row(recording_id, execution, source, failure).map_err(|error| codec_error(&error))?;
+    let batch =
+        rejection::row(recording_id, execution, source, failure).map_err(|error| codec_error(&error))?;
     let key = layout::table_key(table.name, dt, execution);
     let mut writer = lake.writer(&lake.processed(&key)).await?;
     blocking(move || {
-        encode::encode(&batch.schema(), std::iter::once(Ok(batch)), &mut writer).map_err(|error| codec_error(&error))?;
+        encode::encode(&batch.schema(), std::iter::once(Ok(batch)), &mut writer)
+            .map_err(|error| codec_error(&error))?;
         writer.finish().map_err(|error| codec_error(&error))
     })
     .await?;
-    Ok(TableObject { table: table.name.to_owned(), key, rows: 1 })
+    Ok(TableObject {
+        table: table.name.to_owned(),
+        key,
+        rows: 1,
+    })
 }

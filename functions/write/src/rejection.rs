@@ -12,12 +12,21 @@ use ecg_tables::REJECTIONS;
 ///
 /// # Errors
 /// A row that does not fit the table: a bug.
-pub fn row(recording_id: &str, execution: &str, source: &Source, failure: &Failure) -> Result<RecordBatch, ArrowError> {
+pub fn row(
+    recording_id: &str,
+    execution: &str,
+    source: &Source,
+    failure: &Failure,
+) -> Result<RecordBatch, ArrowError> {
     let cause = failure.message();
     let details = Details::parse(&cause);
     let text = |value: &str| -> ArrayRef { Arc::new(StringArray::from(vec![value])) };
-    let optional = |value: Option<&String>| -> ArrayRef { Arc::new(StringArray::from(vec![value.map(String::as_str)])) };
-    let offset = details.as_ref().and_then(|details| details.offset).and_then(|offset| i64::try_from(offset).ok());
+    let optional =
+        |value: Option<&String>| -> ArrayRef { Arc::new(StringArray::from(vec![value.map(String::as_str)])) };
+    let offset = details
+        .as_ref()
+        .and_then(|details| details.offset)
+        .and_then(|offset| i64::try_from(offset).ok());
     let columns = REJECTIONS.columns.iter().map(|column| match column.name {
         "recording_id" => text(recording_id),
         "execution" => text(execution),
@@ -61,15 +70,25 @@ mod tests {
         let failure = Failure {
             step: "parse".into(),
             error: "Rejected".into(),
-            cause: r#"{"errorType":"Rejected","errorMessage":"val: expected 7, found 3, at offset 24"}"#.into(),
+            cause: r#"{"errorType":"Rejected","errorMessage":"val: expected 7, found 3, at offset 24"}"#
+                .into(),
             attempts: 2,
         };
         let row = row("id", "id-r2", &source(), &failure).unwrap();
         let text = |name: &str| {
-            let column = row.column_by_name(name).unwrap().as_any().downcast_ref::<StringArray>().unwrap().clone();
+            let column = row
+                .column_by_name(name)
+                .unwrap()
+                .as_any()
+                .downcast_ref::<StringArray>()
+                .unwrap()
+                .clone();
             column.iter().next().flatten().map(str::to_owned)
         };
-        assert_eq!(text("cause").as_deref(), Some("val: expected 7, found 3, at offset 24"));
+        assert_eq!(
+            text("cause").as_deref(),
+            Some("val: expected 7, found 3, at offset 24")
+        );
         assert_eq!(text("expected").as_deref(), Some("7"));
         assert_eq!(text("found").as_deref(), Some("3"));
         assert_eq!(text("execution").as_deref(), Some("id-r2"));
@@ -77,8 +96,12 @@ mod tests {
 
     #[test]
     fn any_text_is_a_cause() {
-        let failure =
-            Failure { step: "transform".into(), error: "States.Timeout".into(), cause: String::new(), attempts: 1 };
+        let failure = Failure {
+            step: "transform".into(),
+            error: "States.Timeout".into(),
+            cause: String::new(),
+            attempts: 1,
+        };
         let row = row("id", "id", &source(), &failure).unwrap();
         assert!(row.column_by_name("expected").unwrap().is_null(0));
         assert!(row.column_by_name("offset").unwrap().is_null(0));

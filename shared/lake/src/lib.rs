@@ -48,7 +48,10 @@ impl Lake {
     /// # Errors
     /// As [`step_error`] sorts them.
     pub async fn head(&self, location: &Location) -> Result<ObjectMeta, StepError> {
-        self.store.head(location).await.map_err(|error| step_error(&error))
+        self.store
+            .head(location)
+            .await
+            .map_err(|error| step_error(&error))
     }
 
     /// A reader for decoders, to be used on a blocking thread.
@@ -71,7 +74,11 @@ impl Lake {
     /// # Errors
     /// As [`step_error`] sorts them.
     pub async fn writer(&self, location: &Location) -> Result<ObjectWriter, StepError> {
-        let upload = self.store.begin_upload(location).await.map_err(|error| step_error(&error))?;
+        let upload = self
+            .store
+            .begin_upload(location)
+            .await
+            .map_err(|error| step_error(&error))?;
         Ok(ObjectWriter::new(upload, tokio::runtime::Handle::current()))
     }
 
@@ -81,7 +88,11 @@ impl Lake {
     /// As [`step_error`] sorts them; text that is no such JSON is `Internal`, because a step of ours wrote it.
     pub async fn read_json<T: DeserializeOwned>(&self, key: &str) -> Result<T, StepError> {
         let location = self.work(key);
-        let (_, bytes) = self.store.get(&location, MAX_JSON_BYTES).await.map_err(|error| step_error(&error))?;
+        let (_, bytes) = self
+            .store
+            .get(&location, MAX_JSON_BYTES)
+            .await
+            .map_err(|error| step_error(&error))?;
         serde_json::from_slice(&bytes).map_err(|error| StepError::Internal(format!("{location}: {error}")))
     }
 
@@ -90,10 +101,14 @@ impl Lake {
     /// # Errors
     /// As [`step_error`] sorts them.
     pub async fn write_json<T: Serialize>(&self, key: &str, value: &T) -> Result<(), StepError> {
-        let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| StepError::Internal(error.to_string()))?;
+        let mut bytes =
+            serde_json::to_vec_pretty(value).map_err(|error| StepError::Internal(error.to_string()))?;
         bytes.push(b'\n');
         let location = self.work(key);
-        self.store.put(&location, bytes.into()).await.map_err(|error| step_error(&error))?;
+        self.store
+            .put(&location, bytes.into())
+            .await
+            .map_err(|error| step_error(&error))?;
         Ok(())
     }
 }
@@ -107,7 +122,9 @@ pub fn step_error(error: &StoreError) -> StepError {
         StoreError::NotFound(context) => {
             StepError::Rejected(Details::new(context.location.to_string(), "an object", "none"))
         }
-        StoreError::PermissionDenied(_) | StoreError::Invalid(_) | StoreError::Other(_) => StepError::Internal(text),
+        StoreError::PermissionDenied(_) | StoreError::Invalid(_) | StoreError::Other(_) => {
+            StepError::Internal(text)
+        }
     }
 }
 

@@ -79,7 +79,11 @@ pub fn resolve(sources: &Sources, leads: usize, samples: u64) -> Result<Calibrat
     if let Some(facts) = &sources.key {
         let profile = &facts.profile;
         let lead = |number: usize| LeadCalibration {
-            name: profile.leads.get(number).cloned().unwrap_or_else(|| lead_name(number)),
+            name: profile
+                .leads
+                .get(number)
+                .cloned()
+                .unwrap_or_else(|| lead_name(number)),
             gain: profile.gain,
             baseline: profile.baseline,
             units: "mV".to_owned(),
@@ -105,11 +109,17 @@ pub fn resolve(sources: &Sources, leads: usize, samples: u64) -> Result<Calibrat
 /// A value that is not a number.
 pub fn from_metadata(metadata: &BTreeMap<String, String>) -> Result<Given, Details> {
     let numbers = |name: &str| -> Result<Vec<f64>, Details> {
-        let Some(text) = metadata.get(name) else { return Ok(Vec::new()) };
+        let Some(text) = metadata.get(name) else {
+            return Ok(Vec::new());
+        };
         text.split(',')
             .map(|part| {
                 part.trim().parse().map_err(|_| {
-                    Details::new(format!("object metadata {name}"), "numbers separated by commas", format!("`{text}`"))
+                    Details::new(
+                        format!("object metadata {name}"),
+                        "numbers separated by commas",
+                        format!("`{text}`"),
+                    )
                 })
             })
             .collect()
@@ -140,7 +150,11 @@ fn from_header(header: &Header, leads: usize, samples: u64) -> Result<Calibratio
         ));
     }
     if let Some(declared) = header.samples.filter(|declared| *declared != samples) {
-        return Err(Details::new("header (.hea)", format!("{samples} samples as in the file"), declared.to_string()));
+        return Err(Details::new(
+            "header (.hea)",
+            format!("{samples} samples as in the file"),
+            declared.to_string(),
+        ));
     }
     let lead = |(number, signal): (usize, &crate::header::Signal)| {
         Ok(LeadCalibration {
@@ -153,18 +167,29 @@ fn from_header(header: &Header, leads: usize, samples: u64) -> Result<Calibratio
     Ok(Calibration {
         source: "header".to_owned(),
         sampling_frequency_hz: header.sampling_frequency_hz,
-        leads: header.signals.iter().enumerate().map(lead).collect::<Result<_, Details>>()?,
+        leads: header
+            .signals
+            .iter()
+            .enumerate()
+            .map(lead)
+            .collect::<Result<_, Details>>()?,
     })
 }
 
 /// `None` where nothing, or too little, is given: a sampling frequency, and a gain or a physical unit.
 fn from_given(source: &str, given: &Given, leads: usize) -> Result<Option<Calibration>, Details> {
-    let Some(sampling_frequency_hz) = given.sampling_frequency_hz else { return Ok(None) };
+    let Some(sampling_frequency_hz) = given.sampling_frequency_hz else {
+        return Ok(None);
+    };
     if given.gain.is_empty() && given.units.is_none() {
         return Ok(None);
     }
     if !(sampling_frequency_hz.is_finite() && sampling_frequency_hz > 0.0) {
-        return Err(Details::new(source, "a sampling frequency above 0 Hz", sampling_frequency_hz.to_string()));
+        return Err(Details::new(
+            source,
+            "a sampling frequency above 0 Hz",
+            sampling_frequency_hz.to_string(),
+        ));
     }
     let units = given.units.clone().unwrap_or_else(|| "mV".to_owned());
     // Values given in a physical unit without a gain are already in that unit.
@@ -172,9 +197,17 @@ fn from_given(source: &str, given: &Given, leads: usize) -> Result<Option<Calibr
     let baselines = spread(source, "baseline", &given.baseline, leads, 0.0)?;
     let lead = |number: usize| {
         // WFDB: a gain of 0 means uncalibrated, 200 adu per unit.
-        let gain = if gains[number] == 0.0 { 200.0 } else { gains[number] };
+        let gain = if gains[number] == 0.0 {
+            200.0
+        } else {
+            gains[number]
+        };
         Ok(LeadCalibration {
-            name: given.leads.get(number).cloned().unwrap_or_else(|| lead_name(number)),
+            name: given
+                .leads
+                .get(number)
+                .cloned()
+                .unwrap_or_else(|| lead_name(number)),
             gain: per_millivolt(source, gain, &units)?,
             baseline: baselines[number],
             units: units.clone(),
@@ -196,7 +229,11 @@ fn spread(source: &str, what: &str, given: &[f64], leads: usize, default: f64) -
         [] => Ok(vec![default; leads]),
         [one] => Ok(vec![*one; leads]),
         many if many.len() == leads => Ok(many.to_vec()),
-        many => Err(Details::new(source, format!("one {what}, or one per lead ({leads})"), many.len().to_string())),
+        many => Err(Details::new(
+            source,
+            format!("one {what}, or one per lead ({leads})"),
+            many.len().to_string(),
+        )),
     }
 }
 
@@ -207,10 +244,20 @@ fn per_millivolt(source: &str, gain: f64, units: &str) -> Result<f64, Details> {
         "uv" | "µv" | "μv" | "microvolt" | "microvolts" => 1e3,
         "nv" | "nanovolt" | "nanovolts" => 1e6,
         "v" | "volt" | "volts" => 1e-3,
-        _ => return Err(Details::new(source, "units of V, mV, uV or nV", format!("`{units}`"))),
+        _ => {
+            return Err(Details::new(
+                source,
+                "units of V, mV, uV or nV",
+                format!("`{units}`"),
+            ));
+        }
     };
     if !gain.is_finite() || gain == 0.0 {
-        return Err(Details::new(source, "a finite gain other than 0", gain.to_string()));
+        return Err(Details::new(
+            source,
+            "a finite gain other than 0",
+            gain.to_string(),
+        ));
     }
     Ok(gain * units_per_mv)
 }
@@ -239,57 +286,107 @@ mod tests {
             metadata: given(600.0, &[4.0], None),
             key,
         };
-        let found = |sources: &Sources| resolve(sources, 1, 10).map(|c| (c.source, c.sampling_frequency_hz, c.leads[0].gain));
+        let found = |sources: &Sources| {
+            resolve(sources, 1, 10).map(|c| (c.source, c.sampling_frequency_hz, c.leads[0].gain))
+        };
         assert_eq!(found(&sources).unwrap(), ("header".into(), 250.0, 100.0));
         sources.header = None;
         assert_eq!(found(&sources).unwrap(), ("variables".into(), 500.0, 2.0));
         sources.variables = Given::default();
         assert_eq!(found(&sources).unwrap(), ("metadata".into(), 600.0, 4.0));
         sources.metadata = Given::default();
-        assert_eq!(found(&sources).unwrap(), ("profile:physiobank-mitdb".into(), 360.0, 200.0));
+        assert_eq!(
+            found(&sources).unwrap(),
+            ("profile:physiobank-mitdb".into(), 360.0, 200.0)
+        );
         sources.key = None;
         let message = found(&sources).unwrap_err().to_string();
-        assert!(message.contains(".hea") && message.contains("ecg-gain") && message.contains("profiles.toml"), "{message}");
+        assert!(
+            message.contains(".hea") && message.contains("ecg-gain") && message.contains("profiles.toml"),
+            "{message}"
+        );
     }
 
     #[test]
     fn units_become_millivolts() {
-        for (units, gain) in [("mV", 2.0), ("uV", 2000.0), ("µV", 2000.0), ("V", 0.002), ("nV", 2e6)] {
-            let sources = Sources { variables: given(1.0, &[2.0], Some(units)), ..Sources::default() };
+        for (units, gain) in [
+            ("mV", 2.0),
+            ("uV", 2000.0),
+            ("µV", 2000.0),
+            ("V", 0.002),
+            ("nV", 2e6),
+        ] {
+            let sources = Sources {
+                variables: given(1.0, &[2.0], Some(units)),
+                ..Sources::default()
+            };
             let lead = resolve(&sources, 1, 1).unwrap().leads.remove(0);
             assert_eq!((lead.gain, lead.units.as_str()), (gain, units));
         }
-        let sources = Sources { variables: given(1.0, &[2.0], Some("mmHg")), ..Sources::default() };
+        let sources = Sources {
+            variables: given(1.0, &[2.0], Some("mmHg")),
+            ..Sources::default()
+        };
         assert_eq!(resolve(&sources, 1, 1).unwrap_err().found, "`mmHg`");
-        let physical = Sources { variables: given(1.0, &[], Some("mV")), ..Sources::default() };
+        let physical = Sources {
+            variables: given(1.0, &[], Some("mV")),
+            ..Sources::default()
+        };
         assert_eq!(resolve(&physical, 2, 1).unwrap().leads[1].gain, 1.0);
     }
 
     #[test]
     fn a_header_that_contradicts_the_file_is_an_error() {
         let header = Header::parse("r 1 250 10\nr.mat 16 100\n").unwrap();
-        let sources = Sources { header: Some(header), ..Sources::default() };
+        let sources = Sources {
+            header: Some(header),
+            ..Sources::default()
+        };
         assert_eq!(resolve(&sources, 2, 10).unwrap_err().found, "1");
         assert_eq!(resolve(&sources, 1, 11).unwrap_err().found, "10");
     }
 
     #[test]
     fn half_a_calibration_is_none_and_a_bad_one_an_error() {
-        let only_frequency = Sources { variables: given(360.0, &[], None), ..Sources::default() };
+        let only_frequency = Sources {
+            variables: given(360.0, &[], None),
+            ..Sources::default()
+        };
         assert!(resolve(&only_frequency, 1, 1).unwrap_err().found.contains("none"));
-        for bad in [given(0.0, &[1.0], None), given(f64::NAN, &[1.0], None), given(1.0, &[f64::INFINITY], None), given(1.0, &[1.0, 2.0, 3.0], None)] {
-            let sources = Sources { metadata: bad.clone(), ..Sources::default() };
+        for bad in [
+            given(0.0, &[1.0], None),
+            given(f64::NAN, &[1.0], None),
+            given(1.0, &[f64::INFINITY], None),
+            given(1.0, &[1.0, 2.0, 3.0], None),
+        ] {
+            let sources = Sources {
+                metadata: bad.clone(),
+                ..Sources::default()
+            };
             let details = resolve(&sources, 2, 1).unwrap_err();
             assert_eq!(details.subject, "metadata", "{bad:?}");
         }
-        let per_lead = Sources { metadata: given(1.0, &[1.0, 0.0], None), ..Sources::default() };
-        let gains: Vec<f64> = resolve(&per_lead, 2, 1).unwrap().leads.iter().map(|lead| lead.gain).collect();
+        let per_lead = Sources {
+            metadata: given(1.0, &[1.0, 0.0], None),
+            ..Sources::default()
+        };
+        let gains: Vec<f64> = resolve(&per_lead, 2, 1)
+            .unwrap()
+            .leads
+            .iter()
+            .map(|lead| lead.gain)
+            .collect();
         assert_eq!(gains, [1.0, 200.0]);
     }
 
     #[test]
     fn metadata_of_an_object() {
-        let metadata = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        let metadata = |pairs: &[(&str, &str)]| {
+            pairs
+                .iter()
+                .map(|(k, v)| (k.to_string(), v.to_string()))
+                .collect()
+        };
         let given = from_metadata(&metadata(&[
             ("ecg-sampling-frequency", "500"),
             ("ecg-gain", "100, 200"),
@@ -297,8 +394,16 @@ mod tests {
             ("other", "x"),
         ]))
         .unwrap();
-        assert_eq!((given.sampling_frequency_hz, given.gain.as_slice()), (Some(500.0), &[100.0, 200.0][..]));
+        assert_eq!(
+            (given.sampling_frequency_hz, given.gain.as_slice()),
+            (Some(500.0), &[100.0, 200.0][..])
+        );
         assert_eq!(given.leads, ["I", "II"]);
-        assert!(from_metadata(&metadata(&[("ecg-gain", "much")])).unwrap_err().subject.contains("ecg-gain"));
+        assert!(
+            from_metadata(&metadata(&[("ecg-gain", "much")]))
+                .unwrap_err()
+                .subject
+                .contains("ecg-gain")
+        );
     }
 }

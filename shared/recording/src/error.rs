@@ -29,7 +29,9 @@ impl From<MatError> for RecordingError {
             // The word that a person would say first.
             MatError::Truncated(finding) => ("truncated ", finding),
             MatError::Unsupported(finding) => ("unsupported ", finding),
-            MatError::NotMat(finding) | MatError::Malformed(finding) | MatError::LimitExceeded(finding) => ("", finding),
+            MatError::NotMat(finding) | MatError::Malformed(finding) | MatError::LimitExceeded(finding) => {
+                ("", finding)
+            }
         };
         let subject = format!("{prefix}{}", finding.what);
         RecordingError::Rejected(Details::new(subject, finding.expected, finding.found).at(finding.offset))

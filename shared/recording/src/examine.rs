@@ -68,7 +68,12 @@ pub fn examine<R: Read + Seek + Send + 'static>(
         && checks.iter().all(|check| check.passed)
     {
         let (value, limit) = (reason.found.clone(), reason.expected.clone());
-        checks.push(Check { name: "file".to_owned(), value, limit, passed: false });
+        checks.push(Check {
+            name: "file".to_owned(),
+            value,
+            limit,
+            passed: false,
+        });
     }
     let verdict = Verdict {
         accepted: reason.is_none(),
@@ -90,7 +95,13 @@ pub fn examine_structure<R: Read + Seek + Send + 'static>(
     surroundings: &Surroundings,
     rules: &Rules,
 ) -> Result<(MatFile<R>, Recording), RecordingError> {
-    structure(source, surroundings, rules, &mut Checks::default(), &mut Vec::new())
+    structure(
+        source,
+        surroundings,
+        rules,
+        &mut Checks::default(),
+        &mut Vec::new(),
+    )
 }
 
 fn structure<R: Read + Seek + Send + 'static>(
@@ -102,36 +113,82 @@ fn structure<R: Read + Seek + Send + 'static>(
 ) -> Result<(MatFile<R>, Recording), RecordingError> {
     let size_limit = format!("1 to {} bytes", rules.reject_bytes_above);
     let size = surroundings.size;
-    checks.check("size", format!("{size} bytes"), size_limit, (1..=rules.reject_bytes_above).contains(&size))?;
+    checks.check(
+        "size",
+        format!("{size} bytes"),
+        size_limit,
+        (1..=rules.reject_bytes_above).contains(&size),
+    )?;
 
-    let limits = Limits { max_values: rules.reject_values_above, ..Limits::default() };
+    let limits = Limits {
+        max_values: rules.reject_values_above,
+        ..Limits::default()
+    };
     let opened = rejected_or_io(MatFile::open(source, limits).map_err(RecordingError::from))?;
-    let mut file = checks.outcome("format", "MAT level 4, 5 or 7.3, whole", opened, |file| file.format().to_string())?;
+    let mut file = checks.outcome("format", "MAT level 4, 5 or 7.3, whole", opened, |file| {
+        file.format().to_string()
+    })?;
     *variables = file.variables().to_vec();
 
     let named = surroundings.metadata.get("ecg-variable").map(String::as_str);
     let index = select::choose(variables, named);
-    let index = checks.outcome("variable", "one that holds the samples", index, |index| variables[*index].name.clone())?;
+    let index = checks.outcome("variable", "one that holds the samples", index, |index| {
+        variables[*index].name.clone()
+    })?;
     let variable = &variables[index];
     let name = &variable.name;
 
     let class = variable.class;
     let numeric = matches!(class, Class::Number(_));
     checks.check(&format!("{name}: class"), class, "a numeric class", numeric)?;
-    checks.check(&format!("{name}: numbers"), if variable.complex { "complex" } else { "real" }, "real", !variable.complex)?;
-    let shape = variable.dims.iter().map(u64::to_string).collect::<Vec<_>>().join(" x ");
+    checks.check(
+        &format!("{name}: numbers"),
+        if variable.complex { "complex" } else { "real" },
+        "real",
+        !variable.complex,
+    )?;
+    let shape = variable
+        .dims
+        .iter()
+        .map(u64::to_string)
+        .collect::<Vec<_>>()
+        .join(" x ");
     let two = variable.dims.len() == 2;
-    checks.check(&format!("{name}: dimensions"), format!("{} ({shape})", variable.dims.len()), "2", two)?;
+    checks.check(
+        &format!("{name}: dimensions"),
+        format!("{} ({shape})", variable.dims.len()),
+        "2",
+        two,
+    )?;
 
     let (rows, columns) = (variable.dims[0], variable.dims[1]);
-    let layout = if rows <= columns { Layout::LeadsBySamples } else { Layout::SamplesByLeads };
+    let layout = if rows <= columns {
+        Layout::LeadsBySamples
+    } else {
+        Layout::SamplesByLeads
+    };
     let (leads, samples) = (rows.min(columns), rows.max(columns));
     let most = rules.reject_leads_above;
-    checks.check(&format!("{name}: samples"), if leads == 0 { 0 } else { samples }, "at least 1", leads > 0)?;
-    checks.check(&format!("{name}: leads"), leads, format!("1 to {most}"), leads <= most)?;
+    checks.check(
+        &format!("{name}: samples"),
+        if leads == 0 { 0 } else { samples },
+        "at least 1",
+        leads > 0,
+    )?;
+    checks.check(
+        &format!("{name}: leads"),
+        leads,
+        format!("1 to {most}"),
+        leads <= most,
+    )?;
     let values = leads.checked_mul(samples);
     let within = values.is_some_and(|values| values <= rules.reject_values_above);
-    checks.check(&format!("{name}: values"), shape, format!("at most {} values", rules.reject_values_above), within)?;
+    checks.check(
+        &format!("{name}: values"),
+        shape,
+        format!("at most {} values", rules.reject_values_above),
+        within,
+    )?;
 
     let key = profiles::matching(&surroundings.profiles, &surroundings.key);
     let sources = gather(&mut file, variables, index, surroundings, key.clone());
@@ -145,10 +202,18 @@ fn structure<R: Read + Seek + Send + 'static>(
         resolved,
         |(calibration, _)| describe(calibration),
     )?;
-    let (lowest, highest) = (rules.reject_sampling_frequency_hz_below, rules.reject_sampling_frequency_hz_above);
+    let (lowest, highest) = (
+        rules.reject_sampling_frequency_hz_below,
+        rules.reject_sampling_frequency_hz_above,
+    );
     let frequency = calibration.sampling_frequency_hz;
     let plausible = (lowest..=highest).contains(&frequency);
-    checks.check("sampling frequency", format!("{frequency} Hz"), format!("{lowest} to {highest} Hz"), plausible)?;
+    checks.check(
+        "sampling frequency",
+        format!("{frequency} Hz"),
+        format!("{lowest} to {highest} Hz"),
+        plausible,
+    )?;
     let recording = Recording {
         format: file.format().to_string(),
         variable: name.clone(),
@@ -159,7 +224,10 @@ fn structure<R: Read + Seek + Send + 'static>(
         samples,
         calibration,
         label: key.as_ref().and_then(|facts| facts.label.clone()),
-        record: key.as_ref().and_then(|facts| facts.record.clone()).or(header_record),
+        record: key
+            .as_ref()
+            .and_then(|facts| facts.record.clone())
+            .or(header_record),
         fragment: key.as_ref().and_then(|facts| facts.fragment),
     };
     Ok((file, recording))
@@ -180,7 +248,12 @@ fn describe(calibration: &crate::Calibration) -> String {
         .iter()
         .map(|lead| format!("{}: {} adu/mV, baseline {}", lead.name, lead.gain, lead.baseline))
         .collect();
-    format!("{}: {} Hz; {}", calibration.source, calibration.sampling_frequency_hz, leads.join("; "))
+    format!(
+        "{}: {} Hz; {}",
+        calibration.source,
+        calibration.sampling_frequency_hz,
+        leads.join("; ")
+    )
 }
 
 /// Reads everything that may hold a calibration.
@@ -194,12 +267,20 @@ fn gather<R: Read + Seek + Send + 'static>(
     let header = surroundings.header.as_deref().map(Header::parse).transpose()?;
     if header.is_some() {
         // First found wins: what the file says beside it is not even read.
-        return Ok(Sources { header, ..Sources::default() });
+        return Ok(Sources {
+            header,
+            ..Sources::default()
+        });
     }
     let mut given = Given::default();
     for (index, variable) in variables.iter().enumerate().filter(|(index, _)| *index != signal) {
         match variable.name.to_ascii_lowercase().as_str() {
-            "fs" | "sampling_frequency" | "sampling_frequency_hz" | "sampling_rate" | "sample_rate" | "freq" => {
+            "fs"
+            | "sampling_frequency"
+            | "sampling_frequency_hz"
+            | "sampling_rate"
+            | "sample_rate"
+            | "freq" => {
                 given.sampling_frequency_hz = numbers(file, index)?.first().copied();
             }
             "gain" | "adc_gain" => given.gain = numbers(file, index)?,
@@ -207,18 +288,29 @@ fn gather<R: Read + Seek + Send + 'static>(
             "units" | "unit" => given.units = file.text(index)?,
             "lead" | "leads" | "lead_names" => {
                 if let Some(text) = file.text(index)? {
-                    given.leads = text.split([',', ';']).map(|name| name.trim().to_owned()).collect();
+                    given.leads = text
+                        .split([',', ';'])
+                        .map(|name| name.trim().to_owned())
+                        .collect();
                 }
             }
             _ => {}
         }
     }
     let metadata = calibration::from_metadata(&surroundings.metadata)?;
-    Ok(Sources { header, variables: given, metadata, key })
+    Ok(Sources {
+        header,
+        variables: given,
+        metadata,
+        key,
+    })
 }
 
 /// A scalar or a short vector; empty for anything else.
-fn numbers<R: Read + Seek + Send + 'static>(file: &mut MatFile<R>, index: usize) -> Result<Vec<f64>, RecordingError> {
+fn numbers<R: Read + Seek + Send + 'static>(
+    file: &mut MatFile<R>,
+    index: usize,
+) -> Result<Vec<f64>, RecordingError> {
     const MOST: usize = 16;
     Ok(file.small_vector(index, MOST)?.unwrap_or_default())
 }
@@ -247,10 +339,18 @@ fn judge_samples<R: Read + Seek + Send + 'static>(
     });
     let total = recording.samples * u64::from(recording.leads);
     let whole = format!("{total} values");
-    checks.outcome(&format!("{}: data", recording.variable), &whole, rejected_or_io(read)?, |()| whole.clone())?;
+    checks.outcome(
+        &format!("{}: data", recording.variable),
+        &whole,
+        rejected_or_io(read)?,
+        |()| whole.clone(),
+    )?;
 
     let low = extremes.iter().map(|pair| pair.0).fold(f64::INFINITY, f64::min);
-    let high = extremes.iter().map(|pair| pair.1).fold(f64::NEG_INFINITY, f64::max);
+    let high = extremes
+        .iter()
+        .map(|pair| pair.1)
+        .fold(f64::NEG_INFINITY, f64::max);
     let facts = SampleFacts {
         missing_samples: missing,
         min_adu: low.is_finite().then_some(low),
@@ -266,8 +366,17 @@ fn judge_samples<R: Read + Seek + Send + 'static>(
     );
     if outcome.is_ok() {
         let constant = extremes.iter().all(|(low, high)| low >= high);
-        let value = if constant { format!("constant at {low}") } else { format!("{low} to {high} adu") };
-        outcome = checks.check(&format!("{}: signal", recording.variable), value, "a signal that changes", !constant);
+        let value = if constant {
+            format!("constant at {low}")
+        } else {
+            format!("{low} to {high} adu")
+        };
+        outcome = checks.check(
+            &format!("{}: signal", recording.variable),
+            value,
+            "a signal that changes",
+            !constant,
+        );
     }
     Ok((facts, outcome))
 }

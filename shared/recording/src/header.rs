@@ -50,14 +50,26 @@ impl Header {
     pub fn parse(text: &str) -> Result<Header, Details> {
         let mut lines = content_lines(text);
         let (offset, line) = lines.next().ok_or_else(|| {
-            Details::new("header (.hea)", "a record line such as `100 2 360 650000`", "no line that is not a comment").at(Some(0))
+            Details::new(
+                "header (.hea)",
+                "a record line such as `100 2 360 650000`",
+                "no line that is not a comment",
+            )
+            .at(Some(0))
         })?;
         let (mut header, count) = parse_record_line(line).map_err(|details| details.at(Some(offset)))?;
         for number in 0..count {
             let (offset, line) = lines.next().ok_or_else(|| {
-                Details::new("header (.hea)", format!("{count} signal lines"), number.to_string()).at(Some(text.len() as u64))
+                Details::new(
+                    "header (.hea)",
+                    format!("{count} signal lines"),
+                    number.to_string(),
+                )
+                .at(Some(text.len() as u64))
             })?;
-            header.signals.push(parse_signal_line(line).map_err(|details| details.at(Some(offset)))?);
+            header
+                .signals
+                .push(parse_signal_line(line).map_err(|details| details.at(Some(offset)))?);
         }
         Ok(header)
     }
@@ -80,20 +92,39 @@ fn parse_record_line(line: &str) -> Result<(Header, usize), Details> {
     let mut words = line.split_whitespace();
     let name = words.next().unwrap_or_default();
     if let Some((_, segments)) = name.split_once('/') {
-        return Err(Details::new("header (.hea)", "a record of one segment", format!("{segments} segments")));
+        return Err(Details::new(
+            "header (.hea)",
+            "a record of one segment",
+            format!("{segments} segments"),
+        ));
     }
     let count = number_of::<usize>(words.next(), "number of signals")?.ok_or_else(|| {
-        Details::new("header (.hea)", "a number of signals after the record name", format!("`{line}`"))
+        Details::new(
+            "header (.hea)",
+            "a number of signals after the record name",
+            format!("`{line}`"),
+        )
     })?;
-    let frequency = words.next().map(|word| word.split(['/', '(']).next().unwrap_or_default());
-    let frequency = number_of::<f64>(frequency, "sampling frequency in Hz")?.unwrap_or(DEFAULT_SAMPLING_FREQUENCY_HZ);
+    let frequency = words
+        .next()
+        .map(|word| word.split(['/', '(']).next().unwrap_or_default());
+    let frequency =
+        number_of::<f64>(frequency, "sampling frequency in Hz")?.unwrap_or(DEFAULT_SAMPLING_FREQUENCY_HZ);
     if !(frequency.is_finite() && frequency > 0.0) {
-        return Err(Details::new("header (.hea)", "a sampling frequency above 0 Hz", frequency.to_string()));
+        return Err(Details::new(
+            "header (.hea)",
+            "a sampling frequency above 0 Hz",
+            frequency.to_string(),
+        ));
     }
     // A number of samples of 0 means that the header does not say.
     let samples = number_of::<u64>(words.next(), "number of samples")?.filter(|samples| *samples > 0);
-    let header =
-        Header { record: name.to_owned(), sampling_frequency_hz: frequency, samples, signals: Vec::new() };
+    let header = Header {
+        record: name.to_owned(),
+        sampling_frequency_hz: frequency,
+        samples,
+        signals: Vec::new(),
+    };
     Ok((header, count))
 }
 
@@ -102,7 +133,11 @@ fn parse_signal_line(line: &str) -> Result<Signal, Details> {
     let mut words = line.split_whitespace();
     let file = words.next().unwrap_or_default().to_owned();
     if words.next().is_none() {
-        return Err(Details::new("header (.hea)", "a signal line `file format gain ...`", format!("`{line}`")));
+        return Err(Details::new(
+            "header (.hea)",
+            "a signal line `file format gain ...`",
+            format!("`{line}`"),
+        ));
     }
     let gain_word = words.next().unwrap_or_default();
     let _resolution = words.next();
@@ -121,7 +156,11 @@ fn parse_signal_line(line: &str) -> Result<Signal, Details> {
     let gain = number_of::<f64>(Some(gain_word).filter(|word| !word.is_empty()), "ADC gain")?.unwrap_or(0.0);
     let baseline = number_of::<f64>(baseline_word, "baseline")?.unwrap_or(adc_zero);
     if !gain.is_finite() || !baseline.is_finite() {
-        return Err(Details::new("header (.hea)", "a finite gain and baseline", format!("`{line}`")));
+        return Err(Details::new(
+            "header (.hea)",
+            "a finite gain and baseline",
+            format!("`{line}`"),
+        ));
     }
     Ok(Signal {
         file,
@@ -136,10 +175,13 @@ fn parse_signal_line(line: &str) -> Result<Signal, Details> {
 fn number_of<T: std::str::FromStr>(word: Option<&str>, what: &str) -> Result<Option<T>, Details> {
     match word {
         None => Ok(None),
-        Some(word) => word
-            .parse()
-            .map(Some)
-            .map_err(|_| Details::new("header (.hea)", format!("a number as {what}"), format!("`{word}`"))),
+        Some(word) => word.parse().map(Some).map_err(|_| {
+            Details::new(
+                "header (.hea)",
+                format!("a number as {what}"),
+                format!("`{word}`"),
+            )
+        }),
     }
 }
 
@@ -152,12 +194,22 @@ mod tests {
         let text = "# made by hand\r\n100m 2 360 650000\r\n100m.mat 16+24 200(1024)/mV 11 1024 995 0 0 MLII\r\n\
                     100m.mat 16+24 400(-5)/uV 11 1024 1011 0 0 V5 lower\r\n# a comment\r\n";
         let header = Header::parse(text).unwrap();
-        assert_eq!((header.record.as_str(), header.sampling_frequency_hz, header.samples), ("100m", 360.0, Some(650_000)));
+        assert_eq!(
+            (
+                header.record.as_str(),
+                header.sampling_frequency_hz,
+                header.samples
+            ),
+            ("100m", 360.0, Some(650_000))
+        );
         assert_eq!(header.signals[0].gain, 200.0);
         assert_eq!(header.signals[0].baseline, 1024.0);
         assert_eq!(header.signals[0].description.as_deref(), Some("MLII"));
         let second = &header.signals[1];
-        assert_eq!((second.gain, second.baseline, second.units.as_str()), (400.0, -5.0, "uV"));
+        assert_eq!(
+            (second.gain, second.baseline, second.units.as_str()),
+            (400.0, -5.0, "uV")
+        );
         assert_eq!(second.description.as_deref(), Some("V5 lower"));
     }
 
@@ -165,8 +217,15 @@ mod tests {
     fn what_is_missing_has_a_default() {
         let header = Header::parse("x 3\nx.dat 16\nx.dat 16 0 12 7\nx.dat 16 100 12 -3 0 0 0 II\n").unwrap();
         assert_eq!((header.sampling_frequency_hz, header.samples), (250.0, None));
-        let signals: Vec<_> = header.signals.iter().map(|s| (s.gain, s.baseline, s.units.as_str())).collect();
-        assert_eq!(signals, [(200.0, 0.0, "mV"), (200.0, 7.0, "mV"), (100.0, -3.0, "mV")]);
+        let signals: Vec<_> = header
+            .signals
+            .iter()
+            .map(|s| (s.gain, s.baseline, s.units.as_str()))
+            .collect();
+        assert_eq!(
+            signals,
+            [(200.0, 0.0, "mV"), (200.0, 7.0, "mV"), (100.0, -3.0, "mV")]
+        );
         assert_eq!(header.signals[0].description, None);
         let counters = Header::parse("x 0 360/50(3) 0").unwrap();
         assert_eq!((counters.sampling_frequency_hz, counters.samples), (360.0, None));
@@ -193,6 +252,9 @@ mod tests {
             assert!(details.offset.is_some(), "{text:?}");
         }
         assert_eq!(Header::parse("100 1 360\na.mat\n").unwrap_err().offset, Some(10));
-        assert!(Header::parse("x 1000000000000\n").is_err(), "the count decides no allocation");
+        assert!(
+            Header::parse("x 1000000000000\n").is_err(),
+            "the count decides no allocation"
+        );
     }
 }

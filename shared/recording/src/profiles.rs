@@ -73,7 +73,10 @@ pub fn parse(text: &str) -> Result<Vec<Profile>, String> {
         .map(|entry| {
             let bad = |what: String| format!("profiles.toml: profile {}: {what}", entry.name);
             let pattern = Regex::new(&entry.pattern).map_err(|error| bad(format!("pattern: {error}")))?;
-            for (name, value) in [("sampling_frequency_hz", entry.sampling_frequency_hz), ("gain", entry.gain)] {
+            for (name, value) in [
+                ("sampling_frequency_hz", entry.sampling_frequency_hz),
+                ("gain", entry.gain),
+            ] {
                 if !(value.is_finite() && value > 0.0) {
                     return Err(bad(format!("{name}: expected a number above 0, found {value}")));
                 }
@@ -113,13 +116,25 @@ mod tests {
         let profiles = built_in().unwrap();
         let facts = matching(&profiles, "plawiak-2017/MLII/4 AFIB/201m (12).mat").unwrap();
         assert_eq!(facts.profile.name, "plawiak-2017");
-        assert_eq!((facts.label.as_deref(), facts.record.as_deref(), facts.fragment), (Some("AFIB"), Some("201"), Some(12)));
+        assert_eq!(
+            (facts.label.as_deref(), facts.record.as_deref(), facts.fragment),
+            (Some("AFIB"), Some("201"), Some(12))
+        );
         assert_eq!(facts.profile.leads, ["MLII"]);
 
         let facts = matching(&profiles, "100m.mat").unwrap();
-        assert_eq!((facts.profile.name.as_str(), facts.label, facts.record.as_deref()), ("physiobank-mitdb", None, Some("100")));
+        assert_eq!(
+            (facts.profile.name.as_str(), facts.label, facts.record.as_deref()),
+            ("physiobank-mitdb", None, Some("100"))
+        );
 
-        for other in ["A00001.mat", "100m.mat.bak", "4 AFIB/201m.matx", "x/1000m.mat", "notes/plan m (1).mat"] {
+        for other in [
+            "A00001.mat",
+            "100m.mat.bak",
+            "4 AFIB/201m.matx",
+            "x/1000m.mat",
+            "notes/plan m (1).mat",
+        ] {
             assert!(matching(&profiles, other).is_none(), "{other}");
         }
     }
@@ -132,8 +147,20 @@ mod tests {
             )
         };
         assert!(parse(&entry("a", "2.0")).is_ok());
-        assert!(parse(&entry("(", "2.0")).unwrap_err().contains("profile x: pattern"));
-        assert!(parse(&entry("a", "0.0")).unwrap_err().contains("gain: expected a number above 0, found 0"));
-        assert!(parse("[[profile]]\nnam='x'").unwrap_err().contains("profiles.toml"));
+        assert!(
+            parse(&entry("(", "2.0"))
+                .unwrap_err()
+                .contains("profile x: pattern")
+        );
+        assert!(
+            parse(&entry("a", "0.0"))
+                .unwrap_err()
+                .contains("gain: expected a number above 0, found 0")
+        );
+        assert!(
+            parse("[[profile]]\nnam='x'")
+                .unwrap_err()
+                .contains("profiles.toml")
+        );
     }
 }

@@ -52,7 +52,9 @@ pub fn stream<R: Read + Seek + Send + 'static>(
                 let mut at = first;
                 while !rest.is_empty() {
                     let left_in_lead = recording.samples - at % recording.samples;
-                    let take = rest.len().min(usize::try_from(left_in_lead).unwrap_or(usize::MAX));
+                    let take = rest
+                        .len()
+                        .min(usize::try_from(left_in_lead).unwrap_or(usize::MAX));
                     sink((at / recording.samples) as usize, &rest[..take])?;
                     rest = &rest[take..];
                     at += take as u64;
@@ -68,7 +70,13 @@ pub fn stream<R: Read + Seek + Send + 'static>(
 fn to_adu(values: Values<'_>, block: &mut Vec<f64>) {
     match values {
         Values::I16(values) => {
-            block.extend(values.iter().map(|value| if *value == SENTINEL { f64::NAN } else { f64::from(*value) }));
+            block.extend(values.iter().map(|value| {
+                if *value == SENTINEL {
+                    f64::NAN
+                } else {
+                    f64::from(*value)
+                }
+            }));
         }
         other => {
             other.to_f64(block);

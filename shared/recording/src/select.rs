@@ -19,17 +19,32 @@ pub(crate) fn choose(variables: &[Variable], named: Option<&str>) -> Result<usiz
         return variables
             .iter()
             .position(|variable| variable.name == name)
-            .ok_or_else(|| Details::new("variable", format!("`{name}`, named by the object's metadata"), list(variables)));
+            .ok_or_else(|| {
+                Details::new(
+                    "variable",
+                    format!("`{name}`, named by the object's metadata"),
+                    list(variables),
+                )
+            });
     }
     for name in SIGNAL_NAMES {
-        if let Some(index) = variables.iter().position(|variable| variable.name.eq_ignore_ascii_case(name)) {
+        if let Some(index) = variables
+            .iter()
+            .position(|variable| variable.name.eq_ignore_ascii_case(name))
+        {
             return Ok(index);
         }
     }
-    let candidates: Vec<usize> = (0..variables.len()).filter(|index| is_matrix(&variables[*index])).collect();
+    let candidates: Vec<usize> = (0..variables.len())
+        .filter(|index| is_matrix(&variables[*index]))
+        .collect();
     match candidates.as_slice() {
         [one] => Ok(*one),
-        [] => Err(Details::new("variable", "`val`, or one numeric matrix", list(variables))),
+        [] => Err(Details::new(
+            "variable",
+            "`val`, or one numeric matrix",
+            list(variables),
+        )),
         many => {
             let names: Vec<&str> = many.iter().map(|index| variables[*index].name.as_str()).collect();
             Err(Details::new(
@@ -44,7 +59,10 @@ pub(crate) fn choose(variables: &[Variable], named: Option<&str>) -> Result<usiz
 /// A numeric variable that is not a scalar or a short vector (those are settings).
 fn is_matrix(variable: &Variable) -> bool {
     const LONGEST_SETTING: u64 = 16;
-    variable.class.number_type().is_some() && variable.value_count().is_some_and(|count| count > LONGEST_SETTING)
+    variable.class.number_type().is_some()
+        && variable
+            .value_count()
+            .is_some_and(|count| count > LONGEST_SETTING)
 }
 
 fn list(variables: &[Variable]) -> String {
@@ -52,8 +70,11 @@ fn list(variables: &[Variable]) -> String {
     if variables.is_empty() {
         return "no variable at all".to_owned();
     }
-    let mut names: Vec<String> =
-        variables.iter().take(SHOWN).map(|variable| format!("{} ({})", variable.name, variable.class)).collect();
+    let mut names: Vec<String> = variables
+        .iter()
+        .take(SHOWN)
+        .map(|variable| format!("{} ({})", variable.name, variable.class))
+        .collect();
     if variables.len() > SHOWN {
         names.push(format!("{} more", variables.len() - SHOWN));
     }
@@ -66,7 +87,14 @@ mod tests {
     use ecg_mat::{Class, NumberType};
 
     fn variable(name: &str, class: Class, dims: &[u64]) -> Variable {
-        Variable { name: name.into(), class, dims: dims.into(), complex: false, compressed: false, offset: 0 }
+        Variable {
+            name: name.into(),
+            class,
+            dims: dims.into(),
+            complex: false,
+            compressed: false,
+            offset: 0,
+        }
     }
 
     #[test]
@@ -84,11 +112,27 @@ mod tests {
         assert_eq!(choose(&[&fs, &text, &other], None), Ok(2));
         assert_eq!(choose(&[&val, &other], Some("other")), Ok(1));
         assert_eq!(choose(&[], None).unwrap_err().found, "no variable at all");
-        assert_eq!(choose(&[&fs, &text], None).unwrap_err().found, "fs (int16), note (char)");
+        assert_eq!(
+            choose(&[&fs, &text], None).unwrap_err().found,
+            "fs (int16), note (char)"
+        );
         let second = variable("second", number, &[2, 100]);
-        assert!(choose(&[&other, &second], None).unwrap_err().found.contains("2 numeric matrices: other, second"));
-        assert!(choose(&[&val], Some("nope")).unwrap_err().expected.contains("`nope`"));
+        assert!(
+            choose(&[&other, &second], None)
+                .unwrap_err()
+                .found
+                .contains("2 numeric matrices: other, second")
+        );
+        assert!(
+            choose(&[&val], Some("nope"))
+                .unwrap_err()
+                .expected
+                .contains("`nope`")
+        );
         // A `val` that can not be used is still the one that was meant.
-        assert_eq!(choose(&[&variable("val", Class::Char, &[1, 5]), &other], None), Ok(0));
+        assert_eq!(
+            choose(&[&variable("val", Class::Char, &[1, 5]), &other], None),
+            Ok(0)
+        );
     }
 }

@@ -84,10 +84,25 @@ impl Checks {
     ///
     /// # Errors
     /// The check as details, with `name` as subject, the limit as expected and the value as found.
-    pub fn check(&mut self, name: &str, value: impl ToString, limit: impl ToString, passed: bool) -> Result<(), Details> {
+    pub fn check(
+        &mut self,
+        name: &str,
+        value: impl ToString,
+        limit: impl ToString,
+        passed: bool,
+    ) -> Result<(), Details> {
         let (value, limit) = (value.to_string(), limit.to_string());
-        let outcome = if passed { Ok(()) } else { Err(Details::new(name, limit.clone(), value.clone())) };
-        self.0.push(Check { name: name.to_owned(), value, limit, passed });
+        let outcome = if passed {
+            Ok(())
+        } else {
+            Err(Details::new(name, limit.clone(), value.clone()))
+        };
+        self.0.push(Check {
+            name: name.to_owned(),
+            value,
+            limit,
+            passed,
+        });
         outcome
     }
 
@@ -106,7 +121,12 @@ impl Checks {
             Ok(found) => (value(found), true),
             Err(details) => (details.found.clone(), false),
         };
-        self.0.push(Check { name: name.to_owned(), value: shown, limit: limit.to_owned(), passed });
+        self.0.push(Check {
+            name: name.to_owned(),
+            value: shown,
+            limit: limit.to_owned(),
+            passed,
+        });
         outcome
     }
 

@@ -6,11 +6,21 @@ use crate::column::{Column, Kind, Table};
 pub const TABLES: [&Table; 4] = [&RECORDINGS, &SEGMENTS, &BEATS, &REJECTIONS];
 
 const fn must(name: &'static str, kind: Kind, comment: &'static str) -> Column {
-    Column { name, kind, nullable: false, comment }
+    Column {
+        name,
+        kind,
+        nullable: false,
+        comment,
+    }
 }
 
 const fn may(name: &'static str, kind: Kind, comment: &'static str) -> Column {
-    Column { name, kind, nullable: true, comment }
+    Column {
+        name,
+        kind,
+        nullable: true,
+        comment,
+    }
 }
 
 const RECORDING_ID: Column = must(
@@ -25,35 +35,115 @@ pub const RECORDINGS: Table = Table {
     comment: "One row per accepted recording (one version of one uploaded object).",
     columns: &[
         RECORDING_ID,
-        may("record", Kind::Text, "record name, from the key (dataset profile) or the WFDB header"),
-        may("fragment", Kind::Int, "number of the fragment within the record, from the key (dataset profile)"),
-        may("label", Kind::Text, "class of the recording, from the key (dataset profile)"),
+        may(
+            "record",
+            Kind::Text,
+            "record name, from the key (dataset profile) or the WFDB header",
+        ),
+        may(
+            "fragment",
+            Kind::Int,
+            "number of the fragment within the record, from the key (dataset profile)",
+        ),
+        may(
+            "label",
+            Kind::Text,
+            "class of the recording, from the key (dataset profile)",
+        ),
         must("source_bucket", Kind::Text, "bucket of the upload"),
         must("source_key", Kind::Text, "key of the upload"),
-        must("source_version", Kind::Text, "version id of the object, else its ETag; locally the MD5 of the content"),
+        must(
+            "source_version",
+            Kind::Text,
+            "version id of the object, else its ETag; locally the MD5 of the content",
+        ),
         must("source_etag", Kind::Text, "ETag of the object"),
         must("source_size", Kind::BigInt, "size of the object in bytes"),
-        must("content_sha256", Kind::Text, "SHA-256 of the object's bytes in hexadecimal; equal for identical uploads"),
-        must("format", Kind::Text, "file format found in the bytes, such as MAT level 4"),
+        must(
+            "content_sha256",
+            Kind::Text,
+            "SHA-256 of the object's bytes in hexadecimal; equal for identical uploads",
+        ),
+        must(
+            "format",
+            Kind::Text,
+            "file format found in the bytes, such as MAT level 4",
+        ),
         must("sampling_frequency_hz", Kind::Double, "sampling frequency in Hz"),
         must("leads", Kind::Int, "number of leads"),
         must("samples", Kind::BigInt, "samples per lead"),
-        must("duration_s", Kind::Double, "samples / sampling_frequency_hz, in seconds"),
-        must("gain", Kind::Double, "ADC gain of the first lead in adu per mV; mv = (adu - baseline) / gain"),
-        must("baseline", Kind::Double, "ADC value at 0 mV of the first lead, in adu"),
-        must("units", Kind::Text, "physical unit that the gain was given in, before conversion to mV"),
-        must("calibration_source", Kind::Text, "where the calibration came from: header, variables, metadata or profile:<name>"),
-        must("missing_samples", Kind::BigInt, "samples that were NaN, infinite or the WFDB sentinel -32768, over all leads"),
-        must("quality", Kind::Text, "good, or warn where any strip has a warning"),
-        must("warnings", Kind::Texts, "names of the warnings of all strips, each once, sorted"),
-        may("heart_rate_bpm", Kind::Double, "mean heart rate of the first lead over the whole recording: 60000 / mean of rr_ms of its beats, in beats per minute"),
-        must("uploaded_at", Kind::Timestamp, "time of the upload, UTC; locally the file's modification time"),
-        must("pipeline_version", Kind::Text, "version of the pipeline that wrote the row"),
+        must(
+            "duration_s",
+            Kind::Double,
+            "samples / sampling_frequency_hz, in seconds",
+        ),
+        must(
+            "gain",
+            Kind::Double,
+            "ADC gain of the first lead in adu per mV; mv = (adu - baseline) / gain",
+        ),
+        must(
+            "baseline",
+            Kind::Double,
+            "ADC value at 0 mV of the first lead, in adu",
+        ),
+        must(
+            "units",
+            Kind::Text,
+            "physical unit that the gain was given in, before conversion to mV",
+        ),
+        must(
+            "calibration_source",
+            Kind::Text,
+            "where the calibration came from: header, variables, metadata or profile:<name>",
+        ),
+        must(
+            "missing_samples",
+            Kind::BigInt,
+            "samples that were NaN, infinite or the WFDB sentinel -32768, over all leads",
+        ),
+        must(
+            "quality",
+            Kind::Text,
+            "good, or warn where any strip has a warning",
+        ),
+        must(
+            "warnings",
+            Kind::Texts,
+            "names of the warnings of all strips, each once, sorted",
+        ),
+        may(
+            "heart_rate_bpm",
+            Kind::Double,
+            "mean heart rate of the first lead over the whole recording: 60000 / mean of rr_ms of its beats, in beats per minute",
+        ),
+        must(
+            "uploaded_at",
+            Kind::Timestamp,
+            "time of the upload, UTC; locally the file's modification time",
+        ),
+        must(
+            "pipeline_version",
+            Kind::Text,
+            "version of the pipeline that wrote the row",
+        ),
         must("rules_version", Kind::Text, "version of the table of limits"),
-        may("source_sequencer", Kind::Text, "orders the versions of one key, where the event had it: pad with zeros on the right, compare as text"),
-        must("lead_names", Kind::Texts, "name of each lead, such as MLII; lead N where the file does not say"),
+        may(
+            "source_sequencer",
+            Kind::Text,
+            "orders the versions of one key, where the event had it: pad with zeros on the right, compare as text",
+        ),
+        must(
+            "lead_names",
+            Kind::Texts,
+            "name of each lead, such as MLII; lead N where the file does not say",
+        ),
         must("lead_gains", Kind::Doubles, "ADC gain of each lead in adu per mV"),
-        must("lead_baselines", Kind::Doubles, "ADC value at 0 mV of each lead, in adu"),
+        must(
+            "lead_baselines",
+            Kind::Doubles,
+            "ADC value at 0 mV of each lead, in adu",
+        ),
         must("beats", Kind::BigInt, "beats found in the first lead"),
     ],
 };
@@ -65,32 +155,108 @@ pub const SEGMENTS: Table = Table {
     columns: &[
         RECORDING_ID,
         must("lead", Kind::Int, "number of the lead, from 0"),
-        must("lead_name", Kind::Text, "name of the lead, such as MLII; lead N where the file does not say"),
-        must("segment", Kind::Int, "number of the strip within the lead, from 0"),
-        must("start_s", Kind::Double, "time of the first sample from the start of the recording, in seconds"),
-        must("start_sample", Kind::BigInt, "index of the first sample in the recording, from 0"),
+        must(
+            "lead_name",
+            Kind::Text,
+            "name of the lead, such as MLII; lead N where the file does not say",
+        ),
+        must(
+            "segment",
+            Kind::Int,
+            "number of the strip within the lead, from 0",
+        ),
+        must(
+            "start_s",
+            Kind::Double,
+            "time of the first sample from the start of the recording, in seconds",
+        ),
+        must(
+            "start_sample",
+            Kind::BigInt,
+            "index of the first sample in the recording, from 0",
+        ),
         must("samples", Kind::Int, "samples in the strip"),
         must("sampling_frequency_hz", Kind::Double, "sampling frequency in Hz"),
-        may("label", Kind::Text, "class of the recording, from the key (dataset profile)"),
-        must("mv", Kind::Floats, "the signal in mV, unfiltered; missing samples are interpolated linearly, see missing_at"),
+        may(
+            "label",
+            Kind::Text,
+            "class of the recording, from the key (dataset profile)",
+        ),
+        must(
+            "mv",
+            Kind::Floats,
+            "the signal in mV, unfiltered; missing samples are interpolated linearly, see missing_at",
+        ),
         must("min_mv", Kind::Float, "smallest value, in mV"),
         must("max_mv", Kind::Float, "largest value, in mV"),
         must("rms_mv", Kind::Float, "sqrt(mean(mv^2)), about zero, in mV"),
         must("beats", Kind::Int, "beats found in the strip"),
-        may("heart_rate_bpm", Kind::Double, "60000 / rr_mean_ms, in beats per minute"),
-        may("rr_mean_ms", Kind::Double, "mean of the RR intervals between beats of the strip, in ms"),
-        may("sdnn_ms", Kind::Double, "standard deviation (n - 1) of the RR intervals, in ms; biased in 10 s, see rr_intervals"),
-        may("rmssd_ms", Kind::Double, "root mean square of successive differences of RR intervals, in ms"),
-        may("pnn50", Kind::Double, "share of successive RR differences above 50 ms, in percent"),
-        must("rr_intervals", Kind::Int, "RR intervals that these statistics rest on"),
-        may("ksqi", Kind::Double, "kurtosis of the signal after Pearson (3 for a normal distribution)"),
+        may(
+            "heart_rate_bpm",
+            Kind::Double,
+            "60000 / rr_mean_ms, in beats per minute",
+        ),
+        may(
+            "rr_mean_ms",
+            Kind::Double,
+            "mean of the RR intervals between beats of the strip, in ms",
+        ),
+        may(
+            "sdnn_ms",
+            Kind::Double,
+            "standard deviation (n - 1) of the RR intervals, in ms; biased in 10 s, see rr_intervals",
+        ),
+        may(
+            "rmssd_ms",
+            Kind::Double,
+            "root mean square of successive differences of RR intervals, in ms",
+        ),
+        may(
+            "pnn50",
+            Kind::Double,
+            "share of successive RR differences above 50 ms, in percent",
+        ),
+        must(
+            "rr_intervals",
+            Kind::Int,
+            "RR intervals that these statistics rest on",
+        ),
+        may(
+            "ksqi",
+            Kind::Double,
+            "kurtosis of the signal after Pearson (3 for a normal distribution)",
+        ),
         may("ssqi", Kind::Double, "skewness of the signal"),
-        may("psqi", Kind::Double, "P(5-15 Hz) / P(5-40 Hz), the share of the QRS band"),
-        may("bassqi", Kind::Double, "1 - P(0-1 Hz) / P(0-40 Hz), the share that is not baseline wander"),
-        must("flat_ms", Kind::Double, "time in runs of equal samples of 0.5 s or more, in ms"),
-        must("saturated_samples", Kind::Int, "samples in runs of 5 or more equal samples at the strip's extreme"),
-        must("missing_samples", Kind::Int, "samples that were NaN, infinite or the WFDB sentinel -32768"),
-        must("missing_at", Kind::Ints, "positions in mv, from 0, of the samples that were missing"),
+        may(
+            "psqi",
+            Kind::Double,
+            "P(5-15 Hz) / P(5-40 Hz), the share of the QRS band",
+        ),
+        may(
+            "bassqi",
+            Kind::Double,
+            "1 - P(0-1 Hz) / P(0-40 Hz), the share that is not baseline wander",
+        ),
+        must(
+            "flat_ms",
+            Kind::Double,
+            "time in runs of equal samples of 0.5 s or more, in ms",
+        ),
+        must(
+            "saturated_samples",
+            Kind::Int,
+            "samples in runs of 5 or more equal samples at the strip's extreme",
+        ),
+        must(
+            "missing_samples",
+            Kind::Int,
+            "samples that were NaN, infinite or the WFDB sentinel -32768",
+        ),
+        must(
+            "missing_at",
+            Kind::Ints,
+            "positions in mv, from 0, of the samples that were missing",
+        ),
         must("quality", Kind::Text, "good, or warn where there is a warning"),
         must("warnings", Kind::Texts, "names of the warnings of the strip"),
     ],
@@ -104,9 +270,21 @@ pub const BEATS: Table = Table {
         RECORDING_ID,
         must("lead", Kind::Int, "number of the lead, from 0"),
         must("lead_name", Kind::Text, "name of the lead"),
-        must("sample", Kind::BigInt, "index of the R peak in the recording, from 0"),
-        must("time_s", Kind::Double, "sample / sampling_frequency_hz, in seconds"),
-        may("rr_ms", Kind::Double, "time since the beat before in the same lead, in ms; null for the first, and behind a gap of missing samples that could hide a beat"),
+        must(
+            "sample",
+            Kind::BigInt,
+            "index of the R peak in the recording, from 0",
+        ),
+        must(
+            "time_s",
+            Kind::Double,
+            "sample / sampling_frequency_hz, in seconds",
+        ),
+        may(
+            "rr_ms",
+            Kind::Double,
+            "time since the beat before in the same lead, in ms; null for the first, and behind a gap of missing samples that could hide a beat",
+        ),
         must("r_mv", Kind::Float, "the signal at the R peak, in mV"),
     ],
 };
@@ -117,19 +295,39 @@ pub const REJECTIONS: Table = Table {
     comment: "One row per failed run: why it failed, and where.",
     columns: &[
         RECORDING_ID,
-        must("execution", Kind::Text, "name of the execution; a rerun has a suffix"),
+        must(
+            "execution",
+            Kind::Text,
+            "name of the execution; a rerun has a suffix",
+        ),
         must("step", Kind::Text, "step that failed"),
-        must("error", Kind::Text, "error name: Rejected, Transient, Conflict, Internal or a States.* name"),
+        must(
+            "error",
+            Kind::Text,
+            "error name: Rejected, Transient, Conflict, Internal or a States.* name",
+        ),
         must("cause", Kind::Text, "the reason in one line"),
         may("expected", Kind::Text, "what would have been right"),
         may("found", Kind::Text, "what was there"),
-        may("offset", Kind::BigInt, "byte offset in the object, where one can be told"),
+        may(
+            "offset",
+            Kind::BigInt,
+            "byte offset in the object, where one can be told",
+        ),
         must("source_bucket", Kind::Text, "bucket of the upload"),
         must("source_key", Kind::Text, "key of the upload"),
-        must("source_version", Kind::Text, "version id of the object, else its ETag"),
+        must(
+            "source_version",
+            Kind::Text,
+            "version id of the object, else its ETag",
+        ),
         must("source_size", Kind::BigInt, "size of the object in bytes"),
         must("attempts", Kind::Int, "how often the failed step was tried"),
         must("uploaded_at", Kind::Timestamp, "time of the upload, UTC"),
-        must("pipeline_version", Kind::Text, "version of the pipeline that wrote the row"),
+        must(
+            "pipeline_version",
+            Kind::Text,
+            "version of the pipeline that wrote the row",
+        ),
     ],
 };

@@ -12,16 +12,35 @@ pub fn markdown() -> String {
          table, partitioned by `dt`.\n",
     );
     for table in TABLES {
-        let _ = write!(text, "\n## {}\n\n{}\n\n| column | type | meaning |\n| --- | --- | --- |\n", table.name, table.comment);
+        let _ = write!(
+            text,
+            "\n## {}\n\n{}\n\n| column | type | meaning |\n| --- | --- | --- |\n",
+            table.name, table.comment
+        );
         for column in table.columns {
             let null = if column.nullable { ", may be null" } else { "" };
-            let _ = writeln!(text, "| `{}` | `{}`{null} | {} |", column.name, column.kind.hive_type(), column.comment);
+            let _ = writeln!(
+                text,
+                "| `{}` | `{}`{null} | {} |",
+                column.name,
+                column.kind.hive_type(),
+                column.comment
+            );
         }
-        let _ = writeln!(text, "| `{PARTITION}` | `string`, partition | {PARTITION_COMMENT} |");
+        let _ = writeln!(
+            text,
+            "| `{PARTITION}` | `string`, partition | {PARTITION_COMMENT} |"
+        );
     }
     text.push_str("\n## Views\n");
     for view in views::VIEWS {
-        let _ = write!(text, "\n### {}\n\n{}\n\nIn Athena:\n\n```sql\n{}\n```\n", view.name, view.comment, view.athena.trim());
+        let _ = write!(
+            text,
+            "\n### {}\n\n{}\n\nIn Athena:\n\n```sql\n{}\n```\n",
+            view.name,
+            view.comment,
+            view.athena.trim()
+        );
     }
     text
 }

@@ -6,8 +6,8 @@
 
 pub mod arrow;
 pub mod column;
-pub mod dictionary;
 mod definitions;
+pub mod dictionary;
 pub mod parsed;
 pub mod views;
 

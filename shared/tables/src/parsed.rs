@@ -11,12 +11,20 @@ pub const VERDICT: &str = "ecg.verdict";
 /// `start_sample` and `adu`, a list in which null is a missing sample. Classes that fit into 16 bits are kept as
 /// 16-bit integers, all others as doubles.
 pub fn schema(class: &str, verdict_json: &str) -> SchemaRef {
-    let sample = if fits_int16(class) { DataType::Int16 } else { DataType::Float64 };
+    let sample = if fits_int16(class) {
+        DataType::Int16
+    } else {
+        DataType::Float64
+    };
     let fields = vec![
         Field::new("lead", DataType::Int32, false),
         Field::new("segment", DataType::Int32, false),
         Field::new("start_sample", DataType::Int64, false),
-        Field::new("adu", DataType::List(Arc::new(Field::new_list_field(sample, true))), false),
+        Field::new(
+            "adu",
+            DataType::List(Arc::new(Field::new_list_field(sample, true))),
+            false,
+        ),
     ];
     let metadata = [(VERDICT.to_owned(), verdict_json.to_owned())];
     Arc::new(Schema::new_with_metadata(fields, metadata.into()))

@@ -135,7 +135,9 @@ pub(crate) struct RunsArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = "ID is a recording id, or any part of one or of a file's key that fits only one execution.")]
+#[command(
+    after_help = "ID is a recording id, or any part of one or of a file's key that fits only one execution."
+)]
 pub(crate) struct ShowArgs {
     /// The execution
     id: String,
@@ -150,7 +152,9 @@ pub(crate) struct ShowArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = "What succeeded before the failed step is kept. Correct the reason first, for example a missing header:\n  ecg run recordings/   (puts a new .hea into the lake)\n  ecg redrive ID")]
+#[command(
+    after_help = "What succeeded before the failed step is kept. Correct the reason first, for example a missing header:\n  ecg run recordings/   (puts a new .hea into the lake)\n  ecg redrive ID"
+)]
 pub(crate) struct RedriveArgs {
     /// The execution, as `ecg show` takes it
     #[arg(required_unless_present = "all", conflicts_with = "all")]
@@ -250,7 +254,10 @@ impl Command {
 
 /// Writes to standard output; a reader that went away (`| head`) is no error.
 fn print(text: &str) -> Result<(), String> {
-    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+    match io::stdout()
+        .write_all(text.as_bytes())
+        .and_then(|()| io::stdout().flush())
+    {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("standard output: {error}")),
         _ => Ok(()),
     }
@@ -281,7 +288,12 @@ fn workflow(path: Option<&Path>) -> Result<StateMachine, String> {
     }
 }
 
-fn executor(machine: StateMachine, lake: ecg_lake::Lake, place: &Place, progress: &Arc<Progress>) -> Arc<Executor> {
+fn executor(
+    machine: StateMachine,
+    lake: ecg_lake::Lake,
+    place: &Place,
+    progress: &Arc<Progress>,
+) -> Arc<Executor> {
     let slack = Slack::from_parts(
         config::optional("SLACK_WEBHOOK_URL"),
         config::optional("SLACK_BOT_TOKEN"),
@@ -295,7 +307,10 @@ fn executor(machine: StateMachine, lake: ecg_lake::Lake, place: &Place, progress
         place: place.clone(),
         console: Arc::new(move |text| shown.line(&format!("{text}\n"))),
     };
-    Arc::new(Executor { machine, steps: Arc::new(steps) })
+    Arc::new(Executor {
+        machine,
+        steps: Arc::new(steps),
+    })
 }
 
 fn run_command(args: &RunArgs) -> Result<ExitCode, String> {
@@ -322,7 +337,10 @@ fn run_command(args: &RunArgs) -> Result<ExitCode, String> {
     } else {
         let mut text = summary::text(&ran, took, &lake);
         if discovery.passed_over > 0 {
-            text.push_str(&format!("files passed over because they are no recordings: {}\n", discovery.passed_over));
+            text.push_str(&format!(
+                "files passed over because they are no recordings: {}\n",
+                discovery.passed_over
+            ));
         }
         print(&text)?;
         if ran.iter().any(Ran::accepted) {
@@ -337,7 +355,10 @@ async fn first_answer(place: &Place, lake: &str) -> Result<String, String> {
     const FIRST: &str = "select coalesce(label, '(none)') as label, count(*) as recordings, \
                          round(sum(duration_s)) as seconds, round(avg(heart_rate_bpm)) as mean_bpm \
                          from recordings group by label order by label";
-    let answer = query::render(&query::run(&place.processed(), FIRST).await?, query::Format::Table)?;
+    let answer = query::render(
+        &query::run(&place.processed(), FIRST).await?,
+        query::Format::Table,
+    )?;
     let option = summary::lake_option(lake);
     Ok(format!(
         "\necg query \"{FIRST}\"{option}\n{answer}\nnext:\n  \
@@ -348,14 +369,20 @@ async fn first_answer(place: &Place, lake: &str) -> Result<String, String> {
 }
 
 fn exit_code(ran: &[Ran]) -> ExitCode {
-    if ran.iter().all(Ran::accepted) { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
+    if ran.iter().all(Ran::accepted) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(FAILED)
+    }
 }
 
 fn query_command(args: &QueryArgs) -> Result<ExitCode, String> {
     let mut sql = args.sql.clone();
     if sql == "-" {
         sql.clear();
-        io::stdin().read_to_string(&mut sql).map_err(|error| format!("standard input: {error}"))?;
+        io::stdin()
+            .read_to_string(&mut sql)
+            .map_err(|error| format!("standard input: {error}"))?;
     }
     let place = args.lake.place().existing()?;
     let answer = runtime(processors())?.block_on(query::run(&place.processed(), &sql))?;
@@ -395,23 +422,35 @@ fn runs_command(args: &RunsArgs) -> Result<ExitCode, String> {
 /// The one execution that is meant: by its name, or by a part of its name or of its file's key.
 fn find(place: &Place, id: &str) -> Result<Journal, String> {
     let exact = Journal::new(&place.executions(), id);
-    let plain = !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    let plain = !id.is_empty()
+        && id
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
     if plain && exact.input().map_err(|error| error.to_string())?.is_some() {
         return Ok(exact);
     }
     let mut fitting = Vec::new();
     for journal in journals(place)? {
-        let key = journal.input().map_err(|error| error.to_string())?.map(|input| input.source.key);
+        let key = journal
+            .input()
+            .map_err(|error| error.to_string())?
+            .map(|input| input.source.key);
         if journal.name().contains(id) || key.is_some_and(|key| key.contains(id)) {
             fitting.push(journal);
         }
     }
     match fitting.len() {
         1 => Ok(fitting.remove(0)),
-        0 => Err(format!("`{id}`: no execution; list them with `ecg runs{}`", summary::lake_option(&place.root().display().to_string()))),
+        0 => Err(format!(
+            "`{id}`: no execution; list them with `ecg runs{}`",
+            summary::lake_option(&place.root().display().to_string())
+        )),
         many => {
             let names: Vec<String> = fitting.iter().take(5).map(Journal::name).collect();
-            Err(format!("`{id}` fits {many} executions, such as {}", names.join(", ")))
+            Err(format!(
+                "`{id}` fits {many} executions, such as {}",
+                names.join(", ")
+            ))
         }
     }
 }
@@ -425,7 +464,11 @@ fn show_command(args: &ShowArgs) -> Result<ExitCode, String> {
         return Ok(ExitCode::SUCCESS);
     }
     let report = report::show(&journal).map_err(|error| error.to_string())?;
-    let text = if args.json { format!("{report:#}\n") } else { report::page(&report) };
+    let text = if args.json {
+        format!("{report:#}\n")
+    } else {
+        report::page(&report)
+    };
     print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -445,7 +488,10 @@ fn redrive_command(args: &RedriveArgs) -> Result<ExitCode, String> {
             (true, _) => open.push(journal),
             (false, None) => {}
             (false, Some(_)) => {
-                return Err(format!("{}: expected a failed execution, found one that succeeded or is still open", journal.name()));
+                return Err(format!(
+                    "{}: expected a failed execution, found one that succeeded or is still open",
+                    journal.name()
+                ));
             }
         }
     }
@@ -457,15 +503,27 @@ fn redrive_command(args: &RedriveArgs) -> Result<ExitCode, String> {
             let began = Instant::now();
             let input = journal.input().map_err(|error| error.to_string())?;
             let input = input.ok_or_else(|| format!("{}: its input is gone", journal.name()))?;
-            let end = executor.redrive(&journal, &input).await.map_or_else(End::Broken, End::Now);
+            let end = executor
+                .redrive(&journal, &input)
+                .await
+                .map_or_else(End::Broken, End::Now);
             progress.step();
-            ran.push(Ran { key: input.source.key, recording_id: input.recording_id, end, took: began.elapsed() });
+            ran.push(Ran {
+                key: input.source.key,
+                recording_id: input.recording_id,
+                end,
+                took: began.elapsed(),
+            });
         }
         Ok::<_, String>(ran)
     })?;
     progress.finish();
     let (took, lake) = (started.elapsed(), args.lake.text());
-    let text = if args.json { format!("{:#}\n", summary::json(&ran, took, &lake)) } else { summary::text(&ran, took, &lake) };
+    let text = if args.json {
+        format!("{:#}\n", summary::json(&ran, took, &lake))
+    } else {
+        summary::text(&ran, took, &lake)
+    };
     print(&text)?;
     Ok(exit_code(&ran))
 }
@@ -473,7 +531,9 @@ fn redrive_command(args: &RedriveArgs) -> Result<ExitCode, String> {
 fn synth_command(args: &ecg_synth::SynthArgs) -> Result<ExitCode, String> {
     let mut progress = None;
     let written = ecg_synth::run(args, &mut |done, total| {
-        progress.get_or_insert_with(|| Progress::new(total, "bytes")).set(done);
+        progress
+            .get_or_insert_with(|| Progress::new(total, "bytes"))
+            .set(done);
     })
     .map_err(|error| error.to_string())?;
     if let Some(progress) = progress {
@@ -509,7 +569,11 @@ fn inspect_command(args: &InspectArgs) -> Result<ExitCode, String> {
         inspect::page(&args.file, &examined)
     };
     print(&text)?;
-    Ok(if examined.verdict.accepted { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+    Ok(if examined.verdict.accepted {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(FAILED)
+    })
 }
 
 fn workflow_run_command(args: &WorkflowRunArgs) -> Result<ExitCode, String> {
@@ -518,21 +582,36 @@ fn workflow_run_command(args: &WorkflowRunArgs) -> Result<ExitCode, String> {
         Some(path) => read_text(Path::new(path))?,
         None => args.input.clone(),
     };
-    let input: Value = serde_json::from_str(&input).map_err(|error| format!("--input: expected JSON, {error}"))?;
+    let input: Value =
+        serde_json::from_str(&input).map_err(|error| format!("--input: expected JSON, {error}"))?;
     let mut mocks = Mocks::new();
     for mock in &args.mocks {
-        let (name, path) =
-            mock.split_once('=').ok_or_else(|| format!("--mock {mock}: expected NAME=FILE"))?;
+        let (name, path) = mock
+            .split_once('=')
+            .ok_or_else(|| format!("--mock {mock}: expected NAME=FILE"))?;
         let text = read_text(Path::new(path))?;
-        let answers: Value = serde_json::from_str(&text).map_err(|error| format!("{path}: expected JSON, {error}"))?;
-        mocks.insert(name.to_owned(), MockAnswer::list(&answers).map_err(|error| format!("{path}: {error}"))?);
+        let answers: Value =
+            serde_json::from_str(&text).map_err(|error| format!("{path}: expected JSON, {error}"))?;
+        mocks.insert(
+            name.to_owned(),
+            MockAnswer::list(&answers).map_err(|error| format!("{path}: {error}"))?,
+        );
     }
     let start = now();
     let seed = start.timestamp_micros().unsigned_abs();
-    let how = MockRun { real_time: args.real_time, start, seed, substitutions: BTreeMap::new() };
+    let how = MockRun {
+        real_time: args.real_time,
+        start,
+        seed,
+        substitutions: BTreeMap::new(),
+    };
     let report = runtime(1)?
         .block_on(run_with_mocks(&definition, input, mocks, how))
         .map_err(|error| format!("{}: {error}", args.file.display()))?;
     print(&format!("{report:#}\n"))?;
-    Ok(if report["status"] == "SUCCEEDED" { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+    Ok(if report["status"] == "SUCCEEDED" {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(FAILED)
+    })
 }

@@ -44,15 +44,24 @@ pub(crate) fn discover(paths: &[PathBuf]) -> Result<Discovery, String> {
                 }
             }
         } else {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
             if !layout::is_recording(&name) {
-                return Err(format!("{}: expected a recording (a name that ends in .mat) or a folder", path.display()));
+                return Err(format!(
+                    "{}: expected a recording (a name that ends in .mat) or a folder",
+                    path.display()
+                ));
             }
             add(&mut found, name, path.clone())?;
         }
     }
     let recordings = found.into_iter().map(|(key, path)| Found { path, key }).collect();
-    Ok(Discovery { recordings, passed_over })
+    Ok(Discovery {
+        recordings,
+        passed_over,
+    })
 }
 
 fn add(found: &mut BTreeMap<String, PathBuf>, key: String, path: PathBuf) -> Result<(), String> {
@@ -84,7 +93,8 @@ fn walk(directory: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) -> R
         }
         let key = format!("{prefix}{name}");
         // Follows links, as a person who made the link would expect.
-        let metadata = fs::metadata(entry.path()).map_err(|error| format!("{}: {error}", entry.path().display()))?;
+        let metadata =
+            fs::metadata(entry.path()).map_err(|error| format!("{}: {error}", entry.path().display()))?;
         if metadata.is_dir() {
             walk(&entry.path(), &format!("{key}/"), files)?;
         } else {
@@ -101,7 +111,14 @@ mod tests {
     #[test]
     fn folders_keep_relative_keys_and_collisions_are_refused() {
         let root = tempfile::tempdir().unwrap();
-        for name in ["a/1 NSR/x.mat", "b/x.mat", "a/x.hea", "a/notes.txt", "a/.hidden/y.mat", "z.MAT"] {
+        for name in [
+            "a/1 NSR/x.mat",
+            "b/x.mat",
+            "a/x.hea",
+            "a/notes.txt",
+            "a/.hidden/y.mat",
+            "z.MAT",
+        ] {
             let path = root.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "x").unwrap();
@@ -115,7 +132,11 @@ mod tests {
         assert!(collision.contains("both get the key `x.mat`"), "{collision}");
         let twice = discover(&[root.path().join("b"), root.path().join("b/x.mat")]).unwrap();
         assert_eq!(twice.recordings.len(), 1);
-        assert!(discover(&[root.path().join("a/notes.txt")]).unwrap_err().contains("ends in .mat"));
+        assert!(
+            discover(&[root.path().join("a/notes.txt")])
+                .unwrap_err()
+                .contains("ends in .mat")
+        );
         assert!(discover(&[root.path().join("nowhere")]).is_err());
     }
 }

@@ -33,7 +33,11 @@ pub(crate) fn load(definition: &str) -> Result<StateMachine, String> {
 impl Executor {
     /// Starts the execution, or goes on where it was interrupted.
     pub(crate) async fn run(&self, journal: &Journal, input: &ExecutionInput) -> io::Result<Closed> {
-        let checkpoint = if journal.input()?.is_some() { journal.checkpoint()? } else { None };
+        let checkpoint = if journal.input()?.is_some() {
+            journal.checkpoint()?
+        } else {
+            None
+        };
         let outcome = match checkpoint {
             None => {
                 journal.begin(input)?;
@@ -43,7 +47,14 @@ impl Executor {
             Some(checkpoint) => {
                 let runtime = self.runtime(journal, false)?;
                 let last = last_event_id(journal)?;
-                asl_engine::resume(&self.machine, &self.settings(journal, input)?, &runtime, checkpoint, last).await
+                asl_engine::resume(
+                    &self.machine,
+                    &self.settings(journal, input)?,
+                    &runtime,
+                    checkpoint,
+                    last,
+                )
+                .await
             }
         };
         self.close(journal, input, outcome).await
@@ -69,18 +80,30 @@ impl Executor {
     fn runtime(&self, journal: &Journal, fresh: bool) -> io::Result<Runtime> {
         let recorder = Arc::new(journal.recorder(fresh)?);
         // The seed only spreads retry delays; nothing that is written depends on it.
-        let seed = journal.name().bytes().fold(0_u64, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
-        Ok(Runtime { handler: self.steps.clone(), clock: Arc::new(RealClock), recorder, seed })
+        let seed = journal.name().bytes().fold(0_u64, |seed, byte| {
+            seed.wrapping_mul(31).wrapping_add(u64::from(byte))
+        });
+        Ok(Runtime {
+            handler: self.steps.clone(),
+            clock: Arc::new(RealClock),
+            recorder,
+            seed,
+        })
     }
 
     fn settings(&self, journal: &Journal, input: &ExecutionInput) -> io::Result<ExecutionSettings> {
-        let started = journal.history()?.first().map(|event| (event.timestamp * 1000.0) as i64);
+        let started = journal
+            .history()?
+            .first()
+            .map(|event| (event.timestamp * 1000.0) as i64);
         Ok(ExecutionSettings {
             name: journal.name(),
             execution_arn: format!("{EXECUTION_ARN_PREFIX}{}", journal.name()),
             role_arn: ROLE_ARN.to_owned(),
             machine_arn: MACHINE_ARN.to_owned(),
-            start: started.and_then(DateTime::from_timestamp_millis).unwrap_or_else(now),
+            start: started
+                .and_then(DateTime::from_timestamp_millis)
+                .unwrap_or_else(now),
             input: serde_json::to_value(input)?,
         })
     }
@@ -107,8 +130,17 @@ impl Executor {
     /// What the steps left for each other is not needed once the tables have it; the verdict is kept. On AWS the work
     /// bucket expires.
     fn tidy(&self, input: &ExecutionInput) {
-        for name in ["parsed", "transformed-recordings", "transformed-segments", "transformed-beats"] {
-            let path = self.steps.place.work_of(&input.recording_id).join(format!("{name}.arrow"));
+        for name in [
+            "parsed",
+            "transformed-recordings",
+            "transformed-segments",
+            "transformed-beats",
+        ] {
+            let path = self
+                .steps
+                .place
+                .work_of(&input.recording_id)
+                .join(format!("{name}.arrow"));
             // Left-overs cost space and nothing else, so a failure here is no failure of the run.
             let _ = std::fs::remove_file(path);
         }
@@ -117,8 +149,14 @@ impl Executor {
     async fn record(&self, journal: &Journal, input: &ExecutionInput, closed: &Closed) -> io::Result<()> {
         let failure = Failure {
             step: "workflow".to_owned(),
-            error: closed.error.clone().unwrap_or_else(|| "States.Timeout".to_owned()),
-            cause: closed.cause.clone().unwrap_or_else(|| "the execution did not end in time".to_owned()),
+            error: closed
+                .error
+                .clone()
+                .unwrap_or_else(|| "States.Timeout".to_owned()),
+            cause: closed
+                .cause
+                .clone()
+                .unwrap_or_else(|| "the execution did not end in time".to_owned()),
             attempts: 1,
         };
         let write = WriteInput {
@@ -128,8 +166,12 @@ impl Executor {
             failure: Some(failure),
             execution: Some(journal.name()),
         };
-        let written = step_write::run(&self.steps.lake, write).await.map_err(io::Error::other)?;
-        step_crawl::run(&self.steps.lake, written).await.map_err(io::Error::other)?;
+        let written = step_write::run(&self.steps.lake, write)
+            .await
+            .map_err(io::Error::other)?;
+        step_crawl::run(&self.steps.lake, written)
+            .await
+            .map_err(io::Error::other)?;
         Ok(())
     }
 }
@@ -146,9 +188,16 @@ fn last_event_id(journal: &Journal) -> io::Result<u64> {
 
 /// The state that a redrive enters: the one that was entered last before the failure branch, since the last redrive.
 fn first_failed_state(history: &[asl_engine::HistoryEvent]) -> Option<String> {
-    let start = history.iter().rposition(|event| event.event_type == "ExecutionRedriven").unwrap_or(0);
+    let start = history
+        .iter()
+        .rposition(|event| event.event_type == "ExecutionRedriven")
+        .unwrap_or(0);
     let entered = history[start..].iter().filter_map(|event| {
-        let name = event.details.get("stateEnteredEventDetails")?.get("name")?.as_str()?;
+        let name = event
+            .details
+            .get("stateEnteredEventDetails")?
+            .get("name")?
+            .as_str()?;
         Some((event.event_type.as_str(), name))
     });
     let mut last_task = None;
@@ -186,5 +235,8 @@ pub(crate) fn reason(closed: &Closed) -> String {
 
 /// The value of a JSON text of an event, or the text itself.
 pub(crate) fn json_text(value: &Value) -> Value {
-    value.as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_else(|| value.clone())
+    value
+        .as_str()
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_else(|| value.clone())
 }

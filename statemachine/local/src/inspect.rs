@@ -7,12 +7,12 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use ecg_core::rules::RULES;
-use ecg_mat::{Limits, MatFile, Values};
+use ecg_mat::{Limits, MatFile, Part, Values};
 use ecg_recording::header::MAX_HEADER_BYTES;
 use ecg_recording::{Examined, Surroundings, examine, profiles};
 use serde_json::{Value, json};
 
-/// Largest matrix that is printed as CSV, in values: it is held in memory, because rows cross the file's order.
+/// Largest matrix that is printed as CSV, in values: its text is held in memory, because rows cross the file's order.
 const MOST_PRINTED: u64 = 100_000_000;
 
 /// Judges a file as the validate step would.
@@ -35,10 +35,16 @@ fn companion_header(path: &Path) -> io::Result<Option<String>> {
     match std::fs::metadata(&header) {
         Ok(found) if found.is_file() && header != path => {
             if found.len() > MAX_HEADER_BYTES {
-                let message = format!("{}: expected at most {MAX_HEADER_BYTES} bytes, found {}", header.display(), found.len());
+                let message = format!(
+                    "{}: expected at most {MAX_HEADER_BYTES} bytes, found {}",
+                    header.display(),
+                    found.len()
+                );
                 return Err(io::Error::new(io::ErrorKind::InvalidData, message));
             }
-            Ok(Some(String::from_utf8_lossy(&std::fs::read(&header)?).into_owned()))
+            Ok(Some(
+                String::from_utf8_lossy(&std::fs::read(&header)?).into_owned(),
+            ))
         }
         _ => Ok(None),
     }
@@ -61,7 +67,13 @@ pub(crate) fn json(path: &Path, examined: &Examined) -> Value {
         .collect();
     let verdict = &examined.verdict;
     let recording = verdict.recording.as_ref();
-    let check = |name: &str| verdict.checks.iter().find(|check| check.name == name && check.passed).map(|check| &check.value);
+    let check = |name: &str| {
+        verdict
+            .checks
+            .iter()
+            .find(|check| check.name == name && check.passed)
+            .map(|check| &check.value)
+    };
     json!({
         "file": path.display().to_string(),
         "format": check("format"),
@@ -91,7 +103,12 @@ pub(crate) fn page(path: &Path, examined: &Examined) -> String {
     if !examined.variables.is_empty() {
         let _ = writeln!(text, "\nvariables");
         for variable in &examined.variables {
-            let dims = variable.dims.iter().map(u64::to_string).collect::<Vec<_>>().join(" x ");
+            let dims = variable
+                .dims
+                .iter()
+                .map(u64::to_string)
+                .collect::<Vec<_>>()
+                .join(" x ");
             let complex = if variable.complex { " complex" } else { "" };
             let _ = writeln!(text, "  {:<16} {}{complex} {dims}", variable.name, variable.class);
         }
@@ -110,13 +127,21 @@ pub(crate) fn page(path: &Path, examined: &Examined) -> String {
             calibration.source,
         );
         for lead in &calibration.leads {
-            let _ = writeln!(text, "  {:<16} {} adu/mV, baseline {} adu, units {}", lead.name, lead.gain, lead.baseline, lead.units);
+            let _ = writeln!(
+                text,
+                "  {:<16} {} adu/mV, baseline {} adu, units {}",
+                lead.name, lead.gain, lead.baseline, lead.units
+            );
         }
     }
     let _ = writeln!(text, "\nchecks (rules version {})", RULES.version);
     for check in &verdict.checks {
         let mark = if check.passed { "ok  " } else { "FAIL" };
-        let _ = writeln!(text, "  {mark} {:<24} {}   (allowed: {})", check.name, check.value, check.limit);
+        let _ = writeln!(
+            text,
+            "  {mark} {:<24} {}   (allowed: {})",
+            check.name, check.value, check.limit
+        );
     }
     match &verdict.reason {
         None => {
@@ -131,47 +156,90 @@ pub(crate) fn page(path: &Path, examined: &Examined) -> String {
 
 fn shell_word(path: &Path) -> String {
     let text = path.display().to_string();
-    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
-    if plain { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    let plain = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+    if plain {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
 }
 
-/// Prints the numbers of one variable at full precision, one matrix row a line.
+/// Prints the numbers of one variable at full precision, one matrix row a line (a matrix of more than two dimensions
+/// with the further ones side by side). Complex numbers are `1.5+2j`.
 pub(crate) fn csv(path: &Path, name: &str, out: &mut dyn Write) -> Result<(), String> {
     let fail = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let file = File::open(path).map_err(|error| fail(&error))?;
-    let limits = Limits { max_values: MOST_PRINTED, ..Limits::default() };
+    let limits = Limits {
+        max_values: MOST_PRINTED,
+        ..Limits::default()
+    };
     let mut file = MatFile::open(io::BufReader::new(file), limits).map_err(|error| fail(&error))?;
-    let index = file.variables().iter().position(|variable| variable.name == name).ok_or_else(|| {
-        let names: Vec<&str> = file.variables().iter().map(|variable| variable.name.as_str()).collect();
-        fail(&format!("expected a variable `{name}`, found {}", names.join(", ")))
-    })?;
+    let index = file
+        .variables()
+        .iter()
+        .position(|variable| variable.name == name)
+        .ok_or_else(|| {
+            let names: Vec<&str> = file
+                .variables()
+                .iter()
+                .map(|variable| variable.name.as_str())
+                .collect();
+            fail(&format!(
+                "expected a variable `{name}`, found {}",
+                names.join(", ")
+            ))
+        })?;
     let variable = file.variables()[index].clone();
-    if variable.complex {
-        return Err(fail(&format!("{name}: expected real numbers, found complex ones")));
-    }
     let rows = usize::try_from(variable.dims.first().copied().unwrap_or(1)).map_err(|error| fail(&error))?;
-    // Numbers as text in the file's order, one buffer per row: memory grows with what is really there.
-    let mut lines: Vec<String> = Vec::new();
-    let mut position = 0;
-    file.read(index, &mut |values| {
-        for_each_text(values, &mut |text| {
-            let row = position % rows.max(1);
-            if lines.len() <= row {
-                lines.push(String::new());
+    let mut texts = |part| {
+        let mut texts = Texts::default();
+        file.read_part(index, part, &mut |values| {
+            for_each_text(values, &mut |text| texts.push(text));
+            ControlFlow::Continue(())
+        })
+        .map(|()| texts)
+        .map_err(|error| fail(&error))
+    };
+    let real = texts(Part::Real)?;
+    let imaginary = if variable.complex {
+        Some(texts(Part::Imaginary)?)
+    } else {
+        None
+    };
+    // The file holds the matrix column by column.
+    for row in 0..rows.min(real.ends.len()) {
+        for number in (row..real.ends.len()).step_by(rows) {
+            let comma = if number == row { "" } else { "," };
+            write!(out, "{comma}{}", real.get(number)).map_err(|error| fail(&error))?;
+            if let Some(part) = imaginary.as_ref().map(|imaginary| imaginary.get(number)) {
+                let sign = if part.starts_with('-') { "" } else { "+" };
+                write!(out, "{sign}{part}j").map_err(|error| fail(&error))?;
             }
-            if !lines[row].is_empty() {
-                lines[row].push(',');
-            }
-            lines[row].push_str(text);
-            position += 1;
-        });
-        ControlFlow::Continue(())
-    })
-    .map_err(|error| fail(&error))?;
-    for line in lines {
-        writeln!(out, "{line}").map_err(|error| fail(&error))?;
+        }
+        writeln!(out).map_err(|error| fail(&error))?;
     }
     Ok(())
+}
+
+/// Many short texts in one buffer: a day of samples has sixty million.
+#[derive(Default)]
+struct Texts {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.ends.push(self.text.len());
+    }
+
+    fn get(&self, number: usize) -> &str {
+        let start = if number == 0 { 0 } else { self.ends[number - 1] };
+        &self.text[start..self.ends[number]]
+    }
 }
 
 /// The shortest text that reads back as the same number.

@@ -31,13 +31,19 @@ pub(crate) struct Journal {
 
 impl Journal {
     pub(crate) fn new(executions: &Path, name: &str) -> Journal {
-        Journal { directory: executions.join(name) }
+        Journal {
+            directory: executions.join(name),
+        }
     }
 
     /// Every execution of a lake, in the order of their names.
     pub(crate) fn all(executions: &Path) -> io::Result<Vec<Journal>> {
         let mut all: Vec<Journal> = fs::read_dir(executions)?
-            .map(|entry| entry.map(|entry| Journal { directory: entry.path() }))
+            .map(|entry| {
+                entry.map(|entry| Journal {
+                    directory: entry.path(),
+                })
+            })
             .collect::<io::Result<_>>()?;
         all.retain(|journal| journal.directory.join("input.json").is_file());
         all.sort_by(|a, b| a.directory.cmp(&b.directory));
@@ -45,7 +51,10 @@ impl Journal {
     }
 
     pub(crate) fn name(&self) -> String {
-        self.directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+        self.directory
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default()
     }
 
     pub(crate) fn directory(&self) -> &Path {
@@ -80,7 +89,9 @@ impl Journal {
 
     /// Where each state was last entered, for a redrive.
     pub(crate) fn checkpoint_of(&self, state: &str) -> io::Result<Option<Checkpoint>> {
-        let Some(file) = open(&self.directory.join("checkpoints.jsonl"))? else { return Ok(None) };
+        let Some(file) = open(&self.directory.join("checkpoints.jsonl"))? else {
+            return Ok(None);
+        };
         let mut last = None;
         for line in BufReader::new(file).lines() {
             // The last line may be cut where the process was killed.
@@ -94,7 +105,9 @@ impl Journal {
     }
 
     pub(crate) fn history(&self) -> io::Result<Vec<HistoryEvent>> {
-        let Some(file) = open(&self.directory.join("history.jsonl"))? else { return Ok(Vec::new()) };
+        let Some(file) = open(&self.directory.join("history.jsonl"))? else {
+            return Ok(Vec::new());
+        };
         let mut events = Vec::new();
         for line in BufReader::new(file).lines() {
             match serde_json::from_str(&line?) {
@@ -125,8 +138,14 @@ impl Journal {
         }
         replace(&history, &kept)?;
         let append = |path: &Path| OpenOptions::new().create(true).append(true).open(path);
-        let files = Files { history: append(&history)?, checkpoints: append(&checkpoints)? };
-        Ok(JournalRecorder { journal: self.clone(), files: Mutex::new(files) })
+        let files = Files {
+            history: append(&history)?,
+            checkpoints: append(&checkpoints)?,
+        };
+        Ok(JournalRecorder {
+            journal: self.clone(),
+            files: Mutex::new(files),
+        })
     }
 
     fn read<T: DeserializeOwned>(&self, name: &str) -> io::Result<Option<T>> {

@@ -8,11 +8,11 @@ mod discover;
 mod execute;
 mod inspect;
 mod journal;
+mod place;
 mod progress;
 mod query;
 mod report;
 mod run;
-mod place;
 mod steps;
 mod summary;
 

@@ -21,7 +21,9 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new(root: &Path) -> Place {
-        Place { root: root.to_owned() }
+        Place {
+            root: root.to_owned(),
+        }
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -61,7 +63,10 @@ impl Place {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(format!("{}: another `ecg` is working in this lake; wait until it ends", self.root.display()));
+                return Err(format!(
+                    "{}: another `ecg` is working in this lake; wait until it ends",
+                    self.root.display()
+                ));
             }
             Err(TryLockError::Error(error)) => return Err(fail(&path, &error)),
         }

@@ -23,14 +23,25 @@ struct Plain {
 impl Progress {
     pub(crate) fn new(total: u64, what: &'static str) -> Progress {
         let terminal = std::io::stderr().is_terminal();
-        let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if terminal {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(Some(total), target);
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} {elapsed} (about {eta} left)") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} {elapsed} (about {eta} left)")
+        {
             bar.set_style(style);
         }
         bar.set_message(what);
         bar.enable_steady_tick(Duration::from_millis(200));
-        let plain = (!terminal).then(|| Mutex::new(Plain { what, last: Instant::now() }));
+        let plain = (!terminal).then(|| {
+            Mutex::new(Plain {
+                what,
+                last: Instant::now(),
+            })
+        });
         Progress { bar, plain }
     }
 
@@ -51,7 +62,12 @@ impl Progress {
         let mut plain = plain.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if plain.last.elapsed() >= PLAIN_LINE_EVERY {
             plain.last = Instant::now();
-            eprintln!("{}/{} {}", self.bar.position(), self.bar.length().unwrap_or_default(), plain.what);
+            eprintln!(
+                "{}/{} {}",
+                self.bar.position(),
+                self.bar.length().unwrap_or_default(),
+                plain.what
+            );
         }
     }
 

@@ -36,7 +36,10 @@ pub(crate) async fn run(processed: &Path, sql: &str) -> Result<Vec<RecordBatch>,
         .with_allow_ddl(false)
         .with_allow_dml(false)
         .with_allow_statements(false);
-    let frame = context.sql_with_options(sql, options).await.map_err(|error| error.to_string())?;
+    let frame = context
+        .sql_with_options(sql, options)
+        .await
+        .map_err(|error| error.to_string())?;
     let schema = Arc::new(frame.schema().as_arrow().clone());
     let mut batches = frame.collect().await.map_err(|error| error.to_string())?;
     if batches.is_empty() {
@@ -47,7 +50,9 @@ pub(crate) async fn run(processed: &Path, sql: &str) -> Result<Vec<RecordBatch>,
 
 async fn session(processed: &Path) -> datafusion::error::Result<SessionContext> {
     let config = SessionConfig::new().with_information_schema(true);
-    let runtime = RuntimeEnvBuilder::new().with_memory_limit(MEMORY_LIMIT, 1.0).build_arc()?;
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_limit(MEMORY_LIMIT, 1.0)
+        .build_arc()?;
     let context = SessionContext::new_with_config_rt(config, runtime);
     for table in TABLES {
         let directory = processed.join(table.name);
@@ -76,10 +81,15 @@ async fn session(processed: &Path) -> datafusion::error::Result<SessionContext> 
 pub(crate) fn render(batches: &[RecordBatch], format: Format) -> Result<String, String> {
     let fail = |error: arrow::error::ArrowError| error.to_string();
     match format {
-        Format::Table => Ok(format!("{}\n", arrow::util::pretty::pretty_format_batches(batches).map_err(fail)?)),
+        Format::Table => Ok(format!(
+            "{}\n",
+            arrow::util::pretty::pretty_format_batches(batches).map_err(fail)?
+        )),
         Format::Csv => {
             let mut bytes = Vec::new();
-            let mut writer = arrow::csv::WriterBuilder::new().with_header(true).build(&mut bytes);
+            let mut writer = arrow::csv::WriterBuilder::new()
+                .with_header(true)
+                .build(&mut bytes);
             for batch in batches {
                 writer.write(&lists_as_text(batch).map_err(fail)?).map_err(fail)?;
             }
@@ -91,7 +101,9 @@ pub(crate) fn render(batches: &[RecordBatch], format: Format) -> Result<String, 
             let mut writer = arrow::json::writer::WriterBuilder::new()
                 .with_explicit_nulls(true)
                 .build::<_, arrow::json::writer::JsonArray>(&mut bytes);
-            writer.write_batches(&batches.iter().collect::<Vec<_>>()).map_err(fail)?;
+            writer
+                .write_batches(&batches.iter().collect::<Vec<_>>())
+                .map_err(fail)?;
             writer.finish().map_err(fail)?;
             drop(writer);
             let text = String::from_utf8(bytes).map_err(|error| error.to_string())?;

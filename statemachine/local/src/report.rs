@@ -15,7 +15,10 @@ fn status_name(journal: &Journal) -> io::Result<String> {
     Ok(match journal.outcome()? {
         // Not closed: interrupted, or still under way in another process.
         None => "RUNNING".to_owned(),
-        Some(closed) => serde_json::to_value(closed.status)?.as_str().unwrap_or_default().to_owned(),
+        Some(closed) => serde_json::to_value(closed.status)?
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
     })
 }
 
@@ -40,9 +43,16 @@ pub(crate) fn line(journal: &Journal) -> io::Result<Value> {
 /// A list of executions for people.
 pub(crate) fn table(lines: &[Value]) -> String {
     let mut text = String::new();
-    let _ = writeln!(text, "{:<10} {:>8}  {:<24}  execution", "status", "seconds", "started (UTC)");
+    let _ = writeln!(
+        text,
+        "{:<10} {:>8}  {:<24}  execution",
+        "status", "seconds", "started (UTC)"
+    );
     for line in lines {
-        let seconds = line["seconds"].as_f64().map(|seconds| format!("{seconds:.3}")).unwrap_or_default();
+        let seconds = line["seconds"]
+            .as_f64()
+            .map(|seconds| format!("{seconds:.3}"))
+            .unwrap_or_default();
         let _ = writeln!(
             text,
             "{:<10} {seconds:>8}  {:<24}  {}",
@@ -51,7 +61,12 @@ pub(crate) fn table(lines: &[Value]) -> String {
             line["execution"].as_str().unwrap_or_default(),
         );
         if let Some(reason) = line["reason"].as_str() {
-            let _ = writeln!(text, "{:<21}{}: {reason}", "", line["key"].as_str().unwrap_or_default());
+            let _ = writeln!(
+                text,
+                "{:<21}{}: {reason}",
+                "",
+                line["key"].as_str().unwrap_or_default()
+            );
         }
     }
     text
@@ -70,7 +85,10 @@ pub(crate) fn show(journal: &Journal) -> io::Result<Value> {
         report.insert("input".to_owned(), serde_json::to_value(journal.input()?)?);
         report.insert("steps".to_owned(), Value::Array(steps(&history)));
         let closed = journal.outcome()?;
-        report.insert("output".to_owned(), closed.and_then(|closed| closed.output).unwrap_or_default());
+        report.insert(
+            "output".to_owned(),
+            closed.and_then(|closed| closed.output).unwrap_or_default(),
+        );
         report.insert("notification".to_owned(), journal.notification().into());
         report.insert("events".to_owned(), history.len().into());
     }
@@ -86,7 +104,10 @@ fn steps(history: &[HistoryEvent]) -> Vec<Value> {
         if event.event_type.ends_with("StateEntered") {
             let mut step = Map::new();
             step.insert("state".to_owned(), detail("name").unwrap_or_default());
-            step.insert("type".to_owned(), event.event_type.trim_end_matches("StateEntered").into());
+            step.insert(
+                "type".to_owned(),
+                event.event_type.trim_end_matches("StateEntered").into(),
+            );
             step.insert("started".to_owned(), event.timestamp.into());
             step.insert("attempts".to_owned(), 0.into());
             step.insert("input".to_owned(), detail("input").unwrap_or_default());
@@ -96,11 +117,16 @@ fn steps(history: &[HistoryEvent]) -> Vec<Value> {
         let Some(step) = steps.last_mut() else { continue };
         match event.event_type.as_str() {
             "ExecutionRedriven" => {
-                steps.push(Map::from_iter([("state".to_owned(), "(redriven)".into()), ("started".to_owned(), event.timestamp.into())]));
+                steps.push(Map::from_iter([
+                    ("state".to_owned(), "(redriven)".into()),
+                    ("started".to_owned(), event.timestamp.into()),
+                ]));
             }
             "TaskScheduled" | "LambdaFunctionScheduled" => {
                 // What the step was given says more than what the state was.
-                if let Some(payload) = detail("parameters").and_then(|mut given| given.get_mut("Payload").map(Value::take)) {
+                if let Some(payload) =
+                    detail("parameters").and_then(|mut given| given.get_mut("Payload").map(Value::take))
+                {
                     step.insert("input".to_owned(), payload);
                 }
                 let attempts = step.get("attempts").and_then(Value::as_u64).unwrap_or(0) + 1;
@@ -122,27 +148,44 @@ fn steps(history: &[HistoryEvent]) -> Vec<Value> {
 }
 
 fn since(step: &Map<String, Value>, event: &HistoryEvent) -> Value {
-    let started = step.get("started").and_then(Value::as_f64).unwrap_or(event.timestamp);
+    let started = step
+        .get("started")
+        .and_then(Value::as_f64)
+        .unwrap_or(event.timestamp);
     (((event.timestamp - started) * 1000.0).round() / 1000.0).into()
 }
 
 /// One execution for people.
 pub(crate) fn page(report: &Value) -> String {
     let mut text = String::new();
-    let _ = writeln!(text, "{}  {}", report["status"].as_str().unwrap_or_default(), report["execution"].as_str().unwrap_or_default());
+    let _ = writeln!(
+        text,
+        "{}  {}",
+        report["status"].as_str().unwrap_or_default(),
+        report["execution"].as_str().unwrap_or_default()
+    );
     let _ = writeln!(text, "file {}", report["key"].as_str().unwrap_or_default());
     if let Some(reason) = report["reason"].as_str() {
         let _ = writeln!(text, "reason {reason}");
     }
-    let _ = writeln!(text, "\n{:<18} {:>8} {:>9}  error", "state", "attempts", "seconds");
+    let _ = writeln!(
+        text,
+        "\n{:<18} {:>8} {:>9}  error",
+        "state", "attempts", "seconds"
+    );
     for step in report["steps"].as_array().into_iter().flatten() {
         let number = |name: &str| step[name].as_f64();
         let _ = writeln!(
             text,
             "{:<18} {:>8} {:>9}  {}",
             step["state"].as_str().unwrap_or_default(),
-            number("attempts").filter(|attempts| *attempts > 0.0).map(|attempts| attempts.to_string()).unwrap_or_default(),
-            number("seconds").map(|seconds| format!("{seconds:.3}")).unwrap_or_default(),
+            number("attempts")
+                .filter(|attempts| *attempts > 0.0)
+                .map(|attempts| attempts.to_string())
+                .unwrap_or_default(),
+            number("seconds")
+                .map(|seconds| format!("{seconds:.3}"))
+                .unwrap_or_default(),
             step["error"].as_str().unwrap_or_default(),
         );
         for name in ["input", "output", "cause"] {
@@ -164,5 +207,8 @@ fn shortened(value: &Value) -> String {
     if text.chars().count() <= SHOWN {
         return text;
     }
-    text.chars().take(SHOWN).chain(" … (--json shows all)".chars()).collect()
+    text.chars()
+        .take(SHOWN)
+        .chain(" … (--json shows all)".chars())
+        .collect()
 }

@@ -68,7 +68,12 @@ pub(crate) async fn run(
                 Ok(ended) => ended,
                 Err(error) => (String::new(), End::Broken(format!("the run stopped: {error}"))),
             };
-            Ran { key, recording_id, end, took: started.elapsed() }
+            Ran {
+                key,
+                recording_id,
+                end,
+                took: started.elapsed(),
+            }
         }
     });
     let mut ran: Vec<Ran> = futures::stream::iter(runs)
@@ -83,7 +88,12 @@ pub(crate) async fn run(
 async fn run_one(found: &Found, place: &Place, store: &LocalStore, executor: &Executor) -> (String, End) {
     let source = match source_of(found) {
         Ok(source) => source,
-        Err(error) => return (String::new(), End::Broken(format!("{}: {error}", found.path.display()))),
+        Err(error) => {
+            return (
+                String::new(),
+                End::Broken(format!("{}: {error}", found.path.display())),
+            );
+        }
     };
     let id = recording_id(&source.bucket, &source.key, &source.version);
     let outcome = async {
@@ -95,14 +105,23 @@ async fn run_one(found: &Found, place: &Place, store: &LocalStore, executor: &Ex
             return Ok(End::Before(closed));
         }
         let location = Location::new(BUCKET, &source.key);
-        let written = store.put_file(&location, &found.path).await.map_err(|error| error.to_string())?;
+        let written = store
+            .put_file(&location, &found.path)
+            .await
+            .map_err(|error| error.to_string())?;
         if written.etag != source.etag {
-            return Err(format!("{}: the file changed while it was read; run again", found.path.display()));
+            return Err(format!(
+                "{}: the file changed while it was read; run again",
+                found.path.display()
+            ));
         }
         let input = match journal.input().map_err(text)? {
             // An interrupted run goes on with what it began with, whatever the file's time is now.
             Some(input) => input,
-            None => ExecutionInput { recording_id: id.clone(), source },
+            None => ExecutionInput {
+                recording_id: id.clone(),
+                source,
+            },
         };
         executor.run(&journal, &input).await.map(End::Now).map_err(text)
     };
@@ -113,8 +132,13 @@ async fn run_one(found: &Found, place: &Place, store: &LocalStore, executor: &Ex
 /// Puts the WFDB header that stands beside a recording into the lake, beside the recording.
 async fn put_header(found: &Found, store: &LocalStore) -> Result<(), String> {
     let path = found.path.with_extension("hea");
-    let Some(key) = layout::header_key(&found.key).filter(|_| path.is_file()) else { return Ok(()) };
-    store.put_file(&Location::new(BUCKET, key), &path).await.map_err(|error| error.to_string())?;
+    let Some(key) = layout::header_key(&found.key).filter(|_| path.is_file()) else {
+        return Ok(());
+    };
+    store
+        .put_file(&Location::new(BUCKET, key), &path)
+        .await
+        .map_err(|error| error.to_string())?;
     Ok(())
 }
 
@@ -151,5 +175,8 @@ fn md5_of(path: &PathBuf) -> io::Result<(String, u64)> {
             }
         }
     }
-    Ok((hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect(), size))
+    Ok((
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
+        size,
+    ))
 }

@@ -42,7 +42,10 @@ impl FunctionHandler for Steps {
             "notify" => call(payload, |input| self.notify(input)).await,
             other => Err(StepError::Internal(format!("there is no step `{other}`"))),
         };
-        outcome.map_err(|error| FunctionError { error: error.name().to_owned(), cause: error.cause() })
+        outcome.map_err(|error| FunctionError {
+            error: error.name().to_owned(),
+            cause: error.cause(),
+        })
     }
 }
 
@@ -54,7 +57,10 @@ impl Steps {
         let path = self.place.executions().join(name).join("notification.txt");
         fs::write(&path, format!("{text}\n"))
             .map_err(|error| StepError::Internal(format!("{}: {error}", path.display())))?;
-        step_notify::run(self.slack.as_ref(), &self.links, input, |text| (self.console)(text)).await
+        step_notify::run(self.slack.as_ref(), &self.links, input, |text| {
+            (self.console)(text)
+        })
+        .await
     }
 }
 
@@ -78,5 +84,7 @@ fn small(what: &str, message: &Value) -> Result<(), StepError> {
     if bytes <= MESSAGE_BYTES_MAX {
         return Ok(());
     }
-    Err(StepError::Internal(format!("{what} of a step: expected at most {MESSAGE_BYTES_MAX} bytes, found {bytes}")))
+    Err(StepError::Internal(format!(
+        "{what} of a step: expected at most {MESSAGE_BYTES_MAX} bytes, found {bytes}"
+    )))
 }

@@ -16,9 +16,17 @@ pub(crate) fn text(ran: &[Ran], took: Duration, lake: &str) -> String {
     let accepted = ran.iter().filter(|ran| ran.accepted()).count();
     let before = ran.iter().filter(|ran| matches!(ran.end, End::Before(_))).count();
     let mut text = String::new();
-    let _ = write!(text, "{} recordings: {accepted} accepted, {} rejected", ran.len(), ran.len() - accepted);
+    let _ = write!(
+        text,
+        "{} recordings: {accepted} accepted, {} rejected",
+        ran.len(),
+        ran.len() - accepted
+    );
     if before > 0 {
-        let _ = write!(text, "; {before} of them were done before, nothing was done twice");
+        let _ = write!(
+            text,
+            "; {before} of them were done before, nothing was done twice"
+        );
     }
     let _ = writeln!(text, "; {:.1} s; lake {lake}", took.as_secs_f64());
     let rejected: Vec<&Ran> = ran.iter().filter(|ran| !ran.accepted()).collect();
@@ -29,7 +37,12 @@ pub(crate) fn text(ran: &[Ran], took: Duration, lake: &str) -> String {
         }
     }
     if rejected.len() > LISTED {
-        let _ = writeln!(text, "\n  and {} more: ecg runs --failed{}", rejected.len() - LISTED, lake_option(lake));
+        let _ = writeln!(
+            text,
+            "\n  and {} more: ecg runs --failed{}",
+            rejected.len() - LISTED,
+            lake_option(lake)
+        );
     }
     text
 }
@@ -69,5 +82,9 @@ pub(crate) fn why(ran: &Ran) -> String {
 
 /// ` --lake L`, or nothing for the default lake.
 pub(crate) fn lake_option(lake: &str) -> String {
-    if lake == "ecg-lake" || lake == "./ecg-lake" { String::new() } else { format!(" --lake {lake}") }
+    if lake == "ecg-lake" || lake == "./ecg-lake" {
+        String::new()
+    } else {
+        format!(" --lake {lake}")
+    }
 }
