@@ -12,6 +12,8 @@ use ecg_recording::header::MAX_HEADER_BYTES;
 use ecg_recording::{Examined, Surroundings, examine, profiles};
 use serde_json::{Value, json};
 
+use crate::summary::shell_word;
+
 /// Largest matrix that is printed as CSV, in values: its text is held in memory, because rows cross the file's order.
 const MOST_PRINTED: u64 = 100_000_000;
 
@@ -145,25 +147,17 @@ pub(crate) fn page(path: &Path, examined: &Examined) -> String {
     }
     match &verdict.reason {
         None => {
-            let _ = writeln!(text, "\naccepted; next: ecg run {}", shell_word(path));
+            let _ = writeln!(
+                text,
+                "\naccepted; next: ecg run {}",
+                shell_word(&path.display().to_string())
+            );
         }
         Some(reason) => {
             let _ = writeln!(text, "\nrejected: {}", reason.message);
         }
     }
     text
-}
-
-fn shell_word(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = text
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
-    if plain {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
 }
 
 /// Prints the numbers of one variable at full precision, one matrix row a line (a matrix of more than two dimensions

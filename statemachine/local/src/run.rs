@@ -46,6 +46,14 @@ impl Ran {
             End::Broken(_) => false,
         }
     }
+
+    /// The error name of a run that did not succeed.
+    pub(crate) fn error(&self) -> Option<&str> {
+        match &self.end {
+            End::Now(closed) | End::Before(closed) => closed.error.as_deref(),
+            End::Broken(_) => None,
+        }
+    }
 }
 
 /// Runs the workflow for everything found, `jobs` at a time.

@@ -11,17 +11,42 @@ use crate::run::{End, Ran};
 /// Most rejected recordings that are listed one by one.
 const LISTED: usize = 20;
 
+/// How the runs ended: rejected is the input's fault, failed is not.
+struct Counts {
+    accepted: usize,
+    rejected: usize,
+    failed: usize,
+}
+
+impl Counts {
+    fn of(ran: &[Ran]) -> Counts {
+        let accepted = ran.iter().filter(|ran| ran.accepted()).count();
+        let rejected = ran.iter().filter(|ran| ran.error() == Some("Rejected")).count();
+        Counts {
+            accepted,
+            rejected,
+            failed: ran.len() - accepted - rejected,
+        }
+    }
+}
+
 /// The summary for people.
 pub(crate) fn text(ran: &[Ran], took: Duration, lake: &str) -> String {
-    let accepted = ran.iter().filter(|ran| ran.accepted()).count();
+    let Counts {
+        accepted,
+        rejected,
+        failed,
+    } = Counts::of(ran);
     let before = ran.iter().filter(|ran| matches!(ran.end, End::Before(_))).count();
     let mut text = String::new();
     let _ = write!(
         text,
-        "{} recordings: {accepted} accepted, {} rejected",
-        ran.len(),
-        ran.len() - accepted
+        "{} recordings: {accepted} accepted, {rejected} rejected",
+        ran.len()
     );
+    if failed > 0 {
+        let _ = write!(text, ", {failed} failed for another reason");
+    }
     if before > 0 {
         let _ = write!(
             text,
@@ -29,18 +54,18 @@ pub(crate) fn text(ran: &[Ran], took: Duration, lake: &str) -> String {
         );
     }
     let _ = writeln!(text, "; {:.1} s; lake {lake}", took.as_secs_f64());
-    let rejected: Vec<&Ran> = ran.iter().filter(|ran| !ran.accepted()).collect();
-    for ran in rejected.iter().take(LISTED) {
+    let unaccepted: Vec<&Ran> = ran.iter().filter(|ran| !ran.accepted()).collect();
+    for ran in unaccepted.iter().take(LISTED) {
         let _ = writeln!(text, "\n  {}\n    {}", ran.key, why(ran));
         if !ran.recording_id.is_empty() {
             let _ = writeln!(text, "    ecg show {}{}", ran.recording_id, lake_option(lake));
         }
     }
-    if rejected.len() > LISTED {
+    if unaccepted.len() > LISTED {
         let _ = writeln!(
             text,
             "\n  and {} more: ecg runs --failed{}",
-            rejected.len() - LISTED,
+            unaccepted.len() - LISTED,
             lake_option(lake)
         );
     }
@@ -62,11 +87,16 @@ pub(crate) fn json(ran: &[Ran], took: Duration, lake: &str) -> Value {
             })
         })
         .collect();
-    let accepted = ran.iter().filter(|ran| ran.accepted()).count();
+    let Counts {
+        accepted,
+        rejected,
+        failed,
+    } = Counts::of(ran);
     json!({
         "lake": lake,
         "accepted": accepted,
-        "rejected": ran.len() - accepted,
+        "rejected": rejected,
+        "failed": failed,
         "seconds": took.as_secs_f64(),
         "recordings": recordings,
     })
@@ -85,6 +115,32 @@ pub(crate) fn lake_option(lake: &str) -> String {
     if lake == "ecg-lake" || lake == "./ecg-lake" {
         String::new()
     } else {
-        format!(" --lake {lake}")
+        format!(" --lake {}", shell_word(lake))
+    }
+}
+
+/// A word as a shell takes it.
+pub(crate) fn shell_word(text: &str) -> String {
+    let plain = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "/._-+=:,@".contains(c));
+    if plain && !text.is_empty() {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_can_be_pasted() {
+        assert_eq!(shell_word("a/b-c.mat"), "a/b-c.mat");
+        assert_eq!(shell_word("1 NSR/x (0).mat"), "'1 NSR/x (0).mat'");
+        assert_eq!(shell_word("it's"), "'it'\\''s'");
+        assert_eq!(lake_option("my lake"), " --lake 'my lake'");
+        assert_eq!(lake_option("ecg-lake"), "");
     }
 }
