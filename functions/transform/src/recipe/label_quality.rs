@@ -224,28 +224,28 @@ mod tests {
             (
                 "ksqi",
                 Features {
-                    ksqi: Some(4.9),
+                    ksqi: Some(2.9),
                     ..good()
                 },
             ),
             (
                 "psqi",
                 Features {
-                    psqi: Some(0.39),
+                    psqi: Some(0.34),
                     ..good()
                 },
             ),
             (
                 "psqi",
                 Features {
-                    psqi: Some(0.91),
+                    psqi: Some(0.995),
                     ..good()
                 },
             ),
             (
                 "bassqi",
                 Features {
-                    bassqi: Some(0.79),
+                    bassqi: Some(0.19),
                     ..good()
                 },
             ),
