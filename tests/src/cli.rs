@@ -1,0 +1,101 @@
+//! The command line under test.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+/// What a command answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// What was typed.
+    pub command: String,
+    /// Exit status; -1 where a signal ended it.
+    pub status: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Answer {
+    /// The same, if it ended with this exit status.
+    pub fn expect(self, status: i32) -> Answer {
+        assert_eq!(
+            self.status, status,
+            "{}\nstdout:\n{}\nstderr:\n{}",
+            self.command, self.stdout, self.stderr
+        );
+        // Whatever the status, a panic is never the way to it.
+        assert!(
+            !self.stderr.contains("panicked"),
+            "{}\n{}",
+            self.command,
+            self.stderr
+        );
+        self
+    }
+
+    /// Standard output as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
+            panic!("{}: expected JSON, {error}, found\n{}", self.command, self.stdout)
+        })
+    }
+}
+
+/// The binary: `ECG_BIN`, else what `cargo build -p ecg` leaves beside the test executables.
+pub fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("ECG_BIN") {
+        return path.into();
+    }
+    // <target>/<profile>/deps/<test>-<hash>
+    let test = std::env::current_exe().expect("the path of this test");
+    let path = test.ancestors().nth(2).expect("a target directory").join("ecg");
+    assert!(
+        path.is_file(),
+        "expected the binary {}, found none; run `cargo build -p ecg` first",
+        path.display()
+    );
+    path
+}
+
+/// A command of `ecg`, with the environment of a user who has no Slack.
+pub fn command<S: AsRef<OsStr>>(args: &[S]) -> Command {
+    let mut command = Command::new(binary());
+    command.args(args).stdin(Stdio::null());
+    for name in ["SLACK_WEBHOOK_URL", "SLACK_BOT_TOKEN", "SLACK_CHANNEL"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs `ecg` to its end.
+pub fn ecg<S: AsRef<OsStr>>(args: &[S]) -> Answer {
+    finish(command(args))
+}
+
+/// Runs a command to its end.
+pub fn finish(mut command: Command) -> Answer {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    Answer {
+        command: format!("{command:?}"),
+        status: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).expect("standard output in UTF-8"),
+        stderr: String::from_utf8(output.stderr).expect("standard error in UTF-8"),
+    }
+}
+
+/// Starts `ecg` and does not wait; what it prints goes to `log`.
+pub fn start<S: AsRef<OsStr>>(args: &[S], log: File) -> Child {
+    let errors = log.try_clone().expect("a second handle of the log");
+    command(args)
+        .stdout(log)
+        .stderr(errors)
+        .spawn()
+        .expect("starting ecg")
+}
