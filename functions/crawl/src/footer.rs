@@ -1,6 +1,8 @@
 //! The footer of a Parquet object, read without the object.
 
+use arrow_schema::Schema;
 use ecg_store::{ObjectMeta, Store, StoreError};
+use parquet::arrow::parquet_to_arrow_schema;
 use parquet::file::metadata::ParquetMetaDataReader;
 
 /// Largest footer that is read, in bytes.
@@ -13,7 +15,7 @@ const TAIL_BYTES: u64 = 8;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Footer {
     pub(crate) rows: u64,
-    pub(crate) columns: Vec<String>,
+    pub(crate) schema: Schema,
 }
 
 #[derive(Debug)]
@@ -47,11 +49,7 @@ pub(crate) async fn read(store: &dyn Store, meta: &ObjectMeta) -> Result<Footer,
     Ok(Footer {
         rows: u64::try_from(file.num_rows())
             .map_err(|_| damaged("expected a number of rows of 0 or more"))?,
-        columns: file
-            .schema()
-            .get_fields()
-            .iter()
-            .map(|field| field.name().to_owned())
-            .collect(),
+        schema: parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata())
+            .map_err(|error| FooterError::Damaged(error.to_string()))?,
     })
 }
