@@ -91,7 +91,10 @@ async fn check_footer(lake: &Lake, table: &Table, object: &TableObject) -> Resul
             object.rows, footer.rows
         )));
     }
-    let (expected, found) = (columns(&ecg_tables::arrow::schema(table)), columns(&footer.schema));
+    let (expected, found) = (
+        columns(&ecg_tables::arrow::schema(table)),
+        columns(&footer.schema),
+    );
     if found != expected {
         return Err(StepError::Internal(format!(
             "{location}: expected the columns {}, found {}",
@@ -105,5 +108,7 @@ async fn check_footer(lake: &Lake, table: &Table, object: &TableObject) -> Resul
 /// Name and type of each column. Comments may differ: they are the catalog's to tell.
 fn columns(schema: &Schema) -> Vec<String> {
     let fields = schema.fields().iter();
-    fields.map(|field| format!("{} {}", field.name(), field.data_type())).collect()
+    fields
+        .map(|field| format!("{} {}", field.name(), field.data_type()))
+        .collect()
 }

@@ -67,7 +67,10 @@ pub fn slack_payload(input: &NotifyInput, links: &Links) -> Value {
         format!("*Cause:* {}", within(LONGEST_CAUSE, &escape(&failure.message()))),
         format!(
             "*File:* `{}`",
-            within(LONGEST_FILE, &escape(&format!("{}/{}", input.source.bucket, input.source.key)))
+            within(
+                LONGEST_FILE,
+                &escape(&format!("{}/{}", input.source.bucket, input.source.key))
+            )
         ),
         format!("*Recording:* `{}`", input.recording_id),
         format!("*Attempts:* {}", failure.attempts),
@@ -77,7 +80,10 @@ pub fn slack_payload(input: &NotifyInput, links: &Links) -> Value {
     if !input.recorded {
         lines.push(":warning: The failure could not be recorded in the table `rejections`.".to_owned());
     }
-    let title = within(LONGEST_TITLE, &format!("{} failed: {}", failure.step, failure.error));
+    let title = within(
+        LONGEST_TITLE,
+        &format!("{} failed: {}", failure.step, failure.error),
+    );
     json!({
         "text": escape(&format!("{title}: {}", failure.message())),
         "blocks": [
