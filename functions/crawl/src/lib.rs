@@ -5,6 +5,7 @@
 
 mod footer;
 
+use arrow_schema::Schema;
 use ecg_core::message::{CrawlOutput, TableObject, WriteOutput};
 use ecg_core::{StepError, layout};
 use ecg_lake::{Lake, catalog_error, step_error};
@@ -90,13 +91,24 @@ async fn check_footer(lake: &Lake, table: &Table, object: &TableObject) -> Resul
             object.rows, footer.rows
         )));
     }
-    let expected: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
-    if footer.columns != expected {
+    let (expected, found) = (
+        columns(&ecg_tables::arrow::schema(table)),
+        columns(&footer.schema),
+    );
+    if found != expected {
         return Err(StepError::Internal(format!(
             "{location}: expected the columns {}, found {}",
             expected.join(", "),
-            footer.columns.join(", ")
+            found.join(", ")
         )));
     }
     Ok(())
+}
+
+/// Name and type of each column. Comments may differ: they are the catalog's to tell.
+fn columns(schema: &Schema) -> Vec<String> {
+    let fields = schema.fields().iter();
+    fields
+        .map(|field| format!("{} {}", field.name(), field.data_type()))
+        .collect()
 }

@@ -64,11 +64,13 @@ pub fn slack_payload(input: &NotifyInput, links: &Links) -> Value {
         format!("`{}`", escape(&show))
     };
     let mut lines = vec![
-        format!("*Cause:* {}", escape(&failure.message())),
+        format!("*Cause:* {}", within(LONGEST_CAUSE, &escape(&failure.message()))),
         format!(
-            "*File:* `{}/{}`",
-            escape(&input.source.bucket),
-            escape(&input.source.key)
+            "*File:* `{}`",
+            within(
+                LONGEST_FILE,
+                &escape(&format!("{}/{}", input.source.bucket, input.source.key))
+            )
         ),
         format!("*Recording:* `{}`", input.recording_id),
         format!("*Attempts:* {}", failure.attempts),
@@ -78,7 +80,10 @@ pub fn slack_payload(input: &NotifyInput, links: &Links) -> Value {
     if !input.recorded {
         lines.push(":warning: The failure could not be recorded in the table `rejections`.".to_owned());
     }
-    let title = format!("{} failed: {}", failure.step, failure.error);
+    let title = within(
+        LONGEST_TITLE,
+        &format!("{} failed: {}", failure.step, failure.error),
+    );
     json!({
         "text": escape(&format!("{title}: {}", failure.message())),
         "blocks": [
@@ -86,6 +91,25 @@ pub fn slack_payload(input: &NotifyInput, links: &Links) -> Value {
             { "type": "section", "text": { "type": "mrkdwn", "text": lines.join("\n") } },
         ],
     })
+}
+
+// Slack refuses a header above 150 characters and a section above 3,000; links and ids take some hundred.
+const LONGEST_TITLE: usize = 150;
+const LONGEST_CAUSE: usize = 1_200;
+const LONGEST_FILE: usize = 1_200;
+
+/// At most so many characters of an escaped text, the last of them an ellipsis where it was cut.
+fn within(limit: usize, escaped: &str) -> String {
+    if escaped.chars().count() <= limit {
+        return escaped.to_owned();
+    }
+    let cut: String = escaped.chars().take(limit - 1).collect();
+    // Not in the middle of an `&amp;`.
+    let whole = match cut.rfind('&') {
+        Some(at) if !cut[at..].contains(';') => &cut[..at],
+        _ => &cut,
+    };
+    format!("{whole}…")
 }
 
 /// Slack reads `&`, `<` and `>` as markup: a file name must not be able to mention a channel.

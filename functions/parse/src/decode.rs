@@ -180,3 +180,178 @@ impl Adu {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::io::Cursor;
+
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::{Float64Type, Int16Type, Int32Type, Int64Type};
+    use arrow_ipc::reader::FileReader;
+    use arrow_schema::DataType;
+    use ecg_core::rules::RULES;
+    use ecg_mat::Limits;
+    use ecg_recording::{Surroundings, examine};
+    use ecg_tables::parsed::VERDICT;
+
+    use super::*;
+
+    /// A level 4 file with one matrix `val`; `number` is the stored type: 0 double, 3 int16, 5 uint8.
+    fn mat4(number: u32, dims: [u32; 2], data: impl IntoIterator<Item = u8>) -> Vec<u8> {
+        let header = [number * 10, dims[0], dims[1], 0, 4];
+        let bytes = header.into_iter().flat_map(u32::to_le_bytes);
+        bytes.chain(*b"val\0").chain(data).collect()
+    }
+
+    /// The file with its verdict: 100 Hz, so that a segment of 0.1 s has 10 samples.
+    fn open(bytes: Vec<u8>) -> (MatFile<Cursor<Vec<u8>>>, Verdict) {
+        let metadata = [("ecg-sampling-frequency", "100"), ("ecg-gain", "200")];
+        let surroundings = Surroundings {
+            size: bytes.len() as u64,
+            metadata: BTreeMap::from(metadata.map(|(name, value)| (name.to_owned(), value.to_owned()))),
+            ..Surroundings::default()
+        };
+        let verdict = examine(Cursor::new(bytes.clone()), &surroundings, &RULES)
+            .unwrap()
+            .verdict;
+        assert!(verdict.accepted, "{:?}", verdict.reason);
+        (
+            MatFile::open(Cursor::new(bytes), Limits::default()).unwrap(),
+            verdict,
+        )
+    }
+
+    type Row = (i32, i32, i64, Vec<Option<f64>>);
+
+    /// The rows in order, and the type of a sample.
+    fn rows(bytes: Vec<u8>) -> (Vec<Row>, DataType) {
+        let (mut file, verdict) = open(bytes);
+        let mut out = Vec::new();
+        let recording = verdict.recording.clone().unwrap();
+        let written = decode(&mut file, &recording, &verdict, 0.1, &mut out).unwrap();
+        let reader = FileReader::try_new(Cursor::new(out), None).unwrap();
+        let kept: Verdict = serde_json::from_str(&reader.schema().metadata()[VERDICT]).unwrap();
+        assert_eq!(kept, verdict);
+        let mut rows = Vec::new();
+        let mut data_type = DataType::Null;
+        for batch in reader {
+            let batch = batch.unwrap();
+            for row in 0..batch.num_rows() {
+                let values = batch.column(3).as_list::<i32>().value(row);
+                data_type = values.data_type().clone();
+                let adu = match data_type {
+                    DataType::Int16 => {
+                        let values = values.as_primitive::<Int16Type>().iter();
+                        values.map(|value| value.map(f64::from)).collect()
+                    }
+                    _ => values.as_primitive::<Float64Type>().iter().collect(),
+                };
+                rows.push((
+                    batch.column(0).as_primitive::<Int32Type>().value(row),
+                    batch.column(1).as_primitive::<Int32Type>().value(row),
+                    batch.column(2).as_primitive::<Int64Type>().value(row),
+                    adu,
+                ));
+            }
+        }
+        assert_eq!(rows.len() as u64, written);
+        (rows, data_type)
+    }
+
+    /// Sample `n` of lead 0 is `n`, of lead 1 it is `1000 + n`; sample 3 of lead 1 is missing.
+    fn sample(lead: i16, n: i16) -> i16 {
+        if (lead, n) == (1, 3) {
+            i16::MIN
+        } else {
+            1000 * lead + n
+        }
+    }
+
+    #[test]
+    fn both_orientations_give_the_same_rows() {
+        let interleaved = (0..25).flat_map(|n| (0..2).flat_map(move |lead| sample(lead, n).to_le_bytes()));
+        let one_after_the_other =
+            (0..2).flat_map(|lead| (0..25).flat_map(move |n| sample(lead, n).to_le_bytes()));
+        // MATLAB stores columns: leads x samples is interleaved.
+        let (mut wide, wide_type) = rows(mat4(3, [2, 25], interleaved));
+        let (mut tall, tall_type) = rows(mat4(3, [25, 2], one_after_the_other));
+        assert_eq!((wide_type, tall_type), (DataType::Int16, DataType::Int16));
+        // Between the leads the order of the rows differs; within a lead it does not, so a stable sort is enough.
+        wide.sort_by_key(|row| row.0);
+        tall.sort_by_key(|row| row.0);
+        assert_eq!(wide, tall);
+        let places: Vec<_> = tall
+            .iter()
+            .map(|row| (row.0, row.1, row.2, row.3.len()))
+            .collect();
+        assert_eq!(
+            places,
+            [
+                (0, 0, 0, 10),
+                (0, 1, 10, 10),
+                (0, 2, 20, 5),
+                (1, 0, 0, 10),
+                (1, 1, 10, 10),
+                (1, 2, 20, 5)
+            ]
+        );
+        for (lead, _, start, adu) in &tall {
+            for (place, value) in adu.iter().enumerate() {
+                let n = (*start as usize + place) as i16;
+                let expected = Some(sample(*lead as i16, n)).filter(|value| *value != i16::MIN);
+                assert_eq!(*value, expected.map(f64::from), "lead {lead}, sample {n}");
+            }
+        }
+    }
+
+    #[test]
+    fn any_class_and_its_missing_samples() {
+        let doubles = [0.1, f64::NAN, -2.5, f64::INFINITY];
+        let doubles = (0..40).map(|n| doubles.get(n).copied().unwrap_or(n as f64));
+        let (found, data_type) = rows(mat4(0, [1, 40], doubles.flat_map(f64::to_le_bytes)));
+        assert_eq!(data_type, DataType::Float64);
+        assert_eq!(found[0].3[..5], [Some(0.1), None, Some(-2.5), None, Some(4.0)]);
+        let (found, data_type) = rows(mat4(5, [1, 40], 216..=255));
+        assert_eq!((data_type, found[3].3[9]), (DataType::Int16, Some(255.0)));
+        // The largest and the smallest that int16 can hold: one above the sentinel.
+        let extremes = (0..40).flat_map(|n| if n % 2 == 0 { i16::MAX } else { i16::MIN + 1 }.to_le_bytes());
+        let (found, _) = rows(mat4(3, [1, 40], extremes));
+        assert_eq!(found[0].3[..2], [Some(32767.0), Some(-32767.0)]);
+    }
+
+    #[test]
+    fn a_long_recording_comes_in_several_batches() {
+        let samples = 3 * BATCH_SAMPLES as u32 + 7;
+        let data = (0..samples).flat_map(|n| (n as i16).max(0).to_le_bytes());
+        let (found, _) = rows(mat4(3, [1, samples], data));
+        assert_eq!(found.len(), samples.div_ceil(10) as usize);
+        assert_eq!(found.last().unwrap().2, i64::from(samples / 10 * 10));
+        assert!(
+            found
+                .iter()
+                .enumerate()
+                .all(|(number, row)| row.1 == number as i32)
+        );
+    }
+
+    #[test]
+    fn an_output_that_can_not_be_written_is_said() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+                Err(std::io::Error::other("full"))
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let (mut file, verdict) = open(mat4(5, [1, 40], 0..40));
+        let recording = verdict.recording.clone().unwrap();
+        let error = decode(&mut file, &recording, &verdict, 0.1, Full).unwrap_err();
+        assert!(
+            matches!(error, DecodeError::Arrow(ArrowError::IoError(..))),
+            "{error:?}"
+        );
+    }
+}

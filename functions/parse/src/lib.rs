@@ -2,12 +2,14 @@
 
 mod decode;
 
+use std::io::{Read, Seek};
+
 use ecg_core::message::{ParseOutput, StepInput};
 use ecg_core::rules::RULES;
 use ecg_core::{Details, StepError, layout};
 use ecg_lake::{Lake, blocking, codec_error};
 use ecg_mat::{Limits, MatFile};
-use ecg_recording::{RecordingError, Verdict};
+use ecg_recording::{Layout, Recording, RecordingError, Verdict};
 
 pub use decode::{DecodeError, decode};
 
@@ -34,6 +36,7 @@ pub async fn run(lake: &Lake, input: StepInput) -> Result<ParseOutput, StepError
         };
         let mut file =
             MatFile::open(reader, limits).map_err(|error| sort(RecordingError::from(error).into()))?;
+        same_variable(&file, &recording)?;
         let rows = decode(&mut file, &recording, &verdict, RULES.strip_s, &mut writer).map_err(sort)?;
         writer.finish().map_err(|error| codec_error(&error))?;
         Ok(rows)
@@ -44,6 +47,31 @@ pub async fn run(lake: &Lake, input: StepInput) -> Result<ParseOutput, StepError
         parsed_key,
         rows,
     })
+}
+
+/// Holds the object against its verdict: what follows relies on the dimensions.
+fn same_variable<R: Read + Seek + Send + 'static>(
+    file: &MatFile<R>,
+    recording: &Recording,
+) -> Result<(), StepError> {
+    let dims = match recording.layout {
+        Layout::LeadsBySamples => [u64::from(recording.leads), recording.samples],
+        Layout::SamplesByLeads => [recording.samples, u64::from(recording.leads)],
+    };
+    let told = |name: &str, class: &str, dims: &[u64]| format!("{name}: {class} of {dims:?}");
+    let expected = told(&recording.variable, &recording.class, &dims);
+    let found = match file.variables().get(recording.variable_index) {
+        Some(variable) => told(&variable.name, &variable.class.to_string(), &variable.dims),
+        None => format!("{} variables", file.variables().len()),
+    };
+    if found == expected {
+        return Ok(());
+    }
+    Err(StepError::Rejected(Details::new(
+        format!("variable {}", recording.variable_index),
+        format!("what its verdict says, {expected}"),
+        found,
+    )))
 }
 
 fn sort(error: DecodeError) -> StepError {

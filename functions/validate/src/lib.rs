@@ -6,7 +6,7 @@ use std::io::{Read, Seek};
 
 use ecg_core::message::{ExecutionInput, ValidateOutput, VerdictKind, one_line};
 use ecg_core::rules::RULES;
-use ecg_core::{StepError, layout};
+use ecg_core::{Details, StepError, layout};
 use ecg_lake::{Lake, blocking, codec_error, step_error};
 use ecg_recording::header::MAX_HEADER_BYTES;
 use ecg_recording::{Surroundings, Verdict, examine, profiles};
@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 /// Judges an upload.
 ///
 /// # Errors
-/// `Rejected` if the object is gone, else what the store says.
+/// `Rejected` if the object is gone or its header too large to be one, else what the store says.
 pub async fn run(lake: &Lake, input: ExecutionInput) -> Result<ValidateOutput, StepError> {
     let meta = lake.head(&lake.upload(&input.source)).await?;
     let surroundings = Surroundings {
@@ -67,6 +67,12 @@ async fn companion_header(lake: &Lake, bucket: &str, key: &str) -> Result<Option
     {
         Ok((_, bytes)) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(StoreError::NotFound(_)) => Ok(None),
+        // Whoever uploaded it is at fault, not the pipeline.
+        Err(StoreError::Invalid(context)) => Err(StepError::Rejected(Details::new(
+            "header (.hea)",
+            format!("at most {MAX_HEADER_BYTES} bytes"),
+            context.message,
+        ))),
         Err(error) => Err(step_error(&error)),
     }
 }

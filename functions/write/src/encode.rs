@@ -95,3 +95,137 @@ fn encode_table<W: Write + Send>(
     writer.close()?;
     Ok(rows)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, Float32Array, Float64Array, Int32Array, Int64Array, StringArray};
+    use arrow_ipc::writer::FileWriter;
+    use arrow_schema::Schema;
+    use ecg_tables::{BEATS, SEGMENTS};
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+    use parquet::basic::Encoding;
+    use parquet::file::metadata::ParquetMetaData;
+
+    use super::*;
+
+    fn beats(from: i64, rows: i64) -> RecordBatch {
+        let numbers = || from..from + rows;
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(StringArray::from_iter_values(numbers().map(|_| "id"))),
+            Arc::new(Int32Array::from_iter_values(numbers().map(|_| 0))),
+            Arc::new(StringArray::from_iter_values(numbers().map(|_| "MLII"))),
+            Arc::new(Int64Array::from_iter_values(numbers())),
+            Arc::new(Float64Array::from_iter_values(
+                numbers().map(|n| n as f64 / 360.0),
+            )),
+            Arc::new(Float64Array::from_iter(
+                numbers().map(|n| (n > 0).then_some(800.0)),
+            )),
+            Arc::new(Float32Array::from_iter_values(numbers().map(|n| n as f32))),
+        ];
+        RecordBatch::try_new(ecg_tables::arrow::schema(&BEATS), columns).unwrap()
+    }
+
+    fn ipc(schema: &Schema, batches: &[RecordBatch]) -> Cursor<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut writer = FileWriter::try_new(&mut bytes, schema).unwrap();
+        batches.iter().for_each(|batch| writer.write(batch).unwrap());
+        writer.finish().unwrap();
+        drop(writer);
+        Cursor::new(bytes)
+    }
+
+    fn parquet_of(batches: &[RecordBatch]) -> (u64, Vec<u8>, Arc<ParquetMetaData>) {
+        let mut bytes = Vec::new();
+        let schema = ecg_tables::arrow::schema(&BEATS);
+        let rows = transcode(ipc(&schema, batches), &BEATS, &mut bytes).unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes.clone())).unwrap();
+        let metadata = reader.metadata().clone();
+        (rows, bytes, metadata)
+    }
+
+    #[test]
+    fn rows_come_back_and_the_same_rows_are_the_same_bytes() {
+        let batches = [beats(0, 5), beats(5, 3)];
+        let (rows, bytes, metadata) = parquet_of(&batches);
+        assert_eq!((rows, metadata.file_metadata().num_rows()), (8, 8));
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes.clone()));
+        let read: Vec<RecordBatch> = reader.unwrap().build().unwrap().map(Result::unwrap).collect();
+        assert_eq!(read, [beats(0, 8)]);
+        assert_eq!(parquet_of(&batches).1, bytes);
+    }
+
+    #[test]
+    fn what_athena_reads_well() {
+        let (_, _, metadata) = parquet_of(&[beats(0, 1000)]);
+        let created_by = metadata.file_metadata().created_by();
+        assert_eq!(
+            created_by,
+            Some(concat!("ecg-pipeline ", env!("CARGO_PKG_VERSION")))
+        );
+        for column in metadata.row_group(0).columns() {
+            let name = column.column_path().string();
+            assert!(matches!(column.compression(), Compression::ZSTD(_)), "{name}");
+            assert!(column.dictionary_page_offset().is_some(), "{name}");
+            assert!(
+                column
+                    .encodings()
+                    .all(|encoding| encoding != Encoding::BYTE_STREAM_SPLIT),
+                "{name}"
+            );
+            assert!(column.statistics().is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_row_group_is_bounded() {
+        let most = ROW_GROUP_ROWS as i64;
+        let (rows, _, metadata) = parquet_of(&[beats(0, most), beats(most, 1)]);
+        let groups: Vec<i64> = metadata
+            .row_groups()
+            .iter()
+            .map(|group| group.num_rows())
+            .collect();
+        assert_eq!((rows, groups), (ROW_GROUP_ROWS as u64 + 1, vec![most, 1]));
+    }
+
+    #[test]
+    fn no_rows_are_a_whole_object() {
+        let (rows, _, metadata) = parquet_of(&[]);
+        assert_eq!((rows, metadata.num_row_groups()), (0, 0));
+        assert_eq!(
+            metadata.file_metadata().schema().get_fields().len(),
+            BEATS.columns.len()
+        );
+    }
+
+    #[test]
+    fn other_columns_are_refused() {
+        let schema = ecg_tables::arrow::schema(&BEATS);
+        let error = transcode(ipc(&schema, &[beats(0, 1)]), &SEGMENTS, Vec::new()).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("segments: expected the columns of the table, found [\"recording_id\"")
+        );
+        let fewer = beats(0, 1).project(&[0, 1]).unwrap();
+        let error = transcode(ipc(&fewer.schema(), &[fewer]), &BEATS, Vec::new()).unwrap_err();
+        assert!(error.to_string().contains("beats"), "{error}");
+    }
+
+    #[test]
+    fn a_damaged_source_is_an_error_at_every_length() {
+        let whole = ipc(&ecg_tables::arrow::schema(&BEATS), &[beats(0, 3)]).into_inner();
+        for length in 0..whole.len() {
+            let cut = Cursor::new(whole[..length].to_vec());
+            assert!(
+                transcode(cut, &BEATS, Vec::new()).is_err(),
+                "{length} of {}",
+                whole.len()
+            );
+        }
+    }
+}

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::message::one_line;
+
 /// Why a step failed. The name of the variant is the error name in the state machine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StepError {
@@ -34,9 +36,10 @@ impl StepError {
     }
 
     /// The cause as Step Functions stores it for a failed Lambda: a JSON object with `errorType` and
-    /// `errorMessage`.
+    /// `errorMessage`, the latter in one line of bounded length.
     pub fn cause(&self) -> String {
-        serde_json::json!({ "errorType": self.name(), "errorMessage": self.to_string() }).to_string()
+        let message = one_line(&self.to_string());
+        serde_json::json!({ "errorType": self.name(), "errorMessage": message }).to_string()
     }
 }
 

@@ -5,9 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Longest text of a cause in a message, in characters. What is longer is cut in the middle of nowhere, so
-/// it is cut visibly, with an ellipsis.
-pub const MAX_CAUSE_CHARS: usize = 1_000;
+/// Longest text of a cause, in bytes that it takes in a message: there it is JSON text inside JSON text, where a
+/// quote takes four. Beside the longest key of S3 a message then stays below 4 KB, so that what a stranger wrote
+/// into a file can not keep its rejection from being recorded.
+pub const MAX_CAUSE_BYTES: usize = 1_000;
 
 /// The uploaded object that an execution is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -171,7 +172,7 @@ fn one() -> u32 {
 
 impl Failure {
     /// The cause in one line: the `errorMessage` of a Lambda's cause, or the text itself, cut to
-    /// [`MAX_CAUSE_CHARS`].
+    /// [`MAX_CAUSE_BYTES`].
     pub fn message(&self) -> String {
         let text = match serde_json::from_str::<serde_json::Value>(&self.cause) {
             Ok(cause) => match cause.get("errorMessage").and_then(|message| message.as_str()) {
@@ -184,20 +185,27 @@ impl Failure {
     }
 }
 
-/// Folds white space and control characters to single spaces and cuts to [`MAX_CAUSE_CHARS`].
+/// Folds white space and control characters to single spaces and cuts to [`MAX_CAUSE_BYTES`], visibly.
 pub fn one_line(text: &str) -> String {
-    let words: Vec<&str> = text
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .collect();
+    const ELLIPSIS: char = '…';
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
     let folded = words
-        .into_iter()
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()
         .join(" ");
-    if folded.chars().count() <= MAX_CAUSE_CHARS {
+    let bytes_in_message = |c: char| if matches!(c, '"' | '\\') { 4 } else { c.len_utf8() };
+    if folded.chars().map(bytes_in_message).sum::<usize>() <= MAX_CAUSE_BYTES {
         return folded;
     }
-    folded.chars().take(MAX_CAUSE_CHARS - 1).chain(['…']).collect()
+    let mut left = MAX_CAUSE_BYTES - ELLIPSIS.len_utf8();
+    let fits = |c: &char| match left.checked_sub(bytes_in_message(*c)) {
+        Some(rest) => {
+            left = rest;
+            true
+        }
+        None => false,
+    };
+    folded.chars().take_while(fits).chain([ELLIPSIS]).collect()
 }
 
 /// The input of notify.
@@ -245,9 +253,94 @@ mod tests {
         assert_eq!(failure(lambda).message(), "val: expected 2, found 1");
         assert_eq!(failure("plain text").message(), "plain text");
         assert_eq!(failure("{\"other\":1}").message(), "{\"other\":1}");
-        assert_eq!(
-            failure(&"x".repeat(5_000)).message().chars().count(),
-            MAX_CAUSE_CHARS
-        );
+    }
+
+    #[test]
+    fn a_long_message_is_cut_by_what_it_takes() {
+        for (text, characters) in [
+            ("x", 997 + 1),
+            ("é", 498 + 1),
+            ("日", 332 + 1),
+            ("\"", 249 + 1),
+            ("\\", 249 + 1),
+        ] {
+            let cut = failure(&text.repeat(5_000)).message();
+            assert_eq!(cut.chars().count(), characters, "{text}");
+            assert!(cut.starts_with(text) && cut.ends_with('…'));
+        }
+        assert_eq!(one_line(&"x".repeat(1_000)).len(), 1_000);
+    }
+
+    #[test]
+    fn every_message_is_small_even_for_the_worst_file() {
+        for worst in ["\"", "é", "日", "x"] {
+            let id = "x".repeat(crate::id::MAX_LENGTH);
+            let source = Source {
+                bucket: "b".repeat(63),
+                key: worst.repeat(1024 / worst.len()),
+                version: "v".repeat(64),
+                etag: "0".repeat(35),
+                size: u64::MAX,
+                uploaded_at_ms: i64::MAX,
+                sequencer: Some("0".repeat(32)),
+            };
+            let error = crate::StepError::Rejected(crate::Details::new(
+                worst.repeat(3_000),
+                worst.repeat(3_000),
+                worst.repeat(3_000),
+            ));
+            let failure = Failure {
+                step: "transform".into(),
+                error: error.name().into(),
+                cause: error.cause(),
+                attempts: u32::MAX,
+            };
+            assert!(serde_json::from_str::<serde_json::Value>(&failure.cause).is_ok());
+            let table = |name: &str| TableObject {
+                table: name.into(),
+                key: crate::layout::table_key(name, "2026-11-23", &id),
+                rows: u64::MAX,
+            };
+            let tables = vec![table("segments"), table("beats"), table("recordings")];
+            let write = WriteInput {
+                recording_id: id.clone(),
+                source: source.clone(),
+                transformed: Some(tables),
+                failure: None,
+                execution: None,
+            };
+            let record = WriteInput {
+                transformed: None,
+                failure: Some(failure.clone()),
+                execution: Some("x".repeat(80)),
+                ..write.clone()
+            };
+            let verdict = ValidateOutput {
+                recording_id: id.clone(),
+                verdict: VerdictKind::Rejected,
+                verdict_key: crate::layout::verdict_key(&id),
+                reason: Some(one_line(&error.to_string())),
+            };
+            let notify = NotifyInput {
+                recording_id: id,
+                source,
+                failure,
+                execution: format!(
+                    "arn:aws:states:us-gov-west-1:000000000000:execution:{}",
+                    "x".repeat(161)
+                ),
+                recorded: false,
+            };
+            let messages = [
+                serde_json::to_string(&write),
+                serde_json::to_string(&record),
+                serde_json::to_string(&verdict),
+                serde_json::to_string(&notify),
+            ];
+            for message in messages {
+                let message = message.unwrap();
+                assert!(message.len() <= 4096, "{} bytes: {message}", message.len());
+            }
+        }
     }
 }

@@ -158,3 +158,123 @@ pub async fn blocking<T: Send + 'static>(
         Err(error) => Err(StepError::Internal(format!("the step stopped: {error}"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use ecg_store::ErrorContext;
+
+    use super::*;
+
+    type Context = Box<ErrorContext>;
+
+    #[test]
+    fn errors_of_the_store_by_what_can_be_done() {
+        let context = || ErrorContext::new("reading", &Location::new("b", "k").with_version("v"), "why");
+        let table: [(fn(Context) -> StoreError, &str, &str); 7] = [
+            (
+                StoreError::NotFound,
+                "Rejected",
+                "b/k (version v): expected an object, found none",
+            ),
+            (
+                StoreError::AlreadyExists,
+                "Conflict",
+                "reading b/k (version v): already exists: why",
+            ),
+            (
+                StoreError::Conflict,
+                "Conflict",
+                "reading b/k (version v): another write is under way: why",
+            ),
+            (
+                StoreError::PermissionDenied,
+                "Internal",
+                "reading b/k (version v): permission denied: why",
+            ),
+            (
+                StoreError::Invalid,
+                "Internal",
+                "reading b/k (version v): not possible: why",
+            ),
+            (
+                StoreError::Transient,
+                "Transient",
+                "reading b/k (version v): failed for now: why",
+            ),
+            (
+                StoreError::Other,
+                "Internal",
+                "reading b/k (version v): failed: why",
+            ),
+        ];
+        for (error, name, message) in table {
+            let error = error(context());
+            let step = step_error(&error);
+            assert_eq!((step.name(), step.to_string().as_str()), (name, message));
+            // The same through any number of layers of a decoder.
+            let wrapped = io::Error::new(io::ErrorKind::InvalidData, io::Error::from(error));
+            assert_eq!(codec_error(&wrapped), step);
+        }
+        let plain = io::Error::other("no store in it");
+        assert_eq!(
+            codec_error(&plain),
+            StepError::Internal("no store in it".to_owned())
+        );
+    }
+
+    #[test]
+    fn errors_of_the_catalog_by_what_can_be_done() {
+        let (operation, object, message) = (
+            || "creating".to_owned(),
+            || "ecg.beats".to_owned(),
+            || "why".to_owned(),
+        );
+        let transient = CatalogError::Transient {
+            operation: operation(),
+            object: object(),
+            message: message(),
+        };
+        let text = "creating ecg.beats: failed for now: why";
+        assert_eq!(catalog_error(&transient), StepError::Transient(text.to_owned()));
+        for error in [
+            CatalogError::NotFound {
+                operation: operation(),
+                object: object(),
+                message: message(),
+            },
+            CatalogError::Incompatible {
+                operation: operation(),
+                object: object(),
+                what: "column".to_owned(),
+                expected: "int".to_owned(),
+                found: "text".to_owned(),
+            },
+            CatalogError::PermissionDenied {
+                operation: operation(),
+                object: object(),
+                message: message(),
+            },
+            CatalogError::Invalid {
+                operation: operation(),
+                object: object(),
+                message: message(),
+            },
+            CatalogError::Other {
+                operation: operation(),
+                object: object(),
+                message: message(),
+            },
+        ] {
+            assert_eq!(catalog_error(&error), StepError::Internal(error.to_string()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_blocking_work_is_a_bug_and_no_crash() {
+        let outcome: Result<(), _> = blocking(|| std::panic::panic_any("on purpose")).await;
+        assert_eq!(outcome.unwrap_err().name(), "Internal");
+        assert_eq!(blocking(|| Ok(7)).await, Ok(7));
+    }
+}

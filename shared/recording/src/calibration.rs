@@ -50,6 +50,13 @@ pub struct Given {
     pub leads: Vec<String>,
 }
 
+impl Given {
+    /// Whether it is a calibration: a sampling frequency, and a gain or a physical unit.
+    pub fn calibrates(&self) -> bool {
+        self.sampling_frequency_hz.is_some() && (!self.gain.is_empty() || self.units.is_some())
+    }
+}
+
 /// Everything that may hold a calibration.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
@@ -79,11 +86,7 @@ pub fn resolve(sources: &Sources, leads: usize, samples: u64) -> Result<Calibrat
     if let Some(facts) = &sources.key {
         let profile = &facts.profile;
         let lead = |number: usize| LeadCalibration {
-            name: profile
-                .leads
-                .get(number)
-                .cloned()
-                .unwrap_or_else(|| lead_name(number)),
+            name: lead_name(profile.leads.get(number), number),
             gain: profile.gain,
             baseline: profile.baseline,
             units: "mV".to_owned(),
@@ -136,9 +139,14 @@ pub fn from_metadata(metadata: &BTreeMap<String, String>) -> Result<Given, Detai
     })
 }
 
-/// The name of a lead that the file does not name.
-fn lead_name(number: usize) -> String {
-    format!("lead {number}")
+/// The name of a lead, or its number where there is none. A name is a column of every row, so what is longer than a
+/// name can be is cut.
+fn lead_name(given: Option<&String>, number: usize) -> String {
+    const LONGEST_NAME: usize = 64;
+    match given {
+        Some(name) if !name.is_empty() => name.chars().take(LONGEST_NAME).collect(),
+        _ => format!("lead {number}"),
+    }
 }
 
 fn from_header(header: &Header, leads: usize, samples: u64) -> Result<Calibration, Details> {
@@ -158,7 +166,7 @@ fn from_header(header: &Header, leads: usize, samples: u64) -> Result<Calibratio
     }
     let lead = |(number, signal): (usize, &crate::header::Signal)| {
         Ok(LeadCalibration {
-            name: signal.description.clone().unwrap_or_else(|| lead_name(number)),
+            name: lead_name(signal.description.as_ref(), number),
             gain: per_millivolt("header (.hea)", signal.gain, &signal.units)?,
             baseline: signal.baseline,
             units: signal.units.clone(),
@@ -178,12 +186,9 @@ fn from_header(header: &Header, leads: usize, samples: u64) -> Result<Calibratio
 
 /// `None` where nothing, or too little, is given: a sampling frequency, and a gain or a physical unit.
 fn from_given(source: &str, given: &Given, leads: usize) -> Result<Option<Calibration>, Details> {
-    let Some(sampling_frequency_hz) = given.sampling_frequency_hz else {
+    let Some(sampling_frequency_hz) = given.sampling_frequency_hz.filter(|_| given.calibrates()) else {
         return Ok(None);
     };
-    if given.gain.is_empty() && given.units.is_none() {
-        return Ok(None);
-    }
     if !(sampling_frequency_hz.is_finite() && sampling_frequency_hz > 0.0) {
         return Err(Details::new(
             source,
@@ -203,11 +208,7 @@ fn from_given(source: &str, given: &Given, leads: usize) -> Result<Option<Calibr
             gains[number]
         };
         Ok(LeadCalibration {
-            name: given
-                .leads
-                .get(number)
-                .cloned()
-                .unwrap_or_else(|| lead_name(number)),
+            name: lead_name(given.leads.get(number), number),
             gain: per_millivolt(source, gain, &units)?,
             baseline: baselines[number],
             units: units.clone(),
@@ -252,14 +253,15 @@ fn per_millivolt(source: &str, gain: f64, units: &str) -> Result<f64, Details> {
             ));
         }
     };
-    if !gain.is_finite() || gain == 0.0 {
+    let per_mv = gain * units_per_mv;
+    if !per_mv.is_finite() || per_mv == 0.0 {
         return Err(Details::new(
             source,
             "a finite gain other than 0",
-            gain.to_string(),
+            format!("{gain:e} per {units}"),
         ));
     }
-    Ok(gain * units_per_mv)
+    Ok(per_mv)
 }
 
 #[cfg(test)]

@@ -147,12 +147,7 @@ fn structure<R: Read + Seek + Send + 'static>(
         "real",
         !variable.complex,
     )?;
-    let shape = variable
-        .dims
-        .iter()
-        .map(u64::to_string)
-        .collect::<Vec<_>>()
-        .join(" x ");
+    let shape = shape(&variable.dims);
     let two = variable.dims.len() == 2;
     checks.check(
         &format!("{name}: dimensions"),
@@ -272,47 +267,82 @@ fn gather<R: Read + Seek + Send + 'static>(
             ..Sources::default()
         });
     }
-    let mut given = Given::default();
-    for (index, variable) in variables.iter().enumerate().filter(|(index, _)| *index != signal) {
-        match variable.name.to_ascii_lowercase().as_str() {
-            "fs"
-            | "sampling_frequency"
-            | "sampling_frequency_hz"
-            | "sampling_rate"
-            | "sample_rate"
-            | "freq" => {
-                given.sampling_frequency_hz = numbers(file, index)?.first().copied();
-            }
-            "gain" | "adc_gain" => given.gain = numbers(file, index)?,
-            "baseline" | "adc_zero" => given.baseline = numbers(file, index)?,
-            "units" | "unit" => given.units = file.text(index)?,
-            "lead" | "leads" | "lead_names" => {
-                if let Some(text) = file.text(index)? {
-                    given.leads = text
-                        .split([',', ';'])
-                        .map(|name| name.trim().to_owned())
-                        .collect();
-                }
-            }
-            _ => {}
-        }
-    }
-    let metadata = calibration::from_metadata(&surroundings.metadata)?;
+    let variables = settings(file, variables, signal)?;
+    let metadata = if variables.calibrates() {
+        Given::default()
+    } else {
+        calibration::from_metadata(&surroundings.metadata)?
+    };
     Ok(Sources {
         header,
-        variables: given,
+        variables,
         metadata,
         key,
     })
 }
 
-/// A scalar or a short vector; empty for anything else.
-fn numbers<R: Read + Seek + Send + 'static>(
+/// The variables beside the samples that calibrate them. Without a sampling frequency they calibrate nothing and
+/// are not looked at; with one, a setting that can not be read is an error: passing over a `units` or a `gain` would
+/// scale the signal by a guess.
+fn settings<R: Read + Seek + Send + 'static>(
     file: &mut MatFile<R>,
-    index: usize,
-) -> Result<Vec<f64>, RecordingError> {
-    const MOST: usize = 16;
-    Ok(file.small_vector(index, MOST)?.unwrap_or_default())
+    variables: &[Variable],
+    signal: usize,
+) -> Result<Given, RecordingError> {
+    let find = |names: &[&str]| {
+        let named = |variable: &Variable| names.iter().any(|name| variable.name.eq_ignore_ascii_case(name));
+        (0..variables.len()).find(|index| *index != signal && named(&variables[*index]))
+    };
+    let mut given = Given::default();
+    if let Some(index) = find(&[
+        "fs",
+        "sampling_frequency",
+        "sampling_frequency_hz",
+        "sampling_rate",
+        "sample_rate",
+        "freq",
+    ]) {
+        let frequencies = file.small_vector(index, MOST_NUMBERS)?.unwrap_or_default();
+        let same = frequencies.windows(2).all(|pair| pair[0] == pair[1]);
+        given.sampling_frequency_hz = frequencies.first().copied().filter(|_| same);
+    }
+    if given.sampling_frequency_hz.is_none() {
+        return Ok(given);
+    }
+    let unreadable = |index: usize, expected: String| {
+        let variable = &variables[index];
+        let found = format!("{} of {}", variable.class, shape(&variable.dims));
+        RecordingError::Rejected(Details::new(&variable.name, expected, found).at(Some(variable.offset)))
+    };
+    let mut numbers = |index: usize| {
+        let numbers = file.small_vector(index, MOST_NUMBERS)?;
+        numbers.ok_or_else(|| unreadable(index, format!("at most {MOST_NUMBERS} real numbers")))
+    };
+    if let Some(index) = find(&["gain", "adc_gain"]) {
+        given.gain = numbers(index)?;
+    }
+    if let Some(index) = find(&["baseline", "adc_zero"]) {
+        given.baseline = numbers(index)?;
+    }
+    if let Some(index) = find(&["units", "unit"]) {
+        let text = file.text(index)?;
+        given.units = Some(text.ok_or_else(|| unreadable(index, "text".to_owned()))?);
+    }
+    if let Some(index) = find(&["lead_names", "leads", "lead"])
+        && let Some(text) = file.text(index)?
+    {
+        // The rows of a char matrix come as lines.
+        let names = text.split([',', ';', '\n']);
+        given.leads = names.map(|name| name.trim().to_owned()).collect();
+    }
+    Ok(given)
+}
+
+/// Longest vector of settings: one number per lead.
+const MOST_NUMBERS: usize = 16;
+
+fn shape(dims: &[u64]) -> String {
+    dims.iter().map(u64::to_string).collect::<Vec<_>>().join(" x ")
 }
 
 /// One pass over the samples: counts the missing ones and finds the extremes of each lead.

@@ -1,0 +1,190 @@
+//! What the catalog says after a crawl, held by golden files (`UPDATE_GOLDEN=1 cargo test -p step-crawl`), and what a
+//! crawl refuses.
+
+// Helpers of tests fail the test.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use ecg_core::StepError;
+use ecg_core::message::{TableObject, WriteOutput};
+use ecg_lake::Lake;
+use ecg_store::{LocalCatalog, Location, MemoryStore};
+use ecg_tables::{BEATS, TABLES};
+use parquet::arrow::ArrowWriter;
+
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
+
+fn lake(catalog: &Path) -> Lake {
+    Lake {
+        store: Arc::new(MemoryStore::default()),
+        catalog: Arc::new(LocalCatalog::open(catalog).unwrap()),
+        work: "work".to_owned(),
+        processed: "processed".to_owned(),
+        database: "ecg".to_owned(),
+    }
+}
+
+/// A Parquet object without rows.
+fn object(schema: SchemaRef) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let batch = RecordBatch::new_empty(schema.clone());
+    let mut writer = ArrowWriter::try_new(&mut bytes, schema, None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+async fn put(lake: &Lake, key: &str, bytes: Vec<u8>) {
+    lake.store
+        .put(&Location::new("processed", key), bytes.into())
+        .await
+        .unwrap();
+}
+
+fn written(objects: &[(&str, &str, u64)]) -> WriteOutput {
+    let object = |(table, key, rows): &(&str, &str, u64)| TableObject {
+        table: (*table).to_owned(),
+        key: (*key).to_owned(),
+        rows: *rows,
+    };
+    WriteOutput {
+        recording_id: "id".to_owned(),
+        dt: "2026-11-23".to_owned(),
+        objects: objects.iter().map(object).collect(),
+    }
+}
+
+/// Every file below a folder with its text, in the order of the paths.
+fn files(folder: &Path, prefix: &str, found: &mut String) {
+    let mut entries: Vec<_> = std::fs::read_dir(folder).unwrap().map(Result::unwrap).collect();
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let name = entry.file_name().into_string().unwrap();
+        if name.starts_with('.') {
+            continue;
+        }
+        let path = format!("{prefix}/{name}");
+        if entry.path().is_dir() {
+            files(&entry.path(), &path, found);
+        } else {
+            let text = std::fs::read_to_string(entry.path()).unwrap();
+            found.push_str(&format!("== {path}\n{}\n", text.trim_end()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_catalog_tells_every_table_and_a_second_crawl_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake(folder.path());
+    let mut objects = Vec::new();
+    for table in TABLES {
+        put(&lake, table.name, object(ecg_tables::arrow::schema(table))).await;
+        objects.push((table.name, table.name, 0));
+    }
+    let output = step_crawl::run(&lake, written(&objects)).await.unwrap();
+    assert_eq!(output.tables, TABLES.map(|table| table.name));
+    let mut catalog = String::new();
+    files(folder.path(), "", &mut catalog);
+    ecg_golden::check(format!("{GOLDEN}/catalog.txt"), &catalog);
+
+    step_crawl::run(&lake, written(&objects)).await.unwrap();
+    let mut again = String::new();
+    files(folder.path(), "", &mut again);
+    assert_eq!(again, catalog);
+}
+
+/// Crawls one object of `beats` and gives the error.
+async fn refused(bytes: Option<Vec<u8>>, rows: u64) -> StepError {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake(folder.path());
+    if let Some(bytes) = bytes {
+        put(&lake, "k", bytes).await;
+    }
+    let error = step_crawl::run(&lake, written(&[("beats", "k", rows)]))
+        .await
+        .unwrap_err();
+    // What is not true does not get into the catalog.
+    assert!(!folder.path().join("ecg/beats").exists());
+    error
+}
+
+#[tokio::test]
+async fn what_is_not_what_write_said_is_refused() {
+    let schema = ecg_tables::arrow::schema(&BEATS);
+    let good = object(schema.clone());
+    let rows = refused(Some(good.clone()), 1).await;
+    assert_eq!(
+        rows,
+        StepError::Internal("processed/k: expected 1 rows, found 0".to_owned())
+    );
+
+    let without_last = Schema::new(schema.fields()[..schema.fields().len() - 1].to_vec());
+    let mut fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .map(|field| field.as_ref().clone())
+        .collect();
+    fields[3] = Field::new("sample", DataType::Int32, false);
+    for (other, told) in [
+        (without_last, "rr_ms Float64"),
+        (Schema::new(fields), "sample Int32"),
+    ] {
+        let error = refused(Some(object(Arc::new(other))), 0).await;
+        assert_eq!(error.name(), "Internal");
+        let message = error.to_string();
+        assert!(
+            message.starts_with("processed/k: expected the columns recording_id Utf8, "),
+            "{message}"
+        );
+        assert!(
+            message.rsplit(", found ").next().unwrap().contains(told),
+            "{message}"
+        );
+    }
+
+    let damaged = refused(Some(good[..good.len() - 1].to_vec()), 0).await;
+    assert_eq!(damaged.name(), "Internal");
+    assert!(damaged.to_string().contains("PAR1"));
+    assert_eq!(
+        refused(None, 0).await.to_string(),
+        "processed/k: expected an object, found none"
+    );
+}
+
+#[tokio::test]
+async fn a_table_that_nobody_knows_is_a_bug() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = step_crawl::run(&lake(folder.path()), written(&[("nope", "k", 0)]))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error,
+        StepError::Internal("crawl: there is no table `nope`".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn a_column_of_another_type_in_the_catalog_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake(folder.path());
+    let mut spec = step_crawl::table_spec(&lake, &BEATS);
+    spec.columns[3].hive_type = "int".to_owned();
+    lake.catalog.ensure_database("ecg", "").await.unwrap();
+    lake.catalog.ensure_table(&spec).await.unwrap();
+    put(&lake, "k", object(ecg_tables::arrow::schema(&BEATS))).await;
+    let error = step_crawl::run(&lake, written(&[("beats", "k", 0)]))
+        .await
+        .unwrap_err();
+    assert_eq!(error.name(), "Internal");
+    assert!(
+        error
+            .to_string()
+            .contains("the type of column `sample` should be `bigint`, found `int`"),
+        "{error}"
+    );
+}

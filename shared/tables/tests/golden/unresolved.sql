@@ -1,0 +1,11 @@
+-- The `rejections` without a later success: what still needs somebody's attention.
+
+-- Athena
+SELECT rejections.*
+FROM rejections
+WHERE NOT EXISTS (SELECT 1 FROM recordings WHERE recordings.recording_id = rejections.recording_id)
+
+-- DataFusion
+SELECT rejections.*
+FROM rejections
+WHERE NOT EXISTS (SELECT 1 FROM recordings WHERE recordings.recording_id = rejections.recording_id)

@@ -1,0 +1,155 @@
+//! What the workflow file promises, state by state, and that it knows the same error names as the Rust code.
+
+// Helpers of tests fail the test; the path of the validator comes from the environment.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use asl_engine::StateMachine;
+use ecg_core::StepError;
+use serde_json::{Map, Value};
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ecg-pipeline.asl.json");
+const TEXT: &str = include_str!("../../ecg-pipeline.asl.json");
+
+/// The functions that the file may call: the crates below `functions/`, without `start`, which starts it.
+const FUNCTIONS: [&str; 6] = ["validate", "parse", "transform", "write", "crawl", "notify"];
+
+/// What AWS calls a passing weakness of Lambda.
+const LAMBDA_WEAKNESSES: [&str; 5] = [
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+];
+
+fn machine() -> Value {
+    serde_json::from_str(TEXT).unwrap()
+}
+
+fn tasks() -> Vec<(String, Map<String, Value>)> {
+    let machine = machine();
+    let states = machine["States"].as_object().unwrap();
+    let tasks = states.iter().filter(|(_, state)| state["Type"] == "Task");
+    tasks.map(|(name, state)| (name.clone(), state.as_object().unwrap().clone())).collect()
+}
+
+fn names(handler: &Value) -> Vec<&str> {
+    handler["ErrorEquals"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect()
+}
+
+fn handlers<'s>(state: &'s Map<String, Value>, kind: &str) -> &'s [Value] {
+    state[kind].as_array().unwrap()
+}
+
+#[test]
+fn the_engine_loads_it() {
+    StateMachine::parse(TEXT, &BTreeMap::new()).unwrap();
+    assert_eq!(machine()["QueryLanguage"], "JSONata");
+    assert_eq!(machine()["TimeoutSeconds"], 600);
+}
+
+#[test]
+fn error_names_agree_both_ways() {
+    let rust: BTreeSet<&str> = StepError::NAMES.into();
+    let mut in_the_file = BTreeSet::new();
+    for (state, task) in tasks() {
+        let caught: BTreeSet<&str> = handlers(&task, "Catch").iter().flat_map(names).collect();
+        for name in &rust {
+            assert!(caught.contains(name), "{state}: {name} is not caught by name");
+        }
+        for handler in handlers(&task, "Catch").iter().chain(handlers(&task, "Retry")) {
+            in_the_file.extend(names(handler).into_iter().map(str::to_owned));
+        }
+    }
+    let foreign: Vec<&String> = in_the_file
+        .iter()
+        .filter(|name| !name.starts_with("States.") && !name.starts_with("Lambda."))
+        .filter(|name| !rust.contains(name.as_str()))
+        .collect();
+    assert!(foreign.is_empty(), "no step fails with {foreign:?}");
+    // The one name that is not handled but given: a rejected verdict.
+    assert_eq!(machine()["States"]["Reject"]["Assign"]["failure"]["error"], "Rejected");
+}
+
+#[test]
+fn only_what_may_pass_is_retried() {
+    for (state, task) in tasks() {
+        let retried: Vec<&str> = handlers(&task, "Retry").iter().flat_map(names).collect();
+        for name in ["Transient", "Lambda.Unknown", "States.Timeout"].iter().chain(&LAMBDA_WEAKNESSES) {
+            assert!(retried.contains(name), "{state}: {name} is not retried");
+        }
+        for name in ["Rejected", "Conflict", "Internal", "States.ALL", "States.TaskFailed"] {
+            assert!(!retried.contains(&name), "{state}: {name} is retried");
+        }
+        for retrier in handlers(&task, "Retry") {
+            assert_eq!(retrier["JitterStrategy"], "FULL", "{state}");
+            let number = |field: &str| retrier[field].as_u64().unwrap_or_else(|| panic!("{state}: {field}"));
+            assert!((1..=60).contains(&number("MaxDelaySeconds")), "{state}");
+            assert!((1..=5).contains(&number("MaxAttempts")), "{state}");
+            assert!(number("BackoffRate") >= 2 && number("IntervalSeconds") >= 1, "{state}");
+        }
+    }
+}
+
+#[test]
+fn every_task_catches_everything() {
+    for (state, task) in tasks() {
+        let catchers = handlers(&task, "Catch");
+        let by_name: Vec<&str> = catchers.iter().flat_map(names).collect();
+        // `States.ALL` does not match the last of these, and the first two deserve to be seen in the file.
+        for name in ["Lambda.Unknown", "States.Timeout", "States.DataLimitExceeded"] {
+            assert!(by_name.contains(&name), "{state}: {name} is not caught by name");
+        }
+        let last = catchers.last().map(names);
+        assert_eq!(last, Some(vec!["States.ALL"]), "{state}: States.ALL stands alone and last");
+        let elsewhere = by_name.iter().filter(|name| **name == "States.ALL").count();
+        assert_eq!(elsewhere, 1, "{state}");
+        // However it fails, the same happens.
+        let mut what_happens: Vec<Value> = catchers.to_vec();
+        what_happens.iter_mut().for_each(|catcher| drop(catcher.as_object_mut().unwrap().remove("ErrorEquals")));
+        assert!(what_happens.windows(2).all(|pair| pair[0] == pair[1]), "{state}");
+    }
+}
+
+#[test]
+fn every_task_has_a_time_limit_within_that_of_the_machine() {
+    assert_eq!(tasks().len(), 8);
+    for (state, task) in tasks() {
+        let seconds = task["TimeoutSeconds"].as_u64();
+        assert!(seconds.is_some_and(|seconds| (1..600).contains(&seconds)), "{state}: {seconds:?}");
+    }
+}
+
+#[test]
+fn every_function_is_one_of_ours_and_called_with_what_it_takes() {
+    let known: BTreeSet<&str> = FUNCTIONS.into();
+    let mut called = BTreeSet::new();
+    for (state, task) in tasks() {
+        assert_eq!(task["Resource"], "arn:aws:states:::lambda:invoke", "{state}");
+        let function = task["Arguments"]["FunctionName"].as_str().unwrap().to_owned();
+        let name = function.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+        called.insert(name.unwrap_or_else(|| panic!("{state}: {function}")).to_owned());
+    }
+    let called: BTreeSet<&str> = called.iter().map(String::as_str).collect();
+    assert_eq!(called, known);
+    // And nowhere else is there a placeholder.
+    let mut rest = TEXT;
+    while let Some(at) = rest.find("${") {
+        rest = &rest[at + 2..];
+        assert!(known.contains(rest.split('}').next().unwrap_or_default()));
+    }
+}
+
+#[test]
+fn the_validator_of_the_states_language_accepts_it() {
+    let Some(validator) = std::env::var_os("ECG_ASL_VALIDATOR") else {
+        println!("skipped: the environment variable ECG_ASL_VALIDATOR does not name asl-validator 4.0.0 (npm)");
+        return;
+    };
+    let answer = Command::new(&validator).args(["--json-path", FILE]).output().unwrap();
+    let told = String::from_utf8_lossy(&answer.stdout).into_owned() + &String::from_utf8_lossy(&answer.stderr);
+    assert!(answer.status.success() && told.contains('✓'), "{told}");
+}
