@@ -1,20 +1,23 @@
-//! The commands, their options and help texts.
+//! The commands: from options to what is printed.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
 use asl_engine::mock::{MockAnswer, MockRun, Mocks, run_with_mocks};
 use asl_engine::{StateMachine, Status};
-use clap::{Args, Parser, Subcommand};
 use ecg_core::config;
 use serde_json::Value;
 use step_notify::{Links, Slack};
 
+use crate::args::{
+    Command, InspectArgs, QueryArgs, RedriveArgs, RunArgs, RunsArgs, ShowArgs, WorkflowCommand,
+    WorkflowRunArgs,
+};
 use crate::discover::discover;
 use crate::execute::{Executor, WORKFLOW, load, now};
 use crate::journal::Journal;
@@ -23,211 +26,6 @@ use crate::progress::Progress;
 use crate::run::{End, Ran};
 use crate::steps::Steps;
 use crate::{inspect, query, report, run, summary};
-
-/// From ECG recordings to a table that answers SQL, on one machine.
-#[derive(Parser)]
-#[command(
-    name = "ecg",
-    version,
-    after_help = "Start with:\n  ecg run testdata/recordings\n  ecg query 'select label, count(*) from recordings group by label'"
-)]
-pub(crate) struct Cli {
-    #[command(subcommand)]
-    pub(crate) command: Command,
-}
-
-#[derive(Subcommand)]
-pub(crate) enum Command {
-    /// Put recordings into the lake and run the workflow for each
-    Run(RunArgs),
-    /// Answer SQL over the tables and views
-    Query(QueryArgs),
-    /// List the executions
-    Runs(RunsArgs),
-    /// Show one execution: steps, attempts, inputs, outputs, error
-    Show(ShowArgs),
-    /// Run a failed execution again from the step that failed
-    Redrive(RedriveArgs),
-    /// Make a synthetic recording whose beats are known
-    Synth(ecg_synth::SynthArgs),
-    /// Tell what a file is, and how it would be judged
-    Inspect(InspectArgs),
-    /// Try a workflow file
-    #[command(subcommand)]
-    Workflow(WorkflowCommand),
-}
-
-#[derive(Args)]
-#[command(after_help = "\
-Examples:
-  ecg run recordings/
-      Every .mat below the folder; the path below it becomes the key.
-  ecg run a.mat b.mat --lake /data/lake --jobs 4
-  ecg run recordings/ --workflow my-copy.asl.json
-      The same steps under a changed workflow.
-
-Exit status: 0 if every recording was accepted, 1 if any was rejected or failed, 2 if nothing could be run.
-A second run does nothing twice; a killed one goes on where it was.
-Slack: set SLACK_WEBHOOK_URL, or SLACK_BOT_TOKEN and SLACK_CHANNEL; without them messages are printed.")]
-pub(crate) struct RunArgs {
-    /// Recordings (.mat) and folders of recordings
-    #[arg(required = true, value_name = "PATH")]
-    paths: Vec<PathBuf>,
-    #[command(flatten)]
-    lake: LakeArg,
-    /// Executions at a time [default: the number of processors]
-    #[arg(long, value_name = "N")]
-    jobs: Option<NonZeroUsize>,
-    /// Another workflow file than the built-in statemachine/ecg-pipeline.asl.json
-    #[arg(long, value_name = "FILE")]
-    workflow: Option<PathBuf>,
-    /// Print the summary as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Args)]
-pub(crate) struct LakeArg {
-    /// Directory of the lake
-    #[arg(long, value_name = "DIR", default_value = "ecg-lake")]
-    lake: PathBuf,
-}
-
-impl LakeArg {
-    fn place(&self) -> Place {
-        Place::new(&self.lake)
-    }
-
-    fn text(&self) -> String {
-        self.lake.display().to_string()
-    }
-}
-
-#[derive(Args)]
-#[command(after_help = "\
-Tables: recordings, segments, beats, rejections. Views: samples, current, unresolved.
-`ecg query 'describe segments'` lists the columns; docs/tables.md explains them.
-
-Examples:
-  ecg query 'select label, count(*) from recordings group by label'
-  ecg query \"select time_s, mv from samples where recording_id = '...' limit 5\" --format csv
-  ecg query 'select source_key, cause from unresolved' --format json")]
-pub(crate) struct QueryArgs {
-    /// The query; `-` reads it from standard input
-    sql: String,
-    /// How the answer is printed
-    #[arg(long, value_enum, default_value_t = query::Format::Table)]
-    format: query::Format,
-    #[command(flatten)]
-    lake: LakeArg,
-}
-
-#[derive(Args)]
-pub(crate) struct RunsArgs {
-    /// Only those that did not succeed
-    #[arg(long)]
-    failed: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    lake: LakeArg,
-}
-
-#[derive(Args)]
-#[command(
-    after_help = "ID is a recording id, or any part of one or of a file's key that fits only one execution."
-)]
-pub(crate) struct ShowArgs {
-    /// The execution
-    id: String,
-    /// Print JSON, nothing shortened
-    #[arg(long, conflicts_with = "history")]
-    json: bool,
-    /// Print the history in the form of GetExecutionHistory
-    #[arg(long)]
-    history: bool,
-    #[command(flatten)]
-    lake: LakeArg,
-}
-
-#[derive(Args)]
-#[command(
-    after_help = "What succeeded before the failed step is kept. Correct the reason first, for example a missing header:\n  ecg run recordings/   (puts a new .hea into the lake)\n  ecg redrive ID"
-)]
-pub(crate) struct RedriveArgs {
-    /// The execution, as `ecg show` takes it
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
-    id: Option<String>,
-    /// Every failed execution
-    #[arg(long)]
-    all: bool,
-    /// Another workflow file than the built-in one
-    #[arg(long, value_name = "FILE")]
-    workflow: Option<PathBuf>,
-    /// Print the summary as JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    lake: LakeArg,
-}
-
-#[derive(Args)]
-#[command(after_help = "\
-Examples:
-  ecg inspect 'testdata/recordings/1 NSR/900m (0).mat'
-  ecg inspect file.mat --json
-  ecg inspect file.mat --variable val --csv > val.csv
-
-Exit status: 0 if the file would be accepted, 1 if it would be rejected.")]
-pub(crate) struct InspectArgs {
-    /// The file
-    file: PathBuf,
-    /// Print JSON
-    #[arg(long, conflicts_with = "csv")]
-    json: bool,
-    /// The variable to print
-    #[arg(long, value_name = "NAME", requires = "csv")]
-    variable: Option<String>,
-    /// Print the variable's numbers at full precision, one matrix row a line
-    #[arg(long, requires = "variable")]
-    csv: bool,
-}
-
-#[derive(Subcommand)]
-pub(crate) enum WorkflowCommand {
-    /// Run a workflow file with mocked functions and print status, output, error, cause and events as JSON
-    Run(WorkflowRunArgs),
-    /// Load a workflow file and say what the engine would refuse
-    Check {
-        /// The Amazon States Language file
-        file: PathBuf,
-    },
-}
-
-#[derive(Args)]
-#[command(after_help = "\
-A mock file is a JSON array of answers that the function of that name gives in turn, the last one repeating:
-  [{\"error\": \"Transient\", \"cause\": \"try again\"}, {\"payload\": {\"verdict\": \"accepted\"}}]
-
-Example:
-  ecg workflow run statemachine/ecg-pipeline.asl.json --input '{\"recording_id\": \"x\", \"source\": {}}' \\
-      --mock validate=validate.json --mock write=write.json --mock crawl=crawl.json --mock notify=notify.json
-
-Exit status: 0 if the execution succeeded, 1 if it did not, 2 if the file can not be loaded.")]
-pub(crate) struct WorkflowRunArgs {
-    /// The Amazon States Language file
-    file: PathBuf,
-    /// The input: JSON, or @FILE
-    #[arg(long, value_name = "JSON")]
-    input: String,
-    /// Answers of a function
-    #[arg(long = "mock", value_name = "NAME=FILE")]
-    mocks: Vec<String>,
-    /// Let Waits and retry delays take their time; otherwise they pass at once
-    #[arg(long)]
-    real_time: bool,
-}
 
 const FAILED: u8 = 1;
 

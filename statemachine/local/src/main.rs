@@ -3,6 +3,7 @@
 //! The commands print; what they do is in the modules, each of which returns values.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod args;
 mod commands;
 mod discover;
 mod execute;
@@ -21,7 +22,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let cli = commands::Cli::parse();
+    let cli = args::Cli::parse();
     match cli.command.run() {
         Ok(code) => code,
         Err(message) => {

@@ -33,11 +33,18 @@ fn tasks() -> Vec<(String, Map<String, Value>)> {
     let machine = machine();
     let states = machine["States"].as_object().unwrap();
     let tasks = states.iter().filter(|(_, state)| state["Type"] == "Task");
-    tasks.map(|(name, state)| (name.clone(), state.as_object().unwrap().clone())).collect()
+    tasks
+        .map(|(name, state)| (name.clone(), state.as_object().unwrap().clone()))
+        .collect()
 }
 
 fn names(handler: &Value) -> Vec<&str> {
-    handler["ErrorEquals"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect()
+    handler["ErrorEquals"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| name.as_str().unwrap())
+        .collect()
 }
 
 fn handlers<'s>(state: &'s Map<String, Value>, kind: &str) -> &'s [Value] {
@@ -71,25 +78,44 @@ fn error_names_agree_both_ways() {
         .collect();
     assert!(foreign.is_empty(), "no step fails with {foreign:?}");
     // The one name that is not handled but given: a rejected verdict.
-    assert_eq!(machine()["States"]["Reject"]["Assign"]["failure"]["error"], "Rejected");
+    assert_eq!(
+        machine()["States"]["Reject"]["Assign"]["failure"]["error"],
+        "Rejected"
+    );
 }
 
 #[test]
 fn only_what_may_pass_is_retried() {
     for (state, task) in tasks() {
         let retried: Vec<&str> = handlers(&task, "Retry").iter().flat_map(names).collect();
-        for name in ["Transient", "Lambda.Unknown", "States.Timeout"].iter().chain(&LAMBDA_WEAKNESSES) {
+        for name in ["Transient", "Lambda.Unknown", "States.Timeout"]
+            .iter()
+            .chain(&LAMBDA_WEAKNESSES)
+        {
             assert!(retried.contains(name), "{state}: {name} is not retried");
         }
-        for name in ["Rejected", "Conflict", "Internal", "States.ALL", "States.TaskFailed"] {
+        for name in [
+            "Rejected",
+            "Conflict",
+            "Internal",
+            "States.ALL",
+            "States.TaskFailed",
+        ] {
             assert!(!retried.contains(&name), "{state}: {name} is retried");
         }
         for retrier in handlers(&task, "Retry") {
             assert_eq!(retrier["JitterStrategy"], "FULL", "{state}");
-            let number = |field: &str| retrier[field].as_u64().unwrap_or_else(|| panic!("{state}: {field}"));
+            let number = |field: &str| {
+                retrier[field]
+                    .as_u64()
+                    .unwrap_or_else(|| panic!("{state}: {field}"))
+            };
             assert!((1..=60).contains(&number("MaxDelaySeconds")), "{state}");
             assert!((1..=5).contains(&number("MaxAttempts")), "{state}");
-            assert!(number("BackoffRate") >= 2 && number("IntervalSeconds") >= 1, "{state}");
+            assert!(
+                number("BackoffRate") >= 2 && number("IntervalSeconds") >= 1,
+                "{state}"
+            );
         }
     }
 }
@@ -104,12 +130,18 @@ fn every_task_catches_everything() {
             assert!(by_name.contains(&name), "{state}: {name} is not caught by name");
         }
         let last = catchers.last().map(names);
-        assert_eq!(last, Some(vec!["States.ALL"]), "{state}: States.ALL stands alone and last");
+        assert_eq!(
+            last,
+            Some(vec!["States.ALL"]),
+            "{state}: States.ALL stands alone and last"
+        );
         let elsewhere = by_name.iter().filter(|name| **name == "States.ALL").count();
         assert_eq!(elsewhere, 1, "{state}");
         // However it fails, the same happens.
         let mut what_happens: Vec<Value> = catchers.to_vec();
-        what_happens.iter_mut().for_each(|catcher| drop(catcher.as_object_mut().unwrap().remove("ErrorEquals")));
+        what_happens
+            .iter_mut()
+            .for_each(|catcher| drop(catcher.as_object_mut().unwrap().remove("ErrorEquals")));
         assert!(what_happens.windows(2).all(|pair| pair[0] == pair[1]), "{state}");
     }
 }
@@ -119,7 +151,10 @@ fn every_task_has_a_time_limit_within_that_of_the_machine() {
     assert_eq!(tasks().len(), 8);
     for (state, task) in tasks() {
         let seconds = task["TimeoutSeconds"].as_u64();
-        assert!(seconds.is_some_and(|seconds| (1..600).contains(&seconds)), "{state}: {seconds:?}");
+        assert!(
+            seconds.is_some_and(|seconds| (1..600).contains(&seconds)),
+            "{state}: {seconds:?}"
+        );
     }
 }
 
@@ -130,7 +165,9 @@ fn every_function_is_one_of_ours_and_called_with_what_it_takes() {
     for (state, task) in tasks() {
         assert_eq!(task["Resource"], "arn:aws:states:::lambda:invoke", "{state}");
         let function = task["Arguments"]["FunctionName"].as_str().unwrap().to_owned();
-        let name = function.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+        let name = function
+            .strip_prefix("${")
+            .and_then(|rest| rest.strip_suffix('}'));
         called.insert(name.unwrap_or_else(|| panic!("{state}: {function}")).to_owned());
     }
     let called: BTreeSet<&str> = called.iter().map(String::as_str).collect();
@@ -146,10 +183,16 @@ fn every_function_is_one_of_ours_and_called_with_what_it_takes() {
 #[test]
 fn the_validator_of_the_states_language_accepts_it() {
     let Some(validator) = std::env::var_os("ECG_ASL_VALIDATOR") else {
-        println!("skipped: the environment variable ECG_ASL_VALIDATOR does not name asl-validator 4.0.0 (npm)");
+        println!(
+            "skipped: the environment variable ECG_ASL_VALIDATOR does not name asl-validator 4.0.0 (npm)"
+        );
         return;
     };
-    let answer = Command::new(&validator).args(["--json-path", FILE]).output().unwrap();
-    let told = String::from_utf8_lossy(&answer.stdout).into_owned() + &String::from_utf8_lossy(&answer.stderr);
+    let answer = Command::new(&validator)
+        .args(["--json-path", FILE])
+        .output()
+        .unwrap();
+    let told =
+        String::from_utf8_lossy(&answer.stdout).into_owned() + &String::from_utf8_lossy(&answer.stderr);
     assert!(answer.status.success() && told.contains('✓'), "{told}");
 }

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use asl_engine::mock::{MockAnswer, MockRun, Mocks, run_with_mocks};
 use asl_engine::FunctionError;
+use asl_engine::mock::{MockAnswer, MockRun, Mocks, run_with_mocks};
 use chrono::DateTime;
 use ecg_core::{Details, StepError};
 use serde_json::{Value, json};
@@ -34,7 +34,10 @@ fn payload(value: Value) -> Vec<MockAnswer> {
 }
 
 fn failure(error: &str, cause: &str) -> MockAnswer {
-    MockAnswer::Error(FunctionError { error: error.to_owned(), cause: cause.to_owned() })
+    MockAnswer::Error(FunctionError {
+        error: error.to_owned(),
+        cause: cause.to_owned(),
+    })
 }
 
 /// Functions that all succeed. In the failure branch write and crawl are called again and give the same answer.
@@ -43,22 +46,36 @@ fn healthy() -> Mocks {
     BTreeMap::from([
         (
             "validate".to_owned(),
-            payload(json!({"recording_id": "100m-0-abc", "verdict": "accepted", "verdict_key": "100m-0-abc/verdict.json"})),
+            payload(
+                json!({"recording_id": "100m-0-abc", "verdict": "accepted", "verdict_key": "100m-0-abc/verdict.json"}),
+            ),
         ),
         (
             "parse".to_owned(),
-            payload(json!({"recording_id": "100m-0-abc", "parsed_key": "100m-0-abc/parsed.arrow", "rows": 1})),
+            payload(
+                json!({"recording_id": "100m-0-abc", "parsed_key": "100m-0-abc/parsed.arrow", "rows": 1}),
+            ),
         ),
         (
             "transform".to_owned(),
-            payload(json!({"recording_id": "100m-0-abc", "transformed": [object("t.arrow")], "quality": "good"})),
+            payload(
+                json!({"recording_id": "100m-0-abc", "transformed": [object("t.arrow")], "quality": "good"}),
+            ),
         ),
         (
             "write".to_owned(),
-            payload(json!({"recording_id": "100m-0-abc", "dt": "2023-11-14", "objects": [object("p.parquet")]})),
+            payload(
+                json!({"recording_id": "100m-0-abc", "dt": "2023-11-14", "objects": [object("p.parquet")]}),
+            ),
         ),
-        ("crawl".to_owned(), payload(json!({"recording_id": "100m-0-abc", "tables": ["recordings"]}))),
-        ("notify".to_owned(), payload(json!({"recording_id": "100m-0-abc", "delivered_to": "slack"}))),
+        (
+            "crawl".to_owned(),
+            payload(json!({"recording_id": "100m-0-abc", "tables": ["recordings"]})),
+        ),
+        (
+            "notify".to_owned(),
+            payload(json!({"recording_id": "100m-0-abc", "delivered_to": "slack"})),
+        ),
     ])
 }
 
@@ -75,7 +92,9 @@ async fn run(mocks: Mocks) -> Value {
 /// The states that were entered, in order.
 fn path(run: &Value) -> Vec<&str> {
     let events = run["events"].as_array().unwrap().iter();
-    events.filter_map(|event| event["stateEnteredEventDetails"]["name"].as_str()).collect()
+    events
+        .filter_map(|event| event["stateEnteredEventDetails"]["name"].as_str())
+        .collect()
 }
 
 /// What a function was given, call by call, by state name.
@@ -105,30 +124,64 @@ fn state_of(step: &str) -> String {
 async fn a_good_recording_passes() {
     let run = run(healthy()).await;
     assert_eq!(run["status"], "SUCCEEDED");
-    assert_eq!(run["output"], json!({"recording_id": "100m-0-abc", "tables": ["recordings"]}));
-    assert_eq!(path(&run), ["Start", "Validate", "IsAccepted", "Parse", "Transform", "Write", "Crawl", "Done"]);
+    assert_eq!(
+        run["output"],
+        json!({"recording_id": "100m-0-abc", "tables": ["recordings"]})
+    );
+    assert_eq!(
+        path(&run),
+        [
+            "Start",
+            "Validate",
+            "IsAccepted",
+            "Parse",
+            "Transform",
+            "Write",
+            "Crawl",
+            "Done"
+        ]
+    );
     // Each step gets what the messages of ecg-core say, and nothing else.
     let from = |key: &str| json!({"recording_id": "100m-0-abc", "source": source(), "from": key});
     assert_eq!(calls(&run, "Validate"), [input()]);
     assert_eq!(calls(&run, "Parse"), [from("100m-0-abc/verdict.json")]);
     assert_eq!(calls(&run, "Transform"), [from("100m-0-abc/parsed.arrow")]);
     let transformed = json!([{"table": "recordings", "key": "t.arrow", "rows": 1}]);
-    assert_eq!(calls(&run, "Write"), [json!({"recording_id": "100m-0-abc", "source": source(), "transformed": transformed})]);
+    assert_eq!(
+        calls(&run, "Write"),
+        [json!({"recording_id": "100m-0-abc", "source": source(), "transformed": transformed})]
+    );
     let objects = json!([{"table": "recordings", "key": "p.parquet", "rows": 1}]);
-    assert_eq!(calls(&run, "Crawl"), [json!({"recording_id": "100m-0-abc", "dt": "2023-11-14", "objects": objects})]);
+    assert_eq!(
+        calls(&run, "Crawl"),
+        [json!({"recording_id": "100m-0-abc", "dt": "2023-11-14", "objects": objects})]
+    );
 }
 
 #[tokio::test]
 async fn a_rejected_verdict_fails_the_run_with_its_reason() {
     let reason = "val: expected a signal that changes, found constant at 7";
     let mut mocks = healthy();
-    let verdict = json!({"recording_id": "100m-0-abc", "verdict": "rejected", "verdict_key": "k", "reason": reason});
+    let verdict =
+        json!({"recording_id": "100m-0-abc", "verdict": "rejected", "verdict_key": "k", "reason": reason});
     mocks.insert("validate".into(), payload(verdict));
     let run = run(mocks).await;
-    assert_eq!((&run["status"], &run["error"], &run["cause"]), (&json!("FAILED"), &json!("Rejected"), &json!(reason)));
+    assert_eq!(
+        (&run["status"], &run["error"], &run["cause"]),
+        (&json!("FAILED"), &json!("Rejected"), &json!(reason))
+    );
     assert_eq!(
         path(&run),
-        ["Start", "Validate", "IsAccepted", "Reject", "RecordFailure", "RegisterFailure", "Notify", "Failed"]
+        [
+            "Start",
+            "Validate",
+            "IsAccepted",
+            "Reject",
+            "RecordFailure",
+            "RegisterFailure",
+            "Notify",
+            "Failed"
+        ]
     );
     let failure = json!({"step": "validate", "error": "Rejected", "cause": reason, "attempts": 1});
     assert_eq!(calls(&run, "RecordFailure")[0]["failure"], failure);
@@ -147,8 +200,10 @@ fn ways_to_fail() -> Vec<(String, String, u64)> {
     ];
     assert_eq!(steps.each_ref().map(StepError::name), StepError::NAMES);
     let tried = |name: &str| if name == "Transient" { 6 } else { 1 };
-    let mut ways: Vec<_> =
-        steps.iter().map(|error| (error.name().to_owned(), error.cause(), tried(error.name()))).collect();
+    let mut ways: Vec<_> = steps
+        .iter()
+        .map(|error| (error.name().to_owned(), error.cause(), tried(error.name())))
+        .collect();
     for (name, tried) in [
         ("Lambda.Unknown", 2),
         ("Lambda.TooManyRequestsException", 6),
@@ -176,12 +231,20 @@ async fn however_a_step_fails_its_error_is_recorded_told_and_kept() {
             mocks.insert((*step).to_owned(), answers);
             let run = run(mocks).await;
             assert_eq!(run["status"], "FAILED", "{place}");
-            assert_eq!((run["error"].as_str(), run["cause"].as_str()), (Some(&*error), Some(&*cause)), "{place}");
+            assert_eq!(
+                (run["error"].as_str(), run["cause"].as_str()),
+                (Some(&*error), Some(&*cause)),
+                "{place}"
+            );
             assert_eq!(run["output"], Value::Null, "{place}");
             let state = state_of(step);
             let path = path(&run);
             let branch = path.iter().position(|name| *name == state).unwrap() + 1;
-            assert_eq!(path[branch..], ["RecordFailure", "RegisterFailure", "Notify", "Failed"], "{place}");
+            assert_eq!(
+                path[branch..],
+                ["RecordFailure", "RegisterFailure", "Notify", "Failed"],
+                "{place}"
+            );
             assert_eq!(calls(&run, &state).len() as u64, attempts, "{place}");
             let failure = json!({"step": step, "error": error, "cause": cause, "attempts": attempts});
             for told in ["RecordFailure", "Notify"] {
@@ -201,9 +264,24 @@ async fn a_failure_inside_the_failure_branch_hides_nothing() {
     let original = "val: expected 7224 bytes, found 4096";
     for (error, cause, attempts) in ways_to_fail() {
         for (function, state, passed, recorded) in [
-            ("write", "RecordFailure", vec!["RecordFailure", "Notify", "Failed"], false),
-            ("crawl", "RegisterFailure", vec!["RecordFailure", "RegisterFailure", "Notify", "Failed"], false),
-            ("notify", "Notify", vec!["RecordFailure", "RegisterFailure", "Notify", "Failed"], true),
+            (
+                "write",
+                "RecordFailure",
+                vec!["RecordFailure", "Notify", "Failed"],
+                false,
+            ),
+            (
+                "crawl",
+                "RegisterFailure",
+                vec!["RecordFailure", "RegisterFailure", "Notify", "Failed"],
+                false,
+            ),
+            (
+                "notify",
+                "Notify",
+                vec!["RecordFailure", "RegisterFailure", "Notify", "Failed"],
+                true,
+            ),
         ] {
             let place = format!("{state} failing with {error}");
             let mut mocks = healthy();
@@ -211,7 +289,11 @@ async fn a_failure_inside_the_failure_branch_hides_nothing() {
             mocks.insert(function.into(), vec![failure(&error, &cause)]);
             let run = run(mocks).await;
             assert_eq!(run["status"], "FAILED", "{place}");
-            assert_eq!((&run["error"], &run["cause"]), (&json!("Rejected"), &json!(original)), "{place}");
+            assert_eq!(
+                (&run["error"], &run["cause"]),
+                (&json!("Rejected"), &json!(original)),
+                "{place}"
+            );
             let path = path(&run);
             let branch = path.iter().position(|name| *name == "Parse").unwrap() + 1;
             assert_eq!(path[branch..], passed, "{place}");
@@ -226,11 +308,18 @@ async fn a_passing_weakness_leaves_no_trace_in_the_outcome() {
     let good = run(healthy()).await;
     for step in STEPS {
         let mut mocks = healthy();
-        let mut answers = vec![failure("Transient", "slow"), failure("Lambda.TooManyRequestsException", "busy")];
+        let mut answers = vec![
+            failure("Transient", "slow"),
+            failure("Lambda.TooManyRequestsException", "busy"),
+        ];
         answers.extend(mocks[step].clone());
         mocks.insert(step.to_owned(), answers);
         let run = run(mocks).await;
-        assert_eq!((&run["status"], &run["output"]), (&good["status"], &good["output"]), "{step}");
+        assert_eq!(
+            (&run["status"], &run["output"]),
+            (&good["status"], &good["output"]),
+            "{step}"
+        );
         assert_eq!(path(&run), path(&good), "{step}");
         assert_eq!(calls(&run, &state_of(step)).len(), 3, "{step}");
     }
@@ -239,21 +328,30 @@ async fn a_passing_weakness_leaves_no_trace_in_the_outcome() {
 #[tokio::test]
 async fn a_long_cause_is_cut_and_a_missing_one_is_empty() {
     let mut mocks = healthy();
-    mocks.insert("parse".into(), vec![failure("Lambda.Unknown", &"x".repeat(100_000))]);
+    mocks.insert(
+        "parse".into(),
+        vec![failure("Lambda.Unknown", &"x".repeat(100_000))],
+    );
     let run_long = run(mocks.clone()).await;
     assert!(calls(&run_long, "Notify")[0].to_string().len() <= 4096);
     mocks.insert("parse".into(), vec![failure("Internal", "")]);
     let run_short = run(mocks).await;
-    assert_eq!((&run_short["error"], &run_short["cause"]), (&json!("Internal"), &json!("")));
+    assert_eq!(
+        (&run_short["error"], &run_short["cause"]),
+        (&json!("Internal"), &json!(""))
+    );
 }
 
 #[tokio::test]
 async fn the_history_is_that_of_get_execution_history() {
     let mut mocks = healthy();
-    mocks.insert("transform".into(), vec![
-        failure("Transient", "the store is slow"),
-        failure("Internal", &StepError::Internal("a bug".into()).cause()),
-    ]);
+    mocks.insert(
+        "transform".into(),
+        vec![
+            failure("Transient", "the store is slow"),
+            failure("Internal", &StepError::Internal("a bug".into()).cause()),
+        ],
+    );
     let mut run = run(mocks).await;
     for event in run["events"].as_array_mut().unwrap() {
         // The one thing that differs from run to run; ids and the order tell the rest.
