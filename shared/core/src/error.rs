@@ -13,7 +13,8 @@ pub enum StepError {
     /// The input is at fault; the same call fails again. Never retried.
     #[error("{0}")]
     Rejected(Details),
-    /// Somebody else wrote first, or the object changed between two steps.
+    /// Somebody else wrote first. (An upload that was replaced meanwhile is not there under its version any more: that
+    /// is `Rejected`.)
     #[error("{0}")]
     Conflict(String),
     /// A bug or a wrong configuration.

@@ -51,6 +51,7 @@ Examples:
       The same steps under a changed workflow.
 
 Exit status: 0 if every recording was accepted, 1 if any was rejected or failed, 2 if nothing could be run.
+The day of a recording (`dt`) is that of the file's modification time, so keep it when you copy (`cp -p`).
 A second run does nothing twice; a killed one goes on where it was.
 Slack: set SLACK_WEBHOOK_URL, or SLACK_BOT_TOKEN and SLACK_CHANNEL; without them messages are printed.")]
 pub(crate) struct RunArgs {

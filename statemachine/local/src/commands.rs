@@ -199,10 +199,11 @@ fn failed(journal: &Journal) -> Result<bool, String> {
 
 fn runs_command(args: &RunsArgs) -> Result<ExitCode, String> {
     let place = args.lake.place().existing()?;
+    let at_work = place.at_work();
     let mut lines = Vec::new();
     for journal in journals(&place)? {
         if !args.failed || failed(&journal)? {
-            lines.push(report::line(&journal).map_err(|error| error.to_string())?);
+            lines.push(report::line(&journal, at_work).map_err(|error| error.to_string())?);
         }
     }
     // The newest last, where the eye is.
@@ -261,7 +262,7 @@ fn show_command(args: &ShowArgs) -> Result<ExitCode, String> {
         print(&format!("{:#}\n", serde_json::json!({ "events": events })))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let report = report::show(&journal).map_err(|error| error.to_string())?;
+    let report = report::show(&journal, place.at_work()).map_err(|error| error.to_string())?;
     let text = if args.json {
         format!("{report:#}\n")
     } else {

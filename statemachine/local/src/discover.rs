@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use ecg_core::layout;
+use ecg_recording::profiles::{self, Profile};
 
 /// A file that is to be put into the lake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,7 @@ pub(crate) struct Discovery {
 pub(crate) fn discover(paths: &[PathBuf]) -> Result<Discovery, String> {
     let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
     let mut passed_over = 0;
+    let profiles = profiles::built_in()?;
     for path in paths {
         let metadata = fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
         if metadata.is_dir() {
@@ -44,17 +46,13 @@ pub(crate) fn discover(paths: &[PathBuf]) -> Result<Discovery, String> {
                 }
             }
         } else {
-            let name = path
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned())
-                .unwrap_or_default();
-            if !layout::is_recording(&name) {
+            if !layout::is_recording(&path.to_string_lossy()) {
                 return Err(format!(
                     "{}: expected a recording (a name that ends in .mat) or a folder",
                     path.display()
                 ));
             }
-            add(&mut found, name, path.clone())?;
+            add(&mut found, key_of_file(path, &profiles), path.clone())?;
         }
     }
     let recordings = found.into_iter().map(|(key, path)| Found { path, key }).collect();
@@ -62,6 +60,23 @@ pub(crate) fn discover(paths: &[PathBuf]) -> Result<Discovery, String> {
         recordings,
         passed_over,
     })
+}
+
+/// The key of a file that is given by itself: its name, with as many of the folders above it as a dataset profile needs
+/// to recognise it (`1 NSR/100m (0).mat` is a known fragment, `100m (0).mat` is not).
+pub(crate) fn key_of_file(path: &Path, profiles: &[Profile]) -> String {
+    const MOST_FOLDERS: usize = 4;
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let names: Vec<String> = absolute
+        .components()
+        .filter_map(|part| match part {
+            Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
+            _ => None,
+        })
+        .collect();
+    let key = |folders: usize| names[names.len().saturating_sub(folders + 1)..].join("/");
+    let known = |key: &String| profiles::matching(profiles, key).is_some();
+    (0..=MOST_FOLDERS).map(key).find(known).unwrap_or_else(|| key(0))
 }
 
 fn add(found: &mut BTreeMap<String, PathBuf>, key: String, path: PathBuf) -> Result<(), String> {
@@ -107,6 +122,16 @@ fn walk(directory: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_single_file_keeps_the_folders_that_a_profile_reads() {
+        let profiles = profiles::built_in().unwrap();
+        let key = |path: &str| key_of_file(Path::new(path), &profiles);
+        assert_eq!(key("/data/x/1 NSR/100m (0).mat"), "1 NSR/100m (0).mat");
+        assert_eq!(key("/data/x/100m.mat"), "100m.mat");
+        assert_eq!(key("/data/1 NSR/other.mat"), "other.mat");
+        assert_eq!(key("other.mat"), "other.mat");
+    }
 
     #[test]
     fn folders_keep_relative_keys_and_collisions_are_refused() {

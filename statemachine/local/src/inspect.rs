@@ -12,6 +12,7 @@ use ecg_recording::header::MAX_HEADER_BYTES;
 use ecg_recording::{Examined, Surroundings, examine, profiles};
 use serde_json::{Value, json};
 
+use crate::discover::key_of_file;
 use crate::summary::shell_word;
 
 /// Largest matrix that is printed as CSV, in values: its text is held in memory, because rows cross the file's order.
@@ -22,12 +23,14 @@ pub(crate) fn judge(path: &Path) -> Result<Examined, String> {
     let fail = |error: io::Error| format!("{}: {error}", path.display());
     let file = File::open(path).map_err(fail)?;
     let size = file.metadata().map_err(fail)?.len();
+    let profiles = profiles::built_in()?;
     let surroundings = Surroundings {
-        key: path.to_string_lossy().into_owned(),
+        // The key that `ecg run` would give it, so that both judge alike.
+        key: key_of_file(path, &profiles),
         size,
         header: companion_header(path).map_err(fail)?,
         metadata: Default::default(),
-        profiles: profiles::built_in()?,
+        profiles,
     };
     examine(io::BufReader::new(file), &surroundings, &RULES).map_err(fail)
 }

@@ -13,6 +13,9 @@ pub(crate) const BUCKET: &str = "local";
 const WORK: &str = "work";
 const PROCESSED: &str = "processed";
 
+/// Held by the process that runs executions.
+const LOCK: &str = ".lock";
+
 /// A directory with uploads, work objects, tables, catalog and executions.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
@@ -58,7 +61,7 @@ impl Place {
     pub(crate) fn open(&self) -> Result<(Lake, LocalStore, File), String> {
         let fail = |what: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", what.display());
         fs::create_dir_all(self.executions()).map_err(|error| fail(&self.root, &error))?;
-        let path = self.root.join(".lock");
+        let path = self.root.join(LOCK);
         let lock = File::create(&path).map_err(|error| fail(&path, &error))?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -80,5 +83,13 @@ impl Place {
             database: ecg_tables::DATABASE.to_owned(),
         };
         Ok((lake, store, lock))
+    }
+
+    /// Whether a process is running executions in the lake.
+    pub(crate) fn at_work(&self) -> bool {
+        match File::open(self.root.join(LOCK)) {
+            Ok(lock) => matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)),
+            Err(_) => false,
+        }
     }
 }

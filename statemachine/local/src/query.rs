@@ -3,8 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::DataType;
+use arrow::array::cast::AsArray;
+use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::error::ArrowError;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -79,19 +82,25 @@ async fn session(processed: &Path) -> datafusion::error::Result<SessionContext> 
 /// # Errors
 /// A value that the format can not show.
 pub(crate) fn render(batches: &[RecordBatch], format: Format) -> Result<String, String> {
-    let fail = |error: arrow::error::ArrowError| error.to_string();
+    let fail = |error: ArrowError| error.to_string();
     match format {
-        Format::Table => Ok(format!(
-            "{}\n",
-            arrow::util::pretty::pretty_format_batches(batches).map_err(fail)?
-        )),
+        Format::Table => {
+            let batches = batches.iter().map(|batch| lists_as_text(batch, Some(LIST_SHOWN)));
+            let batches = batches.collect::<Result<Vec<_>, _>>().map_err(fail)?;
+            Ok(format!(
+                "{}\n",
+                arrow::util::pretty::pretty_format_batches(&batches).map_err(fail)?
+            ))
+        }
         Format::Csv => {
             let mut bytes = Vec::new();
             let mut writer = arrow::csv::WriterBuilder::new()
                 .with_header(true)
                 .build(&mut bytes);
             for batch in batches {
-                writer.write(&lists_as_text(batch).map_err(fail)?).map_err(fail)?;
+                writer
+                    .write(&lists_as_text(batch, None).map_err(fail)?)
+                    .map_err(fail)?;
             }
             drop(writer);
             String::from_utf8(bytes).map_err(|error| error.to_string())
@@ -112,25 +121,72 @@ pub(crate) fn render(batches: &[RecordBatch], format: Format) -> Result<String, 
     }
 }
 
-/// CSV has no lists: they become their text form, such as `[1.5, 2.0]`.
-fn lists_as_text(batch: &RecordBatch) -> Result<RecordBatch, arrow::error::ArrowError> {
-    use arrow::array::{ArrayRef, StringArray};
-    use arrow::datatypes::{Field, Schema};
+/// Elements of a list that a table for people shows.
+const LIST_SHOWN: usize = 6;
+
+/// Lists as text, such as `[1.5, 2.0]`: CSV has no lists, and a table for people no room for thousands of numbers
+/// (`shown` cuts them).
+fn lists_as_text(batch: &RecordBatch, shown: Option<usize>) -> Result<RecordBatch, ArrowError> {
     let mut fields = Vec::new();
     let mut columns: Vec<ArrayRef> = Vec::new();
     for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
-        if field.data_type().is_nested() {
-            let options = arrow::util::display::FormatOptions::default();
-            let formatter = arrow::util::display::ArrayFormatter::try_new(column, &options)?;
-            let texts: Vec<Option<String>> = (0..column.len())
-                .map(|row| (!column.is_null(row)).then(|| formatter.value(row).to_string()))
-                .collect();
-            fields.push(Field::new(field.name(), DataType::Utf8, true));
-            columns.push(Arc::new(StringArray::from(texts)));
-        } else {
+        if !field.data_type().is_nested() {
             fields.push(field.as_ref().clone());
             columns.push(column.clone());
+            continue;
         }
+        let mut texts = Vec::with_capacity(column.len());
+        for row in 0..column.len() {
+            texts.push(
+                (!column.is_null(row))
+                    .then(|| nested_text(column, row, shown))
+                    .transpose()?,
+            );
+        }
+        fields.push(Field::new(field.name(), DataType::Utf8, true));
+        columns.push(Arc::new(StringArray::from(texts)));
     }
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+}
+
+fn nested_text(column: &ArrayRef, row: usize, shown: Option<usize>) -> Result<String, ArrowError> {
+    let options = FormatOptions::default();
+    if let (Some(shown), Some(list)) = (shown, column.as_list_opt::<i32>()) {
+        let values = list.value(row);
+        if values.len() > shown {
+            let formatter = ArrayFormatter::try_new(values.as_ref(), &options)?;
+            let first: Vec<String> = (0..shown)
+                .map(|index| formatter.value(index).to_string())
+                .collect();
+            return Ok(format!("[{}, … {} values]", first.join(", "), values.len()));
+        }
+    }
+    Ok(ArrayFormatter::try_new(column, &options)?.value(row).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{Float32Builder, ListBuilder};
+
+    #[test]
+    fn long_lists_are_cut_for_people_and_whole_for_programs() {
+        let mut lists = ListBuilder::new(Float32Builder::new());
+        lists.append_value((0..100).map(|value| Some(value as f32)));
+        lists.append_value([Some(0.5)]);
+        lists.append(false);
+        let column: ArrayRef = Arc::new(lists.finish());
+        let batch = RecordBatch::try_from_iter([("mv", column)]).unwrap();
+        let table = render(std::slice::from_ref(&batch), Format::Table).unwrap();
+        assert!(
+            table.contains("[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, … 100 values]"),
+            "{table}"
+        );
+        assert!(table.contains("| [0.5] "), "{table}");
+        let csv = render(std::slice::from_ref(&batch), Format::Csv).unwrap();
+        assert!(csv.contains("98.0, 99.0]\""), "{csv}");
+        let json: serde_json::Value = serde_json::from_str(&render(&[batch], Format::Json).unwrap()).unwrap();
+        assert_eq!(json[0]["mv"].as_array().unwrap().len(), 100);
+        assert!(json[2]["mv"].is_null());
+    }
 }

@@ -10,11 +10,12 @@ use serde_json::{Map, Value, json};
 use crate::execute::{json_text, reason};
 use crate::journal::Journal;
 
-/// The name of a status, as Step Functions has it.
-fn status_name(journal: &Journal) -> io::Result<String> {
+/// The name of a status, as Step Functions has it; and, where no process works in the lake, `INTERRUPTED` for an execution
+/// that is not closed.
+fn status_name(journal: &Journal, at_work: bool) -> io::Result<String> {
     Ok(match journal.outcome()? {
-        // Not closed: interrupted, or still under way in another process.
-        None => "RUNNING".to_owned(),
+        None if at_work => "RUNNING".to_owned(),
+        None => "INTERRUPTED".to_owned(),
         Some(closed) => serde_json::to_value(closed.status)?
             .as_str()
             .unwrap_or_default()
@@ -23,21 +24,38 @@ fn status_name(journal: &Journal) -> io::Result<String> {
 }
 
 /// One execution in a list.
-pub(crate) fn line(journal: &Journal) -> io::Result<Value> {
+pub(crate) fn line(journal: &Journal, at_work: bool) -> io::Result<Value> {
     let history = journal.history()?;
     let input = journal.input()?;
     let closed = journal.outcome()?;
     let started = history.first().map(|event| event.timestamp);
-    let ended = history.last().map(|event| event.timestamp);
     Ok(json!({
         "execution": journal.name(),
-        "status": status_name(journal)?,
+        "status": status_name(journal, at_work)?,
         "key": input.map(|input| input.source.key),
         "started": started.and_then(moment),
-        "seconds": started.zip(ended).map(|(started, ended)| ((ended - started) * 1000.0).round() / 1000.0),
+        "seconds": seconds_at_work(&history),
         "redrives": history.iter().filter(|event| event.event_type == "ExecutionRedriven").count(),
         "reason": closed.filter(|closed| closed.status != Status::Succeeded).map(|closed| reason(&closed)),
     }))
+}
+
+/// The time from each start or redrive to the last event before the next, in seconds: waiting for a redrive is no work.
+fn seconds_at_work(history: &[HistoryEvent]) -> f64 {
+    let mut total = 0.0;
+    let mut began = None;
+    for (index, event) in history.iter().enumerate() {
+        if index == 0 || event.event_type == "ExecutionRedriven" {
+            began = Some(event.timestamp);
+        }
+        let last = history
+            .get(index + 1)
+            .is_none_or(|next| next.event_type == "ExecutionRedriven");
+        if let Some(began) = began.filter(|_| last) {
+            total += event.timestamp - began;
+        }
+    }
+    (total * 1000.0).round() / 1000.0
 }
 
 /// A list of executions for people.
@@ -45,7 +63,7 @@ pub(crate) fn table(lines: &[Value]) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,
-        "{:<10} {:>8}  {:<24}  execution",
+        "{:<11} {:>8}  {:<24}  execution",
         "status", "seconds", "started (UTC)"
     );
     for line in lines {
@@ -55,15 +73,23 @@ pub(crate) fn table(lines: &[Value]) -> String {
             .unwrap_or_default();
         let _ = writeln!(
             text,
-            "{:<10} {seconds:>8}  {:<24}  {}",
+            "{:<11} {seconds:>8}  {:<24}  {}",
             line["status"].as_str().unwrap_or_default(),
             line["started"].as_str().unwrap_or_default(),
             line["execution"].as_str().unwrap_or_default(),
         );
+        if line["status"] == "INTERRUPTED" {
+            let key = line["key"].as_str().unwrap_or_default();
+            let _ = writeln!(
+                text,
+                "{:<22}{key}: goes on with the next `ecg run` of its file",
+                ""
+            );
+        }
         if let Some(reason) = line["reason"].as_str() {
             let _ = writeln!(
                 text,
-                "{:<21}{}: {reason}",
+                "{:<22}{}: {reason}",
                 "",
                 line["key"].as_str().unwrap_or_default()
             );
@@ -78,9 +104,9 @@ fn moment(seconds: f64) -> Option<String> {
 }
 
 /// Everything about one execution.
-pub(crate) fn show(journal: &Journal) -> io::Result<Value> {
+pub(crate) fn show(journal: &Journal, at_work: bool) -> io::Result<Value> {
     let history = journal.history()?;
-    let mut report = line(journal)?;
+    let mut report = line(journal, at_work)?;
     if let Some(report) = report.as_object_mut() {
         report.insert("input".to_owned(), serde_json::to_value(journal.input()?)?);
         report.insert("steps".to_owned(), Value::Array(steps(&history)));

@@ -41,17 +41,14 @@ pub(crate) fn text(ran: &[Ran], took: Duration, lake: &str) -> String {
     let mut text = String::new();
     let _ = write!(
         text,
-        "{} recordings: {accepted} accepted, {rejected} rejected",
-        ran.len()
+        "{}: {accepted} accepted, {rejected} rejected",
+        recordings(ran.len())
     );
     if failed > 0 {
         let _ = write!(text, ", {failed} failed for another reason");
     }
     if before > 0 {
-        let _ = write!(
-            text,
-            "; {before} of them were done before, nothing was done twice"
-        );
+        let _ = write!(text, "; done before and not done again: {before}");
     }
     let _ = writeln!(text, "; {:.1} s; lake {lake}", took.as_secs_f64());
     let unaccepted: Vec<&Ran> = ran.iter().filter(|ran| !ran.accepted()).collect();
@@ -59,6 +56,14 @@ pub(crate) fn text(ran: &[Ran], took: Duration, lake: &str) -> String {
         let _ = writeln!(text, "\n  {}\n    {}", ran.key, why(ran));
         if !ran.recording_id.is_empty() {
             let _ = writeln!(text, "    ecg show {}{}", ran.recording_id, lake_option(lake));
+        }
+        if matches!(ran.end, End::Before(_)) {
+            let id = &ran.recording_id;
+            let _ = writeln!(
+                text,
+                "    failed before; once the reason is mended: ecg redrive {id}{}",
+                lake_option(lake)
+            );
         }
     }
     if unaccepted.len() > LISTED {
@@ -70,6 +75,10 @@ pub(crate) fn text(ran: &[Ran], took: Duration, lake: &str) -> String {
         );
     }
     text
+}
+
+fn recordings(count: usize) -> String {
+    format!("{count} recording{}", if count == 1 { "" } else { "s" })
 }
 
 /// The summary for scripts.
