@@ -39,6 +39,11 @@ for workflow in statemachine/*.asl.json; do
   "$ECG_ASL_VALIDATOR" --json-path "$workflow"
 done
 
+# The Lambda bootstraps and the AWS backends, which the command line does without.
+aws_packages=(-p ecg-boot -p ecg-store)
+for step in start validate parse transform write crawl notify; do aws_packages+=(-p "step-$step"); done
+aws_features=(--features "ecg-store/s3,ecg-store/glue,ecg-boot/aws,step-start/lambda,step-validate/lambda,step-parse/lambda,step-transform/lambda,step-write/lambda,step-crawl/lambda,step-notify/lambda")
+
 say "lints"
 cargo clippy --workspace --all-targets --quiet -- -D warnings
 
@@ -49,12 +54,24 @@ say "build of the command line"
 cargo build --package ecg --quiet
 export ECG_BIN=$CARGO_TARGET_DIR/debug/ecg
 
-say "tests"
+# With cargo-nextest where it is installed: it runs test binaries side by side.
 if cargo nextest --version >/dev/null 2>&1; then
-  cargo nextest run --workspace --no-fail-fast --status-level fail --final-status-level slow
-  cargo test --workspace --doc --quiet
+  run_tests() { cargo nextest run --no-fail-fast --status-level fail --final-status-level slow "$@"; }
 else
-  cargo test --workspace --no-fail-fast
+  run_tests() { cargo test --no-fail-fast "$@"; }
 fi
+
+say "tests of the libraries"
+run_tests --workspace --exclude ecg-tests
+cargo test --workspace --doc --quiet
+
+say "tests of the whole"
+run_tests --package ecg-tests
+
+say "Lambda bootstraps and AWS backends: lints"
+cargo clippy "${aws_packages[@]}" "${aws_features[@]}" --all-targets --quiet -- -D warnings
+
+say "Lambda bootstraps and AWS backends: tests"
+run_tests "${aws_packages[@]}" "${aws_features[@]}"
 
 say "all passed"
