@@ -9,6 +9,8 @@
 //! no time from it reaches a step.
 
 mod answer;
+#[cfg(feature = "aws")]
+mod aws;
 #[cfg(feature = "s3")]
 mod lake;
 pub mod logs;
@@ -20,6 +22,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use answer::{MESSAGE_BYTES_MAX, diagnostic};
+#[cfg(feature = "aws")]
+pub use aws::{aws_config, service_error};
 #[cfg(feature = "glue")]
 pub use lake::catalogued_lake;
 #[cfg(feature = "s3")]
@@ -98,10 +102,4 @@ async fn serve<S, I: DeserializeOwned, O: Serialize>(
     }))
     .run()
     .await
-}
-
-/// Region and credentials as Lambda gives them, with the SDK's standard retries.
-#[cfg(feature = "aws")]
-pub async fn aws_config() -> aws_config::SdkConfig {
-    aws_config::load_from_env().await
 }
