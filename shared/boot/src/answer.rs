@@ -83,7 +83,8 @@ impl Function {
         let internal =
             |error: serde_json::Error| StepError::Internal(format!("message of {}: {error}", self.name));
         let input = serde_json::from_value(payload).map_err(internal)?;
-        let running = AssertUnwindSafe(step(setup, input)).catch_unwind();
+        // Boxed, because the future of an SDK call inside a step is too deep a type to lay out in one piece.
+        let running = AssertUnwindSafe(Box::pin(step(setup, input))).catch_unwind();
         let output = match tokio::time::timeout(time_left, running).await {
             Ok(Ok(outcome)) => outcome?,
             Ok(Err(panic)) => {

@@ -103,3 +103,19 @@ async fn serve<S, I: DeserializeOwned, O: Serialize>(
     .run()
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use ecg_core::config::LAMBDA_VARIABLES;
+
+    #[test]
+    fn every_variable_is_documented() {
+        let readme = include_str!("../../../functions/README.md");
+        for variable in LAMBDA_VARIABLES {
+            assert!(
+                readme.contains(&format!("`{variable}`")),
+                "{variable} is missing in functions/README.md"
+            );
+        }
+    }
+}
