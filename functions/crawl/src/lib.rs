@@ -55,6 +55,17 @@ pub async fn run(lake: &Lake, input: WriteOutput) -> Result<CrawlOutput, StepErr
     })
 }
 
+/// Starts a crawler instead: it finds the objects, the tables and the partitions by itself. One that runs already is
+/// fine.
+///
+/// # Errors
+/// `Transient` or `Internal`, by what the catalog says.
+pub async fn start_crawler(lake: &Lake, crawler: &str, input: WriteOutput) -> Result<CrawlOutput, StepError> {
+    lake.catalog.start_crawler(crawler).await.map_err(|error| catalog_error(&error))?;
+    let tables = input.objects.into_iter().map(|object| object.table).collect();
+    Ok(CrawlOutput { recording_id: input.recording_id, tables })
+}
+
 /// A table as the catalog describes it.
 pub fn table_spec(lake: &Lake, table: &Table) -> TableSpec {
     let column = |name: &str, hive_type: &str, comment: &str| ColumnSpec {

@@ -1,12 +1,16 @@
 //! The notify step: tells people which step failed, why, on which file, and what to type next.
 
 mod message;
+mod secret;
 mod slack;
 
 use ecg_core::StepError;
 use ecg_core::message::{NotifyInput, NotifyOutput};
 
 pub use message::{Links, slack_payload, text};
+#[cfg(feature = "lambda")]
+pub use secret::SecretsManager;
+pub use secret::{Secrets, slack_from_secret};
 pub use slack::{Slack, send};
 
 /// Sends the message to Slack, or, where none is configured, hands it to `console`.

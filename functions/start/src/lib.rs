@@ -1,1 +1,249 @@
-//! The start step.
+//! The start step: from uploads, as the queue delivers them, to executions of the workflow.
+//!
+//! Every version of an object becomes one execution under its recording id, however often its event arrives: a
+//! second start under the same name is answered with what is there already. A message that can not be dealt with
+//! is named in the answer, comes back, and ends in the dead letter queue; its neighbours go on, and so do the good
+//! records inside it.
+
+mod event;
+#[cfg(feature = "lambda")]
+mod step_functions;
+
+use std::future::Future;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use ecg_core::StepError;
+use ecg_core::message::ExecutionInput;
+use futures::future::join_all;
+
+pub use event::{Contents, read};
+#[cfg(feature = "lambda")]
+pub use step_functions::StepFunctions;
+
+/// What a request to start an execution led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Started {
+    /// It runs now, or the very same request had started it before and it still runs.
+    Running,
+    /// There was one of this name before.
+    Before,
+}
+
+/// Whoever starts executions of the workflow.
+pub trait StartExecution {
+    /// Starts one execution under its recording id.
+    fn start(&self, input: &ExecutionInput) -> impl Future<Output = Result<Started, StepError>>;
+}
+
+/// What start works with.
+#[derive(Debug)]
+pub struct Starter<W> {
+    /// The bucket whose uploads start executions; an event from another one is a fault.
+    pub raw_bucket: String,
+    /// The workflow.
+    pub workflow: W,
+}
+
+/// Starts what the messages ask for, and names those that have to come back.
+///
+/// # Errors
+/// `Internal` if a message that has to come back has no id to name it by: then all of them come back.
+pub async fn run<W: StartExecution>(
+    starter: &Starter<W>,
+    event: SqsEvent,
+) -> Result<SqsBatchResponse, StepError> {
+    let outcomes = join_all(event.records.iter().map(|message| start_all(starter, message))).await;
+    let mut response = SqsBatchResponse::default();
+    for (message, succeeded) in event.records.iter().zip(outcomes) {
+        if !succeeded {
+            let id = message.message_id.as_ref();
+            let id = id.ok_or_else(|| {
+                StepError::Internal("message of the queue: expected a messageId, found none".into())
+            })?;
+            response.add_failure(id);
+        }
+    }
+    Ok(response)
+}
+
+/// Whether everything that the message asks for is started, now or before.
+async fn start_all<W: StartExecution>(starter: &Starter<W>, message: &SqsMessage) -> bool {
+    let message_id = message.message_id.as_deref();
+    let contents = event::read(message.body.as_deref().unwrap_or_default(), &starter.raw_bucket);
+    for fault in &contents.faults {
+        tracing::error!(message_id, fault, "message not understood");
+    }
+    let mut succeeded = contents.faults.is_empty();
+    for input in &contents.uploads {
+        let (recording_id, key) = (&input.recording_id, &input.source.key);
+        match starter.workflow.start(input).await {
+            Ok(started) => tracing::info!(message_id, recording_id, key, ?started, "execution"),
+            Err(error) => {
+                succeeded = false;
+                tracing::error!(message_id, recording_id, key, error = error.name(), cause = %error, "not started");
+            }
+        }
+    }
+    succeeded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+    use std::cell::RefCell;
+    use std::collections::BTreeMap;
+
+    /// A workflow that knows the names it has seen, as Step Functions does, and throttles on demand.
+    #[derive(Default)]
+    struct Fake {
+        executions: RefCell<BTreeMap<String, String>>,
+        throttled: &'static str,
+    }
+
+    impl StartExecution for Fake {
+        async fn start(&self, input: &ExecutionInput) -> Result<Started, StepError> {
+            if input.source.key == self.throttled {
+                return Err(StepError::Transient("ThrottlingException".into()));
+            }
+            let text = serde_json::to_string(input).unwrap();
+            match self
+                .executions
+                .borrow_mut()
+                .insert(input.recording_id.clone(), text)
+            {
+                None => Ok(Started::Running),
+                Some(_) => Ok(Started::Before),
+            }
+        }
+    }
+
+    fn record(key: &str) -> Value {
+        json!({
+            "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "eventTime": "2026-11-23T08:00:00.123Z",
+            "s3": { "bucket": { "name": "raw" }, "object": { "key": key, "size": 7240, "eTag": "0f", "sequencer": "00" } },
+        })
+    }
+
+    fn batch(messages: &[(&str, String)]) -> SqsEvent {
+        let records: Vec<Value> = messages
+            .iter()
+            .map(|(id, body)| json!({ "messageId": id, "body": body, "eventSource": "aws:sqs" }))
+            .collect();
+        serde_json::from_value(json!({ "Records": records })).unwrap()
+    }
+
+    fn body(keys: &[&str]) -> String {
+        json!({ "Records": keys.iter().map(|key| record(key)).collect::<Vec<_>>() }).to_string()
+    }
+
+    async fn check(throttled: &'static str, messages: &[(&str, String)], keys: &[&str], answer: &str) {
+        let starter = Starter {
+            raw_bucket: "raw".into(),
+            workflow: Fake {
+                throttled,
+                ..Fake::default()
+            },
+        };
+        let response = run(&starter, batch(messages)).await.unwrap();
+        assert_eq!(serde_json::to_string(&response).unwrap(), answer, "{messages:?}");
+        let mut started: Vec<String> = (starter.workflow.executions.borrow().values())
+            .map(|input| serde_json::from_str::<ExecutionInput>(input).unwrap().source.key)
+            .collect();
+        started.sort();
+        assert_eq!(started, keys, "{messages:?}");
+    }
+
+    const NONE: &str = r#"{"batchItemFailures":[]}"#;
+    const SECOND: &str = r#"{"batchItemFailures":[{"itemIdentifier":"m2"}]}"#;
+
+    #[tokio::test]
+    async fn batches() {
+        let test_event =
+            json!({ "Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "raw" }).to_string();
+        let half_bad = json!({ "Records": [record("b.mat"), { "eventSource": "aws:s3", "eventName": "ObjectCreated:Put" }] });
+
+        check("", &[], &[], NONE).await;
+        check(
+            "",
+            &[("m1", test_event), ("m2", body(&["a.mat"]))],
+            &["a.mat"],
+            NONE,
+        )
+        .await;
+        check(
+            "",
+            &[("m1", body(&["a.mat", "b.mat"])), ("m2", body(&["c.mat"]))],
+            &["a.mat", "b.mat", "c.mat"],
+            NONE,
+        )
+        .await;
+        check("", &[("m1", body(&["a.hea", "a.txt"]))], &[], NONE).await;
+        // The same event twice, in one message and in two, is one execution.
+        check(
+            "",
+            &[("m1", body(&["a.mat", "a.mat"])), ("m2", body(&["a.mat"]))],
+            &["a.mat"],
+            NONE,
+        )
+        .await;
+        // One bad message among good ones; a bad record beside a good one.
+        for bad in [
+            "",
+            "{",
+            "[]",
+            "null",
+            "{}",
+            r#"{"Records":7}"#,
+            r#"{"Records":[7]}"#,
+        ] {
+            let messages = [
+                ("m1", body(&["a.mat"])),
+                ("m2", bad.to_owned()),
+                ("m3", body(&["c.mat"])),
+            ];
+            check("", &messages, &["a.mat", "c.mat"], SECOND).await;
+        }
+        check(
+            "",
+            &[("m1", body(&["a.mat"])), ("m2", half_bad.to_string())],
+            &["a.mat", "b.mat"],
+            SECOND,
+        )
+        .await;
+        check(
+            "b.mat",
+            &[("m1", body(&["a.mat"])), ("m2", body(&["b.mat", "c.mat"]))],
+            &["a.mat", "c.mat"],
+            SECOND,
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn the_answer_is_exactly_what_lambda_reads() {
+        let starter = Starter {
+            raw_bucket: "raw".into(),
+            workflow: Fake::default(),
+        };
+        let messages = [
+            ("id-1", "no".to_owned()),
+            ("id-2", body(&["a.mat"])),
+            ("id-3", "no".to_owned()),
+        ];
+        let response = run(&starter, batch(&messages)).await.unwrap();
+        let golden = r#"{"batchItemFailures":[{"itemIdentifier":"id-1"},{"itemIdentifier":"id-3"}]}"#;
+        assert_eq!(serde_json::to_string(&response).unwrap(), golden);
+    }
+
+    #[tokio::test]
+    async fn what_can_not_be_named_takes_the_batch_back() {
+        let starter = Starter {
+            raw_bucket: "raw".into(),
+            workflow: Fake::default(),
+        };
+        let event = serde_json::from_value(json!({ "Records": [{ "body": "no" }] })).unwrap();
+        let error = run(&starter, event).await.unwrap_err();
+        assert_eq!(error.name(), "Internal");
+    }
+}

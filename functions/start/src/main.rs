@@ -1,0 +1,20 @@
+//! The Lambda `start`: starts an execution for every upload. What it does is in the library; this only ties it to AWS.
+
+use ecg_core::config::{self, StartSettings};
+use step_start::{Starter, StepFunctions};
+
+#[tokio::main]
+async fn main() -> Result<(), ecg_boot::Error> {
+    let starter = match StartSettings::read(&config::optional) {
+        Ok(settings) => {
+            let client = aws_sdk_sfn::Client::new(&ecg_boot::aws_config().await);
+            let workflow = StepFunctions::new(client, settings.state_machine_arn);
+            Ok(Starter {
+                raw_bucket: settings.raw_bucket,
+                workflow,
+            })
+        }
+        Err(reason) => Err(reason),
+    };
+    ecg_boot::serve_batch("start", starter, step_start::run).await
+}

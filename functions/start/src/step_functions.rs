@@ -1,0 +1,47 @@
+//! Step Functions as the one that starts executions.
+
+use aws_sdk_sfn::Client;
+use aws_sdk_sfn::error::{DisplayErrorContext, ProvideErrorMetadata};
+use ecg_boot::service_error;
+use ecg_core::StepError;
+use ecg_core::message::ExecutionInput;
+
+use crate::{StartExecution, Started};
+
+/// One state machine.
+#[derive(Debug, Clone)]
+pub struct StepFunctions {
+    client: Client,
+    state_machine_arn: String,
+}
+
+impl StepFunctions {
+    /// The state machine of this ARN.
+    pub fn new(client: Client, state_machine_arn: String) -> StepFunctions {
+        StepFunctions {
+            client,
+            state_machine_arn,
+        }
+    }
+}
+
+impl StartExecution for StepFunctions {
+    async fn start(&self, input: &ExecutionInput) -> Result<Started, StepError> {
+        let text = serde_json::to_string(input).map_err(|error| StepError::Internal(error.to_string()))?;
+        let request = self
+            .client
+            .start_execution()
+            .state_machine_arn(&self.state_machine_arn);
+        match request.name(&input.recording_id).input(text).send().await {
+            Ok(_) => Ok(Started::Running),
+            Err(error) => match error.as_service_error() {
+                Some(said) if said.is_execution_already_exists() => Ok(Started::Before),
+                Some(said) => Err(service_error("StartExecution", said.code(), said.message())),
+                None => Err(StepError::Transient(format!(
+                    "StartExecution: {}",
+                    DisplayErrorContext(&error)
+                ))),
+            },
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What every call of AWS needs.
+
+use ecg_core::StepError;
+
+/// Region and credentials as Lambda gives them, with the SDK's standard retries.
+pub async fn aws_config() -> aws_config::SdkConfig {
+    aws_config::load_from_env().await
+}
+
+/// An error that a service answered, sorted by whether the same call may succeed later. (The store and the catalog
+/// sort their own.)
+pub fn service_error(operation: &str, code: Option<&str>, message: Option<&str>) -> StepError {
+    let text = format!(
+        "{operation}: {}: {}",
+        code.unwrap_or("no code"),
+        message.unwrap_or("no message")
+    );
+    match code {
+        Some(
+            "ThrottlingException"
+            | "Throttling"
+            | "TooManyRequestsException"
+            | "RequestLimitExceeded"
+            | "ExecutionLimitExceeded"
+            | "KmsThrottlingException"
+            | "InternalServiceError"
+            | "InternalServerError"
+            | "InternalFailure"
+            | "ServiceUnavailable",
+        )
+        | None => StepError::Transient(text),
+        Some(_) => StepError::Internal(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_pass_is_transient() {
+        for (code, name) in [
+            (Some("ThrottlingException"), "Transient"),
+            (Some("ExecutionLimitExceeded"), "Transient"),
+            (None, "Transient"),
+            (Some("AccessDeniedException"), "Internal"),
+            (Some("ResourceNotFoundException"), "Internal"),
+            (Some("StateMachineDoesNotExist"), "Internal"),
+        ] {
+            let error = service_error("StartExecution", code, Some("said so"));
+            assert_eq!(error.name(), name, "{code:?}");
+            assert!(
+                error.to_string().starts_with("StartExecution: ") && error.to_string().ends_with(": said so")
+            );
+        }
+    }
+}

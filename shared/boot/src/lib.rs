@@ -1,0 +1,121 @@
+//! What the bootstrap of every Lambda shares, so that each `main.rs` only names its step and its places.
+//!
+//! * [`serve_step`] and [`serve_batch`] poll Lambda's runtime and answer; a failure is reported under the stable
+//!   name of its [`StepError`].
+//! * [`logs`] writes JSON lines.
+//! * `lake` (feature `s3`) opens the places of a deployment; only with feature `glue` is the SDK of Glue linked.
+//!
+//! Settings come from [`ecg_core::config`], once, before the first event. The one clock here is Lambda's deadline:
+//! no time from it reaches a step.
+
+mod answer;
+#[cfg(feature = "aws")]
+mod aws;
+#[cfg(feature = "s3")]
+mod lake;
+pub mod logs;
+
+use ecg_core::{StepError, config};
+use lambda_runtime::{LambdaEvent, Runtime, service_fn};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+pub use answer::{MESSAGE_BYTES_MAX, diagnostic};
+#[cfg(feature = "aws")]
+pub use aws::{aws_config, service_error};
+#[cfg(feature = "glue")]
+pub use lake::catalogued_lake;
+#[cfg(feature = "s3")]
+pub use lake::object_lake;
+pub use lambda_runtime::Error;
+
+use answer::Function;
+
+/// Runs a step of the workflow as a Lambda. Its answer is a message, so it is small: see [`MESSAGE_BYTES_MAX`].
+///
+/// A `setup` that failed does not end the process, which Step Functions would only see as `Runtime.ExitError`
+/// without a reason: every event is answered with `Internal` and the reason, and nothing is done.
+///
+/// # Errors
+/// If there is no Lambda runtime to ask for events, or it can not be reached.
+pub async fn serve_step<S, I: DeserializeOwned, O: Serialize>(
+    name: &'static str,
+    setup: Result<S, String>,
+    step: impl AsyncFn(&S, I) -> Result<O, StepError>,
+) -> Result<(), Error> {
+    serve(
+        Function {
+            name,
+            answer_bytes_max: Some(MESSAGE_BYTES_MAX),
+        },
+        setup,
+        step,
+    )
+    .await
+}
+
+/// Runs a function that answers a batch of a queue: the answer grows with the batch. Else as [`serve_step`].
+///
+/// # Errors
+/// As [`serve_step`].
+pub async fn serve_batch<S, I: DeserializeOwned, O: Serialize>(
+    name: &'static str,
+    setup: Result<S, String>,
+    step: impl AsyncFn(&S, I) -> Result<O, StepError>,
+) -> Result<(), Error> {
+    serve(
+        Function {
+            name,
+            answer_bytes_max: None,
+        },
+        setup,
+        step,
+    )
+    .await
+}
+
+async fn serve<S, I: DeserializeOwned, O: Serialize>(
+    function: Function,
+    setup: Result<S, String>,
+    step: impl AsyncFn(&S, I) -> Result<O, StepError>,
+) -> Result<(), Error> {
+    logs::start();
+    if config::optional(config::LAMBDA_RUNTIME_API).is_none() {
+        let name = function.name;
+        return Err(format!(
+            "`{name}` is a Lambda: expected its runtime at {}, found none; to try it: cargo lambda watch",
+            config::LAMBDA_RUNTIME_API
+        )
+        .into());
+    }
+    if let Err(reason) = &setup {
+        tracing::error!(
+            step = function.name,
+            reason,
+            "not set up: every event will be refused"
+        );
+    }
+    let (setup, step) = (&setup, &step);
+    Runtime::new(service_fn(|event: LambdaEvent<Value>| {
+        function.answer(setup, step, event)
+    }))
+    .run()
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use ecg_core::config::LAMBDA_VARIABLES;
+
+    #[test]
+    fn every_variable_is_documented() {
+        let readme = include_str!("../../../functions/README.md");
+        for variable in LAMBDA_VARIABLES {
+            assert!(
+                readme.contains(&format!("`{variable}`")),
+                "{variable} is missing in functions/README.md"
+            );
+        }
+    }
+}
