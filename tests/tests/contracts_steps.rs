@@ -546,7 +546,7 @@ async fn steps_refuse_what_the_step_before_did_not_write() {
             .await
             .unwrap_err()
             .name(),
-        "Rejected"
+        "Internal"
     );
     assert_eq!(
         step_transform::run(&place.lake, from("text"))
@@ -560,7 +560,7 @@ async fn steps_refuse_what_the_step_before_did_not_write() {
             .await
             .unwrap_err()
             .name(),
-        "Rejected"
+        "Internal"
     );
 
     // A verdict on another object: the same key, other dimensions.
