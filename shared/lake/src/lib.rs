@@ -179,12 +179,12 @@ mod tests {
 
     use super::*;
 
-    type Context = Box<ErrorContext>;
+    type Variant = fn(Box<ErrorContext>) -> StoreError;
 
     #[test]
     fn errors_of_the_store_by_what_can_be_done() {
         let context = || ErrorContext::new("reading", &Location::new("b", "k").with_version("v"), "why");
-        let table: [(fn(Context) -> StoreError, &str, &str); 7] = [
+        let table: [(Variant, &str, &str); 7] = [
             (
                 StoreError::NotFound,
                 "Rejected",
