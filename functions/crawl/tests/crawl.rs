@@ -150,10 +150,8 @@ async fn what_is_not_what_write_said_is_refused() {
     let damaged = refused(Some(good[..good.len() - 1].to_vec()), 0).await;
     assert_eq!(damaged.name(), "Internal");
     assert!(damaged.to_string().contains("PAR1"));
-    assert_eq!(
-        refused(None, 0).await.to_string(),
-        "processed/k: expected an object, found none"
-    );
+    let gone = "processed/k: expected what the step before wrote, found none";
+    assert_eq!(refused(None, 0).await, StepError::Internal(gone.to_owned()));
 }
 
 #[tokio::test]

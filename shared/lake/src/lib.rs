@@ -43,6 +43,18 @@ impl Lake {
         Location::new(&self.processed, key)
     }
 
+    /// As [`step_error`], but what one step left for another and is not there is no fault of the upload: it expired,
+    /// or somebody removed it.
+    fn error_at(&self, location: &Location, error: &StoreError) -> StepError {
+        let ours = location.bucket == self.work || location.bucket == self.processed;
+        match error {
+            StoreError::NotFound(_) if ours => StepError::Internal(format!(
+                "{location}: expected what the step before wrote, found none"
+            )),
+            _ => step_error(error),
+        }
+    }
+
     /// What is known of an object without reading it.
     ///
     /// # Errors
@@ -51,7 +63,7 @@ impl Lake {
         self.store
             .head(location)
             .await
-            .map_err(|error| step_error(&error))
+            .map_err(|error| self.error_at(location, &error))
     }
 
     /// A reader for decoders, to be used on a blocking thread.
@@ -92,7 +104,7 @@ impl Lake {
             .store
             .get(&location, MAX_JSON_BYTES)
             .await
-            .map_err(|error| step_error(&error))?;
+            .map_err(|error| self.error_at(&location, &error))?;
         serde_json::from_slice(&bytes).map_err(|error| StepError::Internal(format!("{location}: {error}")))
     }
 
@@ -167,12 +179,12 @@ mod tests {
 
     use super::*;
 
-    type Context = Box<ErrorContext>;
+    type Variant = fn(Box<ErrorContext>) -> StoreError;
 
     #[test]
     fn errors_of_the_store_by_what_can_be_done() {
         let context = || ErrorContext::new("reading", &Location::new("b", "k").with_version("v"), "why");
-        let table: [(fn(Context) -> StoreError, &str, &str); 7] = [
+        let table: [(Variant, &str, &str); 7] = [
             (
                 StoreError::NotFound,
                 "Rejected",

@@ -16,7 +16,12 @@ fn columns(table: &Table) -> String {
     let mut text = String::new();
     for (column, field) in table.columns.iter().zip(arrow::schema(table).fields()) {
         assert_eq!(column.name, field.name());
-        let _ = writeln!(text, "{} # {}", line(field, column.kind.hive_type()), column.comment);
+        let _ = writeln!(
+            text,
+            "{} # {}",
+            line(field, column.kind.hive_type()),
+            column.comment
+        );
     }
     text
 }
@@ -30,7 +35,9 @@ fn line(field: &Field, hive_type: &str) -> String {
 fn columns_are_only_ever_added() {
     for table in TABLES {
         let path = format!("{GOLDEN}/{}.columns", table.name);
-        ecg_golden::check_appended(path, &columns(table), |line| line.split(" # ").next().unwrap_or(line));
+        ecg_golden::check_appended(path, &columns(table), |line| {
+            line.split(" # ").next().unwrap_or(line)
+        });
     }
 }
 
@@ -49,7 +56,11 @@ fn the_form_between_parse_and_transform() {
     let mut text = String::new();
     for class in ["int16", "double"] {
         let schema = parsed::schema(class, "{}");
-        let _ = writeln!(text, "{class}: metadata {:?}", schema.metadata().keys().collect::<Vec<_>>());
+        let _ = writeln!(
+            text,
+            "{class}: metadata {:?}",
+            schema.metadata().keys().collect::<Vec<_>>()
+        );
         for field in schema.fields() {
             let _ = writeln!(text, "{}", line(field, ""));
         }
@@ -58,7 +69,9 @@ fn the_form_between_parse_and_transform() {
     for class in ["int8", "uint8", "int16"] {
         assert!(parsed::fits_int16(class), "{class}");
     }
-    for class in ["uint16", "int32", "uint32", "int64", "uint64", "single", "double", "logical", "char", ""] {
+    for class in [
+        "uint16", "int32", "uint32", "int64", "uint64", "single", "double", "logical", "char", "",
+    ] {
         assert!(!parsed::fits_int16(class), "{class}");
     }
 }
@@ -66,7 +79,10 @@ fn the_form_between_parse_and_transform() {
 #[test]
 fn views() {
     for view in views::VIEWS {
-        let text = format!("-- {}\n\n-- Athena{}\n-- DataFusion{}", view.comment, view.athena, view.local);
+        let text = format!(
+            "-- {}\n\n-- Athena{}\n-- DataFusion{}",
+            view.comment, view.athena, view.local
+        );
         ecg_golden::check(format!("{GOLDEN}/{}.sql", view.name), &text);
     }
 }
@@ -81,13 +97,29 @@ fn the_data_dictionary_is_what_the_docs_show() {
 fn every_column_is_explained_within_the_limit_of_glue() {
     for table in TABLES {
         let mut names = BTreeSet::new();
-        assert!((1..=LONGEST_COMMENT).contains(&table.comment.chars().count()), "{}", table.name);
+        assert!(
+            (1..=LONGEST_COMMENT).contains(&table.comment.chars().count()),
+            "{}",
+            table.name
+        );
         for (column, field) in table.columns.iter().zip(arrow::schema(table).fields()) {
             let place = format!("{}.{}", table.name, column.name);
             let length = column.comment.chars().count();
-            assert!((1..=LONGEST_COMMENT).contains(&length), "{place}: a comment of {length} characters");
-            assert!(names.insert(column.name) && column.name != PARTITION, "{place}: the name is there twice");
-            assert!(column.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'), "{place}");
+            assert!(
+                (1..=LONGEST_COMMENT).contains(&length),
+                "{place}: a comment of {length} characters"
+            );
+            assert!(
+                names.insert(column.name) && column.name != PARTITION,
+                "{place}: the name is there twice"
+            );
+            assert!(
+                column
+                    .name
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'),
+                "{place}"
+            );
             assert_eq!(field.metadata()["comment"], column.comment, "{place}");
             // The dictionary is a Markdown table.
             assert!(!column.comment.contains(['|', '\n']), "{place}");

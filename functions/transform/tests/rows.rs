@@ -1,0 +1,230 @@
+//! From decoded rows to table rows: what transform makes of what parse writes, and what it refuses.
+
+// Helpers of tests fail the test.
+#![allow(clippy::unwrap_used)]
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use arrow_array::builder::{Float64Builder, Int16Builder, ListBuilder};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Int32Type, Int64Type};
+use arrow_array::{ArrayRef, Int32Array, Int64Array, RecordBatch};
+use arrow_ipc::reader::FileReader;
+use arrow_ipc::writer::FileWriter;
+use arrow_schema::{Schema, SchemaRef};
+use ecg_core::message::Source;
+use ecg_core::rules::RULES;
+use ecg_recording::{Calibration, Layout, LeadCalibration, Recording, Verdict};
+use ecg_tables::{BEATS, RECORDINGS, SEGMENTS, parsed};
+use step_transform::{Made, TransformError, Writers, transform};
+
+const HZ: f64 = 100.0;
+
+fn source() -> Source {
+    Source {
+        bucket: "local".into(),
+        key: "a.mat".into(),
+        version: "v".into(),
+        etag: "e".into(),
+        size: 1,
+        uploaded_at_ms: 0,
+        sequencer: None,
+    }
+}
+
+fn verdict(leads: u32, samples: u64, class: &str) -> Verdict {
+    let lead = |number| LeadCalibration {
+        name: format!("lead {number}"),
+        gain: 200.0,
+        baseline: 1024.0,
+        units: "mV".into(),
+    };
+    Verdict {
+        accepted: true,
+        checks: Vec::new(),
+        reason: None,
+        recording: Some(Recording {
+            format: "MAT level 4".into(),
+            variable: "val".into(),
+            variable_index: 0,
+            class: class.into(),
+            layout: Layout::LeadsBySamples,
+            leads,
+            samples,
+            calibration: Calibration {
+                source: "variables".into(),
+                sampling_frequency_hz: HZ,
+                leads: (0..leads).map(lead).collect(),
+            },
+            label: None,
+            record: None,
+            fragment: None,
+        }),
+        content_sha256: None,
+        samples: None,
+    }
+}
+
+fn schema_of(verdict: &Verdict, class: &str) -> SchemaRef {
+    parsed::schema(class, &serde_json::to_string(verdict).unwrap())
+}
+
+/// Rows of 1000 samples: lead, segment, and 2 mV at sample 7, missing at sample 8, 1 mV elsewhere.
+fn batch(schema: &SchemaRef, leads: &[(i32, i32)]) -> RecordBatch {
+    let adu = |place: usize| match place {
+        7 => Some(1424),
+        8 => None,
+        _ => Some(1224),
+    };
+    let values: ArrayRef = if schema.field(3).data_type().to_string().contains("Int16") {
+        let mut list = ListBuilder::new(Int16Builder::new());
+        leads.iter().for_each(|_| list.append_value((0..1000).map(adu)));
+        Arc::new(list.finish())
+    } else {
+        let mut list = ListBuilder::new(Float64Builder::new());
+        leads
+            .iter()
+            .for_each(|_| list.append_value((0..1000).map(|place| adu(place).map(f64::from))));
+        Arc::new(list.finish())
+    };
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(Int32Array::from_iter_values(leads.iter().map(|row| row.0))),
+        Arc::new(Int32Array::from_iter_values(leads.iter().map(|row| row.1))),
+        Arc::new(Int64Array::from_iter_values(
+            leads.iter().map(|row| i64::from(row.1) * 1000),
+        )),
+        values,
+    ];
+    RecordBatch::try_new(schema.clone(), columns).unwrap()
+}
+
+fn ipc(schema: &Schema, batches: &[RecordBatch]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut writer = FileWriter::try_new(&mut bytes, schema).unwrap();
+    batches.iter().for_each(|batch| writer.write(batch).unwrap());
+    writer.finish().unwrap();
+    drop(writer);
+    bytes
+}
+
+type Outputs = [Vec<u8>; 3];
+
+fn apply(object: Vec<u8>) -> Result<(Made, Outputs), TransformError> {
+    let [mut segments, mut beats, mut recordings] = Outputs::default();
+    let writers = Writers {
+        segments: &mut segments,
+        beats: &mut beats,
+        recordings: &mut recordings,
+    };
+    let made = transform(Cursor::new(object), "id", &source(), &RULES, writers)?;
+    Ok((made, [segments, beats, recordings]))
+}
+
+fn read(bytes: &[u8]) -> Vec<RecordBatch> {
+    let reader = FileReader::try_new(Cursor::new(bytes), None).unwrap();
+    reader.map(Result::unwrap).collect()
+}
+
+#[test]
+fn rows_of_two_leads() {
+    for class in ["int16", "double"] {
+        let schema = schema_of(&verdict(2, 2000, class), class);
+        let rows = [(0, 0), (1, 0), (0, 1), (1, 1)];
+        let (made, [segments, beats, recordings]) = apply(ipc(&schema, &[batch(&schema, &rows)])).unwrap();
+        assert_eq!(made.segments, 4);
+        let segments = read(&segments);
+        assert_eq!(segments[0].schema(), ecg_tables::arrow::schema(&SEGMENTS));
+        let int = |name: &str| {
+            segments[0]
+                .column_by_name(name)
+                .unwrap()
+                .as_primitive::<Int32Type>()
+                .values()
+                .to_vec()
+        };
+        let mut places: Vec<_> = int("lead").into_iter().zip(int("segment")).collect();
+        places.sort_unstable();
+        assert_eq!(places, [(0, 0), (0, 1), (1, 0), (1, 1)]);
+        assert_eq!(int("missing_samples"), [1; 4]);
+        let mv = segments[0]
+            .column_by_name("mv")
+            .unwrap()
+            .as_list::<i32>()
+            .value(0);
+        let mv = mv.as_primitive::<Float32Type>();
+        // The missing sample lies between 2 mV and 1 mV.
+        assert_eq!(mv.values()[6..10], [1.0, 2.0, 1.5, 1.0]);
+        assert_eq!(mv.len(), 1000);
+
+        let recordings = read(&recordings);
+        assert_eq!(recordings[0].schema(), ecg_tables::arrow::schema(&RECORDINGS));
+        let bigint = |name: &str| {
+            recordings[0]
+                .column_by_name(name)
+                .unwrap()
+                .as_primitive::<Int64Type>()
+                .value(0)
+        };
+        assert_eq!((bigint("samples"), bigint("missing_samples")), (2000, 4));
+        let found: usize = read(&beats).iter().map(RecordBatch::num_rows).sum();
+        assert_eq!(found as u64, made.beats);
+        let schema = FileReader::try_new(Cursor::new(&beats), None).unwrap().schema();
+        assert_eq!(schema, ecg_tables::arrow::schema(&BEATS));
+    }
+}
+
+#[track_caller]
+fn refused(object: Vec<u8>, told: &str) {
+    let error = apply(object).unwrap_err();
+    assert!(error.to_string().contains(told), "{error}");
+}
+
+#[test]
+fn what_parse_did_not_write_is_refused() {
+    let good = verdict(1, 2000, "int16");
+    let schema = schema_of(&good, "int16");
+    let rows = batch(&schema, &[(0, 0), (0, 1)]);
+    apply(ipc(&schema, std::slice::from_ref(&rows))).unwrap();
+
+    for length in [0, 10, 500] {
+        let cut = ipc(&schema, std::slice::from_ref(&rows))[..length].to_vec();
+        assert!(matches!(apply(cut), Err(TransformError::Arrow(_))), "{length}");
+    }
+    let bare = Schema::new(schema.fields().clone());
+    refused(ipc(&bare, &[]), "expected the metadata ecg.verdict, found none");
+    let json = parsed::schema("int16", "{}");
+    refused(ipc(&json, &[]), "ecg.verdict: missing field");
+    let without = Verdict {
+        recording: None,
+        ..good.clone()
+    };
+    refused(
+        ipc(&schema_of(&without, "int16"), &[]),
+        "expected a recording in its verdict",
+    );
+
+    let one = batch(&schema, &[(0, 0)]);
+    refused(ipc(&schema, &[one]), "expected 2000 samples per lead, found 1000");
+    refused(ipc(&schema, &[]), "expected 2000 samples per lead, found 0");
+    for lead in [1, -1] {
+        let other = batch(&schema, &[(lead, 0)]);
+        refused(ipc(&schema, &[other]), "lead: expected a lead of the recording");
+    }
+    for (kept, told) in [
+        (vec![0, 1, 2], "expected a column adu, found none"),
+        (vec![3], "expected a column lead"),
+    ] {
+        let fewer = rows.project(&kept).unwrap();
+        refused(ipc(&fewer.schema(), &[fewer]), told);
+    }
+    let impossible = {
+        let mut verdict = good;
+        verdict.recording.as_mut().unwrap().calibration.leads[0].gain = 0.0;
+        verdict
+    };
+    refused(
+        ipc(&schema_of(&impossible, "int16"), &[]),
+        "expected a finite gain other than 0 adu/mV",
+    );
+}

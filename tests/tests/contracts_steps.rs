@@ -1,0 +1,666 @@
+//! What each step gives to the next, and what is in the tables: held by golden files
+//! (`UPDATE_GOLDEN=1 cargo test -p ecg-tests --test contracts_steps`), and equal in every store.
+
+// Helpers of tests fail the test; where Python is comes from the environment.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use bytes::Bytes;
+use ecg_core::message::{
+    ExecutionInput, Failure, ParseOutput, Source, StepInput, TransformOutput, ValidateOutput, VerdictKind,
+    WriteInput, WriteOutput,
+};
+use ecg_core::{StepError, layout, recording_id};
+use ecg_lake::Lake;
+use ecg_store::{LocalCatalog, LocalStore, Location, MemoryStore, Store};
+use ecg_tables::{Kind, TABLES};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression, Encoding};
+use serde::Serialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
+const TESTDATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata");
+
+/// Largest message in bytes.
+const MOST_BYTES: usize = 4096;
+
+/// A lake with nothing in it, and the folder that keeps its catalog.
+struct Fresh {
+    lake: Lake,
+    folder: tempfile::TempDir,
+}
+
+fn fresh(store: impl FnOnce(&Path) -> Arc<dyn Store>) -> Fresh {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = Lake {
+        store: store(folder.path()),
+        catalog: Arc::new(LocalCatalog::open(folder.path().join("catalog")).unwrap()),
+        work: "work".to_owned(),
+        processed: "processed".to_owned(),
+        database: "ecg".to_owned(),
+    };
+    Fresh { lake, folder }
+}
+
+fn in_memory() -> Fresh {
+    fresh(|_| Arc::new(MemoryStore::default()))
+}
+
+fn on_disk() -> Fresh {
+    fresh(|folder| Arc::new(LocalStore::open(folder, ["local"]).unwrap()))
+}
+
+impl Fresh {
+    /// Puts a file, and the header beside it, into the bucket of the uploads.
+    async fn upload(&self, file: &str, key: &str) -> ExecutionInput {
+        let path = PathBuf::from(format!("{TESTDATA}/{file}"));
+        if let Ok(header) = std::fs::read(path.with_extension("hea")) {
+            let header_key = layout::header_key(key).unwrap();
+            self.lake
+                .store
+                .put(&Location::new("local", header_key), header.into())
+                .await
+                .unwrap();
+        }
+        self.upload_bytes(std::fs::read(path).unwrap(), key, BTreeMap::new())
+            .await
+    }
+
+    async fn upload_bytes(
+        &self,
+        bytes: Vec<u8>,
+        key: &str,
+        metadata: BTreeMap<String, String>,
+    ) -> ExecutionInput {
+        let location = Location::new("local", key);
+        let written = self
+            .lake
+            .store
+            .put_with_metadata(&location, bytes.into(), metadata)
+            .await
+            .unwrap();
+        ExecutionInput {
+            recording_id: recording_id("local", key, &written.etag),
+            source: Source {
+                bucket: "local".to_owned(),
+                key: key.to_owned(),
+                version: written.etag.clone(),
+                etag: written.etag,
+                size: written.size,
+                uploaded_at_ms: 1_795_435_200_123,
+                sequencer: None,
+            },
+        }
+    }
+
+    async fn object(&self, bucket: &str, key: &str) -> Bytes {
+        let location = Location::new(bucket, key);
+        self.lake.store.get(&location, 1 << 30).await.unwrap().1
+    }
+}
+
+/// The messages of a run, by name.
+#[derive(Default)]
+struct Messages(Vec<(&'static str, Value)>);
+
+impl Messages {
+    fn keep<T: Serialize + Clone>(&mut self, name: &'static str, message: &T) {
+        let value = serde_json::to_value(message).unwrap();
+        let bytes = value.to_string().len();
+        assert!(bytes <= MOST_BYTES, "{name}: {bytes} bytes: {value}");
+        self.0.push((name, value));
+    }
+
+    fn text(&self) -> String {
+        let object: serde_json::Map<String, Value> = self
+            .0
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect();
+        format!("{:#}\n", Value::Object(object))
+    }
+}
+
+struct Done {
+    messages: Messages,
+    parsed: ParseOutput,
+    transformed: TransformOutput,
+    written: WriteOutput,
+}
+
+async fn validate(lake: &Lake, input: &ExecutionInput, messages: &mut Messages) -> ValidateOutput {
+    messages.keep("validate input", input);
+    let verdict = step_validate::run(lake, input.clone()).await.unwrap();
+    messages.keep("validate output", &verdict);
+    verdict
+}
+
+/// Every step in order, as the workflow file calls them.
+async fn run(lake: &Lake, input: &ExecutionInput) -> Done {
+    let mut messages = Messages::default();
+    let verdict = validate(lake, input, &mut messages).await;
+    assert_eq!(verdict.verdict, VerdictKind::Accepted, "{:?}", verdict.reason);
+    let step_input = |from: String| StepInput {
+        recording_id: input.recording_id.clone(),
+        source: input.source.clone(),
+        from,
+    };
+    let from = step_input(verdict.verdict_key);
+    messages.keep("parse input", &from);
+    let parsed = step_parse::run(lake, from).await.unwrap();
+    messages.keep("parse output", &parsed);
+    let from = step_input(parsed.parsed_key.clone());
+    messages.keep("transform input", &from);
+    let transformed = step_transform::run(lake, from).await.unwrap();
+    messages.keep("transform output", &transformed);
+    let write = WriteInput {
+        recording_id: input.recording_id.clone(),
+        source: input.source.clone(),
+        transformed: Some(transformed.transformed.clone()),
+        failure: None,
+        execution: None,
+    };
+    messages.keep("write input", &write);
+    let written = step_write::run(lake, write).await.unwrap();
+    messages.keep("write output", &written);
+    let crawled = step_crawl::run(lake, written.clone()).await.unwrap();
+    messages.keep("crawl output", &crawled);
+    Done {
+        messages,
+        parsed,
+        transformed,
+        written,
+    }
+}
+
+/// Schema and first rows; long values are cut.
+fn dump(title: &str, batches: &[RecordBatch], text: &mut String) {
+    const ROWS: usize = 2;
+    const CHARACTERS: usize = 120;
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    let _ = writeln!(text, "== {title}: {rows} rows");
+    let Some(first) = batches.first() else { return };
+    for (field, column) in first.schema().fields().iter().zip(first.columns()) {
+        let null = if field.is_nullable() { "null" } else { "not null" };
+        let _ = writeln!(text, "{}: {} {null}", field.name(), field.data_type());
+        let options = FormatOptions::default().with_null("(null)");
+        let formatter = ArrayFormatter::try_new(column, &options).unwrap();
+        for row in 0..ROWS.min(first.num_rows()) {
+            let value = formatter.value(row).to_string();
+            let length = value.chars().count();
+            let shown: String = value.chars().take(CHARACTERS).collect();
+            let cut = if length > CHARACTERS {
+                format!("… ({length} characters)")
+            } else {
+                String::new()
+            };
+            let _ = writeln!(text, "    {shown}{cut}");
+        }
+    }
+}
+
+fn arrow_batches(bytes: Bytes) -> Vec<RecordBatch> {
+    let reader = arrow_ipc::reader::FileReader::try_new(std::io::Cursor::new(bytes), None).unwrap();
+    reader.map(Result::unwrap).collect()
+}
+
+fn parquet_batches(bytes: Bytes) -> Vec<RecordBatch> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)
+        .unwrap()
+        .build()
+        .unwrap();
+    reader.map(Result::unwrap).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_steps_leave() {
+    for (name, file) in [
+        ("one-lead", "recordings/1 NSR/900m (0).mat"),
+        ("two-leads", "recordings/header/two-leads.mat"),
+    ] {
+        let place = in_memory();
+        let input = place.upload(file, file).await;
+        let done = run(&place.lake, &input).await;
+        ecg_golden::check(format!("{GOLDEN}/{name}.messages.json"), &done.messages.text());
+        let verdict = place
+            .object("work", &layout::verdict_key(&input.recording_id))
+            .await;
+        ecg_golden::check(
+            format!("{GOLDEN}/{name}.verdict.json"),
+            std::str::from_utf8(&verdict).unwrap(),
+        );
+
+        let mut text = String::new();
+        dump(
+            "parsed.arrow",
+            &arrow_batches(place.object("work", &done.parsed.parsed_key).await),
+            &mut text,
+        );
+        for object in &done.transformed.transformed {
+            let batches = arrow_batches(place.object("work", &object.key).await);
+            dump(
+                &format!("transformed-{}.arrow", object.table),
+                &batches,
+                &mut text,
+            );
+        }
+        ecg_golden::check(format!("{GOLDEN}/{name}.work.txt"), &text);
+
+        // Parquet has the same rows, in the columns of the table.
+        for (from, to) in done.transformed.transformed.iter().zip(&done.written.objects) {
+            let before = arrow_batches(place.object("work", &from.key).await);
+            let after = parquet_batches(place.object("processed", &to.key).await);
+            let schema = ecg_tables::arrow::schema(ecg_tables::table(&to.table).unwrap());
+            let joined = |batches: &[RecordBatch]| arrow::compute::concat_batches(&schema, batches).unwrap();
+            assert_eq!(joined(&before), joined(&after), "{}", to.table);
+            assert_eq!(joined(&after).num_rows() as u64, to.rows);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_rejected_recording_leaves() {
+    let place = in_memory();
+    let input = place.upload("malformed/constant.mat", "a/constant.mat").await;
+    let mut messages = Messages::default();
+    let verdict = validate(&place.lake, &input, &mut messages).await;
+    assert_eq!(verdict.verdict, VerdictKind::Rejected);
+    let json = place.object("work", &verdict.verdict_key).await;
+    ecg_golden::check(
+        format!("{GOLDEN}/rejected.verdict.json"),
+        std::str::from_utf8(&json).unwrap(),
+    );
+
+    // Parse does not go on with it.
+    let from = StepInput {
+        recording_id: input.recording_id.clone(),
+        source: input.source.clone(),
+        from: verdict.verdict_key.clone(),
+    };
+    assert_eq!(
+        step_parse::run(&place.lake, from).await.unwrap_err().name(),
+        "Rejected"
+    );
+
+    let record = WriteInput {
+        recording_id: input.recording_id.clone(),
+        source: input.source.clone(),
+        transformed: None,
+        failure: Some(Failure {
+            step: "validate".to_owned(),
+            error: "Rejected".to_owned(),
+            cause: verdict.reason.unwrap(),
+            attempts: 1,
+        }),
+        execution: Some(format!("{}-r2", input.recording_id)),
+    };
+    messages.keep("write input", &record);
+    let written = step_write::run(&place.lake, record).await.unwrap();
+    messages.keep("write output", &written);
+    messages.keep(
+        "crawl output",
+        &step_crawl::run(&place.lake, written.clone()).await.unwrap(),
+    );
+    ecg_golden::check(format!("{GOLDEN}/rejected.messages.json"), &messages.text());
+    let mut text = String::new();
+    dump(
+        "rejections",
+        &parquet_batches(place.object("processed", &written.objects[0].key).await),
+        &mut text,
+    );
+    ecg_golden::check(format!("{GOLDEN}/rejected.rows.txt"), &text);
+}
+
+/// SHA-256 of every object that a run left.
+async fn hashes(place: &Fresh, done: &Done) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let work = done
+        .transformed
+        .transformed
+        .iter()
+        .map(|object| ("work", object.key.clone()));
+    let processed = done
+        .written
+        .objects
+        .iter()
+        .map(|object| ("processed", object.key.clone()));
+    let verdict = layout::verdict_key(&done.parsed.recording_id);
+    let rest = [("work", done.parsed.parsed_key.clone()), ("work", verdict)];
+    for (bucket, key) in work.chain(processed).chain(rest) {
+        let digest = Sha256::digest(place.object(bucket, &key).await);
+        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        found.insert(format!("{bucket}/{key}"), hex);
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_input_gives_the_same_bytes_in_every_store() {
+    for file in [
+        "recordings/4 AFIB/901m (0).mat",
+        "recordings/formats/level73.mat",
+        "recordings/header/two-leads.mat",
+    ] {
+        let mut all = Vec::new();
+        for place in [in_memory(), in_memory(), on_disk()] {
+            let input = place.upload(file, file).await;
+            let done = run(&place.lake, &input).await;
+            let first = hashes(&place, &done).await;
+            // Again in the same place: every object is overwritten with itself.
+            let again = run(&place.lake, &input).await;
+            assert_eq!(hashes(&place, &again).await, first, "{file}");
+            assert_eq!(again.messages.text(), done.messages.text(), "{file}");
+            all.push(first);
+        }
+        assert_eq!(all[0].len(), 8);
+        assert!(all.windows(2).all(|pair| pair[0] == pair[1]), "{file}: {all:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_are_small_for_the_longest_key_and_sixteen_leads() {
+    // 16 leads of 11 s at 100 Hz, int16, level 4.
+    let (leads, samples) = (16_u32, 1100_u32);
+    let header = [30, leads, samples, 0, 4].into_iter().flat_map(u32::to_le_bytes);
+    let values = (0..leads * samples).flat_map(|n| ((n * 7919 % 2048) as i16).to_le_bytes());
+    let bytes: Vec<u8> = header.chain(*b"val\0").chain(values).collect();
+    let names = vec!["ableitung mit einem langen namen"; 16].join(",");
+    let metadata = [
+        ("ecg-sampling-frequency", "100"),
+        ("ecg-gain", "200"),
+        ("ecg-leads", names.as_str()),
+    ];
+    let metadata = BTreeMap::from(metadata.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let mut key = "記録".repeat(170);
+    key.push_str(".mat");
+    assert_eq!(key.len(), 1024);
+    let place = in_memory();
+    let input = place.upload_bytes(bytes, &key, metadata).await;
+    let done = run(&place.lake, &input).await;
+    assert_eq!(done.parsed.rows, 16 * 2);
+    // `Messages::keep` has measured every one of them.
+    assert_eq!(done.messages.0.len(), 9);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parquet_is_what_athena_reads_well() {
+    let place = in_memory();
+    let input = place
+        .upload("recordings/header/two-leads.mat", "two-leads.mat")
+        .await;
+    let done = run(&place.lake, &input).await;
+    for object in &done.written.objects {
+        let bytes = place.object("processed", &object.key).await;
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
+        let file = reader.metadata().file_metadata();
+        assert!(
+            file.created_by()
+                .is_some_and(|by| by.starts_with("ecg-pipeline "))
+        );
+        for group in reader.metadata().row_groups() {
+            assert!(group.num_rows() <= 64 * 1024);
+            for column in group.columns() {
+                let place = format!("{}.{}", object.table, column.column_path().string());
+                assert!(matches!(column.compression(), Compression::ZSTD(_)), "{place}");
+                assert!(column.dictionary_page_offset().is_some(), "{place}");
+                let encodings: Vec<Encoding> = column.encodings().collect();
+                assert!(
+                    !encodings.contains(&Encoding::BYTE_STREAM_SPLIT),
+                    "{place}: {encodings:?}"
+                );
+            }
+        }
+    }
+}
+
+/// What pyarrow calls the type of a column.
+fn pyarrow_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text => "string",
+        Kind::Int => "int32",
+        Kind::BigInt => "int64",
+        Kind::Float => "float",
+        Kind::Double => "double",
+        Kind::Timestamp => "timestamp[ms]",
+        Kind::Texts => "list<element: string not null>",
+        Kind::Ints => "list<element: int32 not null>",
+        Kind::Floats => "list<element: float not null>",
+        Kind::Doubles => "list<element: double not null>",
+    }
+}
+
+const READ_WITH_PYARROW: &str = "
+import json, sys
+import pyarrow.parquet as parquet
+found = {}
+for path in sys.argv[1:]:
+    table = parquet.ParquetFile(path).read()
+    row = table.slice(0, 1).to_pylist()[0]
+    found[path] = {
+        'columns': [[field.name, str(field.type), field.nullable] for field in table.schema],
+        'rows': table.num_rows,
+        'first': {name: value for name, value in row.items() if isinstance(value, (str, int, float))},
+        'mv': sum(sum(values) for values in table.column('mv').to_pylist()) if 'mv' in table.column_names else None,
+    }
+print(json.dumps(found))
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pyarrow_reads_the_tables() {
+    let Some(python) = std::env::var_os("ECG_PYTHON") else {
+        println!("skipped: the environment variable ECG_PYTHON does not name a Python with pyarrow");
+        return;
+    };
+    let place = on_disk();
+    let input = place.upload("recordings/warn/gap.mat", "gap.mat").await;
+    let done = run(&place.lake, &input).await;
+    let processed = place.folder.path().join("processed");
+    let paths: Vec<PathBuf> = done
+        .written
+        .objects
+        .iter()
+        .map(|object| processed.join(&object.key))
+        .collect();
+    let answer = Command::new(python)
+        .args(["-c", READ_WITH_PYARROW])
+        .args(&paths)
+        .output()
+        .unwrap();
+    assert!(
+        answer.status.success(),
+        "{}",
+        String::from_utf8_lossy(&answer.stderr)
+    );
+    let found: Value = serde_json::from_slice(&answer.stdout).unwrap();
+    for (object, path) in done.written.objects.iter().zip(&paths) {
+        let told = &found[path.to_str().unwrap()];
+        let table = ecg_tables::table(&object.table).unwrap();
+        let columns: Vec<Value> = table
+            .columns
+            .iter()
+            .map(|c| json!([c.name, pyarrow_type(c.kind), c.nullable]))
+            .collect();
+        assert_eq!(told["columns"], Value::from(columns), "{}", table.name);
+        assert_eq!(told["rows"], object.rows, "{}", table.name);
+        assert_eq!(
+            told["first"]["recording_id"], input.recording_id,
+            "{}",
+            table.name
+        );
+    }
+    let segments = &found[paths[0].to_str().unwrap()];
+    let batches = parquet_batches(place.object("processed", &done.written.objects[0].key).await);
+    let mv = batches[0].column_by_name("mv").unwrap();
+    let values = arrow::array::AsArray::as_list::<i32>(mv).value(0);
+    let floats = arrow::array::AsArray::as_primitive::<arrow::datatypes::Float32Type>(&values);
+    let sum: f64 = floats.values().iter().map(|value| f64::from(*value)).sum();
+    assert!((segments["mv"].as_f64().unwrap() - sum).abs() < 1e-6);
+    assert!(segments["first"]["missing_samples"].as_u64().unwrap() > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn steps_refuse_what_the_step_before_did_not_write() {
+    let place = in_memory();
+    let input = place
+        .upload("recordings/1 NSR/900m (0).mat", "1 NSR/900m (0).mat")
+        .await;
+    let from = |from: &str| StepInput {
+        recording_id: input.recording_id.clone(),
+        source: input.source.clone(),
+        from: from.to_owned(),
+    };
+    let put = async |key: &str, bytes: &'static [u8]| {
+        let location = Location::new("work", key);
+        place
+            .lake
+            .store
+            .put(&location, Bytes::from_static(bytes))
+            .await
+            .unwrap();
+    };
+    put("text", b"no verdict and no Arrow file").await;
+    put("verdict", b"{\"accepted\":true,\"checks\":[]}").await;
+    let name = |error: StepError| (error.name(), error.to_string());
+
+    let (error, message) = name(step_parse::run(&place.lake, from("text")).await.unwrap_err());
+    assert_eq!(error, "Internal");
+    assert!(message.starts_with("work/text: "), "{message}");
+    assert_eq!(
+        step_parse::run(&place.lake, from("verdict"))
+            .await
+            .unwrap_err()
+            .name(),
+        "Rejected"
+    );
+    assert_eq!(
+        step_parse::run(&place.lake, from("nowhere"))
+            .await
+            .unwrap_err()
+            .name(),
+        "Internal"
+    );
+    assert_eq!(
+        step_transform::run(&place.lake, from("text"))
+            .await
+            .unwrap_err()
+            .name(),
+        "Internal"
+    );
+    assert_eq!(
+        step_transform::run(&place.lake, from("nowhere"))
+            .await
+            .unwrap_err()
+            .name(),
+        "Internal"
+    );
+
+    // A verdict on another object: the same key, other dimensions.
+    let mut messages = Messages::default();
+    let verdict = validate(&place.lake, &input, &mut messages).await;
+    let json = place.object("work", &verdict.verdict_key).await;
+    let mut other: Value = serde_json::from_slice(&json).unwrap();
+    other["recording"]["samples"] = json!(1800);
+    other["recording"]["layout"] = json!("samples x leads");
+    let bytes = Bytes::from(other.to_string());
+    place
+        .lake
+        .store
+        .put(&Location::new("work", "other"), bytes)
+        .await
+        .unwrap();
+    let (error, message) = name(step_parse::run(&place.lake, from("other")).await.unwrap_err());
+    assert_eq!(error, "Rejected");
+    assert_eq!(
+        message,
+        "variable 0: expected what its verdict says, val: int16 of [1800, 1], found val: int16 of [1, 3600]"
+    );
+
+    let both = |transformed, failure| WriteInput {
+        recording_id: input.recording_id.clone(),
+        source: input.source.clone(),
+        transformed,
+        failure,
+        execution: None,
+    };
+    assert_eq!(
+        step_write::run(&place.lake, both(None, None))
+            .await
+            .unwrap_err()
+            .name(),
+        "Internal"
+    );
+    let unknown = ecg_core::message::TableObject {
+        table: "samples".to_owned(),
+        key: "text".to_owned(),
+        rows: 1,
+    };
+    let error = step_write::run(&place.lake, both(Some(vec![unknown.clone()]), None))
+        .await
+        .unwrap_err();
+    assert_eq!(error.to_string(), "write: there is no table `samples`");
+    for table in TABLES {
+        let table = ecg_core::message::TableObject {
+            table: table.name.to_owned(),
+            ..unknown.clone()
+        };
+        let error = step_write::run(&place.lake, both(Some(vec![table]), None))
+            .await
+            .unwrap_err();
+        assert_eq!(error.name(), "Internal");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn validate_looks_at_the_upload_and_its_header() {
+    let place = in_memory();
+    let file = "recordings/header/two-leads.mat";
+    let input = place.upload(file, "x/two-leads.mat").await;
+    let mut messages = Messages::default();
+    let put_header = async |bytes: Vec<u8>| {
+        let location = Location::new("local", "x/two-leads.hea");
+        place.lake.store.put(&location, bytes.into()).await.unwrap();
+    };
+    // Too large to be a header: whoever uploaded it is at fault.
+    put_header(vec![b'#'; 64 * 1024 + 1]).await;
+    let error = step_validate::run(&place.lake, input.clone()).await.unwrap_err();
+    assert_eq!(error.name(), "Rejected");
+    assert!(
+        error
+            .to_string()
+            .starts_with("header (.hea): expected at most 65536 bytes, found "),
+        "{error}"
+    );
+    // Not UTF-8, but only in a comment.
+    let header = std::fs::read(format!("{TESTDATA}/recordings/header/two-leads.hea")).unwrap();
+    put_header([b"# \xff\n".to_vec(), header].concat()).await;
+    assert_eq!(
+        validate(&place.lake, &input, &mut messages).await.verdict,
+        VerdictKind::Accepted
+    );
+    put_header(b"two-leads 1 360\n".to_vec()).await;
+    let verdict = validate(&place.lake, &input, &mut messages).await;
+    assert_eq!(verdict.verdict, VerdictKind::Rejected);
+    assert!(verdict.reason.unwrap().contains("signal lines"));
+
+    // The version is pinned: what was overwritten since is gone.
+    let gone = ExecutionInput {
+        source: Source {
+            version: "0".repeat(32),
+            ..input.source.clone()
+        },
+        ..input
+    };
+    assert_eq!(
+        step_validate::run(&place.lake, gone).await.unwrap_err().name(),
+        "Rejected"
+    );
+}
