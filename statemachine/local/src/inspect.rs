@@ -205,19 +205,26 @@ pub(crate) fn csv(path: &Path, name: &str, out: &mut dyn Write) -> Result<(), St
     } else {
         None
     };
-    // The file holds the matrix column by column.
-    for row in 0..rows.min(real.ends.len()) {
+    let mut write_row = |row: usize| -> io::Result<()> {
+        // The file holds the matrix column by column.
         for number in (row..real.ends.len()).step_by(rows) {
             let comma = if number == row { "" } else { "," };
-            write!(out, "{comma}{}", real.get(number)).map_err(|error| fail(&error))?;
+            write!(out, "{comma}{}", real.get(number))?;
             if let Some(part) = imaginary.as_ref().map(|imaginary| imaginary.get(number)) {
                 let sign = if part.starts_with('-') { "" } else { "+" };
-                write!(out, "{sign}{part}j").map_err(|error| fail(&error))?;
+                write!(out, "{sign}{part}j")?;
             }
         }
-        writeln!(out).map_err(|error| fail(&error))?;
+        writeln!(out)
+    };
+    let written = (0..rows.min(real.ends.len()))
+        .try_for_each(&mut write_row)
+        .and_then(|()| out.flush());
+    match written {
+        // A reader that went away (`| head`) is no error.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("standard output: {error}")),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Many short texts in one buffer: a day of samples has sixty million.
