@@ -61,9 +61,15 @@ pub async fn run(lake: &Lake, input: WriteOutput) -> Result<CrawlOutput, StepErr
 /// # Errors
 /// `Transient` or `Internal`, by what the catalog says.
 pub async fn start_crawler(lake: &Lake, crawler: &str, input: WriteOutput) -> Result<CrawlOutput, StepError> {
-    lake.catalog.start_crawler(crawler).await.map_err(|error| catalog_error(&error))?;
+    lake.catalog
+        .start_crawler(crawler)
+        .await
+        .map_err(|error| catalog_error(&error))?;
     let tables = input.objects.into_iter().map(|object| object.table).collect();
-    Ok(CrawlOutput { recording_id: input.recording_id, tables })
+    Ok(CrawlOutput {
+        recording_id: input.recording_id,
+        tables,
+    })
 }
 
 /// A table as the catalog describes it.

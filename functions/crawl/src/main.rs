@@ -15,7 +15,9 @@ struct Settings {
 #[tokio::main]
 async fn main() -> Result<(), ecg_boot::Error> {
     let crawler = config::optional(GLUE_CRAWLER);
-    let settings = ecg_boot::catalogued_lake().await.map(|lake| Settings { lake, crawler });
+    let settings = ecg_boot::catalogued_lake()
+        .await
+        .map(|lake| Settings { lake, crawler });
     ecg_boot::serve_step("crawl", settings, crawl).await
 }
 

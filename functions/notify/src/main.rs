@@ -14,7 +14,10 @@ struct Settings {
 #[tokio::main]
 async fn main() -> Result<(), ecg_boot::Error> {
     let client = aws_sdk_secretsmanager::Client::new(&ecg_boot::aws_config().await);
-    let settings = Settings { secrets: SecretsManager::new(client), secret: config::optional(SLACK_SECRET) };
+    let settings = Settings {
+        secrets: SecretsManager::new(client),
+        secret: config::optional(SLACK_SECRET),
+    };
     ecg_boot::serve_step("notify", Ok(settings), notify).await
 }
 
@@ -25,5 +28,8 @@ async fn notify(settings: &Settings, input: NotifyInput) -> Result<NotifyOutput,
         None => None,
     };
     // Without Slack the log is the console.
-    step_notify::run(slack.as_ref(), &links, input, |text| tracing::warn!(text, "no {SLACK_SECRET} is set")).await
+    step_notify::run(slack.as_ref(), &links, input, |text| {
+        tracing::warn!(text, "no {SLACK_SECRET} is set")
+    })
+    .await
 }

@@ -37,8 +37,12 @@ impl Links {
             _ => "console.aws.amazon.com",
         };
         Links {
-            show: format!("https://{region}.{host}/states/home?region={region}#/v2/executions/details/{{execution}}"),
-            redrive: format!("aws stepfunctions redrive-execution --region {region} --execution-arn {{execution}}"),
+            show: format!(
+                "https://{region}.{host}/states/home?region={region}#/v2/executions/details/{{execution}}"
+            ),
+            redrive: format!(
+                "aws stepfunctions redrive-execution --region {region} --execution-arn {{execution}}"
+            ),
         }
     }
 
@@ -181,17 +185,27 @@ mod tests {
     #[test]
     fn on_aws_the_links_lead_to_the_execution() {
         let arn = "arn:aws:states:eu-central-1:123456789012:execution:ecg-pipeline:a-b-0123";
-        let on_aws = NotifyInput { execution: arn.into(), ..input() };
+        let on_aws = NotifyInput {
+            execution: arn.into(),
+            ..input()
+        };
         let message = text(&on_aws, &Links::step_functions(arn));
         let show = "https://eu-central-1.console.aws.amazon.com/states/home?region=eu-central-1#/v2/executions/details/";
         assert!(message.contains(&format!("show: {show}{arn}\n")), "{message}");
         let redrive = "aws stepfunctions redrive-execution --region eu-central-1 --execution-arn";
-        assert!(message.ends_with(&format!("redrive: {redrive} {arn}")), "{message}");
+        assert!(
+            message.ends_with(&format!("redrive: {redrive} {arn}")),
+            "{message}"
+        );
         let payload = slack_payload(&on_aws, &Links::step_functions(arn)).to_string();
         assert!(payload.contains(&format!("<{show}{arn}|execution>")), "{payload}");
 
         let china = Links::step_functions("arn:aws-cn:states:cn-north-1:1:execution:m:n");
-        assert!(china.show.starts_with("https://cn-north-1.console.amazonaws.cn/"), "{}", china.show);
+        assert!(
+            china.show.starts_with("https://cn-north-1.console.amazonaws.cn/"),
+            "{}",
+            china.show
+        );
     }
 
     #[test]

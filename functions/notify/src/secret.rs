@@ -37,8 +37,17 @@ fn read(text: &str) -> Option<Slack> {
         return Some(Slack::Webhook { url: text.to_owned() });
     }
     let json: Value = serde_json::from_str(text).ok()?;
-    let part = |name: &str| json.get(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-    let mut slack = Slack::from_parts(part("SLACK_WEBHOOK_URL"), part("SLACK_BOT_TOKEN"), part("SLACK_CHANNEL"))?;
+    let part = |name: &str| {
+        json.get(name)?
+            .as_str()
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+    };
+    let mut slack = Slack::from_parts(
+        part("SLACK_WEBHOOK_URL"),
+        part("SLACK_BOT_TOKEN"),
+        part("SLACK_CHANNEL"),
+    )?;
     if let (Slack::Bot { url, .. }, Some(other)) = (&mut slack, part("SLACK_API_URL")) {
         *url = other;
     }
@@ -68,7 +77,9 @@ impl Secrets for SecretsManager {
         let operation = format!("GetSecretValue of {id}");
         match self.client.get_secret_value().secret_id(id).send().await {
             Ok(answer) => answer.secret_string.ok_or_else(|| {
-                StepError::Internal(format!("{operation}: expected a secret that is text, found a binary one"))
+                StepError::Internal(format!(
+                    "{operation}: expected a secret that is text, found a binary one"
+                ))
             }),
             Err(error) => Err(match error.as_service_error() {
                 Some(said) => ecg_boot::service_error(&operation, said.code(), said.message()),
@@ -91,15 +102,25 @@ mod tests {
     }
 
     fn bot(url: &str) -> Slack {
-        Slack::Bot { token: "xoxb-1".into(), channel: "C1".into(), url: url.into() }
+        Slack::Bot {
+            token: "xoxb-1".into(),
+            channel: "C1".into(),
+            url: url.into(),
+        }
     }
 
     #[tokio::test]
     async fn forms_of_the_secret() {
         let webhook = |url: &str| Slack::Webhook { url: url.into() };
         for (text, expected) in [
-            ("https://hooks.example/T/B/1\n", webhook("https://hooks.example/T/B/1")),
-            (r#"{"SLACK_WEBHOOK_URL":"https://hooks.example/2"}"#, webhook("https://hooks.example/2")),
+            (
+                "https://hooks.example/T/B/1\n",
+                webhook("https://hooks.example/T/B/1"),
+            ),
+            (
+                r#"{"SLACK_WEBHOOK_URL":"https://hooks.example/2"}"#,
+                webhook("https://hooks.example/2"),
+            ),
             (
                 r#"{"SLACK_BOT_TOKEN":"xoxb-1","SLACK_CHANNEL":"C1"}"#,
                 bot("https://slack.com/api/chat.postMessage"),
@@ -109,16 +130,27 @@ mod tests {
                 bot("http://127.0.0.1:1/post"),
             ),
         ] {
-            assert!(slack_from_secret(&Keeps(text), "slack").await == Ok(expected), "{text}");
+            assert!(
+                slack_from_secret(&Keeps(text), "slack").await == Ok(expected),
+                "{text}"
+            );
         }
     }
 
     #[tokio::test]
     async fn a_secret_that_is_no_use_is_not_shown() {
-        for text in ["", "xoxb-hidden", r#"{"SLACK_BOT_TOKEN":"xoxb-hidden"}"#, r#"["xoxb-hidden"]"#] {
+        for text in [
+            "",
+            "xoxb-hidden",
+            r#"{"SLACK_BOT_TOKEN":"xoxb-hidden"}"#,
+            r#"["xoxb-hidden"]"#,
+        ] {
             let error = slack_from_secret(&Keeps(text), "slack").await.unwrap_err();
             assert_eq!(error.name(), "Internal");
-            assert!(error.to_string().contains("secret slack") && !error.to_string().contains("hidden"), "{error}");
+            assert!(
+                error.to_string().contains("secret slack") && !error.to_string().contains("hidden"),
+                "{error}"
+            );
         }
     }
 }

@@ -196,3 +196,18 @@ fn the_validator_of_the_states_language_accepts_it() {
         String::from_utf8_lossy(&answer.stdout).into_owned() + &String::from_utf8_lossy(&answer.stderr);
     assert!(answer.status.success() && told.contains('✓'), "{told}");
 }
+
+/// Slow steps must run into their own limits, which lead to the failure branch, before the machine's, which does not.
+#[test]
+fn the_limits_of_all_tasks_fit_into_that_of_the_machine() {
+    let machine = machine();
+    let states = machine["States"].as_object().unwrap();
+    let together: u64 = states
+        .values()
+        .filter_map(|state| state["TimeoutSeconds"].as_u64())
+        .sum();
+    assert!(
+        together < machine["TimeoutSeconds"].as_u64().unwrap(),
+        "{together} s"
+    );
+}
