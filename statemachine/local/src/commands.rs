@@ -497,9 +497,7 @@ fn synth_command(args: &ecg_synth::SynthArgs) -> Result<ExitCode, String> {
 
 fn inspect_command(args: &InspectArgs) -> Result<ExitCode, String> {
     if let Some(name) = &args.variable {
-        let mut out = io::BufWriter::new(io::stdout().lock());
-        inspect::csv(&args.file, name, &mut out)?;
-        out.flush().map_err(|error| format!("standard output: {error}"))?;
+        inspect::csv(&args.file, name, &mut io::BufWriter::new(io::stdout().lock()))?;
         return Ok(ExitCode::SUCCESS);
     }
     let examined = inspect::judge(&args.file)?;

@@ -168,10 +168,12 @@ pub(crate) fn csv(path: &Path, name: &str, out: &mut dyn Write) -> Result<(), St
         ControlFlow::Continue(())
     })
     .map_err(|error| fail(&error))?;
-    for line in lines {
-        writeln!(out, "{line}").map_err(|error| fail(&error))?;
+    let written = lines.iter().try_for_each(|line| writeln!(out, "{line}")).and_then(|()| out.flush());
+    match written {
+        // A reader that went away (`| head`) is no error.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("standard output: {error}")),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// The shortest text that reads back as the same number.
