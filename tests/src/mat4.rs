@@ -45,13 +45,20 @@ pub fn parse(bytes: &[u8]) -> Matrix {
     }
 }
 
-/// A file with the one-lead signal `val`.
-pub fn one_lead(values: &[i16]) -> Vec<u8> {
+/// A file with the signal `val`, one row per lead.
+pub fn write(leads: &[Vec<i16>]) -> Vec<u8> {
+    let samples = leads.first().map_or(0, Vec::len);
+    assert!(
+        leads.iter().all(|lead| lead.len() == samples),
+        "leads of one length"
+    );
     let mut bytes = Vec::new();
-    for number in [TYPE_INT16, 1, values.len() as u32, 0, 4] {
+    for number in [TYPE_INT16, leads.len() as u32, samples as u32, 0, 4] {
         bytes.extend(number.to_le_bytes());
     }
     bytes.extend(b"val\0");
-    bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    for sample in 0..samples {
+        bytes.extend(leads.iter().flat_map(|lead| lead[sample].to_le_bytes()));
+    }
     bytes
 }

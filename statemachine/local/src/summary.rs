@@ -56,14 +56,15 @@ pub(crate) fn text(ran: &[Ran], took: Duration, lake: &str) -> String {
         let _ = writeln!(text, "\n  {}\n    {}", ran.key, why(ran));
         if !ran.recording_id.is_empty() {
             let _ = writeln!(text, "    ecg show {}{}", ran.recording_id, lake_option(lake));
-        }
-        if matches!(ran.end, End::Before(_)) {
-            let id = &ran.recording_id;
-            let _ = writeln!(
-                text,
-                "    failed before; once the reason is mended: ecg redrive {id}{}",
-                lake_option(lake)
-            );
+            // Its upload alone does not start a closed run again.
+            if matches!(ran.end, End::Before(_)) {
+                let _ = writeln!(
+                    text,
+                    "    ecg redrive {}{}   (when the reason is corrected)",
+                    ran.recording_id,
+                    lake_option(lake)
+                );
+            }
         }
     }
     if unaccepted.len() > LISTED {

@@ -1,0 +1,222 @@
+//! Odd names, odd folders, odd moments: nothing panics, nothing is silently left out.
+
+// A test that can not go on stops: unwrap, expect and panic are how.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use ecg_tests::cli::{command, ecg, start};
+use ecg_tests::files::{copy_file, recordings};
+use ecg_tests::lake::{TestLake, text};
+use serde_json::json;
+
+#[test]
+fn odd_names_are_keys_like_any_other() {
+    let lake = TestLake::new();
+    let folder = lake.beside("odd");
+    let deep = "d/".repeat(60);
+    let mut keys = vec![
+        "with space.mat".to_owned(),
+        "a+b.mat".to_owned(),
+        "100%.mat".to_owned(),
+        "%2B.mat".to_owned(),
+        "日本/ü ö.mat".to_owned(),
+        "quote'\"$(x);.mat".to_owned(),
+        "-leading.mat".to_owned(),
+        "a=b&c=d.mat".to_owned(),
+        "dt=2020-01-01/x.mat".to_owned(),
+        "upper.MAT".to_owned(),
+        format!("{deep}deep.mat"),
+        format!("{}.mat", "n".repeat(200)),
+    ];
+    for key in &keys {
+        copy_file(&recordings().join("formats/level5.mat"), &folder.join(key));
+    }
+    let summary = lake.run(&folder, 0);
+    assert_eq!(summary["accepted"], json!(keys.len()));
+    let mut found: Vec<String> = lake
+        .query("select source_key from recordings")
+        .iter()
+        .map(|row| row["source_key"].as_str().unwrap().to_owned())
+        .collect();
+    found.sort();
+    keys.sort();
+    assert_eq!(found, keys);
+    assert_eq!(
+        lake.count("select count(distinct recording_id) from segments"),
+        keys.len() as u64
+    );
+    // And again: the keys are found again.
+    assert!(
+        lake.run(&folder, 0)["recordings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|one| one["done_before"] == json!(true))
+    );
+}
+
+#[test]
+fn what_can_not_be_read_is_said_and_the_rest_goes_on() {
+    let lake = TestLake::new();
+    let folder = lake.beside("locked");
+    for name in ["good.mat", "locked.mat"] {
+        copy_file(&recordings().join("formats/level5.mat"), &folder.join(name));
+    }
+    fs::set_permissions(folder.join("locked.mat"), fs::Permissions::from_mode(0o000)).unwrap();
+    if File::open(folder.join("locked.mat")).is_ok() {
+        println!("skipped: this user (root) reads every file");
+        return;
+    }
+    let summary = lake.run(&folder, 1);
+    assert_eq!(
+        (&summary["accepted"], &summary["rejected"]),
+        (&json!(1), &json!(1))
+    );
+    let reason = summary["recordings"][1]["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("locked.mat") && reason.contains("denied"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn a_dangling_link_is_said() {
+    let lake = TestLake::new();
+    let folder = lake.beside("links");
+    copy_file(&recordings().join("formats/level5.mat"), &folder.join("good.mat"));
+    std::os::unix::fs::symlink("nowhere.mat", folder.join("dangling.mat")).unwrap();
+    let answer = lake.ecg(&["run", text(&folder)]);
+    assert_ne!(answer.status, 0);
+    assert!(
+        answer.stderr.contains("dangling.mat") || answer.stdout.contains("dangling.mat"),
+        "{answer:?}"
+    );
+}
+
+#[test]
+fn nothing_to_run_is_an_error_that_says_what_was_expected() {
+    let lake = TestLake::new();
+    let folder = lake.beside("empty");
+    fs::create_dir_all(&folder).unwrap();
+    let answer = lake.ecg(&["run", text(&folder)]).expect(2);
+    assert!(
+        answer
+            .stderr
+            .contains("no recording found: expected files that end in .mat"),
+        "{}",
+        answer.stderr
+    );
+    let nowhere = lake.ecg(&["run", text(&lake.beside("nowhere"))]).expect(2);
+    assert!(nowhere.stderr.contains("nowhere"), "{}", nowhere.stderr);
+    let unnamed = lake
+        .ecg(&["run", text(&recordings().join("beats.json"))])
+        .expect(2);
+    assert!(unnamed.stderr.contains("ends in .mat"), "{}", unnamed.stderr);
+    assert!(!lake.path().exists(), "what can not run makes no lake");
+}
+
+#[test]
+fn a_lake_that_is_not_there_is_an_error_that_says_what_to_type() {
+    let lake = TestLake::new();
+    for args in [
+        &["query", "select 1"][..],
+        &["runs"],
+        &["show", "x"],
+        &["redrive", "x"],
+    ] {
+        let answer = lake.ecg(args).expect(2);
+        assert!(
+            answer.stderr.contains("expected a lake, found none") && answer.stderr.contains("ecg run PATH"),
+            "{args:?}: {}",
+            answer.stderr
+        );
+    }
+    assert!(!lake.path().exists(), "looking makes no lake");
+}
+
+#[test]
+fn a_second_run_in_the_same_lake_is_refused() {
+    let lake = TestLake::new();
+    let long = lake.beside("long.mat");
+    ecg(&["synth", text(&long), "--duration", "3h"]).expect(0);
+    let mut first = start(
+        &lake.args(&["run", text(&long)]),
+        File::create(lake.beside("log")).unwrap(),
+    );
+    let began = Instant::now();
+    // The lock stands before the first execution does.
+    while !lake.path().join("executions").is_dir()
+        || fs::read_dir(lake.path().join("executions"))
+            .unwrap()
+            .next()
+            .is_none()
+    {
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "the first run does not begin"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let second = lake.ecg(&["run", text(&recordings())]);
+    let still_running = first.try_wait().unwrap().is_none();
+    // Reading is allowed beside a run.
+    lake.ecg(&["query", "select count(*) from recordings"]).expect(0);
+    assert!(first.wait().unwrap().success());
+    assert!(still_running, "the first run ended too early for this test");
+    assert_eq!(second.status, 2, "{second:?}");
+    assert!(
+        second.stderr.contains("another `ecg` is working in this lake"),
+        "{}",
+        second.stderr
+    );
+    assert_eq!(lake.count("select count(*) from recordings"), 1);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    let lake = TestLake::new();
+    lake.run(&recordings(), 0);
+    let folder = recordings();
+    let file = folder.join("header/two-leads.mat");
+    let all: [Vec<std::ffi::OsString>; 4] = [
+        lake.args(&["query", "select * from samples"]),
+        lake.args(&["query", "select * from samples", "--format", "json"]),
+        lake.args(&["run", text(&folder)]),
+        ["inspect", text(&file), "--variable", "val", "--csv"]
+            .map(Into::into)
+            .to_vec(),
+    ];
+    for args in all {
+        let mut child = command(&args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Closed before a byte was read, as by `| head -0`.
+        drop(child.stdout.take());
+        let mut errors = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+        child.wait().unwrap();
+        assert!(
+            !errors.contains("panicked") && !errors.to_lowercase().contains("broken pipe"),
+            "{args:?}: {errors}"
+        );
+    }
+}
+
+#[test]
+fn a_directory_named_as_a_recording_is_a_folder() {
+    let lake = TestLake::new();
+    let folder = lake.beside("tricky");
+    copy_file(
+        &recordings().join("formats/level5.mat"),
+        &folder.join("folder.mat/inside.mat"),
+    );
+    let summary = lake.run(&folder, 0);
+    assert_eq!(summary["recordings"][0]["key"], json!("folder.mat/inside.mat"));
+}
