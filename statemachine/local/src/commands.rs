@@ -291,7 +291,7 @@ fn executor(machine: StateMachine, lake: ecg_lake::Lake, place: &Place, progress
     let steps = Steps {
         lake,
         slack,
-        links: Links::local(&place.root().display().to_string()),
+        links: Links::local(&inspect::shell_word(place.root())),
         place: place.clone(),
         console: Arc::new(move |text| shown.line(&format!("{text}\n"))),
     };

@@ -129,7 +129,8 @@ pub(crate) fn page(path: &Path, examined: &Examined) -> String {
     text
 }
 
-fn shell_word(path: &Path) -> String {
+/// A path as it has to be typed in a shell.
+pub(crate) fn shell_word(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
     if plain { text } else { format!("'{}'", text.replace('\'', "'\\''")) }

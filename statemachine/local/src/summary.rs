@@ -1,11 +1,13 @@
 //! What `ecg run` and `ecg redrive` say at the end.
 
 use std::fmt::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::execute::reason;
+use crate::inspect::shell_word;
 use crate::run::{End, Ran};
 
 /// Most rejected recordings that are listed one by one.
@@ -73,5 +75,5 @@ pub(crate) fn why(ran: &Ran) -> String {
 
 /// ` --lake L`, or nothing for the default lake.
 pub(crate) fn lake_option(lake: &str) -> String {
-    if lake == "ecg-lake" || lake == "./ecg-lake" { String::new() } else { format!(" --lake {lake}") }
+    if lake == "ecg-lake" || lake == "./ecg-lake" { String::new() } else { format!(" --lake {}", shell_word(Path::new(lake))) }
 }
