@@ -132,7 +132,13 @@ fn truncated(corpus: &mut Corpus) -> Result<(), Box<dyn Error>> {
             "--seed 923 --format mat73 --calibration variables",
         ),
     ] {
-        corpus.changed(name, TRUNCATED, &["truncated", "expected", "found"], arguments, cut)?;
+        corpus.changed(
+            name,
+            TRUNCATED,
+            &["truncated", "expected", "found"],
+            arguments,
+            cut,
+        )?;
     }
     Ok(())
 }
