@@ -10,7 +10,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use ecg_tests::cli::{command, ecg, start};
-use ecg_tests::files::{copy_file, recordings};
+use ecg_tests::files::{copy_file, malformed, recordings};
 use ecg_tests::lake::{TestLake, text};
 use serde_json::json;
 
@@ -219,4 +219,26 @@ fn a_directory_named_as_a_recording_is_a_folder() {
     );
     let summary = lake.run(&folder, 0);
     assert_eq!(summary["recordings"][0]["key"], json!("folder.mat/inside.mat"));
+}
+
+/// What is printed to be typed can be typed.
+#[test]
+fn a_lake_with_a_space_in_its_name_is_quoted() {
+    let folder = TestLake::new();
+    let lake = folder.beside("my lake");
+    let file = malformed().join("constant.mat");
+    let answer = ecg(&["run", text(&file), "--lake", text(&lake)]).expect(1);
+    let quoted = format!("--lake '{}'", lake.display());
+    for command in ["ecg show constant-", "ecg redrive constant-"] {
+        let lines: Vec<&str> = answer
+            .stdout
+            .lines()
+            .chain(answer.stderr.lines())
+            .filter(|line| line.contains(command))
+            .collect();
+        assert!(
+            !lines.is_empty() && lines.iter().all(|line| line.ends_with(&quoted)),
+            "{command}: {lines:?}"
+        );
+    }
 }

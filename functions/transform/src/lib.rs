@@ -1,7 +1,7 @@
 //! The transform step: from `parsed.arrow` to the rows of the tables.
 //!
 //! [`recipe`] is what a data scientist reads: the steps from raw ADC values to strips in millivolts with
-//! beats, features and quality labels. It does no input or output; [`rows`] turns its strips into rows, and
+//! beats, features and quality labels. It does no input or output; `rows.rs` turns its strips into rows, and
 //! this file reads and writes.
 
 pub mod recipe;

@@ -101,7 +101,7 @@ fn executor(
     let steps = Steps {
         lake,
         slack,
-        links: Links::local(&place.root().display().to_string()),
+        links: Links::local(&summary::shell_word(&place.root().display().to_string())),
         place: place.clone(),
         console: Arc::new(move |text| shown.line(&format!("{text}\n"))),
     };
