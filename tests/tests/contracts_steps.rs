@@ -602,6 +602,7 @@ async fn steps_refuse_what_the_step_before_did_not_write() {
         table: "samples".to_owned(),
         key: "text".to_owned(),
         rows: 1,
+        staged: None,
     };
     let error = step_write::run(&place.lake, both(Some(vec![unknown.clone()]), None))
         .await

@@ -1,7 +1,9 @@
 //! The crawl step: makes the catalog tell the truth about what was written.
 //!
 //! It reads the Parquet footers, checks them against the table and the number of rows, then makes sure of the
-//! database, the table with its column comments, and the `dt` partition. Running it twice changes nothing.
+//! database, the table with its column comments, and the `dt` partition. Its last act is to put the row of `recordings`
+//! into its place: who sees it finds everything else, and a run that fails before has no such row, so that an upload
+//! is in `recordings` or in `rejections`, never in both. Running it twice changes nothing.
 
 mod footer;
 
@@ -13,6 +15,9 @@ use ecg_store::{ColumnSpec, TableName, TableSpec};
 use ecg_tables::{PARTITION, PARTITION_COMMENT, Table};
 
 const DATABASE_COMMENT: &str = "ECG recordings: strips, beats and features, made by ecg-pipeline";
+
+/// Largest object that is held back, in bytes: one row of `recordings`.
+const MAX_STAGED_BYTES: u64 = 1 << 20;
 
 /// Registers what write wrote.
 ///
@@ -49,6 +54,7 @@ pub async fn run(lake: &Lake, input: WriteOutput) -> Result<CrawlOutput, StepErr
             .map_err(|error| catalog_error(&error))?;
         tables.push(table.name.to_owned());
     }
+    publish(lake, &input.objects).await?;
     Ok(CrawlOutput {
         recording_id: input.recording_id,
         tables,
@@ -59,8 +65,10 @@ pub async fn run(lake: &Lake, input: WriteOutput) -> Result<CrawlOutput, StepErr
 /// fine.
 ///
 /// # Errors
-/// `Transient` or `Internal`, by what the catalog says.
+/// What the store or the catalog says.
 pub async fn start_crawler(lake: &Lake, crawler: &str, input: WriteOutput) -> Result<CrawlOutput, StepError> {
+    // First, because the crawler looks for what is there.
+    publish(lake, &input.objects).await?;
     lake.catalog
         .start_crawler(crawler)
         .await
@@ -70,6 +78,27 @@ pub async fn start_crawler(lake: &Lake, crawler: &str, input: WriteOutput) -> Re
         recording_id: input.recording_id,
         tables,
     })
+}
+
+/// Puts what write held back into its place.
+async fn publish(lake: &Lake, objects: &[TableObject]) -> Result<(), StepError> {
+    for object in objects {
+        let Some(staged) = &object.staged else { continue };
+        let location = lake.work(staged);
+        let read = lake.store.get(&location, MAX_STAGED_BYTES).await;
+        let (meta, bytes) = read.map_err(|error| step_error(&error))?;
+        // Half a row must never get into its place.
+        if bytes.len() as u64 != meta.size {
+            let found = bytes.len();
+            return Err(StepError::Transient(format!(
+                "{location}: expected {} bytes, found {found}",
+                meta.size
+            )));
+        }
+        let written = lake.store.put(&lake.processed(&object.key), bytes).await;
+        written.map_err(|error| step_error(&error))?;
+    }
+    Ok(())
 }
 
 /// A table as the catalog describes it.
@@ -94,7 +123,10 @@ pub fn table_spec(lake: &Lake, table: &Table) -> TableSpec {
 }
 
 async fn check_footer(lake: &Lake, table: &Table, object: &TableObject) -> Result<(), StepError> {
-    let location = lake.processed(&object.key);
+    let location = match &object.staged {
+        Some(staged) => lake.work(staged),
+        None => lake.processed(&object.key),
+    };
     let meta = lake.head(&location).await?;
     let footer = footer::read(lake.store.as_ref(), &meta)
         .await

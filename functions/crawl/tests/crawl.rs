@@ -50,6 +50,7 @@ fn written(objects: &[(&str, &str, u64)]) -> WriteOutput {
         table: (*table).to_owned(),
         key: (*key).to_owned(),
         rows: *rows,
+        staged: None,
     };
     WriteOutput {
         recording_id: "id".to_owned(),

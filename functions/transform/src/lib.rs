@@ -44,6 +44,7 @@ pub async fn run(lake: &Lake, input: StepInput) -> Result<TransformOutput, StepE
         table: table.to_owned(),
         key: key(table),
         rows,
+        staged: None,
     };
     Ok(TransformOutput {
         transformed: vec![

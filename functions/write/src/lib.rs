@@ -11,6 +11,8 @@ use ecg_core::message::{Failure, Source, TableObject, WriteInput, WriteOutput};
 use ecg_core::{Details, StepError, layout};
 use ecg_lake::{Lake, blocking, codec_error};
 
+use ecg_tables::RECORDINGS;
+
 pub use encode::{parquet_properties, transcode};
 pub use rejection::row as rejection_row;
 
@@ -64,7 +66,13 @@ async fn write_tables(
             .ok_or_else(|| StepError::Internal(format!("write: there is no table `{}`", from.table)))?;
         let key = layout::table_key(table.name, dt, recording_id);
         let reader = lake.reader(&lake.work(&from.key)).await?;
-        let mut writer = lake.writer(&lake.processed(&key)).await?;
+        // Who sees the row of the recording finds everything else: crawl puts it into its place when that is so.
+        let staged = (table.name == RECORDINGS.name).then(|| layout::staged_key(recording_id));
+        let place = match &staged {
+            Some(staged) => lake.work(staged),
+            None => lake.processed(&key),
+        };
+        let mut writer = lake.writer(&place).await?;
         let rows = blocking(move || {
             let rows = transcode(reader, table, &mut writer).map_err(|error| codec_error(&error))?;
             writer.finish().map_err(|error| codec_error(&error))?;
@@ -75,6 +83,7 @@ async fn write_tables(
             table: table.name.to_owned(),
             key,
             rows,
+            staged,
         });
     }
     Ok(objects)
@@ -103,5 +112,6 @@ async fn write_rejection(
         table: table.name.to_owned(),
         key,
         rows: 1,
+        staged: None,
     })
 }

@@ -16,6 +16,11 @@ pub fn transformed_key(recording_id: &str, table: &str) -> String {
     format!("{recording_id}/transformed-{table}.arrow")
 }
 
+/// The row of `recordings`, held back until everything else is in place: `<id>/recordings.parquet` in the work bucket.
+pub fn staged_key(recording_id: &str) -> String {
+    format!("{recording_id}/recordings.parquet")
+}
+
 /// The prefix of a table in the processed bucket.
 pub fn table_prefix(table: &str) -> String {
     format!("{table}/")

@@ -109,6 +109,9 @@ pub struct TableObject {
     pub key: String,
     /// Rows in it.
     pub rows: u64,
+    /// Key in the work bucket of an object that is held back: crawl puts it into its place as its last act.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staged: Option<String>,
 }
 
 /// The input of write: a transformed recording, or a failure to record.
@@ -300,6 +303,7 @@ mod tests {
                 table: name.into(),
                 key: crate::layout::table_key(name, "2026-11-23", &id),
                 rows: u64::MAX,
+                staged: None,
             };
             let tables = vec![table("segments"), table("beats"), table("recordings")];
             let write = WriteInput {

@@ -131,16 +131,13 @@ impl Executor {
     /// bucket expires.
     fn tidy(&self, input: &ExecutionInput) {
         for name in [
-            "parsed",
-            "transformed-recordings",
-            "transformed-segments",
-            "transformed-beats",
+            "parsed.arrow",
+            "transformed-recordings.arrow",
+            "transformed-segments.arrow",
+            "transformed-beats.arrow",
+            "recordings.parquet",
         ] {
-            let path = self
-                .steps
-                .place
-                .work_of(&input.recording_id)
-                .join(format!("{name}.arrow"));
+            let path = self.steps.place.work_of(&input.recording_id).join(name);
             // Left-overs cost space and nothing else, so a failure here is no failure of the run.
             let _ = std::fs::remove_file(path);
         }
