@@ -50,28 +50,29 @@ cargo clippy --workspace --all-targets --quiet -- -D warnings
 say "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 
-say "build of the command line"
-cargo build --package ecg --quiet
+# One selection of packages for build and tests, so that nothing is built twice; the command line is built with it, because
+# its own tests need it.
 export ECG_BIN=$CARGO_TARGET_DIR/debug/ecg
-
-# With cargo-nextest where it is installed: it runs test binaries side by side.
 if cargo nextest --version >/dev/null 2>&1; then
-  run_tests() { cargo nextest run --no-fail-fast --status-level fail --final-status-level slow "$@"; }
+  nextest() { cargo nextest run --no-fail-fast --status-level fail --final-status-level slow "$@"; }
+  say "build"
+  cargo nextest run --workspace --no-run --cargo-quiet
+  say "tests of the libraries"
+  nextest --workspace -E 'not package(ecg-tests)'
+  cargo test --workspace --doc --quiet
+  say "tests of the whole"
+  nextest --workspace -E 'package(ecg-tests)'
 else
-  run_tests() { cargo test --no-fail-fast "$@"; }
+  nextest() { cargo test --no-fail-fast "$@"; }
+  say "build and tests (cargo-nextest would run them side by side)"
+  nextest --workspace
 fi
-
-say "tests of the libraries"
-run_tests --workspace --exclude ecg-tests
-cargo test --workspace --doc --quiet
-
-say "tests of the whole"
-run_tests --package ecg-tests
 
 say "Lambda bootstraps and AWS backends: lints"
 cargo clippy "${aws_packages[@]}" "${aws_features[@]}" --all-targets --quiet -- -D warnings
 
 say "Lambda bootstraps and AWS backends: tests"
-run_tests "${aws_packages[@]}" "${aws_features[@]}"
+nextest -p ecg-boot -p ecg-store -p step-start -p step-notify \
+  --features ecg-store/s3,ecg-store/glue,ecg-boot/glue,step-start/lambda,step-notify/lambda
 
 say "all passed"
