@@ -242,3 +242,20 @@ fn a_lake_with_a_space_in_its_name_is_quoted() {
         );
     }
 }
+
+#[test]
+fn a_query_takes_the_name_of_a_lake_as_it_is_and_makes_no_folder() {
+    let folder = TestLake::new();
+    let lake = folder.beside("L [x]* %20?");
+    let file = recordings().join("formats/level5.mat");
+    ecg(&["run", text(&file), "--lake", text(&lake)]).expect(0);
+    let count = |table: &str| {
+        let sql = format!("select count(*) as n from {table}");
+        let answer = ecg(&["query", &sql, "--format", "csv", "--lake", text(&lake)]).expect(0);
+        answer.stdout.lines().last().map(str::to_owned)
+    };
+    assert_eq!(count("recordings").as_deref(), Some("1"));
+    assert_eq!(count("rejections").as_deref(), Some("0"));
+    assert_eq!(count("unresolved").as_deref(), Some("0"));
+    assert!(!lake.join("processed/rejections").exists());
+}

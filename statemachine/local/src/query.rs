@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use ecg_tables::{PARTITION, TABLES, arrow as table_arrow, views};
+use ecg_tables::{PARTITION, TABLES, Table, arrow as table_arrow, views};
+use url::Url;
 
 /// Largest memory that a query may use before it fails, in bytes.
 const MEMORY_LIMIT: usize = 2 << 30;
@@ -59,8 +62,15 @@ async fn session(processed: &Path) -> datafusion::error::Result<SessionContext> 
     let context = SessionContext::new_with_config_rt(config, runtime);
     for table in TABLES {
         let directory = processed.join(table.name);
-        std::fs::create_dir_all(&directory)?;
-        let url = ListingTableUrl::parse(format!("{}/", directory.canonicalize()?.display()))?;
+        if !directory.is_dir() {
+            // Nothing was written into it yet. A query only reads, so it makes no folder either.
+            context.register_table(table.name, Arc::new(EmptyTable::new(whole_schema(table))))?;
+            continue;
+        }
+        // As an address and not as text, in which `*`, `?` and `[` would be a pattern.
+        let url = Url::from_directory_path(directory.canonicalize()?)
+            .map_err(|()| DataFusionError::Plan(format!("{}: expected a path", directory.display())))?;
+        let url = ListingTableUrl::try_new(url, None)?;
         let options = ListingOptions::new(Arc::new(ParquetFormat::default()))
             .with_file_extension(".parquet")
             .with_table_partition_cols(vec![(PARTITION.to_owned(), DataType::Utf8)]);
@@ -75,6 +85,20 @@ async fn session(processed: &Path) -> datafusion::error::Result<SessionContext> 
         context.register_table(view.name, Arc::new(provider))?;
     }
     Ok(context)
+}
+
+/// The schema of a table with its partition column, as queries see it.
+fn whole_schema(table: &Table) -> SchemaRef {
+    let schema = table_arrow::schema(table);
+    let partition = Arc::new(Field::new(PARTITION, DataType::Utf8, false));
+    Arc::new(Schema::new(
+        schema
+            .fields()
+            .iter()
+            .cloned()
+            .chain([partition])
+            .collect::<Vec<_>>(),
+    ))
 }
 
 /// The answer as text.
