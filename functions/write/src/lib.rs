@@ -10,7 +10,6 @@ use ecg_core::day::utc_day;
 use ecg_core::message::{Failure, Source, TableObject, WriteInput, WriteOutput};
 use ecg_core::{Details, StepError, layout};
 use ecg_lake::{Lake, blocking, codec_error};
-
 use ecg_tables::RECORDINGS;
 
 pub use encode::{parquet_properties, transcode};

@@ -41,8 +41,19 @@ impl Loader {
     }
 
     pub(crate) fn retriers(&mut self, place: &str, fields: &Fields) -> Vec<Retrier> {
-        let at = format!("{place}/Retry");
-        let Some(value) = fields.get("Retry") else {
+        self.each_in_order(place, fields, "Retry", Self::retrier)
+    }
+
+    /// Reads each entry of a list whose last entry may be more than the others: its place, itself, whether it is the last.
+    fn each_in_order<T>(
+        &mut self,
+        place: &str,
+        fields: &Fields,
+        name: &str,
+        read: fn(&mut Self, &str, &Value, bool) -> Option<T>,
+    ) -> Vec<T> {
+        let at = format!("{place}/{name}");
+        let Some(value) = fields.get(name) else {
             return Vec::new();
         };
         let Some(entries) = self.array(&at, value) else {
@@ -52,7 +63,7 @@ impl Loader {
         entries
             .iter()
             .enumerate()
-            .filter_map(|(index, entry)| self.retrier(&format!("{at}/{index}"), entry, index == last))
+            .filter_map(|(index, entry)| read(self, &format!("{at}/{index}"), entry, index == last))
             .collect()
     }
 
@@ -108,19 +119,7 @@ impl Loader {
     }
 
     pub(crate) fn catchers(&mut self, place: &str, fields: &Fields) -> Vec<Catcher> {
-        let at = format!("{place}/Catch");
-        let Some(value) = fields.get("Catch") else {
-            return Vec::new();
-        };
-        let Some(entries) = self.array(&at, value) else {
-            return Vec::new();
-        };
-        let last = entries.len().saturating_sub(1);
-        entries
-            .iter()
-            .enumerate()
-            .filter_map(|(index, entry)| self.catcher(&format!("{at}/{index}"), entry, index == last))
-            .collect()
+        self.each_in_order(place, fields, "Catch", Self::catcher)
     }
 
     fn catcher(&mut self, place: &str, entry: &Value, is_last: bool) -> Option<Catcher> {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -169,8 +169,8 @@ fn source_of(found: &Found) -> io::Result<Source> {
     })
 }
 
-fn md5_of(path: &PathBuf) -> io::Result<(String, u64)> {
-    let mut file = File::open(Path::new(path))?;
+fn md5_of(path: &Path) -> io::Result<(String, u64)> {
+    let mut file = File::open(path)?;
     let mut hash = Md5::new();
     let mut block = vec![0; 64 * 1024];
     let mut size = 0;
