@@ -39,40 +39,39 @@ for workflow in statemachine/*.asl.json; do
   "$ECG_ASL_VALIDATOR" --json-path "$workflow"
 done
 
-# The Lambda bootstraps and the AWS backends, which the command line does without.
-aws_packages=(-p ecg-boot -p ecg-store)
-for step in start validate parse transform write crawl notify; do aws_packages+=(-p "step-$step"); done
-aws_features=(--features "ecg-store/s3,ecg-store/glue,ecg-boot/aws,step-start/lambda,step-validate/lambda,step-parse/lambda,step-transform/lambda,step-write/lambda,step-crawl/lambda,step-notify/lambda")
+# One selection of packages and features for lints, documents, build and tests, so that nothing is built twice: the
+# command line with its AWS side, the Lambda bootstraps, the S3 and Glue backends. The command line of the README, which
+# does without any of that, is checked on its own.
+selection=(--workspace --all-features)
 
 say "lints"
-cargo clippy --workspace --all-targets --quiet -- -D warnings
+cargo clippy "${selection[@]}" --all-targets --quiet -- -D warnings
 
 say "documentation"
-RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+RUSTDOCFLAGS="-D warnings" cargo doc "${selection[@]}" --no-deps --quiet
 
-# One selection of packages for build and tests, so that nothing is built twice; the command line is built with it, because
-# its own tests need it.
+say "build"
 export ECG_BIN=$CARGO_TARGET_DIR/debug/ecg
 if cargo nextest --version >/dev/null 2>&1; then
-  nextest() { cargo nextest run --no-fail-fast --status-level fail --final-status-level slow "$@"; }
-  say "build"
-  cargo nextest run --workspace --no-run --cargo-quiet
+  nextest() { cargo nextest run "${selection[@]}" --no-fail-fast --status-level fail --final-status-level slow "$@"; }
+  cargo nextest run "${selection[@]}" --no-run --cargo-quiet
+  cargo build "${selection[@]}" --bins --quiet
   say "tests of the libraries"
-  nextest --workspace -E 'not package(ecg-tests)'
-  cargo test --workspace --doc --quiet
+  nextest -E 'not package(ecg-tests)'
+  cargo test "${selection[@]}" --doc --quiet
   say "tests of the whole"
-  nextest --workspace -E 'package(ecg-tests)'
+  nextest -E 'package(ecg-tests)'
 else
-  nextest() { cargo test --no-fail-fast "$@"; }
-  say "build and tests (cargo-nextest would run them side by side)"
-  nextest --workspace
+  cargo build "${selection[@]}" --bins --quiet
+  say "tests (cargo-nextest would run them side by side)"
+  cargo test "${selection[@]}" --no-fail-fast
 fi
 
-say "Lambda bootstraps and AWS backends: lints"
-cargo clippy "${aws_packages[@]}" "${aws_features[@]}" --all-targets --quiet -- -D warnings
-
-say "Lambda bootstraps and AWS backends: tests"
-nextest -p ecg-boot -p ecg-store -p step-start -p step-notify \
-  --features ecg-store/s3,ecg-store/glue,ecg-boot/glue,step-start/lambda,step-notify/lambda
+say "the command line without AWS"
+cargo check --quiet
+if cargo tree -p ecg -e normal --prefix none | grep -E '^(aws-|lambda_runtime)'; then
+  echo "error: the command line of the README must not need an SDK: expected none of the crates above" >&2
+  exit 1
+fi
 
 say "all passed"
