@@ -139,7 +139,7 @@ struct Done {
 
 async fn validate(lake: &Lake, input: &ExecutionInput, messages: &mut Messages) -> ValidateOutput {
     messages.keep("validate input", input);
-    let verdict = step_validate::run(lake, input.clone()).await.unwrap();
+    let verdict = step_validate::run(lake, input.clone().into()).await.unwrap();
     messages.keep("validate output", &verdict);
     verdict
 }
@@ -153,6 +153,7 @@ async fn run(lake: &Lake, input: &ExecutionInput) -> Done {
         recording_id: input.recording_id.clone(),
         source: input.source.clone(),
         from,
+        execution: None,
     };
     let from = step_input(verdict.verdict_key);
     messages.keep("parse input", &from);
@@ -285,6 +286,7 @@ async fn what_a_rejected_recording_leaves() {
         recording_id: input.recording_id.clone(),
         source: input.source.clone(),
         from: verdict.verdict_key.clone(),
+        execution: None,
     };
     assert_eq!(
         step_parse::run(&place.lake, from).await.unwrap_err().name(),
@@ -517,6 +519,7 @@ async fn steps_refuse_what_the_step_before_did_not_write() {
         recording_id: input.recording_id.clone(),
         source: input.source.clone(),
         from: from.to_owned(),
+        execution: None,
     };
     let put = async |key: &str, bytes: &'static [u8]| {
         let location = Location::new("work", key);
@@ -632,7 +635,9 @@ async fn validate_looks_at_the_upload_and_its_header() {
     };
     // Too large to be a header: whoever uploaded it is at fault.
     put_header(vec![b'#'; 64 * 1024 + 1]).await;
-    let error = step_validate::run(&place.lake, input.clone()).await.unwrap_err();
+    let error = step_validate::run(&place.lake, input.clone().into())
+        .await
+        .unwrap_err();
     assert_eq!(error.name(), "Rejected");
     assert!(
         error
@@ -661,7 +666,10 @@ async fn validate_looks_at_the_upload_and_its_header() {
         ..input
     };
     assert_eq!(
-        step_validate::run(&place.lake, gone).await.unwrap_err().name(),
+        step_validate::run(&place.lake, gone.into())
+            .await
+            .unwrap_err()
+            .name(),
         "Rejected"
     );
 }

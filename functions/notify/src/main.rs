@@ -24,12 +24,17 @@ async fn main() -> Result<(), ecg_boot::Error> {
 async fn notify(settings: &Settings, input: NotifyInput) -> Result<NotifyOutput, StepError> {
     let links = Links::step_functions(&input.execution);
     let slack = match &settings.secret {
-        Some(secret) => Some(slack_from_secret(&settings.secrets, secret).await?),
+        Some(secret) => slack_from_secret(&settings.secrets, secret).await?,
         None => None,
     };
     // Without Slack the log is the console.
     step_notify::run(slack.as_ref(), &links, input, |text| {
-        tracing::warn!(text, "no {SLACK_SECRET} is set")
+        let secret = settings.secret.as_deref();
+        tracing::warn!(
+            text,
+            secret,
+            "Slack is not configured: {SLACK_SECRET} is not set, or its secret is empty"
+        )
     })
     .await
 }

@@ -14,22 +14,33 @@ use crate::Slack;
 
 /// Where secrets are kept.
 pub trait Secrets {
-    /// The text of the secret of this name or ARN.
+    /// The text of the secret of this name or ARN, empty where it has got no value yet.
     fn text(&self, id: &str) -> impl Future<Output = Result<String, StepError>>;
 }
 
-/// The way to Slack that a secret holds.
+/// The way to Slack that a secret holds; `None` where nobody has filled it in: no text, or an empty JSON object, or one
+/// with nothing but empty texts.
 ///
 /// # Errors
 /// `Internal` if the secret has another form, or what the keeper of the secrets says. The secret's text is in no error.
-pub async fn slack_from_secret(secrets: &impl Secrets, id: &str) -> Result<Slack, StepError> {
+pub async fn slack_from_secret(secrets: &impl Secrets, id: &str) -> Result<Option<Slack>, StepError> {
     let text = secrets.text(id).await?;
-    read(text.trim()).ok_or_else(|| {
+    if is_blank(text.trim()) {
+        return Ok(None);
+    }
+    read(text.trim()).map(Some).ok_or_else(|| {
         StepError::Internal(format!(
             "secret {id}: expected the address of a webhook, or JSON with SLACK_WEBHOOK_URL, or with SLACK_BOT_TOKEN and \
              SLACK_CHANNEL, found something else"
         ))
     })
+}
+
+fn is_blank(text: &str) -> bool {
+    match serde_json::from_str(text) {
+        Ok(Value::Object(parts)) => parts.values().all(|part| part.as_str() == Some("")),
+        _ => text.is_empty(),
+    }
 }
 
 fn read(text: &str) -> Option<Slack> {
@@ -82,6 +93,15 @@ impl Secrets for SecretsManager {
                 ))
             }),
             Err(error) => Err(match error.as_service_error() {
+                // There is a secret and nobody has given it a value; a secret that is not there has the same code.
+                Some(said)
+                    if said.is_resource_not_found_exception()
+                        && said
+                            .message()
+                            .is_some_and(|message| message.contains("AWSCURRENT")) =>
+                {
+                    return Ok(String::new());
+                }
                 Some(said) => ecg_boot::service_error(&operation, said.code(), said.message()),
                 None => StepError::Transient(format!("{operation}: {}", DisplayErrorContext(&error))),
             }),
@@ -131,16 +151,27 @@ mod tests {
             ),
         ] {
             assert!(
-                slack_from_secret(&Keeps(text), "slack").await == Ok(expected),
+                slack_from_secret(&Keeps(text), "slack").await == Ok(Some(expected)),
                 "{text}"
             );
         }
     }
 
     #[tokio::test]
-    async fn a_secret_that_is_no_use_is_not_shown() {
+    async fn a_secret_that_nobody_filled_in_is_no_fault() {
         for text in [
             "",
+            "  \n",
+            "{}",
+            r#"{"SLACK_WEBHOOK_URL":"","SLACK_BOT_TOKEN":""}"#,
+        ] {
+            assert_eq!(slack_from_secret(&Keeps(text), "slack").await, Ok(None), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_is_no_use_is_not_shown() {
+        for text in [
             "xoxb-hidden",
             r#"{"SLACK_BOT_TOKEN":"xoxb-hidden"}"#,
             r#"["xoxb-hidden"]"#,

@@ -5,7 +5,7 @@
 
 use ecg_core::day::parse_rfc3339;
 use ecg_core::layout::is_recording;
-use ecg_core::message::{ExecutionInput, Source};
+use ecg_core::message::{ExecutionInput, INPUT_BYTES_MAX, Source};
 use ecg_core::recording_id;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
@@ -166,7 +166,7 @@ fn upload(place: Place, key: String, time: &str, raw_bucket: &str) -> Outcome {
             "object `{key}`: expected a version id or an ETag, found neither"
         ));
     }
-    Ok(Some(ExecutionInput {
+    let input = ExecutionInput {
         recording_id: recording_id(&bucket, &key, &version),
         source: Source {
             bucket,
@@ -177,7 +177,17 @@ fn upload(place: Place, key: String, time: &str, raw_bucket: &str) -> Outcome {
             uploaded_at_ms,
             sequencer: object.sequencer,
         },
-    }))
+    };
+    // Else a later message of the workflow would be too large, and the failure could not be recorded. Nothing that S3
+    // sends is that large; what is comes back and ends in the dead letter queue.
+    let bytes = input.bytes();
+    if bytes > INPUT_BYTES_MAX {
+        return Err(format!(
+            "object `{}`: expected at most {INPUT_BYTES_MAX} bytes as input of an execution, found {bytes}",
+            input.source.key
+        ));
+    }
+    Ok(Some(input))
 }
 
 /// A key as S3 notifications encode it: `application/x-www-form-urlencoded`.
@@ -246,6 +256,24 @@ mod tests {
             assert_eq!(input.source.key, key);
             assert_eq!(input.recording_id, recording_id("raw", key, ETAG));
         }
+    }
+
+    #[test]
+    fn the_longest_key_of_s3_is_started_and_what_is_longer_is_said() {
+        for (character, encoded) in [("\u{1}", "%01"), ("\"", "%22"), ("心", "%E5%BF%83")] {
+            let times = (1024 - ".mat".len()) / character.len();
+            let input = one(&json!({ "Records": [created(&(encoded.repeat(times) + ".mat"))] }));
+            assert_eq!(input.source.key, character.repeat(times) + ".mat");
+            assert!(input.bytes() <= INPUT_BYTES_MAX, "{}", input.bytes());
+            let text = serde_json::to_string(&input).unwrap();
+            assert_eq!(serde_json::from_str::<ExecutionInput>(&text).unwrap(), input);
+        }
+        let long = json!({ "Records": [created(&("%22".repeat(2_000) + ".mat"))] });
+        let contents = read(&long.to_string(), "raw");
+        assert!(
+            contents.uploads.is_empty() && contents.faults[0].contains("at most 2560 bytes"),
+            "{contents:?}"
+        );
     }
 
     #[test]

@@ -9,12 +9,14 @@ mod event;
 #[cfg(feature = "lambda")]
 mod step_functions;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use ecg_core::StepError;
 use ecg_core::message::ExecutionInput;
 use futures::future::join_all;
+use serde::Serialize;
 
 pub use event::{Contents, read};
 #[cfg(feature = "lambda")]
@@ -44,47 +46,89 @@ pub struct Starter<W> {
     pub workflow: W,
 }
 
+/// What became of a batch. As JSON it is the answer that Lambda reads, and nothing else.
+#[derive(Debug, Default, Serialize)]
+pub struct Batch {
+    /// Which messages have to come back.
+    #[serde(flatten)]
+    pub answer: SqsBatchResponse,
+    /// Size in bytes of each upload whose execution was started, by its recording id. (An execution that still runs is
+    /// started once more for all that Step Functions says, so a repeated event may count again.)
+    #[serde(skip)]
+    pub started: BTreeMap<String, u64>,
+}
+
+#[cfg(feature = "lambda")]
+impl ecg_boot::Counts for Batch {
+    fn counts(&self) -> Vec<(ecg_boot::Metric, u64)> {
+        vec![
+            (ecg_boot::Metric::Files, self.started.len() as u64),
+            (ecg_boot::Metric::Bytes, self.started.values().sum()),
+        ]
+    }
+}
+
 /// Starts what the messages ask for, and names those that have to come back.
 ///
 /// # Errors
 /// `Internal` if a message that has to come back has no id to name it by: then all of them come back.
-pub async fn run<W: StartExecution>(
-    starter: &Starter<W>,
-    event: SqsEvent,
-) -> Result<SqsBatchResponse, StepError> {
+pub async fn run<W: StartExecution>(starter: &Starter<W>, event: SqsEvent) -> Result<Batch, StepError> {
     let outcomes = join_all(event.records.iter().map(|message| start_all(starter, message))).await;
-    let mut response = SqsBatchResponse::default();
-    for (message, succeeded) in event.records.iter().zip(outcomes) {
-        if !succeeded {
+    let mut batch = Batch::default();
+    for (message, outcome) in event.records.iter().zip(outcomes) {
+        batch.started.extend(outcome.started);
+        if !outcome.whole {
             let id = message.message_id.as_ref();
             let id = id.ok_or_else(|| {
                 StepError::Internal("message of the queue: expected a messageId, found none".into())
             })?;
-            response.add_failure(id);
+            batch.answer.add_failure(id);
         }
     }
-    Ok(response)
+    Ok(batch)
 }
 
-/// Whether everything that the message asks for is started, now or before.
-async fn start_all<W: StartExecution>(starter: &Starter<W>, message: &SqsMessage) -> bool {
+/// What became of a message.
+struct Outcome {
+    /// Whether everything that it asks for is started, now or before.
+    whole: bool,
+    /// What was started now: recording id and size in bytes.
+    started: Vec<(String, u64)>,
+}
+
+async fn start_all<W: StartExecution>(starter: &Starter<W>, message: &SqsMessage) -> Outcome {
     let message_id = message.message_id.as_deref();
     let contents = event::read(message.body.as_deref().unwrap_or_default(), &starter.raw_bucket);
     for fault in &contents.faults {
         tracing::error!(message_id, fault, "message not understood");
     }
-    let mut succeeded = contents.faults.is_empty();
+    let mut outcome = Outcome {
+        whole: contents.faults.is_empty(),
+        started: Vec::new(),
+    };
     for input in &contents.uploads {
         let (recording_id, key) = (&input.recording_id, &input.source.key);
         match starter.workflow.start(input).await {
-            Ok(started) => tracing::info!(message_id, recording_id, key, ?started, "execution"),
+            Ok(started) => {
+                tracing::info!(
+                    message_id,
+                    recording_id,
+                    key,
+                    size = input.source.size,
+                    ?started,
+                    "execution"
+                );
+                if started == Started::Running {
+                    outcome.started.push((recording_id.clone(), input.source.size));
+                }
+            }
             Err(error) => {
-                succeeded = false;
+                outcome.whole = false;
                 tracing::error!(message_id, recording_id, key, error = error.name(), cause = %error, "not started");
             }
         }
     }
-    succeeded
+    outcome
 }
 
 #[cfg(test)]
@@ -218,6 +262,25 @@ mod tests {
             SECOND,
         )
         .await;
+    }
+
+    #[tokio::test]
+    async fn what_was_started_is_counted_once() {
+        let starter = Starter {
+            raw_bucket: "raw".into(),
+            workflow: Fake {
+                throttled: "busy.mat",
+                ..Fake::default()
+            },
+        };
+        let keys = ["a.mat", "b.mat", "b.mat", "busy.mat", "a.hea"];
+        let messages = [("m1", body(&keys)), ("m2", "no".to_owned())];
+        let response = run(&starter, batch(&messages)).await.unwrap();
+        assert_eq!(response.started.len(), 2);
+        assert_eq!(response.started.values().sum::<u64>(), 2 * 7240);
+        // All of it comes a second time: nothing is started.
+        let again = run(&starter, batch(&messages)).await.unwrap();
+        assert!(again.started.is_empty(), "{again:?}");
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@
 
 use std::io::{Read, Seek};
 
-use ecg_core::message::{ExecutionInput, ValidateOutput, VerdictKind, one_line};
+use ecg_core::message::{ValidateInput, ValidateOutput, VerdictKind, one_line};
 use ecg_core::rules::RULES;
 use ecg_core::{Details, StepError, layout};
 use ecg_lake::{Lake, blocking, codec_error, step_error};
@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 ///
 /// # Errors
 /// `Rejected` if the object is gone or its header too large to be one, else what the store says.
-pub async fn run(lake: &Lake, input: ExecutionInput) -> Result<ValidateOutput, StepError> {
+pub async fn run(lake: &Lake, input: ValidateInput) -> Result<ValidateOutput, StepError> {
     let meta = lake.head(&lake.upload(&input.source)).await?;
     let surroundings = Surroundings {
         key: input.source.key.clone(),

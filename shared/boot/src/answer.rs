@@ -1,9 +1,11 @@
-//! One event: from JSON to JSON around a step, in time, with a log line at its end.
+//! One event: from JSON to JSON around a step, in time, with a log line and a line of metrics at its end.
 
+use std::io::Write;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use ecg_core::StepError;
+use ecg_core::message::one_line;
 use futures::FutureExt;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde::Serialize;
@@ -11,8 +13,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tracing::Instrument;
 
-/// Largest answer of a step in bytes: messages point at objects, they do not carry them.
-pub const MESSAGE_BYTES_MAX: usize = 4096;
+use crate::clock::now_ms;
+use crate::metrics::{Counts, Measured, counts_of};
 
 /// How long before Lambda's deadline an answer is given, so that the workflow sees `Transient`, which it retries,
 /// and not a function that was killed.
@@ -23,13 +25,13 @@ const MARGIN: Duration = Duration::from_millis(500);
 pub(crate) struct Function {
     /// Name of the step, in every log line.
     pub(crate) name: &'static str,
-    /// Largest answer in bytes, where there is a limit.
-    pub(crate) answer_bytes_max: Option<usize>,
+    /// Largest message to it and from it in bytes, where there is a limit.
+    pub(crate) message_bytes_max: Option<usize>,
 }
 
 impl Function {
-    /// Answers one event and logs how it went.
-    pub(crate) async fn answer<S, I: DeserializeOwned, O: Serialize>(
+    /// Answers one event, and says how it went: a line of the log and a line of metrics.
+    pub(crate) async fn answer<S, I: DeserializeOwned, O: Serialize + Counts>(
         self,
         setup: &Result<S, String>,
         step: &impl AsyncFn(&S, I) -> Result<O, StepError>,
@@ -37,52 +39,78 @@ impl Function {
     ) -> Result<Value, Diagnostic> {
         let (payload, context) = event.into_parts();
         let field = |name: &str| payload.get(name).and_then(Value::as_str).map(str::to_owned);
+        let (recording_id, execution) = (field("recording_id"), field("execution"));
+        // The sizes: of the message, and of the upload that it is about.
+        let message_bytes = payload.to_string().len();
+        let source_bytes = payload.pointer("/source/size").and_then(Value::as_u64);
         let span = tracing::info_span!(
             "invocation",
             step = self.name,
             request_id = context.request_id,
-            recording_id = field("recording_id"),
-            execution = field("execution"),
+            recording_id,
+            execution,
         );
         async {
             let begun = Instant::now();
             let outcome = match setup {
                 Ok(setup) => {
-                    self.call(setup, step, payload, time_left(&context, now_ms()))
-                        .await
+                    let call = Call {
+                        payload,
+                        message_bytes,
+                        time_left: time_left(&context, now_ms()),
+                    };
+                    self.call(setup, step, call).await
                 }
                 Err(reason) => Err(StepError::Internal(reason.clone())),
             };
-            let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-            match outcome {
-                Ok((answer, answer_bytes)) => {
-                    tracing::info!(duration_ms, answer_bytes, "done");
-                    Ok(answer)
+            let latency = begun.elapsed();
+            let duration_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+            let (answer, counts) = match outcome {
+                Ok(Answer { value, bytes, counts }) => {
+                    tracing::info!(duration_ms, message_bytes, source_bytes, answer_bytes = bytes, "done");
+                    (Ok(value), counts)
                 }
                 Err(error) => {
-                    tracing::error!(duration_ms, error = error.name(), cause = %error, "failed");
-                    Err(diagnostic(&error))
+                    let name = error.name();
+                    tracing::error!(duration_ms, message_bytes, source_bytes, error = name, cause = %error, "failed");
+                    (Err(diagnostic(&error)), counts_of(&error))
                 }
-            }
+            };
+            let measured = Measured {
+                step: self.name,
+                at_ms: now_ms(),
+                latency,
+                counts,
+                properties: [
+                    ("request_id", Some(context.request_id)),
+                    ("recording_id", recording_id.clone()),
+                    ("execution", execution.clone()),
+                ],
+            };
+            // In one call, so that no other line gets into it. Where it can not be written, no log can be either.
+            let line = format!("{}\n", measured.document());
+            let _ = std::io::stdout().lock().write_all(line.as_bytes());
+            answer
         }
         .instrument(span)
         .await
     }
 
-    /// The step's answer and its size in bytes.
+    /// The step's answer.
     ///
     /// Work that a step does on a blocking thread can not be stopped, so after a missed deadline it goes on as long
     /// as Lambda lets the process run. That is harmless: what it writes, the retry writes again, byte for byte.
-    async fn call<S, I: DeserializeOwned, O: Serialize>(
+    async fn call<S, I: DeserializeOwned, O: Serialize + Counts>(
         self,
         setup: &S,
         step: &impl AsyncFn(&S, I) -> Result<O, StepError>,
-        payload: Value,
-        time_left: Duration,
-    ) -> Result<(Value, usize), StepError> {
+        call: Call,
+    ) -> Result<Answer, StepError> {
         let internal =
             |error: serde_json::Error| StepError::Internal(format!("message of {}: {error}", self.name));
-        let input = serde_json::from_value(payload).map_err(internal)?;
+        self.check_size("message", call.message_bytes)?;
+        let input = serde_json::from_value(call.payload).map_err(internal)?;
+        let time_left = call.time_left;
         // Boxed, because the future of an SDK call inside a step is too deep a type to lay out in one piece.
         let running = AssertUnwindSafe(Box::pin(step(setup, input))).catch_unwind();
         let output = match tokio::time::timeout(time_left, running).await {
@@ -102,35 +130,49 @@ impl Function {
                 )));
             }
         };
-        let answer = serde_json::to_value(output).map_err(internal)?;
-        let bytes = answer.to_string().len();
-        match self.answer_bytes_max {
+        let counts = output.counts();
+        let value = serde_json::to_value(output).map_err(internal)?;
+        let bytes = value.to_string().len();
+        self.check_size("answer", bytes)?;
+        Ok(Answer { value, bytes, counts })
+    }
+
+    fn check_size(self, what: &str, bytes: usize) -> Result<(), StepError> {
+        match self.message_bytes_max {
             Some(most) if bytes > most => Err(StepError::Internal(format!(
-                "answer of {}: expected at most {most} bytes, found {bytes}",
+                "{what} of {}: expected at most {most} bytes, found {bytes}",
                 self.name
             ))),
-            _ => Ok((answer, bytes)),
+            _ => Ok(()),
         }
     }
 }
 
-/// An error as Lambda reports it: `errorType` is the name that the workflow's Retry and Catch look for.
+/// What a step is called with.
+struct Call {
+    payload: Value,
+    message_bytes: usize,
+    time_left: Duration,
+}
+
+/// What a step answered.
+struct Answer {
+    value: Value,
+    bytes: usize,
+    counts: Vec<(crate::Metric, u64)>,
+}
+
+/// An error as Lambda reports it: `errorType` is the name that the workflow's Retry and Catch look for. The message is
+/// cut as everywhere: it has to fit into the messages of the failure branch.
 pub fn diagnostic(error: &StepError) -> Diagnostic {
     Diagnostic {
         error_type: error.name().to_owned(),
-        error_message: error.to_string(),
+        error_message: one_line(&error.to_string()),
     }
 }
 
 fn time_left(context: &Context, now_ms: u64) -> Duration {
     Duration::from_millis(context.deadline.saturating_sub(now_ms)).saturating_sub(MARGIN)
-}
-
-/// Lambda gives its deadline as a time of day, so this is one of the few clocks; nothing that is written depends on it.
-#[allow(clippy::disallowed_methods)]
-fn now_ms() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn text_of(panic: &(dyn std::any::Any + Send)) -> &str {
@@ -145,12 +187,19 @@ fn text_of(panic: &(dyn std::any::Any + Send)) -> &str {
 mod tests {
     use super::*;
     use ecg_core::Details;
+    use ecg_core::message::MESSAGE_BYTES_MAX;
     use serde_json::json;
 
     const STEP: Function = Function {
         name: "parse",
-        answer_bytes_max: Some(MESSAGE_BYTES_MAX),
+        message_bytes_max: Some(MESSAGE_BYTES_MAX),
     };
+
+    // What the steps of these tests answer counts nothing.
+    impl Counts for Value {}
+    impl Counts for String {}
+    impl Counts for u32 {}
+    impl Counts for () {}
 
     fn event(payload: Value, milliseconds: u64) -> LambdaEvent<Value> {
         let mut context = Context::default();
@@ -163,7 +212,7 @@ mod tests {
         Ok(input)
     }
 
-    async fn ask<O: Serialize>(
+    async fn ask<O: Serialize + Counts>(
         setup: Result<(), String>,
         step: impl AsyncFn(&(), Value) -> Result<O, StepError>,
     ) -> Result<Value, (String, String)> {
@@ -185,6 +234,8 @@ mod tests {
         for error in errors {
             assert_eq!(serde_json::to_string(&diagnostic(&error)).unwrap(), error.cause());
         }
+        let long = StepError::Internal("an SDK that\n talks \"".repeat(1_000));
+        assert_eq!(serde_json::to_string(&diagnostic(&long)).unwrap(), long.cause());
         let rejected = StepError::Rejected(Details::new("val", "2 leads", "0"));
         assert_eq!(
             serde_json::to_value(diagnostic(&rejected)).unwrap(),
@@ -223,6 +274,20 @@ mod tests {
         let just_fits = async |_: &(), _| Ok("x".repeat(MESSAGE_BYTES_MAX - 2));
         assert!(ask(Ok(()), just_fits).await.is_ok());
 
+        let error = STEP
+            .answer(
+                &Ok(()),
+                &echo,
+                event(json!("x".repeat(MESSAGE_BYTES_MAX - 1)), 60_000),
+            )
+            .await
+            .unwrap_err();
+        assert_eq!(error.error_type, "Internal");
+        assert_eq!(
+            error.error_message,
+            "message of parse: expected at most 4096 bytes, found 4097"
+        );
+
         let panicking = async |_: &(), input: Value| -> Result<(), StepError> { panic!("no {input}") };
         let (name, cause) = ask(Ok(()), panicking).await.unwrap_err();
         assert_eq!(
@@ -243,7 +308,7 @@ mod tests {
     #[tokio::test]
     async fn a_batch_may_answer_more() {
         let batch = Function {
-            answer_bytes_max: None,
+            message_bytes_max: None,
             ..STEP
         };
         let large = async |_: &(), _: Value| Ok("x".repeat(100_000));

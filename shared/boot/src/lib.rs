@@ -2,26 +2,29 @@
 //!
 //! * [`serve_step`] and [`serve_batch`] poll Lambda's runtime and answer; a failure is reported under the stable
 //!   name of its [`StepError`].
-//! * [`logs`] writes JSON lines.
+//! * [`logs`] writes JSON lines, and each invocation ends with a line of [`metrics`].
 //! * `lake` (feature `s3`) opens the places of a deployment; only with feature `glue` is the SDK of Glue linked.
 //!
-//! Settings come from [`ecg_core::config`], once, before the first event. The one clock here is Lambda's deadline:
-//! no time from it reaches a step.
+//! Settings come from [`ecg_core::config`], once, before the first event. The clock here is for Lambda's deadline and for
+//! metrics: no time from it reaches a step.
 
 mod answer;
 #[cfg(feature = "aws")]
 mod aws;
+mod clock;
 #[cfg(feature = "s3")]
 mod lake;
 pub mod logs;
+pub mod metrics;
 
+use ecg_core::message::MESSAGE_BYTES_MAX;
 use ecg_core::{StepError, config};
 use lambda_runtime::{LambdaEvent, Runtime, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub use answer::{MESSAGE_BYTES_MAX, diagnostic};
+pub use answer::diagnostic;
 #[cfg(feature = "aws")]
 pub use aws::{aws_config, service_error};
 #[cfg(feature = "glue")]
@@ -29,17 +32,19 @@ pub use lake::catalogued_lake;
 #[cfg(feature = "s3")]
 pub use lake::object_lake;
 pub use lambda_runtime::Error;
+pub use metrics::{Counts, Metric};
 
 use answer::Function;
 
-/// Runs a step of the workflow as a Lambda. Its answer is a message, so it is small: see [`MESSAGE_BYTES_MAX`].
+/// Runs a step of the workflow as a Lambda. What it is sent and what it answers are messages, so they are small: see
+/// [`MESSAGE_BYTES_MAX`].
 ///
 /// A `setup` that failed does not end the process, which Step Functions would only see as `Runtime.ExitError`
 /// without a reason: every event is answered with `Internal` and the reason, and nothing is done.
 ///
 /// # Errors
 /// If there is no Lambda runtime to ask for events, or it can not be reached.
-pub async fn serve_step<S, I: DeserializeOwned, O: Serialize>(
+pub async fn serve_step<S, I: DeserializeOwned, O: Serialize + Counts>(
     name: &'static str,
     setup: Result<S, String>,
     step: impl AsyncFn(&S, I) -> Result<O, StepError>,
@@ -47,7 +52,7 @@ pub async fn serve_step<S, I: DeserializeOwned, O: Serialize>(
     serve(
         Function {
             name,
-            answer_bytes_max: Some(MESSAGE_BYTES_MAX),
+            message_bytes_max: Some(MESSAGE_BYTES_MAX),
         },
         setup,
         step,
@@ -55,11 +60,11 @@ pub async fn serve_step<S, I: DeserializeOwned, O: Serialize>(
     .await
 }
 
-/// Runs a function that answers a batch of a queue: the answer grows with the batch. Else as [`serve_step`].
+/// Runs a function that is sent a batch of a queue: what it is sent and what it answers grow with the batch. Else as [`serve_step`].
 ///
 /// # Errors
 /// As [`serve_step`].
-pub async fn serve_batch<S, I: DeserializeOwned, O: Serialize>(
+pub async fn serve_batch<S, I: DeserializeOwned, O: Serialize + Counts>(
     name: &'static str,
     setup: Result<S, String>,
     step: impl AsyncFn(&S, I) -> Result<O, StepError>,
@@ -67,7 +72,7 @@ pub async fn serve_batch<S, I: DeserializeOwned, O: Serialize>(
     serve(
         Function {
             name,
-            answer_bytes_max: None,
+            message_bytes_max: None,
         },
         setup,
         step,
@@ -75,7 +80,7 @@ pub async fn serve_batch<S, I: DeserializeOwned, O: Serialize>(
     .await
 }
 
-async fn serve<S, I: DeserializeOwned, O: Serialize>(
+async fn serve<S, I: DeserializeOwned, O: Serialize + Counts>(
     function: Function,
     setup: Result<S, String>,
     step: impl AsyncFn(&S, I) -> Result<O, StepError>,

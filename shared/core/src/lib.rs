@@ -10,6 +10,7 @@ pub mod id;
 pub mod layout;
 pub mod message;
 pub mod rules;
+mod wire_key;
 
 pub use error::{Details, StepError};
 pub use id::recording_id;

@@ -5,6 +5,13 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Largest message to or from a step in bytes: messages point at objects, they do not carry them.
+pub const MESSAGE_BYTES_MAX: usize = 4096;
+
+/// Largest input of an execution in bytes. It travels through every message, and what comes to it on the way (the
+/// cause of a failure most of all) takes what is left of [`MESSAGE_BYTES_MAX`]. The longest key of S3 fits.
+pub const INPUT_BYTES_MAX: usize = 2560;
+
 /// Longest text of a cause, in bytes that it takes in a message: there it is JSON text inside JSON text, where a
 /// quote takes four. Beside the longest key of S3 a message then stays below 4 KB, so that what a stranger wrote
 /// into a file can not keep its rejection from being recorded.
@@ -16,7 +23,9 @@ pub const MAX_CAUSE_BYTES: usize = 1_000;
 pub struct Source {
     /// Bucket of the upload.
     pub bucket: String,
-    /// Key of the upload, decoded.
+    /// Key of the upload, decoded. One with control characters travels in another form, because each of them takes six
+    /// bytes of JSON: see `wire_key.rs`.
+    #[serde(with = "crate::wire_key")]
     pub key: String,
     /// The version id, else the ETag: what pins the bytes.
     pub version: String,
@@ -31,7 +40,7 @@ pub struct Source {
     pub sequencer: Option<String>,
 }
 
-/// The input of an execution, and of the first step.
+/// The input of an execution.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExecutionInput {
@@ -39,6 +48,36 @@ pub struct ExecutionInput {
     pub recording_id: String,
     /// The upload.
     pub source: Source,
+}
+
+impl ExecutionInput {
+    /// What it takes as JSON text, in bytes; at most [`INPUT_BYTES_MAX`] is let through.
+    pub fn bytes(&self) -> usize {
+        serde_json::to_string(self).map_or(usize::MAX, |text| text.len())
+    }
+}
+
+/// The input of validate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValidateInput {
+    /// The one id.
+    pub recording_id: String,
+    /// The upload.
+    pub source: Source,
+    /// Name of the execution, for the logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<String>,
+}
+
+impl From<ExecutionInput> for ValidateInput {
+    fn from(input: ExecutionInput) -> ValidateInput {
+        ValidateInput {
+            recording_id: input.recording_id,
+            source: input.source,
+            execution: None,
+        }
+    }
 }
 
 /// The outcome of validate.
@@ -75,6 +114,9 @@ pub struct StepInput {
     pub source: Source,
     /// Key in the work bucket of what the step before wrote.
     pub from: String,
+    /// Name of the execution, for the logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<String>,
 }
 
 /// The answer of parse.
@@ -128,12 +170,13 @@ pub struct WriteInput {
     /// What failed; absent when a recording is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
-    /// Name of the execution: names the row of a failure.
+    /// Name of the execution, for the logs; it names the row of a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution: Option<String>,
 }
 
-/// The answer of write, and the input of crawl.
+/// The answer of write, and the input of crawl (which the workflow gives the name of the execution with it, for the
+/// logs).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WriteOutput {
     /// The one id.
@@ -276,9 +319,9 @@ mod tests {
 
     #[test]
     fn every_message_is_small_even_for_the_worst_file() {
-        for worst in ["\"", "é", "日", "x"] {
+        for worst in ["\"", "é", "日", "x", "\u{1}", "\u{7f}"] {
             let id = "x".repeat(crate::id::MAX_LENGTH);
-            let source = Source {
+            let mut source = Source {
                 bucket: "b".repeat(63),
                 key: worst.repeat(1024 / worst.len()),
                 version: "v".repeat(64),
@@ -287,6 +330,16 @@ mod tests {
                 uploaded_at_ms: i64::MAX,
                 sequencer: Some("0".repeat(32)),
             };
+            // The largest input that start lets through: no version of S3 is as long as this makes it.
+            let mut input = ExecutionInput {
+                recording_id: id.clone(),
+                source: source.clone(),
+            };
+            let bytes = input.bytes();
+            assert!(bytes <= INPUT_BYTES_MAX, "{bytes} bytes");
+            source.version.push_str(&"v".repeat(INPUT_BYTES_MAX - bytes));
+            input.source = source.clone();
+            assert_eq!(input.bytes(), INPUT_BYTES_MAX);
             let error = crate::StepError::Rejected(crate::Details::new(
                 worst.repeat(3_000),
                 worst.repeat(3_000),
@@ -311,13 +364,18 @@ mod tests {
                 source: source.clone(),
                 transformed: Some(tables),
                 failure: None,
-                execution: None,
+                execution: Some("x".repeat(80)),
             };
             let record = WriteInput {
                 transformed: None,
                 failure: Some(failure.clone()),
-                execution: Some("x".repeat(80)),
                 ..write.clone()
+            };
+            let transform = StepInput {
+                recording_id: id.clone(),
+                source: source.clone(),
+                from: crate::layout::parsed_key(&id),
+                execution: Some("x".repeat(80)),
             };
             let verdict = ValidateOutput {
                 recording_id: id.clone(),
@@ -339,11 +397,16 @@ mod tests {
                 serde_json::to_string(&write),
                 serde_json::to_string(&record),
                 serde_json::to_string(&verdict),
+                serde_json::to_string(&transform),
                 serde_json::to_string(&notify),
             ];
             for message in messages {
                 let message = message.unwrap();
-                assert!(message.len() <= 4096, "{} bytes: {message}", message.len());
+                assert!(
+                    message.len() <= MESSAGE_BYTES_MAX,
+                    "{} bytes: {message}",
+                    message.len()
+                );
             }
         }
     }

@@ -141,20 +141,24 @@ async fn a_good_recording_passes() {
             "Done"
         ]
     );
-    // Each step gets what the messages of ecg-core say, and nothing else.
-    let from = |key: &str| json!({"recording_id": "100m-0-abc", "source": source(), "from": key});
-    assert_eq!(calls(&run, "Validate"), [input()]);
+    // Each step gets what the messages of ecg-core say, and nothing else; and each the execution's name, for its logs.
+    let from = |key: &str| json!({"recording_id": "100m-0-abc", "source": source(), "from": key, "execution": "mock"});
+    let mut first = input();
+    first["execution"] = json!("mock");
+    assert_eq!(calls(&run, "Validate"), [first]);
     assert_eq!(calls(&run, "Parse"), [from("100m-0-abc/verdict.json")]);
     assert_eq!(calls(&run, "Transform"), [from("100m-0-abc/parsed.arrow")]);
     let transformed = json!([{"table": "recordings", "key": "t.arrow", "rows": 1}]);
     assert_eq!(
         calls(&run, "Write"),
-        [json!({"recording_id": "100m-0-abc", "source": source(), "transformed": transformed})]
+        [
+            json!({"recording_id": "100m-0-abc", "source": source(), "transformed": transformed, "execution": "mock"})
+        ]
     );
     let objects = json!([{"table": "recordings", "key": "p.parquet", "rows": 1}]);
     assert_eq!(
         calls(&run, "Crawl"),
-        [json!({"recording_id": "100m-0-abc", "dt": "2023-11-14", "objects": objects})]
+        [json!({"recording_id": "100m-0-abc", "dt": "2023-11-14", "objects": objects, "execution": "mock"})]
     );
 }
 

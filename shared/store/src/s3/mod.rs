@@ -4,10 +4,12 @@
 //!   multipart objects followed by `-` and the number of parts): then the read is pinned by `If-Match`, and
 //!   [`StoreError::NotFound`] is the answer once the object was overwritten. S3 makes version ids that
 //!   cannot be mistaken for one (32 characters out of more than 60).
-//! * Whole-object reads are verified against the checksum that S3 keeps; S3 sends none for a range, where
-//!   the length is checked instead. Writes carry a CRC32, for multipart uploads one per part and of the whole.
+//! * Whole-object reads are verified against the checksum that S3 keeps. For a range S3 sends none, so the SDK has
+//!   nothing to verify: there the pin, the range that the answer names and its length are checked, and TLS guards the
+//!   way. Writes carry a CRC32 that S3 verifies, for multipart uploads one per part and of the whole.
 //! * Retries of single requests, with back-off, are the SDK's: configure them on the client.
-//! * A process that is killed leaves an unfinished multipart upload; the bucket needs a lifecycle rule
+//! * A multipart upload of which a request fails is aborted before the failure is told. One that is dropped is aborted in
+//!   the background, and a process that is killed leaves it: the bucket needs a lifecycle rule
 //!   `AbortIncompleteMultipartUpload`.
 //! * Without the permission `s3:ListBucket`, S3 answers "access denied" for an object that is not there.
 //!

@@ -63,6 +63,30 @@ impl S3Upload {
         multipart.send_part(bytes).await
     }
 
+    /// Sends the rest and makes one object of all parts.
+    async fn complete(&mut self, operation: &str, rest: Bytes) -> Result<WrittenObject, StoreError> {
+        if !rest.is_empty() {
+            self.send_part(rest).await?;
+        }
+        match &mut self.multipart {
+            Some(multipart) => multipart.complete(operation, self.size).await,
+            None => Err(StoreError::Other(ErrorContext::new(
+                operation,
+                &self.location,
+                "no upload was begun",
+            ))),
+        }
+    }
+
+    /// After a failure: removes the parts that were sent, before the failure is told. (Left to `Drop`, the request may come
+    /// too late: once a Lambda has answered, its process is stopped.) The failure is what counts, not that of the abort.
+    async fn give_up(&mut self, error: StoreError) -> StoreError {
+        if let Some(mut multipart) = self.multipart.take() {
+            let _ = multipart.abort().await;
+        }
+        error
+    }
+
     fn check_whole(&self, operation: &str) -> Result<(), StoreError> {
         if self.failed {
             let message = "an earlier write of this upload failed";
@@ -87,7 +111,9 @@ impl Upload for S3Upload {
             let piece = bytes.split_to(PART_BYTES - self.buffer.len());
             self.buffer.extend_from_slice(&piece);
             let part = self.buffer.split().freeze();
-            self.send_part(part).await?;
+            if let Err(error) = self.send_part(part).await {
+                return Err(self.give_up(error).await);
+            }
         }
         self.buffer.extend_from_slice(&bytes);
         self.failed = false;
@@ -109,16 +135,9 @@ impl Upload for S3Upload {
             )
             .await;
         }
-        if !rest.is_empty() {
-            self.send_part(rest).await?;
-        }
-        match &mut self.multipart {
-            Some(multipart) => multipart.complete(operation, self.size).await,
-            None => Err(StoreError::Other(ErrorContext::new(
-                operation,
-                &self.location,
-                "no upload was begun",
-            ))),
+        match self.complete(operation, rest).await {
+            Ok(written) => Ok(written),
+            Err(error) => Err(self.give_up(error).await),
         }
     }
 
@@ -199,14 +218,16 @@ impl Multipart {
     }
 
     async fn abort(&mut self) -> Result<(), StoreError> {
-        self.settled = true;
-        self.client
+        let answer = self
+            .client
             .abort_multipart_upload()
             .bucket(&self.location.bucket)
             .key(&self.location.key)
             .upload_id(&self.id)
             .send()
-            .await
+            .await;
+        self.settled = true;
+        answer
             .map(|_| ())
             .map_err(|error| from_sdk_error("aborting the upload of", &self.location, &error))
     }

@@ -1,0 +1,214 @@
+//! The real binary between a Lambda runtime and an S3 that this test plays on loopback.
+
+// A test may stop at the first surprise.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ecg_lambda_test::{Lambda, Run, S3};
+use serde_json::{Value, json};
+
+fn validate() -> Lambda {
+    Lambda::new(env!("CARGO_BIN_EXE_validate"))
+        .variable("WORK_BUCKET", "work")
+        .variable("PROCESSED_BUCKET", "processed")
+}
+
+fn testdata(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata");
+    std::fs::read(folder.join(name)).unwrap()
+}
+
+fn event() -> Value {
+    serde_json::from_str(include_str!("../../events/validate.json")).unwrap()
+}
+
+/// The example event, about another version of the object.
+fn event_of(bucket: &str, version: &str) -> Value {
+    let mut event = event();
+    event["source"]["bucket"] = json!(bucket);
+    event["source"]["version"] = json!(version);
+    event
+}
+
+fn s3() -> S3 {
+    let s3 = S3::default();
+    s3.put(
+        "raw",
+        "header/two-leads.mat",
+        &testdata("recordings/header/two-leads.mat"),
+    );
+    s3.put(
+        "raw",
+        "header/two-leads.hea",
+        &testdata("recordings/header/two-leads.hea"),
+    );
+    s3
+}
+
+fn serve(lambda: Lambda, event: Value, s3: &S3) -> Run {
+    let s3 = s3.clone();
+    lambda.invoke([event], move |request| s3.answer(request))
+}
+
+#[test]
+fn the_example_event_is_judged_and_said() {
+    let s3 = s3();
+    let run = serve(validate(), event(), &s3);
+    let id = event()["recording_id"].as_str().unwrap().to_owned();
+    let verdict_key = format!("{id}/verdict.json");
+    assert_eq!(
+        run.outcome(),
+        &Ok(json!({ "recording_id": id, "verdict": "accepted", "verdict_key": verdict_key }))
+    );
+    let verdict: Value = serde_json::from_slice(&s3.get("work", &verdict_key).unwrap()).unwrap();
+    assert_eq!(
+        (&verdict["accepted"], &verdict["recording"]["leads"]),
+        (&json!(true), &json!(2))
+    );
+
+    // The last line of the log says what it was about, how long it took, and the sizes.
+    let [done] = run.logged("done")[..] else {
+        panic!("{:?}", run.lines)
+    };
+    let span = json!({
+        "name": "invocation", "step": "validate", "request_id": "r-1", "recording_id": id, "execution": id,
+    });
+    assert_eq!(done["span"], span);
+    assert_eq!(done["source_bytes"], 28_824);
+    assert_eq!(done["message_bytes"], event().to_string().len());
+    assert_eq!(done["answer_bytes"], run.answers[0].len());
+    assert!(done["duration_ms"].as_u64().unwrap() < 30_000);
+
+    let [metrics] = run.metrics()[..] else {
+        panic!("{:?}", run.lines)
+    };
+    assert_eq!(
+        (&metrics["step"], &metrics["Rejects"]),
+        (&json!("validate"), &json!(0))
+    );
+    assert_eq!(
+        (&metrics["recording_id"], &metrics["request_id"]),
+        (&json!(id), &json!("r-1"))
+    );
+    let latency = metrics["Latency"].as_f64().unwrap();
+    assert!(latency > 0.0 && latency < 30_000.0, "{latency}");
+}
+
+#[test]
+fn every_read_of_the_upload_is_pinned() {
+    let s3 = s3();
+    let etag = event()["source"]["etag"].as_str().unwrap().to_owned();
+    let first = s3.put(
+        "versioned",
+        "header/two-leads.mat",
+        &testdata("recordings/header/two-leads.mat"),
+    );
+    s3.put("versioned", "header/two-leads.mat", b"something else by now");
+    s3.put(
+        "versioned",
+        "header/two-leads.hea",
+        &testdata("recordings/header/two-leads.hea"),
+    );
+    for (bucket, version, pin) in [
+        ("raw", etag.as_str(), format!("if-match \"{etag}\"")),
+        ("versioned", first.as_str(), format!("versionId={first}")),
+    ] {
+        let run = serve(validate(), event_of(bucket, version), &s3);
+        assert_eq!(run.outcome().as_ref().unwrap()["verdict"], "accepted", "{bucket}");
+        let reads: Vec<_> = (run.requests.iter())
+            .filter(|request| request.path.ends_with("two-leads.mat"))
+            .collect();
+        assert!(reads.len() >= 2, "{reads:?}");
+        for read in reads {
+            let pinned = match read.header("if-match") {
+                Some(etag) => format!("if-match {etag}"),
+                None => read
+                    .query
+                    .split('&')
+                    .find(|part| part.starts_with("versionId"))
+                    .unwrap_or("nothing")
+                    .to_owned(),
+            };
+            assert_eq!(pinned, pin, "{read:?}");
+            assert!(
+                read.method == "HEAD" || read.header("range").is_some(),
+                "read in pieces: {read:?}"
+            );
+        }
+    }
+    // And a version that is gone is not another one.
+    s3.put("raw", "header/two-leads.mat", b"something else by now");
+    let run = serve(validate(), event(), &s3);
+    assert_eq!(run.outcome().clone().unwrap_err().error, "Rejected");
+    assert_eq!(run.metrics()[0]["Rejects"], 1);
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_a_verdict_and_counts_as_a_reject() {
+    let s3 = S3::default();
+    let version = s3.put(
+        "versioned",
+        "header/two-leads.mat",
+        &testdata("malformed/text.mat"),
+    );
+    let run = serve(validate(), event_of("versioned", &version), &s3);
+    let answer = run.outcome().clone().unwrap();
+    assert_eq!(answer["verdict"], "rejected");
+    assert!(
+        answer["reason"].as_str().unwrap().contains("expected"),
+        "{answer}"
+    );
+    assert_eq!(run.metrics()[0]["Rejects"], 1);
+}
+
+#[test]
+fn a_slow_s3_is_given_up_before_the_deadline() {
+    let s3 = s3();
+    let begun = Instant::now();
+    let run = validate().deadline_in(1_500).invoke([event()], move |request| {
+        std::thread::sleep(Duration::from_secs(10));
+        s3.answer(request)
+    });
+    let failure = run.outcome().clone().unwrap_err();
+    assert_eq!(failure.error, "Transient", "{failure:?}");
+    let waited = begun.elapsed();
+    assert!(waited < Duration::from_millis(1_500), "{waited:?}");
+    assert_eq!(run.logged("failed")[0]["error"], "Transient");
+    assert_eq!(run.metrics()[0].get("Rejects"), None);
+}
+
+#[test]
+fn a_missing_setting_is_named_and_nothing_is_done() {
+    let lambda = Lambda::new(env!("CARGO_BIN_EXE_validate"))
+        .variable("WORK_BUCKET", "")
+        .variable("PROCESSED_BUCKET", "processed");
+    let run = serve(lambda, event(), &s3());
+    let failure = run.outcome().clone().unwrap_err();
+    assert_eq!(failure.error, "Internal");
+    assert!(failure.message.contains("WORK_BUCKET"), "{failure:?}");
+    assert!(run.requests.is_empty(), "{:?}", run.requests);
+}
+
+#[test]
+fn a_message_that_is_none_is_internal_and_the_next_one_is_served() {
+    let mut large = event();
+    large["source"]["key"] = json!("x".repeat(5_000));
+    let mut unknown = event();
+    unknown["surprise"] = json!(1);
+    let s3 = s3();
+    let run = validate().invoke([large, unknown, event()], move |request| s3.answer(request));
+    let [Err(large), Err(unknown), Ok(_)] = &run.outcomes[..] else {
+        panic!("{:?}", run.outcomes)
+    };
+    assert!(
+        large.error == "Internal" && large.message.contains("at most 4096 bytes"),
+        "{large:?}"
+    );
+    assert!(
+        unknown.error == "Internal" && unknown.message.contains("surprise"),
+        "{unknown:?}"
+    );
+    assert_eq!(run.metrics().len(), 3);
+}
