@@ -80,6 +80,13 @@ fn serve(mut stream: TcpStream, event: &mut Option<String>, sender: &Sender<Requ
                     json!({ "executionArn": "arn:e", "startDate": 1_795_420_800.0 }).to_string(),
                 )
             }
+        } else if request.head.contains("awsstepfunctions.describeexecution") {
+            let input = json!({ "source": { "uploaded_at_ms": 1_795_420_800_123_i64, "sequencer": "0055" } });
+            let execution = json!({
+                "executionArn": "arn:e", "stateMachineArn": "arn:m", "status": "SUCCEEDED",
+                "startDate": 1_795_420_801.0, "input": input.to_string(),
+            });
+            ("200 OK", execution.to_string())
         } else {
             ("202 Accepted", "{}".to_owned())
         };
@@ -173,6 +180,28 @@ fn a_batch_of_uploads() {
         answer.body,
         r#"{"batchItemFailures":[{"itemIdentifier":"m3"},{"itemIdentifier":"m4"}]}"#
     );
+}
+
+/// What `backfill.asl.json` asks.
+#[test]
+fn a_name_for_an_object_that_lies_there() {
+    let head = json!({ "ETag": "\"0f\"", "VersionId": "v1", "ContentLength": 7, "LastModified": "2026-11-23T07:59:59Z" });
+    let event = json!({ "bucket": "raw", "key": "a b.mat", "head": head, "suffix": "b2" });
+    let (_function, requests) = start(event, &SETTINGS);
+    let asked = requests.recv_timeout(Duration::from_secs(30)).unwrap();
+    let asked: Value = serde_json::from_str(&asked.body).unwrap();
+    let id = ecg_core::recording_id("raw", "a b.mat", "v1");
+    let execution = format!("arn:aws:states:us-east-1:000000000000:execution:ecg-pipeline:{id}");
+    assert_eq!(asked, json!({ "executionArn": execution }));
+
+    let answer = requests.recv_timeout(Duration::from_secs(30)).unwrap();
+    assert_eq!(answer.target, "/2018-06-01/runtime/invocation/r-1/response");
+    let source = json!({
+        "bucket": "raw", "key": "a b.mat", "version": "v1", "etag": "0f", "size": 7,
+        "uploaded_at_ms": 1_795_420_800_123_i64, "sequencer": "0055",
+    });
+    let named = json!({ "name": format!("{id}-b2"), "input": { "recording_id": id, "source": source } });
+    assert_eq!(serde_json::from_str::<Value>(&answer.body).unwrap(), named);
 }
 
 #[test]
