@@ -31,10 +31,7 @@ class Ministack:
 
     def start(self):
         """Starts it and waits until it answers."""
-        executable = os.environ.get("ECG_MINISTACK") or shutil.which("ministack", path=Path(sys.executable).parent)
-        if not executable:
-            raise RuntimeError("the emulator is missing: pip install -r tests/requirements.txt")
-        self.server = Server([str(executable)], self._environment(), self.folder / "ministack.log")
+        self.server = Server([sys.executable, "-m", "driver.corrected"], self._environment(), self.folder / "ministack.log")
         wait_until("the emulator answers", 60, self._healthy, self.server.tail)
 
     def stop(self):
@@ -58,11 +55,12 @@ class Ministack:
             "AUTH": "true",
             "ATHENA_ENGINE": "duckdb",
             "LAMBDA_EXECUTOR": "local",
-            # At its limit the emulator throws an error that Step Functions has not (Lambda.Unknown).
+            # At its limit the emulator fails with an error that Step Functions has not; corrected.py bounds it instead.
             "LAMBDA_ACCOUNT_CONCURRENCY": "0",
             "LAMBDA_WARM_TTL_SECONDS": "20",
             "SFN_WAIT_SCALE": "0.05",
             "TMPDIR": str(self.folder),
+            "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
         }
 
     def _healthy(self) -> bool:
