@@ -58,3 +58,8 @@ def pytest_terminal_summary(terminalreporter):
     """The lines of `report`."""
     for line in _REPORT:
         terminalreporter.write_line(line)
+
+
+def pytest_collection_modifyitems(items):
+    """The rights come last: they are judged by what the functions did in all other tests, too."""
+    items.sort(key=lambda item: item.path.name == "test_rights.py")

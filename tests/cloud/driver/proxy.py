@@ -1,13 +1,15 @@
 """Stands between the functions and the emulator and keeps a record of every call.
 
 The functions' credentials and signatures go through untouched. A call is told by its access key: the emulator gives each
-function the session of its own role.
+function the session of its own role. On request a call is answered with an error instead.
 """
 
 import http.client
 import re
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
@@ -35,11 +37,15 @@ class Proxy:
     def __init__(self):
         self._calls: list[Call] = []
         self._upstream: str | None = None
+        self._fault: Callable[[Call], bool] = lambda call: False
         proxy = self
 
         class Handler(_Handler):
             def upstream(self) -> str:
                 return proxy._upstream
+
+            def fails(self, call: Call) -> bool:
+                return proxy._fault(call)
 
             def record(self, call: Call):
                 proxy._calls.append(call)
@@ -56,6 +62,18 @@ class Proxy:
     def calls(self) -> list[Call]:
         """Every call until now."""
         return list(self._calls)
+
+    @contextmanager
+    def failing(self, fault: Callable[[Call], bool]):
+        """Meanwhile the calls that `fault` picks are answered with status 503, as by a service that is overloaded.
+
+        `fault` sees each call before it is made, with status 0.
+        """
+        self._fault = fault
+        try:
+            yield
+        finally:
+            self._fault = lambda call: False
 
     def stop(self):
         """Ends it."""
@@ -74,6 +92,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _forward(self):
         body = self._body()
+        call = self._call()
+        if self.fails(call):
+            self.record(replace(call, status=503))
+            self.send_response_only(503)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         # As they are: the signature covers them. `Expect` was answered here already.
         headers = {name: value for name, value in self.headers.items() if name.lower() not in ("expect", "transfer-encoding")}
         if body and self.headers.get("Transfer-Encoding"):
@@ -88,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._connection = None
             self.send_error(502, f"emulator: {error}")
             return
-        self._note(answer.status)
+        self.record(replace(call, status=answer.status))
         length = answer.getheader("Content-Length")
         self.send_response_only(answer.status, answer.reason)
         for name, value in answer.getheaders():
@@ -120,11 +145,11 @@ class _Handler(BaseHTTPRequestHandler):
             return body
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
-    def _note(self, status: int):
+    def _call(self) -> Call:
         credential = _CREDENTIAL.search(self.headers.get("Authorization", ""))
         access_key_id, service = credential.groups() if credential else ("", "")
         parts = urlsplit(self.path)
-        self.record(Call(
+        return Call(
             access_key_id=access_key_id, service=service, method=self.command, path=parts.path, query=parts.query,
-            target=self.headers.get("X-Amz-Target", ""), copy_source=self.headers.get("X-Amz-Copy-Source", ""), status=status,
-        ))
+            target=self.headers.get("X-Amz-Target", ""), copy_source=self.headers.get("X-Amz-Copy-Source", ""), status=0,
+        )
