@@ -1,0 +1,65 @@
+"""One cloud for the whole session; every test uses keys of its own in it."""
+
+import os
+from pathlib import Path
+
+import pytest
+from driver.cloud import Cloud
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+_REPORT: list[str] = []
+
+
+def _from_environment(variable: str, what: str) -> Path:
+    if not os.environ.get(variable):
+        pytest.exit(f"{variable} does not name {what}; tests/cloud.sh --test sets everything up", returncode=2)
+    return Path(os.environ[variable]).resolve()
+
+
+@pytest.fixture(scope="session")
+def cloud():
+    """The deployed pipeline."""
+    deployed = Cloud(_from_environment("ECG_CDK_OUT", "the folder that cdk synth wrote"))
+    try:
+        deployed.start()
+        yield deployed
+    finally:
+        deployed.stop()
+
+
+@pytest.fixture(scope="session")
+def ecg() -> Path:
+    """The command line."""
+    return _from_environment("ECG_BIN", "the binary ecg")
+
+
+@pytest.fixture(scope="session")
+def fixtures() -> Path:
+    """The synthetic recordings and the malformed files."""
+    return REPOSITORY / "testdata"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The real recordings; where they are absent a test is reported as skipped."""
+    folder = Path(os.environ.get("ECG_DATA") or REPOSITORY.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no real recordings at {folder} (ECG_DATA)")
+    return folder
+
+
+@pytest.fixture
+def report():
+    """Puts a line below the results."""
+    return _REPORT.append
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The lines of `report`."""
+    for line in _REPORT:
+        terminalreporter.write_line(line)
+
+
+def pytest_collection_modifyitems(items):
+    """The rights come last: they are judged by what the functions did in all other tests, too."""
+    items.sort(key=lambda item: item.path.name == "test_rights.py")

@@ -1,0 +1,1 @@
+"""Plays the cloud on this machine and deploys the pipeline into it."""

@@ -1,0 +1,79 @@
+"""ministack 1.5.33, corrected where it would stand in the way of showing something. Runs in its place: `python -m driver.corrected`.
+
+A correction changes what a caller sees only from what AWS does not do to what it does; each says which.
+"""
+
+import json
+import threading
+
+from ministack.app import main
+from ministack.services import lambda_svc, stepfunctions
+
+# Function environments at work at the same time. On AWS each has a machine of its own; here hundreds of processes would
+# share two cores, and everything would time out. Further invocations wait, which looks like a slower function.
+ENVIRONMENTS = 8
+
+
+def bound_the_environments():
+    """Capacity, not behaviour."""
+    free = threading.BoundedSemaphore(ENVIRONMENTS)
+    dispatch = lambda_svc._execute_function_dispatch
+
+    def bounded(*arguments):
+        with free:
+            return dispatch(*arguments)
+
+    lambda_svc._execute_function_dispatch = bounded
+
+
+def evaluate_jsonata_in_a_distributed_map():
+    """AWS evaluates JSONata in the fields of a Map; the emulator takes those of a distributed one as they stand."""
+    resolve, run = stepfunctions._resolve_params_obj, stepfunctions._run_distributed_map
+
+    def resolve_in_either_language(template, data, ctx=None):
+        if ctx and ctx.get("QueryLanguage") == "JSONata":
+            return stepfunctions._apply_jsonata_template(template, data, ctx)
+        return resolve(template, data, ctx)
+
+    def run_with_values(state, raw_input, effective, iterator, execution, ctx):
+        if stepfunctions._state_query_language(state, ctx) == "JSONata":
+            numbers = {name: stepfunctions._apply_jsonata_template(state[name], raw_input, ctx)
+                       for name in ("MaxConcurrency", "ToleratedFailurePercentage", "ToleratedFailureCount") if name in state}
+            state = state | numbers
+        return run(state, raw_input, effective, iterator, execution, ctx)
+
+    stepfunctions._resolve_params_obj = resolve_in_either_language
+    stepfunctions._run_distributed_map = run_with_values
+
+
+def start_and_wait_as_aws_does():
+    """`startExecution.sync` of a name that was there before is refused by AWS; the emulator runs it again, over the first.
+
+    And an execution that fails is `States.TaskFailed` on AWS, with its description as the cause; the emulator passes the
+    error of the execution on.
+    """
+    start = stepfunctions._invoke_nested_start_execution_sync
+
+    def start_once(resource, input_data):
+        request = stepfunctions._nested_start_execution_request(input_data)
+        machine = request["stateMachineArn"].replace(":stateMachine:", ":execution:")
+        arn = f"{machine}:{request.get('name')}"
+        if arn in stepfunctions._executions:
+            raise stepfunctions._ExecutionError(
+                "StepFunctions.ExecutionAlreadyExistsException", f"Execution Already Exists: '{arn}'")
+        try:
+            return start(resource, input_data)
+        except stepfunctions._ExecutionError as error:
+            if arn not in stepfunctions._executions:
+                raise
+            description = {"ExecutionArn": arn, "Status": "FAILED", "Error": error.error, "Cause": error.cause}
+            raise stepfunctions._ExecutionError("States.TaskFailed", json.dumps(description)) from error
+
+    stepfunctions._invoke_nested_start_execution_sync = start_once
+
+
+if __name__ == "__main__":
+    bound_the_environments()
+    evaluate_jsonata_in_a_distributed_map()
+    start_and_wait_as_aws_does()
+    main()

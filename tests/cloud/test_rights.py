@@ -1,0 +1,123 @@
+"""Each function may do exactly what it does: the roles' grants beside the calls that the binaries made, both ways.
+
+That the grants suffice, every other test shows as well: the emulator refuses what a role does not allow. Here the rare paths
+are walked, so that a right that nobody needs stands out.
+"""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from driver import rights
+from driver.cloud import FUNCTIONS, unique
+from test_backfill import backfill
+from test_start import s3_record, sqs_event
+
+POLLED = "Lambda polls the queue for the function, with the function's role"
+LOGGED = "Lambda writes the log for the function, with the function's role"
+NOT_FOUND = "no call: it makes S3 answer 'not there' instead of 'forbidden' about an object that is missing"
+
+# Rights that no call of the binary shows.
+WITHOUT_A_CALL = {
+    "start": {"sqs:ReceiveMessage": POLLED, "sqs:DeleteMessage": POLLED, "sqs:GetQueueAttributes": POLLED},
+    "validate": {"s3:ListBucket on raw": NOT_FOUND},
+    "parse": {"s3:ListBucket on raw": NOT_FOUND},
+}
+FOR_THE_LOG = {"logs:CreateLogStream": LOGGED, "logs:PutLogEvents": LOGGED}
+
+
+@pytest.fixture(scope="module")
+def rare_paths(cloud, ecg, fixtures, tmp_path_factory):
+    """What the other tests do not make the functions do."""
+    prefix = unique("rights")
+    good = (fixtures / "recordings/1 NSR/900m (0).mat").read_bytes()
+    key = prefix + "1 NSR/900m (0).mat"
+    cloud.put(key, good)
+    cloud.put(prefix + "text.mat", (fixtures / "malformed/text.mat").read_bytes())
+    assert {one.status for one in cloud.wait_for_executions(prefix, 2)} == {"SUCCEEDED", "FAILED"}
+    an_object_without_a_version(cloud, key)
+    # A rerun asks for the execution that was there first.
+    backfill(cloud, prefix=prefix + "1", suffix="rights")
+    a_catalog_from_before(cloud, good)
+    parts_that_do_not_arrive(cloud, ecg, tmp_path_factory.mktemp("rights"))
+
+
+def an_object_without_a_version(cloud, key):
+    """Uploads from before the bucket was versioned have none; their ETag pins the bytes."""
+    record = s3_record(cloud, key)
+    del record["s3"]["object"]["versionId"]
+    assert cloud.invoke("start", sqs_event({"Records": [record]})) == ({"batchItemFailures": []}, False)
+    executions = cloud.wait_for_executions(key, 2)
+    assert {one.status for one in executions} == {"SUCCEEDED"}, cloud.explain(key)
+
+
+def a_catalog_from_before(cloud, good):
+    """A table and its partition of an older pipeline, with a column less; then no catalog at all."""
+    glue, database = cloud.client("glue"), cloud.outputs["DatabaseName"]
+    table = glue.get_table(DatabaseName=database, Name="recordings")["Table"]
+    columns = table["StorageDescriptor"]["Columns"]
+    [partition] = glue.get_partitions(DatabaseName=database, TableName="recordings")["Partitions"]
+    older = {"Columns": columns[:-1]}
+    glue.update_table(DatabaseName=database, TableInput={
+        name: table[name] for name in ("Name", "Description", "PartitionKeys", "TableType", "Parameters") if name in table
+    } | {"StorageDescriptor": table["StorageDescriptor"] | older})
+    glue.delete_partition(DatabaseName=database, TableName="recordings", PartitionValues=partition["Values"])
+    glue.create_partition(
+        DatabaseName=database, TableName="recordings",
+        PartitionInput={"Values": partition["Values"], "StorageDescriptor": partition["StorageDescriptor"] | older})
+
+    key = unique("rights-older") + "1 NSR/900m (0).mat"
+    cloud.put(key, good)
+    cloud.succeeded(key)
+    assert glue.get_table(DatabaseName=database, Name="recordings")["Table"]["StorageDescriptor"]["Columns"] == columns
+    [partition] = glue.get_partitions(DatabaseName=database, TableName="recordings")["Partitions"]
+    assert partition["StorageDescriptor"]["Columns"] == columns
+
+    glue.delete_database(Name=database)
+    key = unique("rights-none") + "1 NSR/900m (0).mat"
+    cloud.put(key, good)
+    execution = cloud.succeeded(key)
+    assert cloud.query(f"select source_key from recordings where recording_id = '{execution.name}'") == [{"source_key": key}]
+
+
+def parts_that_do_not_arrive(cloud, ecg, folder):
+    """Three functions upload in parts. Of each the second part fails until the function gives up, cleans up, and is run again."""
+    subprocess.run([ecg, "synth", folder / "long.mat", "--duration", "4h", "--leads", "2"], check=True, capture_output=True)
+    given_up: set[str] = set()
+
+    def fault(call):
+        if call.method == "DELETE" and "uploadId=" in call.query:
+            given_up.add(call.access_key_id)
+        return "partNumber=2" in call.query and call.access_key_id not in given_up
+
+    prefix = unique("rights-parts")
+    with cloud.proxy.failing(fault):
+        for path in sorted(folder.iterdir()):
+            cloud.put(prefix + path.name, path.read_bytes())
+        execution = cloud.succeeded(prefix + "long.mat", seconds=180)
+    assert len(given_up) == 3, f"{len(given_up)} functions gave up an upload"
+    rows = cloud.query(f"select duration_s from recordings where recording_id = '{execution.name}'")
+    assert [float(row["duration_s"]) for row in rows] == [4 * 3600]
+    for name in ("WorkBucketName", "ProcessedBucketName"):
+        assert "Uploads" not in cloud.client("s3").list_multipart_uploads(Bucket=cloud.outputs[name]), name
+
+
+def test_no_call_was_refused(cloud, rare_paths):
+    refused = {(call.service, call.method, call.path, call.target) for call in cloud.proxy.calls() if call.status == 403}
+    assert refused == set()
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_what_is_granted_is_what_is_called(cloud, rare_paths, function):
+    granted, called = rights.granted(cloud)[function], rights.called(cloud)[function]
+    explained = set(WITHOUT_A_CALL.get(function, {})) | set(FOR_THE_LOG)
+    assert called <= granted, f"called, but not granted: {sorted(called - granted)}"
+    assert granted <= called | explained, f"granted, but never called: {sorted(granted - called - explained)}"
+    assert explained <= granted - called, f"explained, but not granted or called after all: {sorted(explained - granted | called & explained)}"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_what_is_granted_is_what_is_documented(cloud, function):
+    readme = Path(__file__).resolve().parents[2] / "functions/README.md"
+    granted = {action.split(" on ")[0] for action in rights.granted(cloud)[function]}
+    assert granted == rights.documented(readme.read_text())[function]

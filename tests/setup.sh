@@ -1,0 +1,57 @@
+# Functions that set up what the test commands need; sourced by all.sh and cloud.sh, from the root of the repository.
+# Progress goes wherever the caller's standard output goes.
+#
+# Cache: ${ECG_CACHE:-~/.cache/ecg-pipeline}; the build goes to $CARGO_TARGET_DIR, by default inside the cache, so that
+# a fresh clone finds the dependencies of the last one built. Delete it whenever you like.
+
+cache=${ECG_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ecg-pipeline}
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target}
+mkdir -p "$cache" "$CARGO_TARGET_DIR"
+
+lambdas=(start validate parse transform write crawl notify)
+
+# The Python environment of tests/requirements.txt: ECG_PYTHON, ECG_MINISTACK.
+setup_python() {
+  local venv=$cache/venv
+  if ! cmp -s tests/requirements.txt "$venv/.requirements"; then
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/requirements.txt
+    cp tests/requirements.txt "$venv/.requirements"
+  fi
+  export ECG_PYTHON=$venv/bin/python
+  export ECG_MINISTACK=$venv/bin/ministack
+}
+
+# Everything, as a development build: ECG_BIN, and the folder ECG_LAMBDA_DIR with <name>/bootstrap for each function.
+setup_build() {
+  cargo build --workspace --all-features --quiet
+  export ECG_BIN=$CARGO_TARGET_DIR/debug/ecg
+  export ECG_LAMBDA_DIR=$cache/lambda
+  local name
+  for name in "${lambdas[@]}"; do
+    mkdir -p "$ECG_LAMBDA_DIR/$name"
+    # Debug information would be five times the program.
+    if [ "$CARGO_TARGET_DIR/debug/$name" -nt "$ECG_LAMBDA_DIR/$name/bootstrap" ]; then
+      strip -o "$ECG_LAMBDA_DIR/$name/bootstrap" "$CARGO_TARGET_DIR/debug/$name"
+    fi
+  done
+}
+
+# The CDK app with its packages from the lock file.
+setup_infra() {
+  if ! cmp -s infra/package-lock.json infra/node_modules/.installed-lock.json; then
+    npm ci --prefix infra --no-audit --no-fund --loglevel=error
+    cp infra/package-lock.json infra/node_modules/.installed-lock.json
+  fi
+}
+
+# What would deploy, with the functions of setup_build: ECG_CDK_OUT.
+setup_synth() {
+  local architecture=x86_64
+  case $(uname -m) in aarch64 | arm64) architecture=arm64 ;; esac
+  export ECG_CDK_OUT=$cache/cdk.out
+  rm -rf "$ECG_CDK_OUT"
+  (cd infra && npx --no-install cdk synth --quiet -o "$ECG_CDK_OUT" \
+    -c "architecture=$architecture" -c "lambdaDir=$ECG_LAMBDA_DIR")
+}
