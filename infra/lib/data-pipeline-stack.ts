@@ -1,0 +1,58 @@
+// The pipeline: from a bucket for uploads to tables for SQL. Each part is a file beside this one.
+
+import { CfnOutput, RemovalPolicy, SecretValue, Stack, type StackProps } from 'aws-cdk-lib';
+import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
+import type { Construct } from 'constructs';
+import { Buckets } from './buckets.ts';
+import { Catalog } from './catalog.ts';
+import { acknowledge } from './explain.ts';
+import { Functions } from './functions.ts';
+import type { Settings } from './settings.ts';
+import { executionsArn, stateMachineArn, StateMachines } from './state-machines.ts';
+import { UploadQueue } from './upload-queue.ts';
+
+export class DataPipelineStack extends Stack {
+  constructor(scope: Construct, id: string, settings: Settings, props: StackProps = {}) {
+    super(scope, id, {
+      stackName: settings.name, description: 'ECG recordings from upload to SQL (ecg-pipeline)', ...props,
+    });
+
+    const buckets = new Buckets(this, 'Buckets', settings);
+    const uploads = new UploadQueue(this, 'Uploads', settings, buckets.raw);
+    const catalog = new Catalog(this, 'Catalog', settings, buckets);
+    const slackSecret = this.slackSecret(settings);
+    const functions = new Functions(this, 'Functions', {
+      settings, buckets, uploads, catalog, slackSecret,
+      workflowArn: stateMachineArn(this, settings.name),
+      executionsArn: executionsArn(this, settings.name),
+    });
+    const machines = new StateMachines(this, 'StateMachines', { settings, buckets, functions: functions.byStep });
+
+    this.output('RawBucketName', buckets.raw.bucketName, 'Upload recordings here');
+    this.output('WorkBucketName', buckets.work.bucketName, 'What one step leaves for the next');
+    this.output('ProcessedBucketName', buckets.processed.bucketName, 'The tables as Parquet');
+    this.output('StateMachineArn', machines.workflow.stateMachineArn, 'One execution per uploaded recording');
+    this.output('BackfillStateMachineArn', machines.backfill.stateMachineArn, 'Runs everything below a prefix again');
+    this.output('WorkgroupName', catalog.workgroupName, 'Athena workgroup');
+    this.output('DatabaseName', catalog.databaseName, 'Glue database');
+    this.output('QueueUrl', uploads.queue.queueUrl, 'Events of uploads');
+    this.output('DeadLetterQueueUrl', uploads.deadLetters.queueUrl, 'Events that could not be read');
+    this.output('SlackSecretName', `${settings.name}/slack`, 'Put the address of a Slack webhook here');
+  }
+
+  /** Empty until somebody fills it; until then `notify` only logs. A later deployment does not empty it again. */
+  private slackSecret(settings: Settings): secretsmanager.Secret {
+    const secret = new secretsmanager.Secret(this, 'Slack', {
+      secretName: `${settings.name}/slack`,
+      description: 'Address of a Slack webhook, or JSON with SLACK_BOT_TOKEN and SLACK_CHANNEL (functions/README.md)',
+      secretStringValue: SecretValue.unsafePlainText('{}'),
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    acknowledge(secret, 'AwsSolutions-SMG4', 'Slack gives no way to rotate a webhook by program. notify reads it for each message.');
+    return secret;
+  }
+
+  private output(name: string, value: string, description: string): void {
+    new CfnOutput(this, name, { value, description });
+  }
+}

@@ -1,0 +1,91 @@
+// Every setting of a deployment. Their values are in `settings.json`; for one command `-c name=value` counts instead.
+// README.md says what each is for.
+
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Node } from 'constructs';
+
+export type Architecture = 'arm64' | 'x86_64';
+
+export interface Settings {
+  /** Name of the stack, and what the names of functions, state machines, workgroup and secret begin with. */
+  readonly name: string;
+  /** Name of the Glue database. */
+  readonly database: string;
+  /** Processor of the functions. The files in `lambdaDir` must be built for it. */
+  readonly architecture: Architecture;
+  /** Folder with `<step>/bootstrap` for each function. */
+  readonly lambdaDir: string;
+  /** Days after which uploads move to Glacier Flexible Retrieval; 0 is never. */
+  readonly rawGlacierDays: number;
+  /** Days after which work objects and query results are removed. At least 15: a redrive is possible for 14. */
+  readonly workDays: number;
+  /** Days that logs are kept. */
+  readonly logDays: number;
+  /** How many invocations of `start` read the queue at once. */
+  readonly startConcurrency: number;
+  /** A query that would scan more is cancelled, in GB. */
+  readonly scanLimitGb: number;
+  /** A Glue crawler registers tables instead of the function `crawl`. */
+  readonly crawler: boolean;
+}
+
+/** What `settings.json` says, as it is. */
+export function settingsFile(): Record<string, unknown> {
+  return JSON.parse(readFileSync(new URL('../settings.json', import.meta.url), 'utf8')) as Record<string, unknown>;
+}
+
+/** Reads the settings from CDK's context. Throws with the name of the setting, what was expected and what was found. */
+export function settingsFrom(node: Node): Settings {
+  const context = new Context(node);
+  return {
+    name: context.text('name', /^[a-z][a-z0-9-]{0,39}$/),
+    database: context.text('database', /^[a-z][a-z0-9_]*$/),
+    architecture: context.oneOf('architecture', ['arm64', 'x86_64']),
+    lambdaDir: resolve(context.text('lambdaDir', /./)),
+    rawGlacierDays: context.whole('rawGlacierDays', 0, 3650),
+    workDays: context.whole('workDays', 15, 3650),
+    logDays: Number(context.oneOf('logDays', LOG_DAYS)),
+    startConcurrency: context.whole('startConcurrency', 2, 1000),
+    scanLimitGb: context.whole('scanLimitGb', 1, 100_000),
+    crawler: context.oneOf('crawler', ['true', 'false']) === 'true',
+  };
+}
+
+/** What CloudWatch Logs offers. */
+const LOG_DAYS = ['30', '60', '90', '120', '180', '365', '731', '1096', '1827', '3653'] as const;
+
+/** Reads typed values: a number in the file is a number, the same given with `-c` is a text. */
+class Context {
+  private readonly node: Node;
+
+  constructor(node: Node) {
+    this.node = node;
+  }
+
+  text(name: string, form: RegExp): string {
+    const found = String(this.value(name));
+    return form.test(found) ? found : wrong(name, `text like ${form}`, found);
+  }
+
+  oneOf<T extends string>(name: string, values: readonly T[]): T {
+    const found = String(this.value(name));
+    return values.find((candidate) => candidate === found) ?? wrong(name, `one of ${values.join(', ')}`, found);
+  }
+
+  whole(name: string, least: number, most: number): number {
+    const found = String(this.value(name));
+    const value = Number(found);
+    return /^\d+$/.test(found) && value >= least && value <= most
+      ? value
+      : wrong(name, `a whole number from ${least} to ${most}`, found);
+  }
+
+  private value(name: string): unknown {
+    return this.node.tryGetContext(name) ?? wrong(name, 'a value in settings.json', 'none');
+  }
+}
+
+function wrong(name: string, expected: string, found: string): never {
+  throw new Error(`setting ${name}: expected ${expected}, found ${found}`);
+}

@@ -1,0 +1,114 @@
+// The two state machines, from their files as they are: only the names in `${…}` are filled in.
+
+import { readFileSync } from 'node:fs';
+import { RemovalPolicy, Stack } from 'aws-cdk-lib';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
+import { Construct } from 'constructs';
+import type { Buckets } from './buckets.ts';
+import { acknowledge, explain } from './explain.ts';
+import type { Settings } from './settings.ts';
+import { WORKFLOW_STEPS, type Step } from './steps.ts';
+
+/** The label of the Map state in the file: part of the names of its runs. */
+const BACKFILL_LABEL = 'objects';
+
+export interface StateMachinesProps {
+  readonly settings: Settings;
+  readonly buckets: Buckets;
+  readonly functions: Record<Step, lambda.Function>;
+}
+
+export class StateMachines extends Construct {
+  readonly workflow: sfn.StateMachine;
+  readonly backfill: sfn.StateMachine;
+
+  constructor(scope: Construct, id: string, props: StateMachinesProps) {
+    super(scope, id);
+    const { settings, functions, buckets } = props;
+
+    const steps = WORKFLOW_STEPS.map((step) => [step, functions[step].functionArn] as const);
+    this.workflow = this.machine('Workflow', settings, settings.name, 'ecg-pipeline.asl.json', Object.fromEntries(steps), [
+      new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: steps.map(([, arn]) => arn) }),
+    ]);
+    this.backfill = this.machine('Backfill', settings, `${settings.name}-backfill`, 'backfill.asl.json', {
+      start: functions.start.functionArn,
+      pipeline: this.workflow.stateMachineArn,
+      raw_bucket: buckets.raw.bucketName,
+      work_bucket: buckets.work.bucketName,
+    }, this.backfillRights(props));
+    // cfn-lint's schema does not know yet that the limits of a Map may be JSONata. asl-validator reads the file in tests/all.sh.
+    (this.backfill.node.defaultChild as sfn.CfnStateMachine).addMetadata('cfn-lint', { config: { ignore_checks: ['E3601'] } });
+  }
+
+  private machine(
+    id: string, settings: Settings, name: string, file: string, substitutions: Record<string, string>, rights: iam.PolicyStatement[],
+  ): sfn.StateMachine {
+    const logGroup = new logs.LogGroup(this, `${id}Logs`, {
+      // Under this prefix log groups do not fill up the account's resource policy for log delivery.
+      logGroupName: `/aws/vendedlogs/states/${name}`,
+      retention: settings.logDays as logs.RetentionDays,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    const machine = new sfn.StateMachine(this, id, {
+      stateMachineName: name,
+      stateMachineType: sfn.StateMachineType.STANDARD,
+      definitionBody: sfn.DefinitionBody.fromString(workflowFile(file)),
+      definitionSubstitutions: substitutions,
+      tracingEnabled: true,
+      logs: { destination: logGroup, level: sfn.LogLevel.ALL, includeExecutionData: true },
+    });
+    rights.forEach((statement) => machine.addToRolePolicy(statement));
+    explain(machine.role, rights, 'The stars stand for the names of executions and of objects.');
+    acknowledge(machine.role, 'AwsSolutions-IAM5[Resource::*]',
+      'Step Functions delivers logs and X-Ray takes traces under rights that AWS gives for every resource only.');
+    return machine;
+  }
+
+  /** A Distributed Map runs its items as executions of its own machine, and each of these waits for one of the workflow. */
+  private backfillRights({ settings, buckets, functions }: StateMachinesProps): iam.PolicyStatement[] {
+    const pipeline = settings.name;
+    const backfill = `${settings.name}-backfill`;
+    return [
+      allow(['states:StartExecution'], this.workflow.stateMachineArn, statesArn(this, 'stateMachine', backfill)),
+      allow(['states:DescribeExecution', 'states:StopExecution'],
+        executionsArn(this, pipeline), executionsArn(this, backfill), executionsArn(this, `${backfill}/${BACKFILL_LABEL}`)),
+      allow(['states:RedriveExecution'], executionsArn(this, `${backfill}/${BACKFILL_LABEL}`)),
+      allow(['events:PutTargets', 'events:PutRule', 'events:DescribeRule'],
+        Stack.of(this).formatArn({
+          service: 'events', resource: 'rule', resourceName: 'StepFunctionsGetEventsForStepFunctionsExecutionRule',
+        })),
+      allow(['lambda:InvokeFunction'], functions.start.functionArn),
+      allow(['s3:ListBucket'], buckets.raw.bucketArn),
+      allow(['s3:GetObject'], buckets.raw.arnForObjects('*')),
+      allow(['s3:PutObject', 's3:GetObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts'],
+        buckets.work.arnForObjects('backfill/*')),
+    ];
+  }
+}
+
+/** The text of a file in statemachine/. */
+export function workflowFile(name: string): string {
+  return readFileSync(new URL(`../../statemachine/${name}`, import.meta.url), 'utf8');
+}
+
+/** ARN of a state machine of this name, which need not exist yet. */
+export function stateMachineArn(scope: Construct, name: string): string {
+  return statesArn(scope, 'stateMachine', name);
+}
+
+/** ARN pattern of the executions of a state machine of this name. */
+export function executionsArn(scope: Construct, name: string): string {
+  return statesArn(scope, 'execution', `${name}:*`);
+}
+
+function statesArn(scope: Construct, resource: string, name: string): string {
+  const { partition, region, account } = Stack.of(scope);
+  return `arn:${partition}:states:${region}:${account}:${resource}:${name}`;
+}
+
+function allow(actions: string[], ...resources: string[]): iam.PolicyStatement {
+  return new iam.PolicyStatement({ actions, resources });
+}

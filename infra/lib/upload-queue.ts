@@ -1,0 +1,60 @@
+// From an upload to a message: S3 tells a queue about each new recording. What `start` can not read five times over
+// goes to the dead-letter queue and stays there for two weeks.
+
+import { Duration, Stack } from 'aws-cdk-lib';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type { CfnBucket, Bucket } from 'aws-cdk-lib/aws-s3';
+import * as sqs from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import type { Settings } from './settings.ts';
+import { SIZES } from './steps.ts';
+
+/** S3 compares exactly. A header file beside a recording (`.hea`) is no recording. */
+const SUFFIXES = ['.mat', '.MAT'];
+
+export class UploadQueue extends Construct {
+  readonly queue: sqs.Queue;
+  readonly deadLetters: sqs.Queue;
+
+  constructor(scope: Construct, id: string, settings: Settings, raw: Bucket) {
+    super(scope, id);
+    this.deadLetters = new sqs.Queue(this, 'DeadLetters', {
+      queueName: `${settings.name}-uploads-dead`,
+      encryption: sqs.QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+    });
+    this.queue = new sqs.Queue(this, 'Queue', {
+      queueName: `${settings.name}-uploads`,
+      encryption: sqs.QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+      // Six times the function's: AWS's advice, since a throttled batch is tried again within the visibility timeout.
+      visibilityTimeout: Duration.seconds(6 * SIZES.start.timeoutSeconds),
+      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: 5 },
+    });
+
+    // The bucket's name is not known before the queue, so the account is what is checked here; `start` refuses
+    // messages about any other bucket.
+    const allowed = this.queue.addToResourcePolicy(new iam.PolicyStatement({
+      principals: [new iam.ServicePrincipal('s3.amazonaws.com')],
+      actions: ['sqs:SendMessage'],
+      resources: [this.queue.queueArn],
+      conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+    }));
+
+    // Set on the bucket itself: CDK's addEventNotification would bring a function of its own with rights on all buckets.
+    const bucket = raw.node.defaultChild as CfnBucket;
+    bucket.notificationConfiguration = {
+      queueConfigurations: SUFFIXES.map((suffix) => ({
+        event: 's3:ObjectCreated:*',
+        queue: this.queue.queueArn,
+        filter: { s3Key: { rules: [{ name: 'suffix', value: suffix }] } },
+      })),
+    };
+    // S3 tries the queue at once.
+    if (allowed.policyDependable) {
+      bucket.node.addDependency(allowed.policyDependable);
+    }
+  }
+}
