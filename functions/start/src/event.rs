@@ -38,7 +38,7 @@ pub fn read(body: &str, raw_bucket: &str) -> Contents {
     contents
 }
 
-type Outcome = Result<Option<ExecutionInput>, String>;
+pub(crate) type Outcome = Result<Option<ExecutionInput>, String>;
 
 fn read_message(message: &Value, raw_bucket: &str) -> Vec<Outcome> {
     if message.get("Event").and_then(Value::as_str) == Some("s3:TestEvent") {
@@ -88,26 +88,26 @@ struct CreatedBridged {
 }
 
 #[derive(Deserialize)]
-struct Place {
-    bucket: Bucket,
-    object: Object,
+pub(crate) struct Place {
+    pub(crate) bucket: Bucket,
+    pub(crate) object: Object,
 }
 
 #[derive(Deserialize)]
-struct Bucket {
-    name: String,
+pub(crate) struct Bucket {
+    pub(crate) name: String,
 }
 
 #[derive(Deserialize)]
-struct Object {
-    key: String,
-    size: u64,
+pub(crate) struct Object {
+    pub(crate) key: String,
+    pub(crate) size: u64,
     #[serde(alias = "eTag")]
-    etag: String,
+    pub(crate) etag: String,
     #[serde(default, alias = "versionId", rename = "version-id")]
-    version_id: Option<String>,
+    pub(crate) version_id: Option<String>,
     #[serde(default)]
-    sequencer: Option<String>,
+    pub(crate) sequencer: Option<String>,
 }
 
 fn read_record(value: &Value, raw_bucket: &str) -> Outcome {
@@ -144,7 +144,7 @@ fn typed<T: DeserializeOwned>(value: &Value, what: &str) -> Result<T, String> {
 }
 
 /// The upload, or nothing where the key is not that of a recording.
-fn upload(place: Place, key: String, time: &str, raw_bucket: &str) -> Outcome {
+pub(crate) fn upload(place: Place, key: String, time: &str, raw_bucket: &str) -> Outcome {
     let (bucket, object) = (place.bucket.name, place.object);
     if bucket != raw_bucket {
         return Err(format!("bucket: expected `{raw_bucket}`, found `{bucket}`"));

@@ -4,8 +4,12 @@
 //! second start under the same name is answered with what is there already. A message that can not be dealt with
 //! is named in the answer, comes back, and ends in the dead letter queue; its neighbours go on, and so do the good
 //! records inside it.
+//!
+//! A backfill asks it for no more than a name: which execution belongs to an object that lies there ([`Request::Stored`]).
 
 mod event;
+mod named;
+mod request;
 #[cfg(feature = "lambda")]
 mod step_functions;
 
@@ -19,6 +23,8 @@ use futures::future::join_all;
 use serde::Serialize;
 
 pub use event::{Contents, read};
+pub use named::{Head, Named, Stored};
+pub use request::{Answer, Request};
 #[cfg(feature = "lambda")]
 pub use step_functions::StepFunctions;
 
@@ -31,10 +37,13 @@ pub enum Started {
     Before,
 }
 
-/// Whoever starts executions of the workflow.
-pub trait StartExecution {
+/// Whoever starts and remembers executions of the workflow.
+pub trait Executions {
     /// Starts one execution under its recording id.
     fn start(&self, input: &ExecutionInput) -> impl Future<Output = Result<Started, StepError>>;
+
+    /// The input of the execution of that name as JSON text; `None` where there is none, or none that is remembered.
+    fn input_of(&self, name: &str) -> impl Future<Output = Result<Option<String>, StepError>>;
 }
 
 /// What start works with.
@@ -68,11 +77,23 @@ impl ecg_boot::Counts for Batch {
     }
 }
 
+/// Answers a request.
+///
+/// # Errors
+/// Those of [`run`] for a batch. For a stored object: `Rejected` if it is no recording or its bytes are archived,
+/// `Internal` if it is not described as HeadObject does it, and what Step Functions answers.
+pub async fn answer<W: Executions>(starter: &Starter<W>, request: Request) -> Result<Answer, StepError> {
+    match request {
+        Request::Batch(event) => run(starter, event).await.map(Answer::Batch),
+        Request::Stored(stored) => named::name(starter, stored).await.map(Answer::Named),
+    }
+}
+
 /// Starts what the messages ask for, and names those that have to come back.
 ///
 /// # Errors
 /// `Internal` if a message that has to come back has no id to name it by: then all of them come back.
-pub async fn run<W: StartExecution>(starter: &Starter<W>, event: SqsEvent) -> Result<Batch, StepError> {
+pub async fn run<W: Executions>(starter: &Starter<W>, event: SqsEvent) -> Result<Batch, StepError> {
     let outcomes = join_all(event.records.iter().map(|message| start_all(starter, message))).await;
     let mut batch = Batch::default();
     for (message, outcome) in event.records.iter().zip(outcomes) {
@@ -96,7 +117,7 @@ struct Outcome {
     started: Vec<(String, u64)>,
 }
 
-async fn start_all<W: StartExecution>(starter: &Starter<W>, message: &SqsMessage) -> Outcome {
+async fn start_all<W: Executions>(starter: &Starter<W>, message: &SqsMessage) -> Outcome {
     let message_id = message.message_id.as_deref();
     let contents = event::read(message.body.as_deref().unwrap_or_default(), &starter.raw_bucket);
     for fault in &contents.faults {
@@ -145,7 +166,7 @@ mod tests {
         throttled: &'static str,
     }
 
-    impl StartExecution for Fake {
+    impl Executions for Fake {
         async fn start(&self, input: &ExecutionInput) -> Result<Started, StepError> {
             if input.source.key == self.throttled {
                 return Err(StepError::Transient("ThrottlingException".into()));
@@ -159,6 +180,10 @@ mod tests {
                 None => Ok(Started::Running),
                 Some(_) => Ok(Started::Before),
             }
+        }
+
+        async fn input_of(&self, name: &str) -> Result<Option<String>, StepError> {
+            Ok(self.executions.borrow().get(name).cloned())
         }
     }
 

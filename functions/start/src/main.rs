@@ -1,4 +1,5 @@
-//! The Lambda `start`: starts an execution for every upload. What it does is in the library; this only ties it to AWS.
+//! The Lambda `start`: starts an execution for every upload, and names those of a backfill. What it does is in the
+//! library; this only ties it to AWS.
 
 use ecg_core::config::{self, StartSettings};
 use step_start::{Starter, StepFunctions};
@@ -16,5 +17,5 @@ async fn main() -> Result<(), ecg_boot::Error> {
         }
         Err(reason) => Err(reason),
     };
-    ecg_boot::serve_batch("start", starter, step_start::run).await
+    ecg_boot::serve_batch("start", starter, step_start::answer).await
 }

@@ -1,4 +1,4 @@
-//! Step Functions as the one that starts executions.
+//! Step Functions as the one that starts and remembers executions.
 
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::error::{DisplayErrorContext, ProvideErrorMetadata};
@@ -6,7 +6,7 @@ use ecg_boot::service_error;
 use ecg_core::StepError;
 use ecg_core::message::ExecutionInput;
 
-use crate::{StartExecution, Started};
+use crate::{Executions, Started};
 
 /// One state machine.
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ impl StepFunctions {
     }
 }
 
-impl StartExecution for StepFunctions {
+impl Executions for StepFunctions {
     async fn start(&self, input: &ExecutionInput) -> Result<Started, StepError> {
         let text = serde_json::to_string(input).map_err(|error| StepError::Internal(error.to_string()))?;
         let request = self
@@ -37,11 +37,31 @@ impl StartExecution for StepFunctions {
             Err(error) => match error.as_service_error() {
                 Some(said) if said.is_execution_already_exists() => Ok(Started::Before),
                 Some(said) => Err(service_error("StartExecution", said.code(), said.message())),
-                None => Err(StepError::Transient(format!(
-                    "StartExecution: {}",
-                    DisplayErrorContext(&error)
-                ))),
+                None => Err(unanswered("StartExecution", &error)),
             },
         }
     }
+
+    async fn input_of(&self, name: &str) -> Result<Option<String>, StepError> {
+        let arn = self
+            .state_machine_arn
+            .replacen(":stateMachine:", ":execution:", 1);
+        let request = self
+            .client
+            .describe_execution()
+            .execution_arn(format!("{arn}:{name}"));
+        match request.send().await {
+            Ok(execution) => Ok(execution.input),
+            Err(error) => match error.as_service_error() {
+                Some(said) if said.is_execution_does_not_exist() => Ok(None),
+                Some(said) => Err(service_error("DescribeExecution", said.code(), said.message())),
+                None => Err(unanswered("DescribeExecution", &error)),
+            },
+        }
+    }
+}
+
+/// The service did not answer, so it may next time.
+fn unanswered(operation: &str, error: &(impl std::error::Error + 'static)) -> StepError {
+    StepError::Transient(format!("{operation}: {}", DisplayErrorContext(error)))
 }

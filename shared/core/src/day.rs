@@ -19,6 +19,13 @@ pub fn parse_rfc3339(text: &str) -> Option<i64> {
         .map(|moment| moment.timestamp_millis())
 }
 
+/// Milliseconds since the epoch of a date as HTTP headers have it, such as `Last-Modified`.
+pub fn parse_http_date(text: &str) -> Option<i64> {
+    DateTime::parse_from_rfc2822(text)
+        .ok()
+        .map(|moment| moment.timestamp_millis())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -31,5 +38,10 @@ mod tests {
         assert_eq!(utc_day(late).as_deref(), Some("2026-11-24"));
         assert_eq!(rfc3339(late).as_deref(), Some("2026-11-24T01:30:00.000Z"));
         assert_eq!(utc_day(i64::MAX), None);
+        assert_eq!(
+            parse_http_date("Tue, 24 Nov 2026 01:30:00 GMT").and_then(rfc3339),
+            rfc3339(late)
+        );
+        assert_eq!(parse_http_date("yesterday"), None);
     }
 }

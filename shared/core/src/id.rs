@@ -9,6 +9,9 @@ use sha2::{Digest, Sha256};
 /// deliberate rerun.
 pub const MAX_LENGTH: usize = 72;
 
+/// Longest suffix of a rerun, without the hyphen before it.
+pub const MAX_SUFFIX_LENGTH: usize = 80 - MAX_LENGTH - 1;
+
 const HASH_HEX_DIGITS: usize = 24;
 const TAIL_LENGTH: usize = MAX_LENGTH - HASH_HEX_DIGITS - 1;
 
@@ -33,6 +36,24 @@ pub fn recording_id(bucket: &str, key: &str, version: &str) -> String {
     } else {
         format!("{tail}-{hex}")
     }
+}
+
+/// The name of an execution: the recording id, and for a deliberate rerun a hyphen and a suffix.
+///
+/// # Errors
+/// What was expected of the suffix and what was found: at most [`MAX_SUFFIX_LENGTH`] characters of `[0-9A-Za-z_-]`.
+pub fn execution_name(recording_id: &str, suffix: &str) -> Result<String, String> {
+    let alphabet = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if suffix.len() > MAX_SUFFIX_LENGTH || !suffix.chars().all(alphabet) {
+        return Err(format!(
+            "suffix: expected at most {MAX_SUFFIX_LENGTH} characters of 0-9, A-Z, a-z, `_` and `-`, found `{suffix}`"
+        ));
+    }
+    Ok(if suffix.is_empty() {
+        recording_id.to_owned()
+    } else {
+        format!("{recording_id}-{suffix}")
+    })
 }
 
 /// The end of the key without its extension, every other character folded to one `-`.
@@ -78,6 +99,21 @@ mod tests {
         ];
         let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
         assert_eq!(distinct.len(), ids.len());
+    }
+
+    #[test]
+    fn a_rerun_has_a_name_of_its_own_within_the_limit() {
+        let id = recording_id("b", &"long/".repeat(300), "v");
+        assert_eq!(execution_name(&id, ""), Ok(id.clone()));
+        assert_eq!(execution_name(&id, "r1"), Ok(format!("{id}-r1")));
+        assert_eq!(execution_name(&id, "2026_12").map(|name| name.len()), Ok(80));
+        for suffix in ["12345678", "a b", "ä", "a/b", "a:b"] {
+            let error = execution_name(&id, suffix).unwrap_err();
+            assert!(
+                error.contains("at most 7 characters") && error.contains(suffix),
+                "{error}"
+            );
+        }
     }
 
     #[test]

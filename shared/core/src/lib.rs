@@ -13,7 +13,7 @@ pub mod rules;
 mod wire_key;
 
 pub use error::{Details, StepError};
-pub use id::recording_id;
+pub use id::{execution_name, recording_id};
 
 /// Version of the pipeline: a column of every `recordings` row.
 pub const PIPELINE_VERSION: &str = env!("CARGO_PKG_VERSION");
