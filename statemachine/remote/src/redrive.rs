@@ -1,0 +1,153 @@
+//! Running a failed execution again.
+//!
+//! Native redrive enters the state at which an execution stopped. Where the whole execution timed out or was aborted, that
+//! is the step that was under way: right. Where a step failed, the workflow caught it, recorded and told it, and ended in
+//! a Fail state: redriven there, it would fail again at once. So that one is started anew with the same input, under the
+//! recording id and the first suffix `-r1`, `-r2`, … that is free.
+
+use asl_engine::Status;
+use ecg_core::execution_name;
+
+use crate::error::service;
+use crate::{Error, Execution, Machine};
+
+/// How an execution was run again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Again {
+    /// The same execution goes on where it stopped.
+    Redriven {
+        /// Its name.
+        name: String,
+    },
+    /// A new execution with the same input.
+    Started {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl Again {
+    /// The name of the execution that runs now.
+    pub fn name(&self) -> &str {
+        match self {
+            Again::Redriven { name } | Again::Started { name } => name,
+        }
+    }
+}
+
+/// Runs a failed execution again; of its reruns, the last one counts.
+///
+/// # Errors
+/// `Refused` if it, or the last rerun of its recording, runs or has succeeded; and those of the service.
+pub async fn redrive(machine: &Machine, execution: &Execution) -> Result<Again, Error> {
+    refuse_unless_failed(execution)?;
+    let (last, mut next) = reruns(machine, execution.recording_id()).await?;
+    let target = last
+        .as_ref()
+        .filter(|last| last.started >= execution.started)
+        .unwrap_or(execution);
+    refuse_unless_failed(target)?;
+    if natively(target) {
+        let request = machine.client.redrive_execution().execution_arn(&target.arn);
+        request.send().await.map_err(service("RedriveExecution"))?;
+        return Ok(Again::Redriven {
+            name: target.name.clone(),
+        });
+    }
+    loop {
+        let name = rerun_name(execution.recording_id(), next)?;
+        let request = machine.client.start_execution().state_machine_arn(&machine.arn);
+        match request.name(&name).input(target.input.to_string()).send().await {
+            Ok(_) => return Ok(Again::Started { name }),
+            // Somebody else was quicker.
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|said| said.is_execution_already_exists()) =>
+            {
+                next += 1
+            }
+            Err(error) => return Err(service("StartExecution")(error)),
+        }
+    }
+}
+
+fn natively(execution: &Execution) -> bool {
+    execution.redrivable && matches!(execution.status, Some(Status::TimedOut | Status::Aborted))
+}
+
+fn refuse_unless_failed(execution: &Execution) -> Result<(), Error> {
+    let found = match execution.status {
+        None => "one that still runs",
+        Some(Status::Succeeded) => "one that succeeded",
+        Some(Status::Failed | Status::TimedOut | Status::Aborted) => return Ok(()),
+    };
+    Err(Error::Refused(format!(
+        "{}: expected a failed execution, found {found}",
+        execution.name
+    )))
+}
+
+/// The last rerun of a recording, and the number of the next.
+async fn reruns(machine: &Machine, recording_id: &str) -> Result<(Option<Execution>, u32), Error> {
+    let mut last = None;
+    let mut number = 1;
+    loop {
+        let arn = machine.execution_arn(&rerun_name(recording_id, number)?);
+        match machine.describe(&arn).await? {
+            Some(found) => last = Some(found),
+            None => return Ok((last, number)),
+        }
+        number += 1;
+    }
+}
+
+fn rerun_name(recording_id: &str, number: u32) -> Result<String, Error> {
+    execution_name(recording_id, &format!("r{number}")).map_err(Error::Refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn execution(status: Option<Status>, redrivable: bool) -> Execution {
+        Execution {
+            arn: "arn:aws:states:us-east-1:1:execution:ecg-pipeline:a-1".into(),
+            name: "a-1".into(),
+            status,
+            started: 0.0,
+            stopped: None,
+            input: json!({ "recording_id": "a-1" }),
+            output: None,
+            error: None,
+            cause: None,
+            redrives: 0,
+            redrivable,
+        }
+    }
+
+    #[test]
+    fn a_caught_failure_is_never_redriven_natively() {
+        // Step Functions calls it redrivable; it would enter the Fail state again.
+        assert!(!natively(&execution(Some(Status::Failed), true)));
+        for stopped in [Status::TimedOut, Status::Aborted] {
+            assert!(natively(&execution(Some(stopped), true)));
+            // After 14 days.
+            assert!(!natively(&execution(Some(stopped), false)));
+        }
+    }
+
+    #[test]
+    fn what_runs_or_succeeded_is_left_alone() {
+        for (status, found) in [(None, "still runs"), (Some(Status::Succeeded), "succeeded")] {
+            let error = refuse_unless_failed(&execution(status, true))
+                .unwrap_err()
+                .to_string();
+            assert_eq!(
+                error,
+                format!("a-1: expected a failed execution, found one that {found}")
+            );
+        }
+    }
+}
