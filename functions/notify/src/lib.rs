@@ -7,7 +7,7 @@ mod slack;
 use ecg_core::StepError;
 use ecg_core::message::{NotifyInput, NotifyOutput};
 
-pub use message::{Links, slack_payload, text};
+pub use message::{Links, execution_link, slack_payload, text};
 #[cfg(feature = "lambda")]
 pub use secret::SecretsManager;
 pub use secret::{Secrets, slack_from_secret};

@@ -26,23 +26,12 @@ impl Links {
         }
     }
 
-    /// Where to click and what to type where Step Functions runs the workflow. Partition and region are read from the
-    /// ARN of the execution.
+    /// Where to click and what to type where Step Functions runs the workflow. Native redrive would enter the Fail state
+    /// that a caught failure ends in, so it is our own command.
     pub fn step_functions(execution_arn: &str) -> Links {
-        let mut parts = execution_arn.split(':').skip(1);
-        let (partition, region) = (parts.next().unwrap_or_default(), parts.nth(1).unwrap_or_default());
-        let host = match partition {
-            "aws-cn" => "console.amazonaws.cn",
-            "aws-us-gov" => "console.amazonaws-us-gov.com",
-            _ => "console.aws.amazon.com",
-        };
         Links {
-            show: format!(
-                "https://{region}.{host}/states/home?region={region}#/v2/executions/details/{{execution}}"
-            ),
-            redrive: format!(
-                "aws stepfunctions redrive-execution --region {region} --execution-arn {{execution}}"
-            ),
+            show: execution_link(execution_arn),
+            redrive: format!("ecg redrive --aws {execution_arn}"),
         }
     }
 
@@ -50,6 +39,18 @@ impl Links {
         text.replace("{execution}", &input.execution)
             .replace("{recording_id}", &input.recording_id)
     }
+}
+
+/// The address at which the console of Step Functions shows an execution. Partition and region are read from its ARN.
+pub fn execution_link(execution_arn: &str) -> String {
+    let mut parts = execution_arn.split(':').skip(1);
+    let (partition, region) = (parts.next().unwrap_or_default(), parts.nth(1).unwrap_or_default());
+    let host = match partition {
+        "aws-cn" => "console.amazonaws.cn",
+        "aws-us-gov" => "console.amazonaws-us-gov.com",
+        _ => "console.aws.amazon.com",
+    };
+    format!("https://{region}.{host}/states/home?region={region}#/v2/executions/details/{execution_arn}")
 }
 
 /// The message as plain text.
@@ -192,9 +193,8 @@ mod tests {
         let message = text(&on_aws, &Links::step_functions(arn));
         let show = "https://eu-central-1.console.aws.amazon.com/states/home?region=eu-central-1#/v2/executions/details/";
         assert!(message.contains(&format!("show: {show}{arn}\n")), "{message}");
-        let redrive = "aws stepfunctions redrive-execution --region eu-central-1 --execution-arn";
         assert!(
-            message.ends_with(&format!("redrive: {redrive} {arn}")),
+            message.ends_with(&format!("redrive: ecg redrive --aws {arn}")),
             "{message}"
         );
         let payload = slack_payload(&on_aws, &Links::step_functions(arn)).to_string();

@@ -30,13 +30,11 @@ fn input(key: &str, error: &StepError, recorded: bool) -> NotifyInput {
     }
 }
 
-/// As on AWS: a link to the console and the command of the AWS CLI.
+/// As on AWS.
 fn links() -> Links {
-    Links {
-        show: "https://eu-central-1.console.aws.amazon.com/states/home#/v2/executions/details/{execution}"
-            .into(),
-        redrive: "aws stepfunctions redrive-execution --execution-arn {execution}".into(),
-    }
+    Links::step_functions(
+        "arn:aws:states:eu-central-1:123456789012:execution:ecg-pipeline:MLII-1-NSR-100m-0-0123",
+    )
 }
 
 fn rejected() -> StepError {
@@ -95,6 +93,6 @@ fn slack_takes_every_message() {
         // What was cut was not cut in the middle of an entity.
         let section = payload["blocks"][1]["text"]["text"].to_string();
         assert!(!section.contains("&a…") && !section.contains("&…") && !section.contains("&am…"));
-        assert!(section.contains("redrive-execution"));
+        assert!(section.contains("ecg redrive --aws arn:"));
     }
 }

@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Run a failed execution again from the step that failed
     Redrive(RedriveArgs),
+    /// On AWS: run the pipeline for every recording below a prefix of the raw bucket
+    Backfill(BackfillArgs),
     /// Make a synthetic recording whose beats are known
     Synth(ecg_synth::SynthArgs),
     /// Tell what a file is, and how it would be judged
@@ -107,11 +109,31 @@ pub(crate) struct QueryArgs {
     pub(crate) lake: LakeArg,
 }
 
+/// The pipeline on AWS in the place of a lake.
 #[derive(Args)]
+pub(crate) struct AwsArgs {
+    /// Ask the pipeline on AWS, with region and credentials as the `aws` command finds them
+    #[arg(long, conflicts_with = "lake")]
+    pub(crate) aws: bool,
+    /// The state machine, by name or ARN
+    #[arg(long, value_name = "NAME_OR_ARN", default_value = "ecg-pipeline")]
+    pub(crate) state_machine: String,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  ecg runs --failed
+  ecg runs --aws --failed --limit 20")]
 pub(crate) struct RunsArgs {
     /// Only those that did not succeed
     #[arg(long)]
     pub(crate) failed: bool,
+    /// At most so many, the newest [default: all; 50 with --aws]
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    #[command(flatten)]
+    pub(crate) aws: AwsArgs,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -120,12 +142,14 @@ pub(crate) struct RunsArgs {
 }
 
 #[derive(Args)]
-#[command(
-    after_help = "ID is a recording id, or any part of one or of a file's key that fits only one execution."
-)]
+#[command(after_help = "\
+ID is a recording id, or any part of one or of a file's key that fits only one execution.
+With --aws it is the ARN of an execution, a name (the recording id, and the suffix of a rerun), or a part of one.")]
 pub(crate) struct ShowArgs {
     /// The execution
     pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) aws: AwsArgs,
     /// Print JSON, nothing shortened
     #[arg(long, conflicts_with = "history")]
     pub(crate) json: bool,
@@ -137,10 +161,18 @@ pub(crate) struct ShowArgs {
 }
 
 #[derive(Args)]
-#[command(
-    after_help = "What succeeded before the failed step is kept. Correct the reason first, for example a missing header:\n  ecg run recordings/   (puts a new .hea into the lake)\n  ecg redrive ID"
-)]
+#[command(after_help = "\
+What succeeded before the failed step is kept. Correct the reason first, for example a missing header:
+  ecg run recordings/   (puts a new .hea into the lake)
+  ecg redrive ID
+
+With --aws an execution that timed out or was aborted goes on where it stopped. One that failed is started again
+with the same input, under the recording id and -r1, -r2, …; every step writes the same objects again:
+  aws s3 cp a.hea s3://RAW-BUCKET/a.hea
+  ecg redrive --aws ID")]
 pub(crate) struct RedriveArgs {
+    #[command(flatten)]
+    pub(crate) aws: AwsArgs,
     /// The execution, as `ecg show` takes it
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     pub(crate) id: Option<String>,
@@ -148,13 +180,48 @@ pub(crate) struct RedriveArgs {
     #[arg(long)]
     pub(crate) all: bool,
     /// Another workflow file than the built-in one
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "aws")]
     pub(crate) workflow: Option<PathBuf>,
     /// Print the summary as JSON
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) lake: LakeArg,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+A recording whose execution is known to Step Functions (90 days) is not run again without a suffix; with one, each runs
+again under its recording id and that suffix, and overwrites its rows.
+
+Examples:
+  ecg backfill 'ward 7/' --aws
+      What was uploaded before the pipeline was there.
+  ecg backfill 2026/ --suffix v2 --aws --max-concurrency 20 --tolerated-failure-percentage 5
+      Everything below 2026/ again, with new rules.
+
+Exit status: 0 if every recording was accepted, 1 if any failed, 2 if the backfill could not be run.")]
+pub(crate) struct BackfillArgs {
+    /// Beginning of the keys in the raw bucket; an empty one ('') means all
+    pub(crate) prefix: String,
+    /// Run again what ran before, under names with this suffix: up to 7 of 0-9 A-Z a-z _ -
+    #[arg(long, value_name = "S")]
+    pub(crate) suffix: Option<String>,
+    /// Executions at a time [default: 40]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) max_concurrency: Option<u32>,
+    /// Stop when more than this percentage of the objects failed [default: 10]
+    #[arg(long, value_name = "P", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(crate) tolerated_failure_percentage: Option<u8>,
+    /// Start it and return at once
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// A backfill is for AWS; on one machine there is `ecg run`
+    #[arg(long, required = true)]
+    pub(crate) aws: bool,
+    /// The state machine of the backfill, by name or ARN
+    #[arg(long, value_name = "NAME_OR_ARN", default_value = "ecg-pipeline-backfill")]
+    pub(crate) state_machine: String,
 }
 
 #[derive(Args)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use asl_engine::mock::{MockAnswer, MockRun, Mocks, run_with_mocks};
-use asl_engine::{StateMachine, Status};
+use asl_engine::{HistoryEvent, StateMachine, Status};
 use ecg_core::config;
 use serde_json::Value;
 use step_notify::{Links, Slack};
@@ -25,9 +25,9 @@ use crate::place::Place;
 use crate::progress::Progress;
 use crate::run::{End, Ran};
 use crate::steps::Steps;
-use crate::{inspect, query, report, run, summary};
+use crate::{aws, inspect, query, report, run, summary};
 
-const FAILED: u8 = 1;
+pub(crate) const FAILED: u8 = 1;
 
 impl Command {
     pub(crate) fn run(self) -> Result<ExitCode, String> {
@@ -37,6 +37,7 @@ impl Command {
             Command::Runs(args) => runs_command(&args),
             Command::Show(args) => show_command(&args),
             Command::Redrive(args) => redrive_command(&args),
+            Command::Backfill(args) => aws::backfill(&args),
             Command::Synth(args) => synth_command(&args),
             Command::Inspect(args) => inspect_command(&args),
             Command::Workflow(WorkflowCommand::Run(args)) => workflow_run_command(&args),
@@ -51,7 +52,7 @@ impl Command {
 }
 
 /// Writes to standard output; a reader that went away (`| head`) is no error.
-fn print(text: &str) -> Result<(), String> {
+pub(crate) fn print(text: &str) -> Result<(), String> {
     match io::stdout()
         .write_all(text.as_bytes())
         .and_then(|()| io::stdout().flush())
@@ -65,7 +66,7 @@ fn read_text(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-fn runtime(threads: usize) -> Result<tokio::runtime::Runtime, String> {
+pub(crate) fn runtime(threads: usize) -> Result<tokio::runtime::Runtime, String> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
         // Each execution has one step at a time on a blocking thread.
@@ -198,6 +199,9 @@ fn failed(journal: &Journal) -> Result<bool, String> {
 }
 
 fn runs_command(args: &RunsArgs) -> Result<ExitCode, String> {
+    if args.aws.aws {
+        return aws::runs(args);
+    }
     let place = args.lake.place().existing()?;
     let at_work = place.at_work();
     let mut lines = Vec::new();
@@ -206,16 +210,23 @@ fn runs_command(args: &RunsArgs) -> Result<ExitCode, String> {
             lines.push(report::line(&journal, at_work).map_err(|error| error.to_string())?);
         }
     }
-    // The newest last, where the eye is.
-    lines.sort_by(|a, b| a["started"].as_str().cmp(&b["started"].as_str()));
-    if args.json {
-        print(&format!("{:#}\n", Value::Array(lines)))?;
-    } else if lines.is_empty() {
-        print("no executions\n")?;
-    } else {
-        print(&report::table(&lines))?;
-    }
+    print_lines(lines, args)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The list of executions, the newest last, where the eye is.
+pub(crate) fn print_lines(mut lines: Vec<Value>, args: &RunsArgs) -> Result<(), String> {
+    lines.sort_by(|a, b| a["started"].as_str().cmp(&b["started"].as_str()));
+    if let Some(limit) = args.limit {
+        lines.drain(..lines.len().saturating_sub(limit));
+    }
+    if args.json {
+        print(&format!("{:#}\n", Value::Array(lines)))
+    } else if lines.is_empty() {
+        print("no executions\n")
+    } else {
+        print(&report::table(&lines))
+    }
 }
 
 /// The one execution that is meant: by its name, or by a part of its name or of its file's key.
@@ -255,24 +266,37 @@ fn find(place: &Place, id: &str) -> Result<Journal, String> {
 }
 
 fn show_command(args: &ShowArgs) -> Result<ExitCode, String> {
+    if args.aws.aws {
+        return aws::show(args);
+    }
     let place = args.lake.place().existing()?;
     let journal = find(&place, &args.id)?;
     if args.history {
         let events = journal.history().map_err(|error| error.to_string())?;
-        print(&format!("{:#}\n", serde_json::json!({ "events": events })))?;
+        print(&history_text(&events))?;
         return Ok(ExitCode::SUCCESS);
     }
     let report = report::show(&journal, place.at_work()).map_err(|error| error.to_string())?;
-    let text = if args.json {
-        format!("{report:#}\n")
-    } else {
-        report::page(&report)
-    };
-    print(&text)?;
+    print(&report_text(&report, args))?;
     Ok(ExitCode::SUCCESS)
 }
 
+pub(crate) fn history_text(events: &[HistoryEvent]) -> String {
+    format!("{:#}\n", serde_json::json!({ "events": events }))
+}
+
+pub(crate) fn report_text(report: &Value, args: &ShowArgs) -> String {
+    if args.json {
+        format!("{report:#}\n")
+    } else {
+        report::page(report)
+    }
+}
+
 fn redrive_command(args: &RedriveArgs) -> Result<ExitCode, String> {
+    if args.aws.aws {
+        return aws::redrive(args);
+    }
     let started = Instant::now();
     let machine = workflow(args.workflow.as_deref())?;
     let place = args.lake.place().existing()?;

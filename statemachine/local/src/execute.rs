@@ -214,18 +214,23 @@ const FAILURE_BRANCH: &str = "RecordFailure";
 
 /// The cause of a failed execution in one line.
 pub(crate) fn reason(closed: &Closed) -> String {
+    reason_of(closed.status, closed.error.as_deref(), closed.cause.as_deref())
+}
+
+/// An error and its cause in one line.
+pub(crate) fn reason_of(status: Status, error: Option<&str>, cause: Option<&str>) -> String {
     let failure = Failure {
         step: String::new(),
         error: String::new(),
-        cause: closed.cause.clone().unwrap_or_default(),
+        cause: cause.unwrap_or_default().to_owned(),
         attempts: 1,
     };
-    let error = closed.error.clone().unwrap_or_else(|| match closed.status {
-        Status::TimedOut => "States.Timeout".to_owned(),
-        _ => "no error name".to_owned(),
+    let error = error.unwrap_or(match status {
+        Status::TimedOut => "States.Timeout",
+        _ => "no error name",
     });
     match failure.message() {
-        message if message.is_empty() => error,
+        message if message.is_empty() => error.to_owned(),
         message => format!("{error}: {message}"),
     }
 }

@@ -4,6 +4,11 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
+#[cfg(feature = "aws")]
+mod aws;
+#[cfg(not(feature = "aws"))]
+#[path = "aws_absent.rs"]
+mod aws;
 mod commands;
 mod discover;
 mod execute;

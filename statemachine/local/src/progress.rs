@@ -45,6 +45,12 @@ impl Progress {
         Progress { bar, plain }
     }
 
+    /// So much there is to do, where it is only found on the way.
+    #[cfg_attr(not(feature = "aws"), allow(dead_code))]
+    pub(crate) fn set_total(&self, total: u64) {
+        self.bar.set_length(total);
+    }
+
     /// So much is done.
     pub(crate) fn set(&self, done: u64) {
         self.bar.set_position(done);

@@ -23,25 +23,55 @@ fn status_name(journal: &Journal, at_work: bool) -> io::Result<String> {
     })
 }
 
+/// What a list says of one execution, wherever it ran.
+pub(crate) struct Seen {
+    pub(crate) execution: String,
+    pub(crate) status: String,
+    pub(crate) key: Option<String>,
+    /// Seconds since the epoch.
+    pub(crate) started: Option<f64>,
+    pub(crate) seconds: Option<f64>,
+    pub(crate) redrives: u64,
+    pub(crate) reason: Option<String>,
+}
+
+impl Seen {
+    pub(crate) fn json(self) -> Value {
+        json!({
+            "execution": self.execution,
+            "status": self.status,
+            "key": self.key,
+            "started": self.started.and_then(moment),
+            "seconds": self.seconds.map(|seconds| (seconds * 1000.0).round() / 1000.0),
+            "redrives": self.redrives,
+            "reason": self.reason,
+        })
+    }
+}
+
 /// One execution in a list.
 pub(crate) fn line(journal: &Journal, at_work: bool) -> io::Result<Value> {
     let history = journal.history()?;
-    let input = journal.input()?;
+    let redriven = history
+        .iter()
+        .filter(|event| event.event_type == "ExecutionRedriven");
     let closed = journal.outcome()?;
-    let started = history.first().map(|event| event.timestamp);
-    Ok(json!({
-        "execution": journal.name(),
-        "status": status_name(journal, at_work)?,
-        "key": input.map(|input| input.source.key),
-        "started": started.and_then(moment),
-        "seconds": seconds_at_work(&history),
-        "redrives": history.iter().filter(|event| event.event_type == "ExecutionRedriven").count(),
-        "reason": closed.filter(|closed| closed.status != Status::Succeeded).map(|closed| reason(&closed)),
-    }))
+    let seen = Seen {
+        execution: journal.name(),
+        status: status_name(journal, at_work)?,
+        key: journal.input()?.map(|input| input.source.key),
+        started: history.first().map(|event| event.timestamp),
+        seconds: Some(seconds_at_work(&history)),
+        redrives: redriven.count() as u64,
+        reason: closed
+            .filter(|closed| closed.status != Status::Succeeded)
+            .map(|closed| reason(&closed)),
+    };
+    Ok(seen.json())
 }
 
 /// The time from each start or redrive to the last event before the next, in seconds: waiting for a redrive is no work.
-fn seconds_at_work(history: &[HistoryEvent]) -> f64 {
+pub(crate) fn seconds_at_work(history: &[HistoryEvent]) -> f64 {
     let mut total = 0.0;
     let mut began = None;
     for (index, event) in history.iter().enumerate() {
@@ -55,7 +85,7 @@ fn seconds_at_work(history: &[HistoryEvent]) -> f64 {
             total += event.timestamp - began;
         }
     }
-    (total * 1000.0).round() / 1000.0
+    total
 }
 
 /// A list of executions for people.
@@ -106,19 +136,35 @@ fn moment(seconds: f64) -> Option<String> {
 /// Everything about one execution.
 pub(crate) fn show(journal: &Journal, at_work: bool) -> io::Result<Value> {
     let history = journal.history()?;
-    let mut report = line(journal, at_work)?;
-    if let Some(report) = report.as_object_mut() {
-        report.insert("input".to_owned(), serde_json::to_value(journal.input()?)?);
-        report.insert("steps".to_owned(), Value::Array(steps(&history)));
-        let closed = journal.outcome()?;
-        report.insert(
-            "output".to_owned(),
-            closed.and_then(|closed| closed.output).unwrap_or_default(),
-        );
-        report.insert("notification".to_owned(), journal.notification().into());
-        report.insert("events".to_owned(), history.len().into());
+    let inside = Inside {
+        input: serde_json::to_value(journal.input()?)?,
+        history: &history,
+        output: journal.outcome()?.and_then(|closed| closed.output),
+        notification: journal.notification(),
+    };
+    Ok(inside.beside(line(journal, at_work)?))
+}
+
+/// What is to be seen inside one execution, wherever it ran.
+pub(crate) struct Inside<'h> {
+    pub(crate) input: Value,
+    pub(crate) history: &'h [HistoryEvent],
+    pub(crate) output: Option<Value>,
+    pub(crate) notification: Option<String>,
+}
+
+impl Inside<'_> {
+    /// Added to what the list says of it.
+    pub(crate) fn beside(self, mut line: Value) -> Value {
+        if let Some(report) = line.as_object_mut() {
+            report.insert("input".to_owned(), self.input);
+            report.insert("steps".to_owned(), Value::Array(steps(self.history)));
+            report.insert("output".to_owned(), self.output.unwrap_or_default());
+            report.insert("notification".to_owned(), self.notification.into());
+            report.insert("events".to_owned(), self.history.len().into());
+        }
+        line
     }
-    Ok(report)
 }
 
 /// The states that were entered, in order, with their attempts.

@@ -1,0 +1,341 @@
+//! `--aws`: the same commands, asked of Step Functions.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use asl_engine::Status;
+use ecg_core::execution_name;
+use ecg_remote::backfill::{Backfill, Counts};
+use ecg_remote::redrive::Again;
+use ecg_remote::{Error, Execution, Machine, Which};
+use serde_json::{Value, json};
+
+use crate::args::{BackfillArgs, RedriveArgs, RunsArgs, ShowArgs};
+use crate::commands::{FAILED, history_text, print, print_lines, report_text, runtime};
+use crate::execute::{now, reason_of};
+use crate::progress::Progress;
+use crate::report::{Inside, Seen, seconds_at_work};
+use crate::summary::shell_word;
+
+/// Executions that `ecg runs` lists where nobody says how many.
+const LISTED: usize = 50;
+
+/// Failed recordings of a backfill that are listed one by one.
+const FAILURES_LISTED: usize = 20;
+
+/// How often a backfill is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, String> {
+    runtime(1)?.block_on(future).map_err(|error| error.to_string())
+}
+
+/// The state machine that is meant: an execution's ARN says it itself.
+async fn machine(id: Option<&str>, state_machine: &str) -> Result<Machine, Error> {
+    match id {
+        Some(arn) if arn.starts_with("arn:") => Machine::of_execution(arn).await,
+        _ => Machine::open(state_machine).await,
+    }
+}
+
+pub(crate) fn runs(args: &RunsArgs) -> Result<ExitCode, String> {
+    let which = if args.failed { Which::Failed } else { Which::Any };
+    let executions = block_on(async {
+        let machine = machine(None, &args.aws.state_machine).await?;
+        machine.list(which, args.limit.unwrap_or(LISTED)).await
+    })?;
+    print_lines(
+        executions
+            .iter()
+            .map(|execution| seen(execution).json())
+            .collect(),
+        args,
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn seen(execution: &Execution) -> Seen {
+    let status = execution
+        .status
+        .and_then(|status| serde_json::to_value(status).ok());
+    Seen {
+        execution: execution.name.clone(),
+        status: status
+            .as_ref()
+            .and_then(Value::as_str)
+            .unwrap_or("RUNNING")
+            .to_owned(),
+        key: execution.input["source"]["key"].as_str().map(str::to_owned),
+        started: Some(execution.started),
+        seconds: execution.stopped.map(|stopped| stopped - execution.started),
+        redrives: execution.redrives,
+        reason: why(execution),
+    }
+}
+
+/// Why an execution failed, in one line.
+fn why(execution: &Execution) -> Option<String> {
+    let status = execution.status.filter(|status| *status != Status::Succeeded)?;
+    Some(reason_of(
+        status,
+        execution.error.as_deref(),
+        execution.cause.as_deref(),
+    ))
+}
+
+pub(crate) fn show(args: &ShowArgs) -> Result<ExitCode, String> {
+    let (execution, history) = block_on(async {
+        let machine = machine(Some(&args.id), &args.aws.state_machine).await?;
+        let execution = machine.find(&args.id).await?;
+        let history = machine.history(&execution.arn).await?;
+        Ok((execution, history))
+    })?;
+    if args.history {
+        print(&history_text(&history))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut line = seen(&execution);
+    line.seconds = Some(seconds_at_work(&history));
+    let inside = Inside {
+        input: execution.input.clone(),
+        history: &history,
+        output: execution.output.clone(),
+        notification: None,
+    };
+    let mut text = report_text(&inside.beside(line.json()), args);
+    if !args.json {
+        let _ = writeln!(text, "\n{}", step_notify::execution_link(&execution.arn));
+        if execution.failed() {
+            let _ = writeln!(text, "ecg redrive --aws {}", execution.arn);
+        }
+    }
+    print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One execution that was to be run again, and what became of it.
+type Outcome = (Execution, Result<Again, Error>);
+
+pub(crate) fn redrive(args: &RedriveArgs) -> Result<ExitCode, String> {
+    let outcomes = block_on(async {
+        let machine = machine(args.id.as_deref(), &args.aws.state_machine).await?;
+        match &args.id {
+            Some(id) => {
+                let execution = machine.find(id).await?;
+                let again = ecg_remote::redrive::redrive(&machine, &execution).await?;
+                Ok(vec![(execution, Ok(again))])
+            }
+            None => redrive_all(&machine).await,
+        }
+    })?;
+    let text = if args.json {
+        format!("{:#}\n", redriven_json(&outcomes))
+    } else {
+        redriven_text(&outcomes)
+    };
+    print(&text)?;
+    let all_well = outcomes.iter().all(|(_, outcome)| !is_trouble(outcome));
+    Ok(if all_well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(FAILED)
+    })
+}
+
+/// Every recording whose newest failed execution has not been made good by a rerun.
+async fn redrive_all(machine: &Machine) -> Result<Vec<Outcome>, Error> {
+    let mut done = BTreeSet::new();
+    let mut outcomes = Vec::new();
+    // Newest first.
+    for execution in machine.list(Which::Failed, usize::MAX).await? {
+        if done.insert(execution.recording_id().to_owned()) {
+            let again = ecg_remote::redrive::redrive(machine, &execution).await;
+            outcomes.push((execution, again));
+        }
+    }
+    Ok(outcomes)
+}
+
+/// That an execution runs or has succeeded meanwhile is no trouble.
+fn is_trouble(outcome: &Result<Again, Error>) -> bool {
+    matches!(outcome, Err(error) if !matches!(error, Error::Refused(_)))
+}
+
+fn redriven_text(outcomes: &[Outcome]) -> String {
+    let mut text = String::new();
+    let mut left_alone = 0;
+    for (execution, outcome) in outcomes {
+        let _ = match outcome {
+            Ok(Again::Redriven { name }) => writeln!(text, "goes on where it stopped: {name}"),
+            Ok(Again::Started { name }) => writeln!(text, "started again: {name}"),
+            Err(Error::Refused(_)) => {
+                left_alone += 1;
+                continue;
+            }
+            Err(error) => writeln!(text, "not started: {}\n  {error}", execution.name),
+        };
+        if let Ok(again) = outcome {
+            let _ = writeln!(text, "  ecg show --aws {}", again.name());
+        }
+    }
+    if left_alone > 0 {
+        let _ = writeln!(
+            text,
+            "left alone, because a rerun succeeded or is under way: {left_alone}"
+        );
+    }
+    if text.is_empty() {
+        text.push_str("no failed executions\n");
+    }
+    text
+}
+
+fn redriven_json(outcomes: &[Outcome]) -> Value {
+    let line = |(execution, outcome): &Outcome| {
+        json!({
+            "execution": execution.name,
+            "recording_id": execution.recording_id(),
+            "how": match outcome {
+                Ok(Again::Redriven { .. }) => "redriven",
+                Ok(Again::Started { .. }) => "started",
+                Err(Error::Refused(_)) => "left alone",
+                Err(_) => "failed",
+            },
+            "runs_as": outcome.as_ref().ok().map(Again::name),
+            "reason": outcome.as_ref().err().map(ToString::to_string),
+        })
+    };
+    Value::Array(outcomes.iter().map(line).collect())
+}
+
+pub(crate) fn backfill(args: &BackfillArgs) -> Result<ExitCode, String> {
+    // Said here, before a hundred thousand children say it.
+    execution_name("", args.suffix.as_deref().unwrap_or_default())?;
+    let asked = Backfill {
+        prefix: args.prefix.clone(),
+        suffix: args.suffix.clone(),
+        max_concurrency: args.max_concurrency,
+        tolerated_failure_percentage: args.tolerated_failure_percentage,
+    };
+    let started = Instant::now();
+    let name = format!("backfill-{}", now().format("%Y%m%dT%H%M%SZ"));
+    let (machine, arn) = block_on(async {
+        let machine = Machine::open(&args.state_machine).await?;
+        let arn = machine.start_backfill(&name, &asked).await?;
+        Ok((machine, arn))
+    })?;
+    let link = step_notify::execution_link(&arn);
+    if args.no_wait {
+        print(&format!("started: {name}\n{link}\n"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let progress = Progress::new(0, "objects");
+    progress.line(&format!("{link}\n(it goes on without this command)"));
+    let ended = block_on(wait(&machine, &arn, &progress));
+    progress.finish();
+    let (execution, counts, failures) = ended?;
+    print(&backfilled(
+        &args.prefix,
+        &execution,
+        counts,
+        &failures,
+        started.elapsed(),
+    ))?;
+    let all_well = execution.status == Some(Status::Succeeded) && counts.failed == 0;
+    Ok(if all_well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(FAILED)
+    })
+}
+
+/// Until the backfill ends: its execution, its numbers, and the first of its failed children.
+async fn wait(
+    machine: &Machine,
+    arn: &str,
+    progress: &Progress,
+) -> Result<(Execution, Counts, Vec<Execution>), Error> {
+    loop {
+        // The execution first: once it has ended, the numbers are final.
+        let execution = machine.describe(arn).await?;
+        let execution = execution.ok_or_else(|| Error::NotFound(format!("`{arn}`: no execution")))?;
+        let told = machine.backfill_progress(arn).await?;
+        if let Some(told) = &told {
+            progress.set_total(told.counts.total);
+            progress.set(told.counts.succeeded + told.counts.failed);
+        }
+        if execution.status.is_some() {
+            return Ok(match told {
+                None => (execution, Counts::default(), Vec::new()),
+                Some(told) => {
+                    let failures = machine
+                        .backfill_failures(&told.map_run_arn, FAILURES_LISTED)
+                        .await?;
+                    (execution, told.counts, failures)
+                }
+            });
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// The end of a backfill for people.
+fn backfilled(
+    prefix: &str,
+    execution: &Execution,
+    counts: Counts,
+    failures: &[Execution],
+    took: Duration,
+) -> String {
+    let mut text = format!(
+        "{} objects below `{prefix}`: {} succeeded, {} failed",
+        counts.total, counts.succeeded, counts.failed
+    );
+    if counts.open > 0 {
+        let _ = write!(text, ", {} not run", counts.open);
+    }
+    let _ = writeln!(text, "; {:.1} s", took.as_secs_f64());
+    if let Some(why) = why(execution) {
+        let _ = writeln!(text, "the backfill ended early: {why}");
+    }
+    for child in failures {
+        let (key, name, why) = told(child);
+        let _ = writeln!(text, "\n  {key}\n    {why}");
+        if let Some(name) = name {
+            let _ = writeln!(text, "    ecg show --aws {}", shell_word(name));
+        }
+    }
+    let more = counts.failed.saturating_sub(failures.len() as u64);
+    if more > 0 {
+        let _ = writeln!(text, "\n  and {more} more");
+    }
+    if counts.failed > 0 {
+        text.push_str("\nnext:\n  ecg runs --aws --failed\n  ecg redrive --aws --all   (when the reasons are corrected)\n");
+    }
+    text
+}
+
+/// Key, execution and reason of a child that failed. The cause of one that got as far as the pipeline begins with
+/// `KEY (NAME): `, see `backfill.asl.json`.
+fn told(child: &Execution) -> (&str, Option<&str>, String) {
+    let key = child.input["key"].as_str().unwrap_or(&child.name);
+    let cause = child.cause.as_deref().unwrap_or_default();
+    let named = (cause.strip_prefix(key))
+        .and_then(|rest| rest.strip_prefix(" ("))
+        .and_then(|rest| rest.split_once("): "));
+    let status = child.status.unwrap_or(Status::Failed);
+    match named {
+        Some((name, cause)) => (
+            key,
+            Some(name),
+            reason_of(status, child.error.as_deref(), Some(cause)),
+        ),
+        None => (
+            key,
+            None,
+            reason_of(status, child.error.as_deref(), child.cause.as_deref()),
+        ),
+    }
+}
