@@ -248,13 +248,14 @@ pub(crate) fn backfill(args: &BackfillArgs) -> Result<ExitCode, String> {
     let ended = block_on(wait(&machine, &arn, &progress));
     progress.finish();
     let (execution, counts, failures) = ended?;
-    print(&backfilled(
-        &args.prefix,
-        &execution,
+    let told = Told {
+        args,
+        execution: &execution,
         counts,
-        &failures,
-        started.elapsed(),
-    ))?;
+        failures: &failures,
+        took: started.elapsed(),
+    };
+    print(&told.text())?;
     let all_well = execution.status == Some(Status::Succeeded) && counts.failed == 0;
     Ok(if all_well {
         ExitCode::SUCCESS
