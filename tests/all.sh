@@ -1,16 +1,13 @@
 #!/usr/bin/env bash
 # Every check of this repository, the fast ones first. Sets up what it needs: a Python environment with the
-# independent readers that ours are compared with, the validator of Amazon States Language, and the build.
+# independent readers that ours are compared with and an emulator of AWS, the validator of Amazon States Language, and the build.
 #
-# Needs: the Rust toolchain with a C compiler, Python 3 with venv, Node with npm.
-# Cache: ${ECG_CACHE:-~/.cache/ecg-pipeline}; the build goes to $CARGO_TARGET_DIR, by default inside the cache, so that
-# a fresh clone finds the dependencies of the last one built. Delete it whenever you like.
+# Needs: the Rust toolchain with a C compiler, Python 3 with venv, Node with npm. What it sets up lies in a cache:
+# see setup.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-cache=${ECG_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ecg-pipeline}
-export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target}
-mkdir -p "$cache" "$CARGO_TARGET_DIR"
+. tests/setup.sh
 started=$SECONDS
 say() { printf '\n== %s (after %d s)\n' "$*" $((SECONDS - started)); }
 
@@ -18,18 +15,9 @@ say "formatting"
 cargo fmt --all --check
 
 say "Python environment"
-venv=$cache/venv
-stamp=$venv/.requirements
-if ! cmp -s tests/requirements.txt "$stamp"; then
-  rm -rf "$venv"
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/requirements.txt
-  cp tests/requirements.txt "$stamp"
-fi
-export ECG_PYTHON=$venv/bin/python
-export ECG_MINISTACK=$venv/bin/ministack
+setup_python
 
-say "workflow file: asl-validator"
+say "workflow files: asl-validator"
 npm_dir=$cache/npm
 mkdir -p "$npm_dir"
 cp tests/package.json tests/package-lock.json "$npm_dir/"
@@ -38,6 +26,10 @@ export ECG_ASL_VALIDATOR=$npm_dir/node_modules/.bin/asl-validator
 for workflow in statemachine/*.asl.json; do
   "$ECG_ASL_VALIDATOR" --json-path "$workflow"
 done
+
+say "infrastructure"
+setup_infra
+npm test --prefix infra --silent
 
 # One selection of packages and features for lints, documents, build and tests, so that nothing is built twice: the
 # command line with its AWS side, the Lambda bootstraps, the S3 and Glue backends. The command line of the README, which
@@ -66,6 +58,11 @@ else
   say "tests (cargo-nextest would run them side by side)"
   cargo test "${selection[@]}" --no-fail-fast
 fi
+
+say "the deployed pipeline, on an emulator of AWS"
+setup_build
+setup_synth
+(cd tests/cloud && PYTHONDONTWRITEBYTECODE=1 "$ECG_PYTHON" -m pytest)
 
 say "the command line without AWS"
 cargo check --quiet

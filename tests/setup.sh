@@ -21,6 +21,7 @@ setup_python() {
   fi
   export ECG_PYTHON=$venv/bin/python
   export ECG_MINISTACK=$venv/bin/ministack
+  export CFN_LINT=$venv/bin/cfn-lint
 }
 
 # Everything, as a development build: ECG_BIN, and the folder ECG_LAMBDA_DIR with <name>/bootstrap for each function.

@@ -1,4 +1,5 @@
-//! The Lambda `start`: starts an execution for every upload, and names those of a backfill. What it does is in the library; this only ties it to AWS.
+//! The Lambda `start`: starts an execution for every upload, and names those of a backfill. What it does is in the
+//! library; this only ties it to AWS.
 
 use ecg_core::config::{self, StartSettings};
 use step_start::{Starter, StepFunctions};

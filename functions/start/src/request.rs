@@ -44,7 +44,6 @@ impl ecg_boot::Counts for Answer {
     fn counts(&self) -> Vec<(ecg_boot::Metric, u64)> {
         match self {
             Answer::Batch(batch) => batch.counts(),
-            // Nothing is started for a name.
             Answer::Named(_) => Vec::new(),
         }
     }

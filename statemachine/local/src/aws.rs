@@ -32,6 +32,9 @@ fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Stri
     runtime(1)?.block_on(future).map_err(|error| error.to_string())
 }
 
+/// The state machine that a command means where nobody names another.
+const PIPELINE: &str = "ecg-pipeline";
+
 /// The state machine that is meant: an execution's ARN says it itself.
 async fn machine(id: Option<&str>, state_machine: &str) -> Result<Machine, Error> {
     match id {
@@ -133,7 +136,10 @@ pub(crate) fn redrive(args: &RedriveArgs) -> Result<ExitCode, String> {
     let text = if args.json {
         format!("{:#}\n", redriven_json(&outcomes))
     } else {
-        redriven_text(&outcomes)
+        // A name says enough where the machine is the usual one.
+        let by_arn =
+            args.aws.state_machine != PIPELINE || args.id.as_ref().is_some_and(|id| id.starts_with("arn:"));
+        redriven_text(&outcomes, by_arn)
     };
     print(&text)?;
     let all_well = outcomes.iter().all(|(_, outcome)| !is_trouble(outcome));
@@ -163,7 +169,7 @@ fn is_trouble(outcome: &Result<Again, Error>) -> bool {
     matches!(outcome, Err(error) if !matches!(error, Error::Refused(_)))
 }
 
-fn redriven_text(outcomes: &[Outcome]) -> String {
+fn redriven_text(outcomes: &[Outcome], by_arn: bool) -> String {
     let mut text = String::new();
     let mut left_alone = 0;
     for (execution, outcome) in outcomes {
@@ -177,7 +183,13 @@ fn redriven_text(outcomes: &[Outcome]) -> String {
             Err(error) => writeln!(text, "not started: {}\n  {error}", execution.name),
         };
         if let Ok(again) = outcome {
-            let _ = writeln!(text, "  ecg show --aws {}", again.name());
+            let machine = execution.arn.strip_suffix(&execution.name).filter(|_| by_arn);
+            let _ = writeln!(
+                text,
+                "  ecg show --aws {}{}",
+                machine.unwrap_or_default(),
+                again.name()
+            );
         }
     }
     if left_alone > 0 {
@@ -236,13 +248,14 @@ pub(crate) fn backfill(args: &BackfillArgs) -> Result<ExitCode, String> {
     let ended = block_on(wait(&machine, &arn, &progress));
     progress.finish();
     let (execution, counts, failures) = ended?;
-    print(&backfilled(
-        &args.prefix,
-        &execution,
+    let told = Told {
+        args,
+        execution: &execution,
         counts,
-        &failures,
-        started.elapsed(),
-    ))?;
+        failures: &failures,
+        took: started.elapsed(),
+    };
+    print(&told.text())?;
     let all_well = execution.status == Some(Status::Succeeded) && counts.failed == 0;
     Ok(if all_well {
         ExitCode::SUCCESS
@@ -281,40 +294,65 @@ async fn wait(
     }
 }
 
-/// The end of a backfill for people.
-fn backfilled(
-    prefix: &str,
-    execution: &Execution,
+/// The end of a backfill.
+struct Told<'t> {
+    args: &'t BackfillArgs,
+    execution: &'t Execution,
     counts: Counts,
-    failures: &[Execution],
+    failures: &'t [Execution],
     took: Duration,
-) -> String {
-    let mut text = format!(
-        "{} objects below `{prefix}`: {} succeeded, {} failed",
-        counts.total, counts.succeeded, counts.failed
-    );
-    if counts.open > 0 {
-        let _ = write!(text, ", {} not run", counts.open);
+}
+
+impl Told<'_> {
+    /// For people.
+    fn text(&self) -> String {
+        let Counts {
+            total,
+            open,
+            succeeded,
+            failed,
+        } = self.counts;
+        let mut text = format!(
+            "{total} objects below `{}`: {succeeded} succeeded, {failed} failed",
+            self.args.prefix
+        );
+        if open > 0 {
+            let _ = write!(text, ", {open} not run");
+        }
+        let _ = writeln!(text, "; {:.1} s", self.took.as_secs_f64());
+        if let Some(why) = why(self.execution) {
+            let _ = writeln!(text, "the backfill ended early: {why}");
+        }
+        let machine = self.machine_option();
+        for child in self.failures {
+            let (key, name, why) = told(child);
+            let _ = writeln!(text, "\n  {key}\n    {why}");
+            if let Some(name) = name {
+                let _ = writeln!(text, "    ecg show --aws {}{machine}", shell_word(name));
+            }
+        }
+        let more = failed.saturating_sub(self.failures.len() as u64);
+        if more > 0 {
+            let _ = writeln!(text, "\n  and {more} more");
+        }
+        if failed > 0 {
+            let _ = writeln!(
+                text,
+                "\nnext:\n  ecg runs --aws --failed{machine}\n  \
+                 ecg redrive --aws --all{machine}   (when the reasons are corrected)"
+            );
+        }
+        text
     }
-    let _ = writeln!(text, "; {:.1} s", took.as_secs_f64());
-    if let Some(why) = why(execution) {
-        let _ = writeln!(text, "the backfill ended early: {why}");
-    }
-    for child in failures {
-        let (key, name, why) = told(child);
-        let _ = writeln!(text, "\n  {key}\n    {why}");
-        if let Some(name) = name {
-            let _ = writeln!(text, "    ecg show --aws {}", shell_word(name));
+
+    /// ` --state-machine M` where the pipeline is not the usual one. It is called as its backfill without the ending.
+    fn machine_option(&self) -> String {
+        let machine = &self.args.state_machine;
+        match machine.strip_suffix("-backfill").unwrap_or(machine) {
+            PIPELINE => String::new(),
+            other => format!(" --state-machine {}", shell_word(other)),
         }
     }
-    let more = counts.failed.saturating_sub(failures.len() as u64);
-    if more > 0 {
-        let _ = writeln!(text, "\n  and {more} more");
-    }
-    if counts.failed > 0 {
-        text.push_str("\nnext:\n  ecg runs --aws --failed\n  ecg redrive --aws --all   (when the reasons are corrected)\n");
-    }
-    text
 }
 
 /// Key, execution and reason of a child that failed. The cause of one that got as far as the pipeline begins with

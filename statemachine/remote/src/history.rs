@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use asl_engine::HistoryEvent;
-use aws_sdk_sfn::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_sfn::config::interceptors::AfterDeserializationInterceptorContextRef;
 use aws_sdk_sfn::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_sfn::error::BoxError;
 use serde::Deserialize;
@@ -17,7 +17,7 @@ use crate::{Error, Machine};
 
 const OPERATION: &str = "GetExecutionHistory";
 
-/// The body of the last answer.
+/// The body of the last answer. It is in memory once the SDK has read it.
 #[derive(Debug, Clone, Default)]
 struct LastBody(Arc<Mutex<Vec<u8>>>);
 
@@ -32,9 +32,9 @@ impl Intercept for LastBody {
         "LastBody"
     }
 
-    fn read_before_deserialization(
+    fn read_after_deserialization(
         &self,
-        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
