@@ -88,6 +88,16 @@ fn views() {
 }
 
 #[test]
+fn the_views_that_the_stack_saves_in_athena() {
+    let views: Vec<_> = views::VIEWS
+        .iter()
+        .map(|view| serde_json::json!({ "name": view.name, "comment": view.comment, "sql": view.athena }))
+        .collect();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/views.json");
+    ecg_golden::check(path, &format!("{:#}\n", serde_json::Value::from(views)));
+}
+
+#[test]
 fn the_data_dictionary_is_what_the_docs_show() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/tables.md");
     ecg_golden::check(path, &dictionary::markdown());
