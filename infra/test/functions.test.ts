@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { STEPS } from '../lib/steps.ts';
+import { workflowFile } from '../lib/state-machines.ts';
+import { asText, one, pipeline, resources } from './synthesised.ts';
+
+const { template } = pipeline();
+const functionOf = (step: string, from = template) =>
+  one(from, 'AWS::Lambda::Function', ({ Properties }) => Properties.FunctionName === `ecg-pipeline-${step}`);
+
+test('there are seven functions and no other code', () => {
+  const names = Object.values(resources(template, 'AWS::Lambda::Function')).map(({ Properties }) => Properties.FunctionName);
+  expect(names.sort()).toEqual(STEPS.map((step) => `ecg-pipeline-${step}`).sort());
+  expect(Object.keys(template.toJSON().Resources).filter((id) => id.startsWith('Custom'))).toEqual([]);
+});
+
+describe.each(STEPS)('%s', (step) => {
+  const [, { Properties }] = functionOf(step);
+
+  test('runs its own binary on arm64', () => {
+    expect(Properties.Runtime).toBe('provided.al2023');
+    expect(Properties.Handler).toBe('bootstrap');
+    expect(Properties.Architectures).toEqual(['arm64']);
+    const others = STEPS.filter((other) => other !== step).map((other) => functionOf(other)[1].Properties.Code.S3Key);
+    expect(others).not.toContain(Properties.Code.S3Key);
+  });
+
+  test('has a role that no other function has', () => {
+    const mine = asText(Properties.Role);
+    expect(STEPS.filter((other) => asText(functionOf(other)[1].Properties.Role) === mine)).toEqual([step]);
+  });
+
+  test('logs to a group of its own, for as long as the setting says', () => {
+    const [id, group] = one(template, 'AWS::Logs::LogGroup', (found) => found.Properties.LogGroupName === `/aws/lambda/ecg-pipeline-${step}`);
+    expect(Properties.LoggingConfig).toEqual({ LogGroup: { Ref: id } });
+    expect(group.Properties.RetentionInDays).toBe(90);
+  });
+});
+
+test('the other architecture is a setting', () => {
+  const { template: other } = pipeline({ architecture: 'x86_64' });
+  for (const step of STEPS) {
+    expect(functionOf(step, other)[1].Properties.Architectures).toEqual(['x86_64']);
+  }
+});
+
+test('a function gives up before its state does', () => {
+  const states = Object.values(JSON.parse(workflowFile('ecg-pipeline.asl.json')).States) as any[];
+  for (const step of STEPS.filter((name) => name !== 'start')) {
+    const limits = states.filter((state) => state.Arguments?.FunctionName === `\${${step}}`).map((state) => state.TimeoutSeconds);
+    // write and crawl serve a second state, of the failure branch, that has less to do.
+    expect(functionOf(step)[1].Properties.Timeout, step).toBeLessThan(Math.max(...limits));
+  }
+});
+
+test('start reads the queue in batches, answers per message, and is given time', () => {
+  const [queueId, queue] = one(template, 'AWS::SQS::Queue', ({ Properties }) => Properties.QueueName === 'ecg-pipeline-uploads');
+  const [deadId, dead] = one(template, 'AWS::SQS::Queue', ({ Properties }) => Properties.QueueName === 'ecg-pipeline-uploads-dead');
+  const [startId, start] = functionOf('start');
+  const [, mapping] = one(template, 'AWS::Lambda::EventSourceMapping');
+  expect(mapping.Properties).toEqual({
+    BatchSize: 10,
+    EventSourceArn: { 'Fn::GetAtt': [queueId, 'Arn'] },
+    FunctionName: { Ref: startId },
+    FunctionResponseTypes: ['ReportBatchItemFailures'],
+    ScalingConfig: { MaximumConcurrency: 5 },
+  });
+  expect(queue.Properties.VisibilityTimeout).toBeGreaterThanOrEqual(6 * start.Properties.Timeout);
+  expect(queue.Properties.RedrivePolicy).toEqual({ deadLetterTargetArn: { 'Fn::GetAtt': [deadId, 'Arn'] }, maxReceiveCount: 5 });
+  for (const { Properties } of [queue, dead]) {
+    expect(Properties.SqsManagedSseEnabled).toBe(true);
+    expect(Properties.MessageRetentionPeriod).toBe(14 * 24 * 3600);
+  }
+});
+
+describe('environment', () => {
+  /** The variables that functions/README.md names for each function, and whether they are needed. */
+  const documented = documentedVariables();
+
+  test('the tables of the document are read', () => {
+    expect([...documented.keys()].sort()).toEqual([...STEPS].sort());
+    expect(documented.get('start')).toContainEqual({ name: 'STATE_MACHINE_ARN', needed: true });
+  });
+
+  test.each(STEPS)('%s gets what it needs and nothing unknown', (step) => {
+    const set = Object.keys(functionOf(step)[1].Properties.Environment.Variables);
+    const known = documented.get(step)!;
+    expect(known.map(({ name }) => name)).toEqual(expect.arrayContaining(set));
+    expect(set).toEqual(expect.arrayContaining(known.filter(({ needed }) => needed).map(({ name }) => name)));
+  });
+
+  test('the names are those of the stack', () => {
+    const of = (step: string) => functionOf(step)[1].Properties.Environment.Variables;
+    const bucket = (name: string) => ({ Ref: one(template, 'AWS::S3::Bucket', (_, id) => id.startsWith(`Buckets${name}`))[0] });
+    expect(of('start').RAW_BUCKET).toEqual(bucket('Raw'));
+    expect(of('write').WORK_BUCKET).toEqual(bucket('Work'));
+    expect(of('write').PROCESSED_BUCKET).toEqual(bucket('Processed'));
+    expect(asText(of('start').STATE_MACHINE_ARN)).toMatch(/:stateMachine:ecg-pipeline$/);
+    expect(of('crawl')).toMatchObject({ GLUE_DATABASE: 'ecg' });
+    expect(of('notify')).toEqual({ SLACK_SECRET: { Ref: one(template, 'AWS::SecretsManager::Secret')[0] } });
+  });
+});
+
+/** Reads the section "Settings" of functions/README.md: a line with the functions, then their table. */
+function documentedVariables(): Map<string, { name: string; needed: boolean }[]> {
+  const markdown = readFileSync(new URL('../../functions/README.md', import.meta.url), 'utf8');
+  const section = /^## Settings$([^]*?)^## /m.exec(markdown)![1]!;
+  const found = new Map<string, { name: string; needed: boolean }[]>();
+  let functions: string[] = [];
+  for (const line of section.split('\n')) {
+    const cells = line.split('|').map((cell) => cell.trim());
+    if (/^(`[a-z]+`(, )?)+$/.test(line)) {
+      functions = [...line.matchAll(/`([a-z]+)`/g)].map(([, name]) => name!);
+    } else if (line === 'All of them') {
+      functions = [...STEPS];
+    } else if (cells.length > 3 && cells[1]!.startsWith('`')) {
+      for (const name of functions) {
+        const variables = [...cells[1]!.matchAll(/`([A-Z_]+)`/g)].map(([, variable]) => ({ name: variable!, needed: cells[2] === 'yes' }));
+        found.set(name, [...(found.get(name) ?? []), ...variables]);
+      }
+    }
+  }
+  return found;
+}

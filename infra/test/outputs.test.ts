@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import { asText, one, pipeline } from './synthesised.ts';
+
+const { template } = pipeline();
+
+test('the outputs are those that README, the command line and the emulator suite ask for', () => {
+  const outputs = Object.fromEntries(
+    Object.entries(template.toJSON().Outputs as Record<string, { Value: unknown }>).map(([name, { Value }]) => [name, asText(Value)]));
+  expect(Object.keys(outputs).sort()).toEqual([
+    'BackfillStateMachineArn', 'DatabaseName', 'DeadLetterQueueUrl', 'ProcessedBucketName', 'QueueUrl', 'RawBucketName',
+    'SlackSecretName', 'StateMachineArn', 'WorkBucketName', 'WorkgroupName',
+  ]);
+  expect(outputs).toMatchObject({ DatabaseName: 'ecg', WorkgroupName: 'ecg-pipeline', SlackSecretName: 'ecg-pipeline/slack' });
+});
+
+test('the secret for Slack is there and not filled in', () => {
+  const [, secret] = one(template, 'AWS::SecretsManager::Secret');
+  expect(secret.Properties.Name).toBe('ecg-pipeline/slack');
+  expect(secret.Properties.SecretString).toBe('{}');
+  expect(secret.Properties.GenerateSecretString).toBeUndefined();
+});

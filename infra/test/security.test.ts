@@ -1,0 +1,58 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { Annotations } from 'aws-cdk-lib/assertions';
+import { Stack } from 'aws-cdk-lib';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as s3 from 'aws-cdk-lib/aws-s3';
+import type { IConstruct } from 'constructs';
+import { describe, expect, test } from 'vitest';
+import { appWith, pipeline } from './synthesised.ts';
+
+function findings(scope: IConstruct): string[] {
+  return new AwsSolutionsChecks().validateScope(scope).violations
+    .flatMap(({ ruleName, violatingResources }) => violatingResources.map(({ constructPath }) => `${ruleName} at ${constructPath}`));
+}
+
+const VARIANTS: [string, Record<string, unknown>][] = [['as it is', {}], ['with a crawler', { crawler: true }]];
+
+describe.each(VARIANTS)('the stack %s', (_, changed) => {
+  const { app, stack } = pipeline(changed);
+
+  test('has no finding of cdk-nag without a reason', () => expect(findings(stack)).toEqual([]));
+
+  test('has no warning of CDK', () => {
+    expect(Annotations.fromStack(stack).findWarning('*', '.*')).toEqual([]);
+    expect(Annotations.fromStack(stack).findError('*', '.*')).toEqual([]);
+  });
+
+  test('passes cfn-lint', (context) => {
+    const linter = process.env.CFN_LINT ?? 'cfn-lint';
+    const file = join(app.outdir, stack.templateFile);
+    // W3005: CDK lets a function wait for its role twice, by name and by reference.
+    const done = spawnSync(linter, ['--ignore-checks', 'W3005', '--', file], { encoding: 'utf8' });
+    if ((done.error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') {
+      context.skip(`no ${linter} here: pip install cfn-lint, or name it in CFN_LINT`);
+    }
+    expect(done.stdout + done.stderr).toBe('');
+    expect(done.status).toBe(0);
+  });
+});
+
+test('cdk-nag would find an open bucket and a star, and a reason for one star is none for another', () => {
+  const stack = new Stack(appWith(), 'Careless');
+  new s3.Bucket(stack, 'Open');
+  new iam.Role(stack, 'Role', { assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com') })
+    .addToPolicy(new iam.PolicyStatement({ actions: ['s3:*'], resources: ['*'] }));
+  expect(findings(stack)).toEqual(expect.arrayContaining([
+    'AwsSolutions-S1 at Careless/Open/Resource',
+    'AwsSolutions-S10 at Careless/Open/Resource',
+    'AwsSolutions-IAM5[Action::s3:*] at Careless/Role/DefaultPolicy/Resource',
+    'AwsSolutions-IAM5[Resource::*] at Careless/Role/DefaultPolicy/Resource',
+  ]));
+
+  const { stack: ours } = pipeline();
+  const role = ours.node.findAll().find((construct) => construct.node.path === 'Pipeline/Functions/WriteRole') as iam.Role;
+  role.addToPolicy(new iam.PolicyStatement({ actions: ['s3:GetObject'], resources: ['arn:aws:s3:::other/*'] }));
+  expect(findings(ours)).toEqual(['AwsSolutions-IAM5[Resource::arn:aws:s3:::other/*] at Pipeline/Functions/WriteRole/DefaultPolicy/Resource']);
+});

@@ -1,0 +1,29 @@
+import { describe, expect, test } from 'vitest';
+import { settingsFile, settingsFrom } from '../lib/settings.ts';
+import { appWith, pipeline } from './synthesised.ts';
+
+const read = (changed: Record<string, unknown>) => settingsFrom(appWith(changed).node);
+
+test('the file has every setting and no other', () => {
+  expect(Object.keys(settingsFile()).sort()).toEqual(Object.keys(settingsFrom(appWith().node)).sort());
+});
+
+test('what the command line gives is text, and means the same', () => {
+  expect(read({ workDays: '20', crawler: 'true', logDays: '30' })).toMatchObject({ workDays: 20, crawler: true, logDays: 30 });
+});
+
+describe.each([
+  ['name', 'ECG'], ['name', ''], ['database', 'ecg-pipeline'], ['architecture', 'arm'], ['lambdaDir', ''],
+  ['rawGlacierDays', -1], ['rawGlacierDays', 1.5], ['rawGlacierDays', ''], ['workDays', 14], ['workDays', 'x'], ['logDays', 31],
+  ['startConcurrency', 1], ['startConcurrency', 1001], ['scanLimitGb', 0], ['crawler', 'yes'],
+] as const)('%s = %j', (name, value) => {
+  test('is refused by name', () => expect(() => read({ [name]: value })).toThrow(`setting ${name}: expected`));
+});
+
+test('every name of a deployment follows its setting, so that two can stand in one account', () => {
+  const { template } = pipeline({ name: 'trial', database: 'trial' });
+  const text = JSON.stringify(template.toJSON());
+  const left = [...text.matchAll(/"[^"]*ecg-pipeline[^"]*"/g)].map(([found]) => found).filter((found) => !found.includes('(ecg-pipeline)'));
+  expect(left).toEqual([]);
+  expect(text).toContain('/aws/lambda/trial-start');
+});

@@ -1,0 +1,77 @@
+import { describe, expect, test } from 'vitest';
+import { workflowFile } from '../lib/state-machines.ts';
+import { asText, one, pipeline } from './synthesised.ts';
+
+const { template } = pipeline();
+const machine = (name: string) =>
+  one(template, 'AWS::StepFunctions::StateMachine', ({ Properties }) => Properties.StateMachineName === name)[1].Properties;
+const placeholders = (text: string) => [...new Set([...text.matchAll(/\$\{([^}]*)\}/g)].map(([, name]) => name))].sort();
+
+describe.each([['ecg-pipeline', 'ecg-pipeline.asl.json'], ['ecg-pipeline-backfill', 'backfill.asl.json']])('%s', (name, file) => {
+  test('is the file as it is', () => expect(machine(name).DefinitionString).toBe(workflowFile(file)));
+
+  test('has a value for every name in the file, and none that is not there', () => {
+    expect(placeholders(workflowFile(file)).length).toBeGreaterThan(0);
+    expect(Object.keys(machine(name).DefinitionSubstitutions).sort()).toEqual(placeholders(workflowFile(file)));
+  });
+
+  test('is Standard, traced, and logs everything', () => {
+    expect(machine(name).StateMachineType).toBe('STANDARD');
+    expect(machine(name).TracingConfiguration).toEqual({ Enabled: true });
+    expect(machine(name).LoggingConfiguration).toMatchObject({ Level: 'ALL', IncludeExecutionData: true });
+    const [, group] = one(template, 'AWS::Logs::LogGroup', ({ Properties }) => Properties.LogGroupName === `/aws/vendedlogs/states/${name}`);
+    expect(group.Properties.RetentionInDays).toBe(90);
+  });
+});
+
+test('each step of the workflow is the function of that name', () => {
+  for (const [step, arn] of Object.entries(machine('ecg-pipeline').DefinitionSubstitutions)) {
+    const [id] = one(template, 'AWS::Lambda::Function', ({ Properties }) => Properties.FunctionName === `ecg-pipeline-${step}`);
+    expect(arn).toEqual({ 'Fn::GetAtt': [id, 'Arn'] });
+  }
+});
+
+test('the workflow may call its functions, and not start', () => {
+  const rights = rightsOf('Workflow');
+  expect(rights.filter((right) => right.startsWith('lambda:')).map((right) => right.replace(/^.*Functions([A-Z][a-z]+).*$/, '$1')).sort())
+    .toEqual(['Crawl', 'Notify', 'Parse', 'Transform', 'Validate', 'Write']);
+  expect(new Set(rights.map((right) => right.split(':')[0]))).toEqual(new Set(['lambda', 'logs', 'xray']));
+});
+
+test('the backfill may run itself, the workflow and start, and read what lies in the raw bucket', () => {
+  const rights = rightsOf('Backfill').filter((right) => !/^(logs|xray):/.test(right))
+    .map((right) => right.replaceAll(/[0-9A-F]{8}/g, '').replaceAll(/arn:\$\{AWS::Partition\}:([a-z]+):\$\{AWS::Region\}:\$\{AWS::AccountId\}:/g, '$1 '));
+  expect(rights.sort()).toEqual([
+    'events:DescribeRule on events rule/StepFunctionsGetEventsForStepFunctionsExecutionRule',
+    'events:PutRule on events rule/StepFunctionsGetEventsForStepFunctionsExecutionRule',
+    'events:PutTargets on events rule/StepFunctionsGetEventsForStepFunctionsExecutionRule',
+    'lambda:InvokeFunction on ${FunctionsStart.Arn}',
+    's3:AbortMultipartUpload on ${BucketsWork.Arn}/backfill/*',
+    's3:GetObject on ${BucketsRaw.Arn}/*',
+    's3:GetObject on ${BucketsWork.Arn}/backfill/*',
+    's3:ListBucket on ${BucketsRaw.Arn}',
+    's3:ListMultipartUploadParts on ${BucketsWork.Arn}/backfill/*',
+    's3:PutObject on ${BucketsWork.Arn}/backfill/*',
+    'states:DescribeExecution on states execution:ecg-pipeline-backfill/objects:*',
+    'states:DescribeExecution on states execution:ecg-pipeline-backfill:*',
+    'states:DescribeExecution on states execution:ecg-pipeline:*',
+    'states:RedriveExecution on states execution:ecg-pipeline-backfill/objects:*',
+    'states:StartExecution on ${StateMachinesWorkflow}',
+    'states:StartExecution on states stateMachine:ecg-pipeline-backfill',
+    'states:StopExecution on states execution:ecg-pipeline-backfill/objects:*',
+    'states:StopExecution on states execution:ecg-pipeline-backfill:*',
+    'states:StopExecution on states execution:ecg-pipeline:*',
+  ]);
+});
+
+test('the rights of the backfill name the Map state as the file does', () => {
+  expect(JSON.parse(workflowFile('backfill.asl.json')).States.Objects.Label).toBe('objects');
+  expect(JSON.parse(workflowFile('backfill.asl.json')).States.Objects.ResultWriter.Arguments.Prefix).toBe('backfill');
+});
+
+/** `action on resource` for each right of a state machine's role. */
+function rightsOf(id: string): string[] {
+  const [, policy] = one(template, 'AWS::IAM::Policy', (_, name) => name.startsWith(`StateMachines${id}RoleDefaultPolicy`));
+  return policy.Properties.PolicyDocument.Statement.flatMap((statement: any) =>
+    [statement.Action].flat().flatMap((action: string) => [statement.Resource].flat().map((resource: any) => `${action} on ${asText(resource)}`)));
+}

@@ -1,0 +1,78 @@
+// Stacks for tests, from stub functions: nothing here needs a Rust build, a network or an account.
+
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { App } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { DataPipelineStack } from '../lib/data-pipeline-stack.ts';
+import { settingsFile, settingsFrom } from '../lib/settings.ts';
+import { STEPS } from '../lib/steps.ts';
+
+export interface Resource {
+  readonly Type: string;
+  readonly Properties: Record<string, any>;
+  readonly DependsOn?: string[];
+  readonly DeletionPolicy?: string;
+  readonly Metadata?: Record<string, unknown>;
+}
+
+/** An app as the command line makes it, with `settings.json`, some settings changed. */
+export function appWith(changed: Record<string, unknown> = {}): App {
+  const flags = JSON.parse(readFileSync(new URL('../cdk.json', import.meta.url), 'utf8')) as { context: object };
+  return new App({
+    outdir: mkdtempSync(join(tmpdir(), 'ecg-synth-')),
+    context: { ...flags.context, ...settingsFile(), lambdaDir: stubs(), ...changed },
+  });
+}
+
+/** The stack of the data pipeline and its template. */
+export function pipeline(changed: Record<string, unknown> = {}) {
+  const app = appWith(changed);
+  const stack = new DataPipelineStack(app, 'Pipeline', settingsFrom(app.node));
+  return { app, stack, template: Template.fromStack(stack) };
+}
+
+/** The resources of a type by logical id. */
+export function resources(template: Template, type: string): Record<string, Resource> {
+  return template.findResources(type) as Record<string, Resource>;
+}
+
+/** The one resource of a type whose logical id or properties fit. */
+export function one(template: Template, type: string, fits: (resource: Resource, id: string) => boolean = () => true): [string, Resource] {
+  const found = Object.entries(resources(template, type)).filter(([id, resource]) => fits(resource, id));
+  if (found.length !== 1) {
+    throw new Error(`${type}: expected one, found ${found.map(([id]) => id).join(', ') || 'none'}`);
+  }
+  return found[0]!;
+}
+
+/** A value of a template as text: `${Id.Attribute}` for what only the deployment knows. */
+export function asText(value: any): string {
+  if (typeof value === 'string') {
+    return value;
+  }
+  if (value?.Ref) {
+    return `\${${value.Ref}}`;
+  }
+  if (value?.['Fn::GetAtt']) {
+    return `\${${value['Fn::GetAtt'].join('.')}}`;
+  }
+  if (value?.['Fn::Join']) {
+    return value['Fn::Join'][1].map(asText).join(value['Fn::Join'][0]);
+  }
+  throw new Error(`no text for ${JSON.stringify(value)}`);
+}
+
+let folder: string | undefined;
+
+function stubs(): string {
+  if (folder === undefined) {
+    folder = mkdtempSync(join(tmpdir(), 'ecg-stubs-'));
+    for (const step of STEPS) {
+      mkdirSync(join(folder, step));
+      writeFileSync(join(folder, step, 'bootstrap'), `#!/bin/sh\n# ${step}\n`, { mode: 0o755 });
+    }
+  }
+  return folder;
+}
