@@ -118,7 +118,7 @@ function rightsOf(props: FunctionsProps): Record<Step, iam.PolicyStatement[]> {
     parse: [...readUploads, allow(['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'], objects(work))],
     transform: [allow(['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'], objects(work))],
     write: [
-      allow(['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'], objects(work)),
+      allow(['s3:GetObject', 's3:PutObject'], objects(work)),
       allow(['s3:PutObject', 's3:AbortMultipartUpload'], objects(processed)),
     ],
     crawl: [
