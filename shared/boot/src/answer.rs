@@ -171,8 +171,15 @@ pub fn diagnostic(error: &StepError) -> Diagnostic {
     }
 }
 
+/// Lambda gives its deadline as a time of day. `cargo lambda watch` gives a number of milliseconds, which would be a time
+/// of day in January 1970: what is before the year 2001 is taken as such a number.
 fn time_left(context: &Context, now_ms: u64) -> Duration {
-    Duration::from_millis(context.deadline.saturating_sub(now_ms)).saturating_sub(MARGIN)
+    const A_TIME_OF_DAY_MS: u64 = 1_000_000_000_000;
+    let left = match context.deadline {
+        deadline if deadline < A_TIME_OF_DAY_MS => deadline,
+        deadline => deadline.saturating_sub(now_ms),
+    };
+    Duration::from_millis(left).saturating_sub(MARGIN)
 }
 
 fn text_of(panic: &(dyn std::any::Any + Send)) -> &str {
@@ -318,6 +325,19 @@ mod tests {
                 .await
                 .is_ok()
         );
+    }
+
+    #[test]
+    fn deadlines_of_lambda_and_of_cargo_lambda() {
+        let left = |deadline| {
+            let mut context = Context::default();
+            context.deadline = deadline;
+            time_left(&context, 1_795_420_800_000).as_millis()
+        };
+        assert_eq!(left(1_795_420_830_000), 29_500);
+        assert_eq!(left(1_795_420_800_100), 0);
+        assert_eq!(left(1_795_420_000_000), 0);
+        assert_eq!(left(600_000), 599_500);
     }
 
     #[tokio::test]
