@@ -673,3 +673,35 @@ async fn validate_looks_at_the_upload_and_its_header() {
         "Rejected"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sequencer_orders_the_versions_of_a_key() {
+    let place = on_disk();
+    // Of one moment, and worked on out of order: only the sequencer tells which is the newest. A longer one is not less
+    // than a shorter one that begins alike, and `9` comes before `A`.
+    for (file, sequencer) in [
+        ("recordings/1 NSR/900m (1).mat", Some("0055AED6DCD902A1E501")),
+        ("recordings/18 SBR/903m (0).mat", Some("0055AED6DCD902A1E5")),
+        ("recordings/1 NSR/900m (0).mat", Some("0055AED6DCD90291E5FFFF")),
+        ("recordings/4 AFIB/901m (0).mat", None),
+    ] {
+        let mut input = place.upload(file, "1 NSR/900m (0).mat").await;
+        input.source.sequencer = sequencer.map(str::to_owned);
+        run(&place.lake, &input).await;
+    }
+    // What makes a folder a lake for `ecg`.
+    std::fs::create_dir(place.folder.path().join("executions")).unwrap();
+    let lake = place.folder.path().to_str().unwrap();
+    let query = |sql: &str| {
+        ecg_tests::cli::ecg(&["query", "--lake", lake, "--format", "csv", sql])
+            .expect(0)
+            .stdout
+    };
+    let all = query("select count(*) as versions, count(source_sequencer) as ordered from recordings");
+    assert_eq!(all, "versions,ordered\n4,3\n");
+    // Nor is it the one that sorts last by its id, which is how ties end.
+    let last = query("select source_sequencer from recordings order by recording_id desc limit 1");
+    assert_ne!(last, "source_sequencer\n0055AED6DCD902A1E501\n");
+    let current = query("select source_sequencer from current");
+    assert_eq!(current, "source_sequencer\n0055AED6DCD902A1E501\n");
+}
