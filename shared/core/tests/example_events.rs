@@ -1,5 +1,8 @@
 //! The example events of `functions/events` are messages of the steps: one run of one recording, from one to the next.
 
+// Helpers of tests fail the test.
+#![allow(clippy::unwrap_used)]
+
 use ecg_core::message::{NotifyInput, Source, StepInput, ValidateInput, WriteInput, WriteOutput};
 use ecg_core::{layout, recording_id};
 use serde::Serialize;

@@ -24,8 +24,8 @@ pub struct HistoryEvent {
     pub event_type: String,
     /// From 1, without gaps.
     pub id: u64,
-    /// The event that led to this one; 0 for the first.
-    #[serde(rename = "previousEventId")]
+    /// The event that led to this one; 0 for the first, and where an answer leaves it out.
+    #[serde(rename = "previousEventId", default)]
     pub previous_event_id: u64,
     /// At most one member, named after the type: `stateEnteredEventDetails`, `taskFailedEventDetails`, ….
     /// In it `input`, `output`, `parameters` and the values of `assignedVariables` are JSON *text*.

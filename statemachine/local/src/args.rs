@@ -116,6 +116,7 @@ pub(crate) struct AwsArgs {
     #[arg(long, conflicts_with = "lake")]
     pub(crate) aws: bool,
     /// The state machine, by name or ARN
+    #[cfg_attr(not(feature = "aws"), allow(dead_code))]
     #[arg(long, value_name = "NAME_OR_ARN", default_value = "ecg-pipeline")]
     pub(crate) state_machine: String,
 }
@@ -201,6 +202,7 @@ Examples:
       Everything below 2026/ again, with new rules.
 
 Exit status: 0 if every recording was accepted, 1 if any failed, 2 if the backfill could not be run.")]
+#[cfg_attr(not(feature = "aws"), allow(dead_code))]
 pub(crate) struct BackfillArgs {
     /// Beginning of the keys in the raw bucket; an empty one ('') means all
     pub(crate) prefix: String,

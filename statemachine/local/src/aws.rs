@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use asl_engine::Status;
 use ecg_core::execution_name;
+use ecg_core::message::ExecutionInput;
 use ecg_remote::backfill::{Backfill, Counts};
 use ecg_remote::redrive::Again;
 use ecg_remote::{Error, Execution, Machine, Which};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::args::{BackfillArgs, RedriveArgs, RunsArgs, ShowArgs};
@@ -70,7 +72,9 @@ fn seen(execution: &Execution) -> Seen {
             .and_then(Value::as_str)
             .unwrap_or("RUNNING")
             .to_owned(),
-        key: execution.input["source"]["key"].as_str().map(str::to_owned),
+        key: ExecutionInput::deserialize(&execution.input)
+            .ok()
+            .map(|input| input.source.key),
         started: Some(execution.started),
         seconds: execution.stopped.map(|stopped| stopped - execution.started),
         redrives: execution.redrives,

@@ -268,7 +268,7 @@ impl World {
                     "itemCounts": counts(1_204, 2, 30), "executionCounts": counts(1_204, 2, 30),
                 }))
             }
-            other => panic!("{other} is not played"),
+            _ => Err("UnknownOperationException"),
         }
     }
 
