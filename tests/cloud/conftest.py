@@ -21,7 +21,11 @@ def cloud():
     """The deployed pipeline."""
     deployed = Cloud(_from_environment("ECG_CDK_OUT", "the folder that cdk synth wrote"))
     try:
-        deployed.start()
+        try:
+            deployed.start()
+        except (RuntimeError, TimeoutError) as error:
+            # Else every test would try again.
+            pytest.exit(f"the pipeline can not be deployed: {error}", returncode=3)
         yield deployed
     finally:
         deployed.stop()

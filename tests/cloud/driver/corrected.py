@@ -3,10 +3,12 @@
 A correction changes what a caller sees only from what AWS does not do to what it does; each says which.
 """
 
+import functools
 import json
 import threading
 
 from ministack.app import main
+from ministack.core import iam_actions, iam_evaluator
 from ministack.services import lambda_svc, stepfunctions
 
 # Function environments at work at the same time. On AWS each has a machine of its own; here hundreds of processes would
@@ -24,6 +26,23 @@ def bound_the_environments():
             return dispatch(*arguments)
 
     lambda_svc._execute_function_dispatch = bounded
+
+
+def take_every_connection_as_secure():
+    """The stack's policies refuse connections without TLS, and nothing here has any: 127.0.0.1 plays the part of TLS."""
+    iam_evaluator.EvalContext = functools.partial(iam_evaluator.EvalContext, secure_transport=True)
+
+
+def name_the_database_in_the_policy_check():
+    """`GetDatabase` is about a database; the emulator checks the right for a table of that name."""
+    extract = iam_actions.extract_resource_arn
+
+    def extract_the_database(service, method, path, headers, body, query, region, account):
+        if headers.get("x-amz-target") == "AWSGlue.GetDatabase":
+            return f"arn:aws:glue:{region}:{account}:database/{json.loads(body)['Name']}"
+        return extract(service, method, path, headers, body, query, region, account)
+
+    iam_actions.extract_resource_arn = extract_the_database
 
 
 def evaluate_jsonata_in_a_distributed_map():
@@ -74,6 +93,8 @@ def start_and_wait_as_aws_does():
 
 if __name__ == "__main__":
     bound_the_environments()
+    take_every_connection_as_secure()
+    name_the_database_in_the_policy_check()
     evaluate_jsonata_in_a_distributed_map()
     start_and_wait_as_aws_does()
     main()

@@ -6,7 +6,6 @@
 # Types that the emulator can not make.
 LEFT_OUT: dict[str, str] = {
     "AWS::Athena::NamedQuery": "the emulator does not know the type; test_views.py takes the queries from the template",
-    "AWS::Chatbot::SlackChannelConfiguration": "the emulator does not know the type",
 }
 
 # Types whose `Ref` the emulator answers with something else than CloudFormation, and the attribute to ask for instead.
