@@ -125,7 +125,7 @@ function rightsOf(props: FunctionsProps): Record<Step, iam.PolicyStatement[]> {
       allow(['s3:GetObject'], objects(work)),
       allow(['s3:PutObject'], objects(processed, 'recordings/')),
       ...(props.catalog.crawlerName === undefined
-        ? [allow(['s3:GetObject'], objects(processed)), allow(CATALOG_ACTIONS, ...catalogArns(props))]
+        ? [allow(['s3:GetObject', 's3:GetObjectVersion'], objects(processed)), allow(CATALOG_ACTIONS, ...catalogArns(props))]
         : [allow(['glue:StartCrawler'], arn(props, 'glue', `crawler/${props.catalog.crawlerName}`))]),
     ],
     notify: [allow(['secretsmanager:GetSecretValue'], props.slackSecret.secretArn)],
