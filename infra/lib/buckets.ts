@@ -66,7 +66,7 @@ export class Buckets extends Construct {
 }
 
 /** Nothing public, TLS only, encrypted, kept. */
-const CLOSED = {
+export const CLOSED = {
   blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
   objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
   enforceSSL: true,

@@ -9,8 +9,13 @@ import type { IConstruct } from 'constructs';
 export function explain(construct: IConstruct, statements: readonly PolicyStatement[], reason: string): void {
   const starred = statements.flatMap((statement) => statement.resources).filter((resource) => resource.includes('*'));
   for (const resource of new Set(starred)) {
-    acknowledge(construct, `AwsSolutions-IAM5[Resource::${flat(construct, resource)}]`, reason);
+    explainResource(construct, resource, reason);
   }
+}
+
+/** Gives the reason for one star in a resource. */
+export function explainResource(construct: IConstruct, resource: string, reason: string): void {
+  acknowledge(construct, `AwsSolutions-IAM5[Resource::${flat(construct, resource)}]`, reason);
 }
 
 /** Gives the reason for one finding of cdk-nag. */

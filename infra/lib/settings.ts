@@ -34,6 +34,14 @@ export interface Settings {
   readonly slackChannelId: string;
   /** The channel that deliveries are posted to; '' is none. Another one: Amazon Q takes a channel once per account. */
   readonly deliverySlackChannelId: string;
+  /** What a commit to is deployed: a CodeCommit repository, or `owner/repo` behind `connectionArn`; '' is no delivery. */
+  readonly repository: string;
+  /** The connection to GitHub, GitLab or Bitbucket; '' is CodeCommit. */
+  readonly connectionArn: string;
+  /** The branch whose commits are deployed. */
+  readonly branch: string;
+  /** Name of a second stage behind an approval, and of its file `settings.<name>.json`; '' is none. */
+  readonly secondStage: string;
 }
 
 /** What `settings.json` says, as it is. */
@@ -41,9 +49,12 @@ export function settingsFile(): Record<string, unknown> {
   return JSON.parse(readFileSync(new URL('../settings.json', import.meta.url), 'utf8')) as Record<string, unknown>;
 }
 
-/** Reads the settings from CDK's context. Throws with the name of the setting, what was expected and what was found. */
-export function settingsFrom(node: Node): Settings {
-  const context = new Context(node);
+/**
+ * Reads the settings from CDK's context, those of `instead` before it. Throws with the name of the setting, what was
+ * expected and what was found.
+ */
+export function settingsFrom(node: Node, instead: Record<string, unknown> = {}): Settings {
+  const context = new Context(node, instead);
   return {
     name: context.text('name', /^[a-z][a-z0-9-]{0,39}$/),
     database: context.text('database', /^[a-z][a-z0-9_]*$/),
@@ -56,6 +67,7 @@ export function settingsFrom(node: Node): Settings {
     scanLimitGb: context.whole('scanLimitGb', 1, 100_000),
     crawler: context.oneOf('crawler', ['true', 'false']) === 'true',
     ...slack(context),
+    ...source(context),
   };
 }
 
@@ -76,15 +88,37 @@ function slack(context: Context): Pick<Settings, 'slackWorkspaceId' | 'slackChan
   return { slackWorkspaceId, slackChannelId, deliverySlackChannelId };
 }
 
+function source(context: Context): Pick<Settings, 'repository' | 'connectionArn' | 'branch' | 'secondStage'> {
+  const repository = context.text('repository', /^([\w.-]+(\/[\w.-]+)*)?$/);
+  const connectionArn = context.text('connectionArn', CONNECTION);
+  const branch = context.text('branch', /^[\w.-]+(\/[\w.-]+)*$/);
+  const secondStage = context.text('secondStage', /^([a-z][a-z0-9-]{0,39})?$/);
+  if (connectionArn !== '' && !repository.includes('/')) {
+    wrong('repository', 'owner/repo, since connectionArn is set', repository || 'none');
+  }
+  if (connectionArn === '' && repository.includes('/')) {
+    wrong('connectionArn', `the connection to the host of ${repository}`, 'none');
+  }
+  if (secondStage !== '' && repository === '') {
+    wrong('repository', 'the repository that is delivered, since secondStage is set', 'none');
+  }
+  return { repository, connectionArn, branch, secondStage };
+}
+
+/** Connections made before 2024 have the older of the two names. */
+const CONNECTION = /^(arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}:connection\/[0-9a-f-]+)?$/;
+
 /** What CloudWatch Logs offers. */
 const LOG_DAYS = ['30', '60', '90', '120', '180', '365', '731', '1096', '1827', '3653'] as const;
 
 /** Reads typed values: a number in the file is a number, the same given with `-c` is a text. */
 class Context {
   private readonly node: Node;
+  private readonly instead: Record<string, unknown>;
 
-  constructor(node: Node) {
+  constructor(node: Node, instead: Record<string, unknown>) {
     this.node = node;
+    this.instead = instead;
   }
 
   text(name: string, form: RegExp): string {
@@ -106,10 +140,10 @@ class Context {
   }
 
   private value(name: string): unknown {
-    return this.node.tryGetContext(name) ?? wrong(name, 'a value in settings.json', 'none');
+    return this.instead[name] ?? this.node.tryGetContext(name) ?? wrong(name, 'a value in settings.json', 'none');
   }
 }
 
-function wrong(name: string, expected: string, found: string): never {
+export function wrong(name: string, expected: string, found: string): never {
   throw new Error(`setting ${name}: expected ${expected}, found ${found}`);
 }

@@ -2,24 +2,37 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { Annotations } from 'aws-cdk-lib/assertions';
-import { Stack } from 'aws-cdk-lib';
+import { Stack, type App } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { IConstruct } from 'constructs';
 import { describe, expect, test } from 'vitest';
-import { appWith, pipeline } from './synthesised.ts';
+import { appWith, delivery, pipeline } from './synthesised.ts';
 
 function findings(scope: IConstruct): string[] {
   return new AwsSolutionsChecks().validateScope(scope).violations
     .flatMap(({ ruleName, violatingResources }) => violatingResources.map(({ constructPath }) => `${ruleName} at ${constructPath}`));
 }
 
-const VARIANTS: [string, Record<string, unknown>][] = [['as it is', {}], ['with a crawler', { crawler: true }]];
+const CONNECTION = 'arn:aws:codeconnections:eu-central-1:111111111111:connection/01234567-89ab-cdef-0123-456789abcdef';
 
-describe.each(VARIANTS)('the stack %s', (_, changed) => {
-  const { app, stack } = pipeline(changed);
+const VARIANTS: [string, () => { app: App; stack: Stack }][] = [
+  ['the stack as it is', () => pipeline()],
+  ['the stack with a crawler', () => pipeline({ crawler: true })],
+  ['the delivery from CodeCommit', () => delivery()],
+  ['the delivery from GitHub', () => delivery({ repository: 'us/ecg', connectionArn: CONNECTION })],
+  ['the delivery of x86_64', () => delivery({ architecture: 'x86_64' })],
+  ['the delivery that tells Slack', () => delivery({ slackWorkspaceId: 'T1', deliverySlackChannelId: 'C1' })],
+  ['the delivery with a second stage', () => delivery({ secondStage: 'production' }, { name: 'live', database: 'live' })],
+  ['the delivery to another account', () => delivery({ secondStage: 'production' }, { account: '222222222222' })],
+  ['the delivery to another account and region', () => delivery({ secondStage: 'production' }, { account: '222222222222', region: 'eu-west-1' })],
+  ['the delivery to another region', () => delivery({ secondStage: 'production' }, { region: 'eu-west-1' })],
+];
 
-  test('has no finding of cdk-nag without a reason', () => expect(findings(stack)).toEqual([]));
+describe.each(VARIANTS)('%s', (_, make) => {
+  const { app, stack } = make();
+
+  test('has no finding of cdk-nag without a reason', () => expect(findings(app)).toEqual([]));
 
   test('has no warning of CDK', () => {
     expect(Annotations.fromStack(stack).findWarning('*', '.*')).toEqual([]);

@@ -3,9 +3,12 @@
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { DataPipelineStack } from '../lib/data-pipeline-stack.ts';
+import { DeliveryStack } from '../lib/delivery-stack.ts';
+import { secondStageFrom } from '../lib/second-stage.ts';
 import { settingsFile, settingsFrom } from '../lib/settings.ts';
 import { STEPS } from '../lib/steps.ts';
 
@@ -30,6 +33,17 @@ export function appWith(changed: Record<string, unknown> = {}): App {
 export function pipeline(changed: Record<string, unknown> = {}) {
   const app = appWith(changed);
   const stack = new DataPipelineStack(app, 'Pipeline', settingsFrom(app.node));
+  return { app, stack, template: Template.fromStack(stack) };
+}
+
+/** The stack of the delivery, its template and those of its stages; `second` is what the file of the second stage says. */
+export function delivery(changed: Record<string, unknown> = {}, second: Record<string, unknown> = {}) {
+  const app = appWith({ repository: 'ecg', ...changed });
+  const folder = pathToFileURL(`${mkdtempSync(join(tmpdir(), 'ecg-settings-'))}/`);
+  writeFileSync(new URL('settings.production.json', folder), JSON.stringify(second));
+  const here = { account: '111111111111', region: 'eu-central-1' };
+  const secondStage = secondStageFrom(app.node, here, folder);
+  const stack = new DeliveryStack(app, 'Delivery', settingsFrom(app.node), { secondStage, env: secondStage?.env && here });
   return { app, stack, template: Template.fromStack(stack) };
 }
 
