@@ -35,11 +35,11 @@ export class DeliveryStack extends Stack {
       description: `Artifacts and notices of ${settings.name}-delivery`, enableKeyRotation: true,
     });
     const artifacts = new s3.Bucket(this, 'Artifacts', {
-      ...CLOSED, ...expiring(30),
+      ...CLOSED, lifecycleRules: [after(30)],
       // Not S3's own key: a second account may have to read.
       encryption: s3.BucketEncryption.KMS, encryptionKey: key, bucketKeyEnabled: true,
     });
-    const cache = new s3.Bucket(this, 'BuildCache', { ...CLOSED, ...expiring(14) });
+    const cache = new s3.Bucket(this, 'BuildCache', { ...CLOSED, lifecycleRules: [after(14)] });
 
     // CodeBuild's own groups keep every line for ever.
     const logGroup = new logs.LogGroup(this, 'BuildLogs', {
@@ -69,6 +69,9 @@ export class DeliveryStack extends Stack {
       });
     }
     delivery.buildPipeline();
+    for (const { replicationBucket } of Object.values(delivery.pipeline.crossRegionSupport)) {
+      (replicationBucket as s3.Bucket).addLifecycleRule(after(30));
+    }
     if (settings.connectionArn !== '') {
       // CDK allows this under the older of the service's two names only.
       delivery.pipeline.addToRolePolicy(new iam.PolicyStatement({
@@ -105,6 +108,6 @@ function cliVersion(): string {
 }
 
 /** Can be made again from the sources at any time. */
-function expiring(days: number): s3.BucketProps {
-  return { lifecycleRules: [{ expiration: Duration.days(days), abortIncompleteMultipartUploadAfter: Duration.days(2) }] };
+function after(days: number): s3.LifecycleRule {
+  return { expiration: Duration.days(days), abortIncompleteMultipartUploadAfter: Duration.days(2) };
 }

@@ -1,0 +1,143 @@
+// deploy.sh on a machine that is made of stubs: it looks at what is there, and with --dry-run it only says what it would do.
+
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { settingsFile } from '../lib/settings.ts';
+import { STEPS } from '../lib/steps.ts';
+
+/** What the stubbed tools answer; nothing else of them is asked. */
+const TOOLS: Record<string, string> = {
+  npm: 'exit 9',
+  npx: 'exit 9',
+  cargo: 'exit 9',
+  cc: 'exit 9',
+  python3: 'exit 0',
+  aws: 'case "$1 $2" in "sts get-caller-identity") echo 111111111111 ;; "configure get") echo eu-central-1 ;; *) exit 9 ;; esac',
+};
+
+interface Machine {
+  readonly without?: string;
+  readonly tools?: Record<string, string>;
+  readonly settings?: Record<string, unknown>;
+  readonly arguments?: string[];
+}
+
+function deploy({ without, tools = {}, settings = {}, arguments: given = [] }: Machine) {
+  const root = mkdtempSync(join(tmpdir(), 'ecg-deploy-'));
+  const bin = join(root, 'bin');
+  mkdirSync(bin);
+  for (const [name, script] of Object.entries({ ...TOOLS, ...tools })) {
+    writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  }
+  if (tools.node === undefined) {
+    symlinkSync(process.execPath, join(bin, 'node'));
+  }
+  for (const name of ['bash', 'dirname', 'mkdir', 'mktemp', 'rm', 'sh']) {
+    const found = spawnSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).stdout.trim();
+    symlinkSync(found, join(bin, name));
+  }
+  if (without !== undefined) {
+    rmSync(join(bin, without));
+  }
+  const infra = join(root, 'infra');
+  mkdirSync(infra);
+  copyFileSync(fileURLToPath(new URL('../deploy.sh', import.meta.url)), join(infra, 'deploy.sh'));
+  writeFileSync(join(infra, 'settings.json'), JSON.stringify({ ...settingsFile(), ...settings }));
+  const done = spawnSync(join(bin, 'bash'), [join(infra, 'deploy.sh'), '--dry-run', ...given], {
+    encoding: 'utf8', env: { PATH: bin, TMPDIR: root }, cwd: '/',
+  });
+  rmSync(root, { recursive: true });
+  const commands = done.stdout.split('\n').filter((line) => line.startsWith('+ ')).map((line) => line.slice(2).replaceAll(root, 'ROOT'));
+  return { ...done, commands };
+}
+
+test('the data pipeline: functions, packages, bootstrap, deploy', () => {
+  const { commands, stderr, status, stdout } = deploy({});
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  expect(commands).toEqual([
+    'infra/build-functions.sh arm64 ROOT/target/lambda',
+    'npm ci --prefix infra --no-audit --no-fund',
+    'npx --no-install cdk bootstrap aws://111111111111/eu-central-1',
+    expect.stringMatching(/^npx --no-install cdk deploy ecg-pipeline --require-approval never .* -c lambdaDir=ROOT\/target\/lambda$/),
+  ]);
+  expect(stdout).toContain('aws s3 cp --recursive testdata/recordings/header s3://<RawBucketName>/header/');
+});
+
+test('the settings count', () => {
+  const { commands } = deploy({ settings: { name: 'trial', architecture: 'x86_64', lambdaDir: '../built' } });
+  expect(commands[0]).toBe('infra/build-functions.sh x86_64 ROOT/built');
+  expect(commands.at(-1)).toContain('cdk deploy trial ');
+});
+
+test('the delivery: nothing is built here, so neither Rust nor Python is needed', () => {
+  for (const without of ['cargo', 'cc', 'python3']) {
+    const { commands, stderr, stdout } = deploy({ without, settings: { repository: 'ecg', branch: 'live' }, arguments: ['delivery'] });
+    expect(stderr).toBe('');
+    expect(commands).toEqual([
+      'npm ci --prefix infra --no-audit --no-fund',
+      'npx --no-install cdk bootstrap aws://111111111111/eu-central-1',
+      expect.stringMatching(/^npx --no-install cdk deploy ecg-pipeline-delivery .* -c lambdaDir=ROOT\/tmp\.\w+\/lambda$/),
+    ]);
+    expect(stdout).toContain('from branch live of ecg');
+  }
+});
+
+describe.each([
+  ['Rust', { without: 'cargo' }],
+  ['C compiler', { without: 'cc' }],
+  ['Node', { without: 'node' }],
+  ['Node', { tools: { node: '[ "$1" = --version ] && echo v18.20.0' } }],
+  ['npm', { without: 'npm' }],
+  ['Python', { without: 'python3' }],
+  ['Python', { tools: { python3: 'exit 1' } }],
+  ['AWS command line', { without: 'aws' }],
+  ['AWS credentials', { tools: { aws: 'exit 255' } }],
+  ['AWS region', { tools: { aws: '[ "$1" = sts ] && echo 111111111111' } }],
+  ['setting repository', { arguments: ['delivery'] }],
+] as [string, Machine][])('without %s: %j', (what, machine) => {
+  test('it says so and does nothing', () => {
+    const { stderr, status, commands } = deploy(machine);
+    expect(stderr).toMatch(new RegExp(`^error: ${what}: expected .*, found .*\n$`));
+    expect(status).toBe(1);
+    expect(commands).toEqual([]);
+  });
+});
+
+test('an unknown word is refused', () => {
+  expect(deploy({ arguments: ['production'] })).toMatchObject({
+    status: 2, stderr: 'error: expected delivery or --dry-run, found production\n',
+  });
+});
+
+const script = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url));
+
+test('the files that stand in for functions are those of all functions', () => {
+  expect(readFileSync(script('deploy.sh'), 'utf8')).toContain(`for step in ${STEPS.join(' ')}; do`);
+});
+
+test.each([['arm64', '--arm64', 'aarch64'], ['x86_64', '--x86-64', 'x86_64']])('the functions are built one by one for %s', (processor, flag, triple) => {
+  const root = mkdtempSync(join(tmpdir(), 'ecg-build-'));
+  // As if cargo-lambda were installed and the standard library of no target were.
+  const version = /^version=(.+)$/m.exec(readFileSync(script('build-functions.sh'), 'utf8'))![1]!;
+  const bin = join(root, `cargo-lambda-${version}`, 'bin');
+  mkdirSync(bin, { recursive: true });
+  const said = { cargo: 'cargo', rustup: 'rustup', 'cargo-lambda': 'not called' };
+  for (const [name, word] of Object.entries(said)) {
+    writeFileSync(join(bin, name), `#!/bin/sh\necho "${word} $*" >>"${root}/said"\n`, { mode: 0o755 });
+  }
+  writeFileSync(join(bin, 'rustc'), `#!/bin/sh\necho ${root}\n`, { mode: 0o755 });
+  const done = spawnSync('bash', [script('build-functions.sh'), processor, join(root, 'out')], {
+    encoding: 'utf8', env: { ...process.env, ECG_CACHE: root, CARGO_TARGET_DIR: join(root, 'target') },
+  });
+  expect(done.stderr).toBe('');
+  expect(readFileSync(join(root, 'said'), 'utf8').trim().split('\n')).toEqual([
+    `rustup target add ${triple}-unknown-linux-gnu`,
+    ...STEPS.map((step) => `cargo lambda build --release ${flag} --lambda-dir ${root}/out -p step-${step} --features lambda`),
+  ]);
+  rmSync(root, { recursive: true });
+});
