@@ -30,7 +30,9 @@ export function secondStageFrom(
     return undefined;
   }
   const { account, region, ...changed } = fileOf(name, folder);
-  const settings = settingsFrom(node, changed);
+  // Without a channel the stage has no use for the workspace.
+  const silent = changed.slackChannelId === '' ? { slackWorkspaceId: '', deliverySlackChannelId: '' } : {};
+  const settings = settingsFrom(node, { ...changed, ...silent });
   const env = placeOf({ account, region }, here);
   if (name === first.name) {
     wrong('secondStage', 'another name than that of the first stage', name);

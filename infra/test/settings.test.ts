@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { settingsFile, settingsFrom } from '../lib/settings.ts';
 import { appWith, pipeline } from './synthesised.ts';
 
+const CONNECTION = 'arn:aws:codestar-connections:eu-central-1:111111111111:connection/01234567-89ab-cdef-0123-456789abcdef';
+
 const read = (changed: Record<string, unknown>) => settingsFrom(appWith(changed).node);
 
 test('the file has every setting and no other', () => {
@@ -17,6 +19,7 @@ describe.each([
   ['rawGlacierDays', -1], ['rawGlacierDays', 1.5], ['rawGlacierDays', ''], ['workDays', 14], ['workDays', 'x'], ['logDays', 31],
   ['startConcurrency', 1], ['startConcurrency', 1001], ['scanLimitGb', 0], ['crawler', 'yes'],
   ['slackWorkspaceId', 'my-team'], ['slackChannelId', '#alarms'], ['deliverySlackChannelId', 'c0123456789'],
+  ['repository', 'https://example.com/ecg'], ['connectionArn', 'github'], ['branch', ''], ['secondStage', 'Production'],
 ] as const)('%s = %j', (name, value) => {
   test('is refused by name', () => expect(() => read({ [name]: value })).toThrow(`setting ${name}: expected`));
 });
@@ -25,6 +28,9 @@ describe.each([
   ['slackWorkspaceId', { slackChannelId: 'C1' }], ['slackWorkspaceId', { deliverySlackChannelId: 'C1' }],
   ['slackChannelId', { slackWorkspaceId: 'T1' }],
   ['deliverySlackChannelId', { slackWorkspaceId: 'T1', slackChannelId: 'C1', deliverySlackChannelId: 'C1' }],
+  ['connectionArn', { repository: 'us/ecg' }],
+  ['repository', { repository: 'ecg', connectionArn: CONNECTION }], ['repository', { connectionArn: CONNECTION }],
+  ['repository', { secondStage: 'production' }],
 ] as const)('%s with %j', (name, changed) => {
   test('is refused by name', () => expect(() => read(changed)).toThrow(`setting ${name}: expected`));
 });
