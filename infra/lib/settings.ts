@@ -30,6 +30,12 @@ export interface Settings {
   readonly failedAlarm: number;
   /** A Glue crawler registers tables instead of the function `crawl`. */
   readonly crawler: boolean;
+  /** The Slack workspace that is connected to Amazon Q Developer in chat applications; '' is none. */
+  readonly slackWorkspaceId: string;
+  /** The channel of that workspace that alarms are posted to; '' is none. */
+  readonly slackChannelId: string;
+  /** The channel that deliveries are posted to; '' is none. Another one: Amazon Q takes a channel once per account. */
+  readonly deliverySlackChannelId: string;
 }
 
 /** What `settings.json` says, as it is. */
@@ -52,7 +58,25 @@ export function settingsFrom(node: Node): Settings {
     scanLimitGb: context.whole('scanLimitGb', 1, 100_000),
     failedAlarm: context.whole('failedAlarm', 1, 1_000_000),
     crawler: context.oneOf('crawler', ['true', 'false']) === 'true',
+    ...slack(context),
   };
+}
+
+/** Ids as the addresses of Slack's web pages have them. A channel needs its workspace; a workspace does nothing without a channel. */
+function slack(context: Context): Pick<Settings, 'slackWorkspaceId' | 'slackChannelId' | 'deliverySlackChannelId'> {
+  const slackWorkspaceId = context.text('slackWorkspaceId', /^(T[A-Z0-9]+)?$/);
+  const slackChannelId = context.text('slackChannelId', /^(C[A-Z0-9]+)?$/);
+  const deliverySlackChannelId = context.text('deliverySlackChannelId', /^(C[A-Z0-9]+)?$/);
+  if (slackWorkspaceId === '' && slackChannelId + deliverySlackChannelId !== '') {
+    wrong('slackWorkspaceId', 'the workspace of the channel that is set', 'none');
+  }
+  if (slackWorkspaceId !== '' && slackChannelId + deliverySlackChannelId === '') {
+    wrong('slackChannelId', 'a channel of the workspace that is set, here or in deliverySlackChannelId', 'none');
+  }
+  if (slackChannelId !== '' && slackChannelId === deliverySlackChannelId) {
+    wrong('deliverySlackChannelId', 'another channel than slackChannelId: Amazon Q takes a channel once per account', slackChannelId);
+  }
+  return { slackWorkspaceId, slackChannelId, deliverySlackChannelId };
 }
 
 /** What CloudWatch Logs offers. */

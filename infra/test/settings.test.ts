@@ -16,8 +16,23 @@ describe.each([
   ['name', 'ECG'], ['name', ''], ['database', 'ecg-pipeline'], ['architecture', 'arm'], ['lambdaDir', ''],
   ['rawGlacierDays', -1], ['rawGlacierDays', 1.5], ['rawGlacierDays', ''], ['workDays', 14], ['workDays', 'x'], ['logDays', 31],
   ['startConcurrency', 1], ['startConcurrency', 1001], ['scanLimitGb', 0], ['crawler', 'yes'],
+  ['slackWorkspaceId', 'my-team'], ['slackChannelId', '#alarms'], ['deliverySlackChannelId', 'c0123456789'],
 ] as const)('%s = %j', (name, value) => {
   test('is refused by name', () => expect(() => read({ [name]: value })).toThrow(`setting ${name}: expected`));
+});
+
+describe.each([
+  ['slackWorkspaceId', { slackChannelId: 'C1' }], ['slackWorkspaceId', { deliverySlackChannelId: 'C1' }],
+  ['slackChannelId', { slackWorkspaceId: 'T1' }],
+  ['deliverySlackChannelId', { slackWorkspaceId: 'T1', slackChannelId: 'C1', deliverySlackChannelId: 'C1' }],
+] as const)('%s with %j', (name, changed) => {
+  test('is refused by name', () => expect(() => read(changed)).toThrow(`setting ${name}: expected`));
+});
+
+test('a workspace with one channel or two different ones is accepted', () => {
+  for (const channels of [{ slackChannelId: 'C1' }, { deliverySlackChannelId: 'C2' }, { slackChannelId: 'C1', deliverySlackChannelId: 'C2' }]) {
+    expect(read({ slackWorkspaceId: 'T1', ...channels })).toMatchObject({ slackWorkspaceId: 'T1', ...channels });
+  }
 });
 
 test('every name of a deployment follows its setting, so that two can stand in one account', () => {
