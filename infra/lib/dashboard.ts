@@ -21,8 +21,6 @@ export interface DashboardProps {
 }
 
 const PERIOD = Duration.minutes(5);
-/** Where the functions' embedded metrics go (shared/boot/src/metrics.rs). */
-const NAMESPACE = 'ecg-pipeline';
 /** Columns of a dashboard. */
 const FULL = 24;
 const HALF = 12;
@@ -55,7 +53,7 @@ export class Dashboard extends Construct {
         workflow.metricTimedOut({ label: 'timed out', color: cloudwatch.Color.ORANGE, period: PERIOD }),
         workflow.metricAborted({ label: 'aborted', color: cloudwatch.Color.GREY, period: PERIOD }),
       ]),
-      graph('Uploads that were started', THIRD, [embedded('Files', 'start', 'Sum', 'files')], [embedded('Bytes', 'start', 'Sum', 'bytes')]),
+      graph('Uploads that were started', THIRD, [embedded(settings.name, 'Files', 'start', 'Sum', 'files')], [embedded(settings.name, 'Bytes', 'start', 'Sum', 'bytes')]),
       graph('Waiting in front of it', THIRD, [
         uploads.queue.metricApproximateNumberOfMessagesVisible({ label: 'uploads that wait', statistic: 'Maximum', period: PERIOD }),
         uploads.deadLetters.metricApproximateNumberOfMessagesVisible({
@@ -70,9 +68,9 @@ export class Dashboard extends Construct {
         workflow.metricTime({ label: 'median', statistic: 'p50', period: PERIOD }),
         workflow.metricTime({ label: 'slowest of 100', statistic: 'p99', period: PERIOD }),
       ]),
-      graph('Each step, slowest of 20, ms', THIRD, STEPS.map((step) => embedded('Latency', step, 'p95', step))),
-      graph('Share of recordings that are rejected', THIRD, [embedded('Rejects', 'validate', 'Average', 'rejected')], [
-        embedded('Beats', 'transform', 'Sum', 'beats found'),
+      graph('Each step, slowest of 20, ms', THIRD, STEPS.map((step) => embedded(settings.name, 'Latency', step, 'p95', step))),
+      graph('Share of recordings that are rejected', THIRD, [embedded(settings.name, 'Rejects', 'validate', 'Average', 'rejected')], [
+        embedded(settings.name, 'Beats', 'transform', 'Sum', 'beats found'),
       ]),
     );
     dashboard.addWidgets(
@@ -107,6 +105,7 @@ function graph(title: string, width: number, left: cloudwatch.IMetric[], right: 
   return new cloudwatch.GraphWidget({ title, width, height: 6, left, right, leftYAxis: { min: 0 }, rightYAxis: { min: 0 } });
 }
 
-function embedded(metricName: string, step: Step, statistic: string, label: string): cloudwatch.Metric {
-  return new cloudwatch.Metric({ namespace: NAMESPACE, metricName, dimensionsMap: { step }, statistic, label, period: PERIOD });
+/** A metric that the functions write into their logs (functions/README.md). */
+function embedded(namespace: string, metricName: string, step: Step, statistic: string, label: string): cloudwatch.Metric {
+  return new cloudwatch.Metric({ namespace, metricName, dimensionsMap: { step }, statistic, label, period: PERIOD });
 }

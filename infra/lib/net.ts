@@ -10,6 +10,7 @@ import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { Alerts } from './alerts.ts';
 import type { Buckets } from './buckets.ts';
+import { acknowledge } from './explain.ts';
 import type { Settings } from './settings.ts';
 import { allow, executionsArn, standardMachine } from './state-machines.ts';
 import type { Step } from './steps.ts';
@@ -54,6 +55,7 @@ export class Net extends Construct {
       enforceSSL: true,
       retentionPeriod: Duration.days(14),
     });
+    acknowledge(this.deadLetters, 'AwsSolutions-SQS3', 'It is a dead-letter queue itself.');
     new events.Rule(this, 'Rule', {
       ruleName: `${settings.name}-not-succeeded`,
       description: 'Executions that did not succeed: the net records and tells what their failure branch could not',
