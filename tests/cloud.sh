@@ -4,6 +4,8 @@
 #   tests/cloud.sh > cloud.env     starts the cloud, deploys infra/ into it, prints NAME=value lines (only those), and
 #                                  leaves it running until Ctrl-C. In another terminal: set -a; . ./cloud.env
 #   tests/cloud.sh --test [...]    runs the suite tests/cloud instead; what follows goes to pytest
+#   tests/cloud.sh --measure       time and memory of each function for recordings of three lengths, as a table. Before:
+#                                  build the functions as they deploy, and name their folder in ECG_LAMBDA_DIR
 #
 # Needs: the Rust toolchain with a C compiler, Python 3 with venv, Node with npm.
 # ECG_CDK_OUT, if set, is used as it is: what an earlier `cdk synth` wrote, nothing is built.
@@ -29,5 +31,8 @@ export PYTHONDONTWRITEBYTECODE=1
 if [ "${1:-}" = --test ]; then
   shift
   exec "$ECG_PYTHON" -m pytest "$@" 1>&3
+fi
+if [ "${1:-}" = --measure ]; then
+  exec "$ECG_PYTHON" -m driver.measure "$ECG_CDK_OUT" "$ECG_BIN" 1>&3
 fi
 exec "$ECG_PYTHON" -m driver "$ECG_CDK_OUT" 1>&3

@@ -24,10 +24,12 @@ setup_python() {
   export CFN_LINT=$venv/bin/cfn-lint
 }
 
-# Everything, as a development build: ECG_BIN, and the folder ECG_LAMBDA_DIR with <name>/bootstrap for each function.
+# Everything, as a development build: ECG_BIN, and the folder ECG_LAMBDA_DIR with <name>/bootstrap for each function. Where
+# ECG_LAMBDA_DIR is set, the functions are taken from there as they are.
 setup_build() {
   cargo build --workspace --all-features --quiet
   export ECG_BIN=$CARGO_TARGET_DIR/debug/ecg
+  [ -z "${ECG_LAMBDA_DIR:-}" ] || return 0
   export ECG_LAMBDA_DIR=$cache/lambda
   local name
   for name in "${lambdas[@]}"; do

@@ -3,10 +3,15 @@
 import { CfnOutput, RemovalPolicy, SecretValue, Stack, type StackProps } from 'aws-cdk-lib';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
+import { Alarms } from './alarms.ts';
+import { Alerts } from './alerts.ts';
 import { Buckets } from './buckets.ts';
 import { Catalog } from './catalog.ts';
+import { Dashboard } from './dashboard.ts';
 import { acknowledge } from './explain.ts';
 import { Functions } from './functions.ts';
+import { LogQueries } from './log-queries.ts';
+import { Net } from './net.ts';
 import type { Settings } from './settings.ts';
 import { executionsArn, stateMachineArn, StateMachines } from './state-machines.ts';
 import { UploadQueue } from './upload-queue.ts';
@@ -27,16 +32,29 @@ export class DataPipelineStack extends Stack {
       executionsArn: executionsArn(this, settings.name),
     });
     const machines = new StateMachines(this, 'StateMachines', { settings, buckets, functions: functions.byStep });
+    const { workflow } = machines;
+
+    const alerts = new Alerts(this, 'Alerts', settings);
+    const net = new Net(this, 'Net', { settings, buckets, functions: functions.byStep, workflow, alerts });
+    const alarms = new Alarms(this, 'Alarms', { settings, uploads, functions: functions.byStep, workflow, net, alerts });
+    new Dashboard(this, 'Dashboard', {
+      settings, uploads, workflow, alarms: alarms.all, functions: functions.byStep, logGroups: functions.logGroups,
+    });
+    new LogQueries(this, 'LogQueries', settings, functions.logGroups);
 
     this.output('RawBucketName', buckets.raw.bucketName, 'Upload recordings here');
     this.output('WorkBucketName', buckets.work.bucketName, 'What one step leaves for the next');
     this.output('ProcessedBucketName', buckets.processed.bucketName, 'The tables as Parquet');
-    this.output('StateMachineArn', machines.workflow.stateMachineArn, 'One execution per uploaded recording');
+    this.output('StateMachineArn', workflow.stateMachineArn, 'One execution per uploaded recording');
     this.output('BackfillStateMachineArn', machines.backfill.stateMachineArn, 'Runs everything below a prefix again');
     this.output('WorkgroupName', catalog.workgroupName, 'Athena workgroup');
     this.output('DatabaseName', catalog.databaseName, 'Glue database');
     this.output('QueueUrl', uploads.queue.queueUrl, 'Events of uploads');
     this.output('DeadLetterQueueUrl', uploads.deadLetters.queueUrl, 'Events that could not be read');
+    this.output('NetStateMachineArn', net.machine.stateMachineArn, 'Records and tells what the workflow could not');
+    this.output('NetDeadLetterQueueUrl', net.deadLetters.queueUrl, 'Events of failed executions that did not reach the net');
+    this.output('AlertTopicArn', alerts.topic.topicArn, 'Alarms; subscribe an address to get them by e-mail');
+    this.output('DashboardName', settings.name, 'Whether all is well, on one page');
     this.output('SlackSecretName', `${settings.name}/slack`, 'Put the address of a Slack webhook here');
   }
 

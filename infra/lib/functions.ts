@@ -65,7 +65,7 @@ export class Functions extends Construct {
         code: lambda.Code.fromAsset(join(settings.lambdaDir, step)),
         memorySize: SIZES[step].memoryMb,
         timeout: Duration.seconds(SIZES[step].timeoutSeconds),
-        environment: environment[step],
+        environment: { ...environment[step], METRICS_NAMESPACE: settings.name },
         logGroup,
         role,
       });

@@ -26,6 +26,8 @@ export interface Settings {
   readonly startConcurrency: number;
   /** A query that would scan more is cancelled, in GB. */
   readonly scanLimitGb: number;
+  /** So many failed executions within 15 minutes are an alarm. Each single one is told by the workflow itself. */
+  readonly failedAlarm: number;
   /** A Glue crawler registers tables instead of the function `crawl`. */
   readonly crawler: boolean;
   /** The Slack workspace that is connected to Amazon Q Developer in chat applications; '' is none. */
@@ -65,6 +67,7 @@ export function settingsFrom(node: Node, instead: Record<string, unknown> = {}):
     logDays: Number(context.oneOf('logDays', LOG_DAYS)),
     startConcurrency: context.whole('startConcurrency', 2, 1000),
     scanLimitGb: context.whole('scanLimitGb', 1, 100_000),
+    failedAlarm: context.whole('failedAlarm', 1, 1_000_000),
     crawler: context.oneOf('crawler', ['true', 'false']) === 'true',
     ...slack(context),
     ...source(context),

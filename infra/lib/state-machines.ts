@@ -1,4 +1,4 @@
-// The two state machines, from their files as they are: only the names in `${…}` are filled in.
+// The workflow and its backfill, from their files as they are: only the names in `${…}` are filled in.
 
 import { readFileSync } from 'node:fs';
 import { RemovalPolicy, Stack } from 'aws-cdk-lib';
@@ -30,41 +30,27 @@ export class StateMachines extends Construct {
     const { settings, functions, buckets } = props;
 
     const steps = WORKFLOW_STEPS.map((step) => [step, functions[step].functionArn] as const);
-    this.workflow = this.machine('Workflow', settings, settings.name, 'ecg-pipeline.asl.json', Object.fromEntries(steps), [
-      new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: steps.map(([, arn]) => arn) }),
-    ]);
-    this.backfill = this.machine('Backfill', settings, `${settings.name}-backfill`, 'backfill.asl.json', {
-      start: functions.start.functionArn,
-      pipeline: this.workflow.stateMachineArn,
-      raw_bucket: buckets.raw.bucketName,
-      work_bucket: buckets.work.bucketName,
-    }, this.backfillRights(props));
+    this.workflow = standardMachine(this, 'Workflow', {
+      settings,
+      name: settings.name,
+      file: 'ecg-pipeline.asl.json',
+      substitutions: Object.fromEntries(steps),
+      rights: [allow(['lambda:InvokeFunction'], ...steps.map(([, arn]) => arn))],
+    });
+    this.backfill = standardMachine(this, 'Backfill', {
+      settings,
+      name: `${settings.name}-backfill`,
+      file: 'backfill.asl.json',
+      substitutions: {
+        start: functions.start.functionArn,
+        pipeline: this.workflow.stateMachineArn,
+        raw_bucket: buckets.raw.bucketName,
+        work_bucket: buckets.work.bucketName,
+      },
+      rights: this.backfillRights(props),
+    });
     // cfn-lint's schema does not know yet that the limits of a Map may be JSONata. asl-validator reads the file in tests/all.sh.
     (this.backfill.node.defaultChild as sfn.CfnStateMachine).addMetadata('cfn-lint', { config: { ignore_checks: ['E3601'] } });
-  }
-
-  private machine(
-    id: string, settings: Settings, name: string, file: string, substitutions: Record<string, string>, rights: iam.PolicyStatement[],
-  ): sfn.StateMachine {
-    const logGroup = new logs.LogGroup(this, `${id}Logs`, {
-      // Under this prefix log groups do not fill up the account's resource policy for log delivery.
-      logGroupName: `/aws/vendedlogs/states/${name}`,
-      retention: settings.logDays as logs.RetentionDays,
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
-    const machine = new sfn.StateMachine(this, id, {
-      stateMachineName: name,
-      stateMachineType: sfn.StateMachineType.STANDARD,
-      definitionBody: sfn.DefinitionBody.fromString(workflowFile(file)),
-      definitionSubstitutions: substitutions,
-      tracingEnabled: true,
-      logs: { destination: logGroup, level: sfn.LogLevel.ALL, includeExecutionData: true },
-    });
-    rights.forEach((statement) => machine.addToRolePolicy(statement));
-    explain(machine.role, rights, 'The stars stand for the names of executions and of objects.');
-    acknowledge(machine.role, 'AwsSolutions-IAM5[Resource::*]',
-      'Step Functions delivers logs and X-Ray takes traces under rights that AWS gives for every resource only.');
-    return machine;
   }
 
   /** A Distributed Map runs its items as executions of its own machine, and each of these waits for one of the workflow. */
@@ -89,6 +75,45 @@ export class StateMachines extends Construct {
   }
 }
 
+export interface MachineProps {
+  readonly settings: Settings;
+  readonly name: string;
+  /** In statemachine/. */
+  readonly file: string;
+  /** What each `${…}` in the file stands for. */
+  readonly substitutions: Record<string, string>;
+  readonly rights: iam.PolicyStatement[];
+}
+
+/** A Standard machine from a file in statemachine/, traced, with everything it does in a log group. */
+export function standardMachine(
+  scope: Construct, id: string, { settings, name, file, substitutions, rights }: MachineProps,
+): sfn.StateMachine {
+  const logGroup = new logs.LogGroup(scope, `${id}Logs`, {
+    logGroupName: machineLogName(name),
+    retention: settings.logDays as logs.RetentionDays,
+    removalPolicy: RemovalPolicy.DESTROY,
+  });
+  const machine = new sfn.StateMachine(scope, id, {
+    stateMachineName: name,
+    stateMachineType: sfn.StateMachineType.STANDARD,
+    definitionBody: sfn.DefinitionBody.fromString(workflowFile(file)),
+    definitionSubstitutions: substitutions,
+    tracingEnabled: true,
+    logs: { destination: logGroup, level: sfn.LogLevel.ALL, includeExecutionData: true },
+  });
+  rights.forEach((statement) => machine.addToRolePolicy(statement));
+  explain(machine.role, rights, 'The stars stand for the names of executions and of objects.');
+  acknowledge(machine.role, 'AwsSolutions-IAM5[Resource::*]',
+    'Step Functions delivers logs and X-Ray takes traces under rights that AWS gives for every resource only.');
+  return machine;
+}
+
+/** Log group of a state machine. Under this prefix it does not fill up the account's resource policy for log delivery. */
+export function machineLogName(machine: string): string {
+  return `/aws/vendedlogs/states/${machine}`;
+}
+
 /** The text of a file in statemachine/. */
 export function workflowFile(name: string): string {
   return readFileSync(new URL(`../../statemachine/${name}`, import.meta.url), 'utf8');
@@ -109,6 +134,6 @@ function statesArn(scope: Construct, resource: string, name: string): string {
   return `arn:${partition}:states:${region}:${account}:${resource}:${name}`;
 }
 
-function allow(actions: string[], ...resources: string[]): iam.PolicyStatement {
+export function allow(actions: string[], ...resources: string[]): iam.PolicyStatement {
   return new iam.PolicyStatement({ actions, resources });
 }

@@ -33,6 +33,11 @@ function stageTemplate(app: App, stage: string): any {
   return { ...assembly.stacks[0]!.template, stackName: assembly.stacks[0]!.stackName };
 }
 
+/** CDK puts the place in its tree into the name of one statement, where it means nothing. */
+function placeless(template: unknown): unknown {
+  return JSON.parse(JSON.stringify(template).replaceAll(/"Sid":"AllowEventRule\w+"/g, '"Sid":"AllowEventRule"'));
+}
+
 test('a commit goes from its source through the build and the delivery itself to the one stage', () => {
   expect(order(plain.template)).toEqual([
     'Source: ecg', 'Build: Synth', 'UpdatePipeline: SelfMutate', 'Assets: FileAssets', 'ecg-pipeline: Prepare, Deploy',
@@ -130,13 +135,13 @@ test('what publishes the functions has a version too', () => {
 test('a delivery deploys what a direct deploy does, under the same name', () => {
   const { stackName, ...delivered } = stageTemplate(plain.app, 'ecg-pipeline');
   expect(stackName).toBe('ecg-pipeline');
-  expect(delivered).toEqual(pipeline().template.toJSON());
+  expect(placeless(delivered)).toEqual(placeless(pipeline().template.toJSON()));
 });
 
 test('the second stage has its own settings, and else those of the first', () => {
   const { stackName, ...second } = stageTemplate(approved.app, 'production');
   expect(stackName).toBe('live');
-  expect(second).toEqual(pipeline({ ...LIVE, logDays: 365 }).template.toJSON());
+  expect(placeless(second)).toEqual(placeless(pipeline({ ...LIVE, logDays: 365 }).template.toJSON()));
   expect(stageTemplate(approved.app, 'ecg-pipeline').stackName).toBe('ecg-pipeline');
 });
 

@@ -97,7 +97,7 @@ describe('environment', () => {
     expect(of('write').PROCESSED_BUCKET).toEqual(bucket('Processed'));
     expect(asText(of('start').STATE_MACHINE_ARN)).toMatch(/:stateMachine:ecg-pipeline$/);
     expect(of('crawl')).toMatchObject({ GLUE_DATABASE: 'ecg' });
-    expect(of('notify')).toEqual({ SLACK_SECRET: { Ref: one(template, 'AWS::SecretsManager::Secret')[0] } });
+    expect(of('notify')).toEqual({ METRICS_NAMESPACE: 'ecg-pipeline', SLACK_SECRET: { Ref: one(template, 'AWS::SecretsManager::Secret')[0] } });
   });
 });
 

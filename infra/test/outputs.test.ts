@@ -7,8 +7,9 @@ test('the outputs are those that README, the command line and the emulator suite
   const outputs = Object.fromEntries(
     Object.entries(template.toJSON().Outputs as Record<string, { Value: unknown }>).map(([name, { Value }]) => [name, asText(Value)]));
   expect(Object.keys(outputs).sort()).toEqual([
-    'BackfillStateMachineArn', 'DatabaseName', 'DeadLetterQueueUrl', 'ProcessedBucketName', 'QueueUrl', 'RawBucketName',
-    'SlackSecretName', 'StateMachineArn', 'WorkBucketName', 'WorkgroupName',
+    'AlertTopicArn', 'BackfillStateMachineArn', 'DashboardName', 'DatabaseName', 'DeadLetterQueueUrl', 'NetDeadLetterQueueUrl',
+    'NetStateMachineArn', 'ProcessedBucketName', 'QueueUrl', 'RawBucketName', 'SlackSecretName', 'StateMachineArn',
+    'WorkBucketName', 'WorkgroupName',
   ]);
   expect(outputs).toMatchObject({ DatabaseName: 'ecg', WorkgroupName: 'ecg-pipeline', SlackSecretName: 'ecg-pipeline/slack' });
 });

@@ -7,7 +7,7 @@ const machine = (name: string) =>
   one(template, 'AWS::StepFunctions::StateMachine', ({ Properties }) => Properties.StateMachineName === name)[1].Properties;
 const placeholders = (text: string) => [...new Set([...text.matchAll(/\$\{([^}]*)\}/g)].map(([, name]) => name))].sort();
 
-describe.each([['ecg-pipeline', 'ecg-pipeline.asl.json'], ['ecg-pipeline-backfill', 'backfill.asl.json']])('%s', (name, file) => {
+describe.each([['ecg-pipeline', 'ecg-pipeline.asl.json'], ['ecg-pipeline-backfill', 'backfill.asl.json'], ['ecg-pipeline-net', 'net.asl.json']])('%s', (name, file) => {
   test('is the file as it is', () => expect(machine(name).DefinitionString).toBe(workflowFile(file)));
 
   test('has a value for every name in the file, and none that is not there', () => {

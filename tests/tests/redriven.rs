@@ -208,6 +208,33 @@ fn every_step_can_fail_and_be_redriven() {
     }
 }
 
+/// A timeout of the whole execution reaches no Catch. It is recorded all the same, under the step that was entered last, and a
+/// redrive goes on from there.
+#[test]
+fn an_execution_that_is_out_of_time_is_recorded_and_can_be_redriven() {
+    let lake = TestLake::new();
+    let file = recordings().join("formats/level5.mat");
+    let mut definition: Value = serde_json::from_slice(&fs::read(workflow()).unwrap()).unwrap();
+    definition["TimeoutSeconds"] = json!(2);
+    definition["States"]["IsAccepted"]["Choices"][0]["Next"] = json!("Pause");
+    definition["States"]["Pause"] = json!({ "Type": "Wait", "Seconds": 60, "Next": "Parse" });
+    let late = lake.beside("late.asl.json");
+    fs::write(&late, definition.to_string()).unwrap();
+    lake.ecg(&["run", text(&file), "--workflow", text(&late)])
+        .expect(1);
+    let row = &lake.query("select recording_id, step, error from rejections")[0];
+    assert_eq!(
+        (&row["step"], &row["error"]),
+        (&json!("validate"), &json!("States.Timeout"))
+    );
+    assert_eq!(lake.count("select count(*) from recordings"), 0);
+
+    lake.ecg(&["redrive", row["recording_id"].as_str().unwrap()])
+        .expect(0);
+    assert_eq!(lake.count("select count(*) from recordings"), 1);
+    assert_eq!(lake.count("select count(*) from unresolved"), 0);
+}
+
 /// A damaged work object is an error of the pipeline, not of the recording, and the failure is recorded.
 #[test]
 fn a_damaged_work_object_fails_the_run_and_a_redrive_from_the_start_is_not_needed() {

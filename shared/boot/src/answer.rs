@@ -22,14 +22,16 @@ const MARGIN: Duration = Duration::from_millis(500);
 
 /// What one Lambda is.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Function {
+pub(crate) struct Function<'a> {
     /// Name of the step, in every log line.
     pub(crate) name: &'static str,
+    /// Namespace of its metrics.
+    pub(crate) namespace: &'a str,
     /// Largest message to it and from it in bytes, where there is a limit.
     pub(crate) message_bytes_max: Option<usize>,
 }
 
-impl Function {
+impl Function<'_> {
     /// Answers one event, and says how it went: a line of the log and a line of metrics.
     pub(crate) async fn answer<S, I: DeserializeOwned, O: Serialize + Counts>(
         self,
@@ -77,6 +79,7 @@ impl Function {
                 }
             };
             let measured = Measured {
+                namespace: self.namespace,
                 step: self.name,
                 at_ms: now_ms(),
                 latency,
@@ -197,8 +200,9 @@ mod tests {
     use ecg_core::message::MESSAGE_BYTES_MAX;
     use serde_json::json;
 
-    const STEP: Function = Function {
+    const STEP: Function<'static> = Function {
         name: "parse",
+        namespace: "ward-7",
         message_bytes_max: Some(MESSAGE_BYTES_MAX),
     };
 

@@ -49,15 +49,7 @@ pub async fn serve_step<S, I: DeserializeOwned, O: Serialize + Counts>(
     setup: Result<S, String>,
     step: impl AsyncFn(&S, I) -> Result<O, StepError>,
 ) -> Result<(), Error> {
-    serve(
-        Function {
-            name,
-            message_bytes_max: Some(MESSAGE_BYTES_MAX),
-        },
-        setup,
-        step,
-    )
-    .await
+    serve(name, Some(MESSAGE_BYTES_MAX), setup, step).await
 }
 
 /// Runs a function that is sent a batch of a queue: what it is sent and what it answers grow with the batch. Else as [`serve_step`].
@@ -69,25 +61,17 @@ pub async fn serve_batch<S, I: DeserializeOwned, O: Serialize + Counts>(
     setup: Result<S, String>,
     step: impl AsyncFn(&S, I) -> Result<O, StepError>,
 ) -> Result<(), Error> {
-    serve(
-        Function {
-            name,
-            message_bytes_max: None,
-        },
-        setup,
-        step,
-    )
-    .await
+    serve(name, None, setup, step).await
 }
 
 async fn serve<S, I: DeserializeOwned, O: Serialize + Counts>(
-    function: Function,
+    name: &'static str,
+    message_bytes_max: Option<usize>,
     setup: Result<S, String>,
     step: impl AsyncFn(&S, I) -> Result<O, StepError>,
 ) -> Result<(), Error> {
     logs::start();
     if config::optional(config::LAMBDA_RUNTIME_API).is_none() {
-        let name = function.name;
         return Err(format!(
             "`{name}` is a Lambda: expected its runtime at {}, found none; to try it: cargo lambda watch",
             config::LAMBDA_RUNTIME_API
@@ -96,11 +80,18 @@ async fn serve<S, I: DeserializeOwned, O: Serialize + Counts>(
     }
     if let Err(reason) = &setup {
         tracing::error!(
-            step = function.name,
+            step = name,
             reason,
             "not set up: every event will be refused"
         );
     }
+    let namespace =
+        config::optional(config::METRICS_NAMESPACE).unwrap_or_else(|| metrics::NAMESPACE.to_owned());
+    let function = Function {
+        name,
+        namespace: &namespace,
+        message_bytes_max,
+    };
     let (setup, step) = (&setup, &step);
     Runtime::new(service_fn(|event: LambdaEvent<Value>| {
         function.answer(setup, step, event)

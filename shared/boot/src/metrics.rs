@@ -1,7 +1,7 @@
 //! Metrics of an invocation, as one line of CloudWatch's embedded metric format (EMF): CloudWatch Logs reads the line
 //! and makes metrics of it, so that no function calls an API or waits for one.
 //!
-//! Namespace [`NAMESPACE`], one dimension, `step`. What is counted comes out of the messages of the steps; the steps
+//! Namespace [`NAMESPACE`] or the deployment's own, one dimension, `step`. What is counted comes out of the messages of the steps; the steps
 //! themselves know nothing of metrics.
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use ecg_core::message::{
 };
 use serde_json::{Map, Value, json};
 
-/// Namespace of every metric.
+/// Namespace of every metric, where the deployment names no other.
 pub const NAMESPACE: &str = "ecg-pipeline";
 
 /// A metric that is counted. [`Metric::ALL`] and `Latency` are what `functions/README.md` documents.
@@ -83,6 +83,7 @@ pub(crate) fn counts_of(error: &StepError) -> Vec<(Metric, u64)> {
 
 /// One invocation that is over.
 pub(crate) struct Measured<'a> {
+    pub(crate) namespace: &'a str,
     /// The one dimension.
     pub(crate) step: &'a str,
     /// When it ended, in milliseconds since 1970-01-01 UTC.
@@ -111,7 +112,7 @@ impl Measured<'_> {
                 members.insert(name.to_owned(), value.into());
             }
         }
-        let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [["step"]], "Metrics": metrics });
+        let directive = json!({ "Namespace": self.namespace, "Dimensions": [["step"]], "Metrics": metrics });
         members.insert(
             "_aws".to_owned(),
             json!({ "Timestamp": self.at_ms, "CloudWatchMetrics": [directive] }),
@@ -229,6 +230,7 @@ mod tests {
 
     fn line(counts: Vec<(Metric, u64)>) -> String {
         let measured = Measured {
+            namespace: "ward-7",
             step: "transform",
             at_ms: 1_795_420_800_123,
             latency: Duration::from_micros(12_345),
@@ -268,7 +270,7 @@ mod tests {
                 "_aws": {
                     "Timestamp": 1_795_420_800_123_u64,
                     "CloudWatchMetrics": [{
-                        "Namespace": "ecg-pipeline", "Dimensions": [["step"]],
+                        "Namespace": "ward-7", "Dimensions": [["step"]],
                         "Metrics": [{ "Name": "Latency", "Unit": "Milliseconds" }],
                     }],
                 },
@@ -319,6 +321,6 @@ mod tests {
             let row = format!("| `{name}` | {unit} |");
             assert!(readme.contains(&row), "{row} is missing in functions/README.md");
         }
-        assert!(readme.contains(&format!("`{NAMESPACE}`")));
+        assert!(readme.contains(&format!("Namespace `{NAMESPACE}`")));
     }
 }

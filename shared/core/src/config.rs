@@ -18,13 +18,15 @@ pub const GLUE_CRAWLER: &str = "GLUE_CRAWLER";
 pub const STATE_MACHINE_ARN: &str = "STATE_MACHINE_ARN";
 /// The name or ARN of the secret that holds the way to Slack; without it the message is only logged. (notify)
 pub const SLACK_SECRET: &str = "SLACK_SECRET";
+/// The namespace of the metrics; `ecg-pipeline` where it is not set. (every Lambda)
+pub const METRICS_NAMESPACE: &str = "METRICS_NAMESPACE";
 /// What is logged: `info` where it is not set, or such as `info,step_parse=debug`. (every Lambda)
 pub const LOG_FILTER: &str = "RUST_LOG";
 /// Lambda's own variable: where its runtime is asked for the next event.
 pub const LAMBDA_RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 
 /// Every variable that a Lambda of ours reads, for the table in `functions/README.md`.
-pub const LAMBDA_VARIABLES: [&str; 8] = [
+pub const LAMBDA_VARIABLES: [&str; 9] = [
     RAW_BUCKET,
     WORK_BUCKET,
     PROCESSED_BUCKET,
@@ -32,6 +34,7 @@ pub const LAMBDA_VARIABLES: [&str; 8] = [
     GLUE_CRAWLER,
     STATE_MACHINE_ARN,
     SLACK_SECRET,
+    METRICS_NAMESPACE,
     LOG_FILTER,
 ];
 

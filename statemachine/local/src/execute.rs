@@ -119,8 +119,8 @@ impl Executor {
             Status::Succeeded => self.tidy(input),
             // The failure branch of the workflow has recorded it.
             Status::Failed => {}
-            // A timeout of the whole execution reaches no Catch: the net under the workflow records it. On AWS an
-            // EventBridge rule does this.
+            // A timeout of the whole execution reaches no Catch: the net under the workflow records it. On AWS that is
+            // `net.asl.json`.
             Status::TimedOut | Status::Aborted => self.record(journal, input, &closed).await?,
         }
         journal.close(&closed)?;
@@ -144,8 +144,10 @@ impl Executor {
     }
 
     async fn record(&self, journal: &Journal, input: &ExecutionInput, closed: &Closed) -> io::Result<()> {
+        // Named as the net on AWS names it: after the state that was under way.
+        let at = first_failed_state(&journal.history()?);
         let failure = Failure {
-            step: "workflow".to_owned(),
+            step: at.map_or_else(|| "workflow".to_owned(), |state| state.to_lowercase()),
             error: closed
                 .error
                 .clone()

@@ -4,15 +4,17 @@
 // Helpers of tests fail the test; the path of the validator comes from the environment.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+mod mocked;
+mod validator;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Command;
 
 use asl_engine::StateMachine;
-use asl_engine::mock::{MockAnswer, MockRun, Mocks, run_with_mocks};
-use chrono::DateTime;
 use ecg_core::StepError;
 use ecg_core::layout::is_recording;
+use mocked::{given, mocked};
 use serde_json::{Value, json};
+use validator::assert_valid;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../backfill.asl.json");
 const TEXT: &str = include_str!("../../backfill.asl.json");
@@ -136,19 +138,7 @@ fn no_state_swallows_an_error() {
 
 #[test]
 fn the_validator_of_the_states_language_accepts_it() {
-    let Some(validator) = std::env::var_os("ECG_ASL_VALIDATOR") else {
-        println!(
-            "skipped: the environment variable ECG_ASL_VALIDATOR does not name asl-validator 4.0.0 (npm)"
-        );
-        return;
-    };
-    let answer = Command::new(&validator)
-        .args(["--json-path", FILE])
-        .output()
-        .unwrap();
-    let told =
-        String::from_utf8_lossy(&answer.stdout).into_owned() + &String::from_utf8_lossy(&answer.stderr);
-    assert!(answer.status.success() && told.contains('✓'), "{told}");
+    assert_valid(FILE);
 }
 
 /// The file with what only AWS has replaced by what the engine has: the listing comes with the input, and S3 and the
@@ -181,20 +171,6 @@ async fn run(keys: &[&str], settings: Value, answers: &[(&str, Value)]) -> Value
     mocked(&here(), input, answers).await
 }
 
-/// Runs a definition; the functions answer in turn.
-async fn mocked(definition: &str, input: Value, answers: &[(&str, Value)]) -> Value {
-    let mocks: Mocks = (answers.iter())
-        .map(|(function, answers)| ((*function).to_owned(), MockAnswer::list(answers).unwrap()))
-        .collect();
-    let how = MockRun {
-        real_time: false,
-        start: DateTime::from_timestamp_millis(0).unwrap(),
-        seed: 1,
-        substitutions: BTreeMap::new(),
-    };
-    run_with_mocks(definition, input, mocks, how).await.unwrap()
-}
-
 fn head() -> Value {
     json!([{ "payload": { "ETag": "\"0f\"", "ContentLength": 7, "LastModified": "2026-11-23T08:00:00Z",
                           "VersionId": "v1", "ContentType": "binary/octet-stream", "Metadata": { "a": "b" } } }])
@@ -202,19 +178,6 @@ fn head() -> Value {
 
 fn named() -> Value {
     json!([{ "payload": { "name": "a-1-b2", "input": { "recording_id": "a-1", "source": {} } } }])
-}
-
-/// What each function was given, in order.
-fn given(report: &Value) -> Vec<Value> {
-    (report["events"].as_array().unwrap().iter())
-        .filter_map(|event| {
-            let details = &event["taskScheduledEventDetails"]["parameters"];
-            let details = details
-                .as_str()
-                .or(event["lambdaFunctionScheduledEventDetails"]["input"].as_str())?;
-            serde_json::from_str(details).ok()
-        })
-        .collect()
 }
 
 #[tokio::test]

@@ -1,0 +1,144 @@
+// What somebody has to be told about. The description of an alarm says what it means and what to do: it is what stands in
+// Slack. A single failed recording is no alarm: the workflow tells that itself.
+
+import { Duration } from 'aws-cdk-lib';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import * as actions from 'aws-cdk-lib/aws-cloudwatch-actions';
+import type * as lambda from 'aws-cdk-lib/aws-lambda';
+import type * as sqs from 'aws-cdk-lib/aws-sqs';
+import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
+import { Construct } from 'constructs';
+import type { Alerts } from './alerts.ts';
+import type { Net } from './net.ts';
+import type { Settings } from './settings.ts';
+import { STEPS, type Step } from './steps.ts';
+import type { UploadQueue } from './upload-queue.ts';
+
+const PERIOD = Duration.minutes(5);
+
+export interface AlarmsProps {
+  readonly settings: Settings;
+  readonly uploads: UploadQueue;
+  readonly functions: Record<Step, lambda.Function>;
+  readonly workflow: sfn.StateMachine;
+  readonly net: Net;
+  readonly alerts: Alerts;
+}
+
+interface Watched {
+  /** Part of the alarm's name. */
+  readonly name: string;
+  readonly metric: cloudwatch.IMetric;
+  /** The alarm goes off at this value. */
+  readonly threshold: number;
+  readonly means: string;
+  /** A state that lasts, whose end is worth a message too. Counts are over after one period. */
+  readonly lasts?: boolean;
+}
+
+export class Alarms extends Construct {
+  readonly all: cloudwatch.Alarm[];
+
+  constructor(scope: Construct, id: string, props: AlarmsProps) {
+    super(scope, id);
+    const action = new actions.SnsAction(props.alerts.topic);
+    this.all = watched(props).map(({ name, metric, threshold, means, lasts }) => {
+      const alarm = new cloudwatch.Alarm(this, name, {
+        alarmName: `${props.settings.name}-${name}`,
+        alarmDescription: means,
+        metric,
+        threshold,
+        comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        evaluationPeriods: 1,
+        // Nothing happens, nothing is counted.
+        treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
+      });
+      alarm.addAlarmAction(action);
+      if (lasts) {
+        alarm.addOkAction(action);
+      }
+      return alarm;
+    });
+  }
+}
+
+function watched({ settings, uploads, functions, workflow, net }: AlarmsProps): Watched[] {
+  return [
+    {
+      name: 'executions-failed',
+      metric: workflow.metricFailed({ period: Duration.minutes(15) }),
+      threshold: settings.failedAlarm,
+      means: `${settings.failedAlarm} or more recordings failed within 15 minutes: more than a bad file. `
+        + 'ecg runs --aws --failed shows them; once the cause is gone, ecg redrive --aws --all runs them again.',
+    },
+    {
+      name: 'executions-timed-out',
+      metric: workflow.metricTimedOut({ period: PERIOD }),
+      threshold: 1,
+      means: 'A recording was not done within 600 s. The net has recorded it; ecg runs --aws --failed shows it, ecg redrive --aws ID goes on with it.',
+    },
+    {
+      name: 'executions-aborted',
+      metric: workflow.metricAborted({ period: PERIOD }),
+      threshold: 1,
+      means: 'Somebody stopped executions. The net has recorded them; ecg redrive --aws --all goes on with them.',
+    },
+    {
+      name: 'net-failed',
+      metric: net.machine.metricFailed({ period: PERIOD }),
+      threshold: 1,
+      means: `A failed recording could be neither recorded nor told. Look at the executions of ${settings.name}-net in the console; once the cause is gone, "New execution" there runs one again with the same input.`,
+    },
+    ...[
+      ['upload-dead-letters', uploads.deadLetters, `${settings.name}-uploads-dead`, 'Events of uploads that start could not read five times over'] as const,
+      ['net-dead-letters', net.deadLetters, `${settings.name}-net-dead`, 'Events of failed executions that could not be handed to the net'] as const,
+    ].map(([name, queue, queueName, what]) => ({
+      name,
+      metric: visible(queue),
+      threshold: 1,
+      lasts: true,
+      means: `${what} wait in the queue ${queueName}, for two weeks. infra/README.md says how to look at them and replay them.`,
+    })),
+    {
+      name: 'uploads-wait',
+      metric: uploads.queue.metricApproximateAgeOfOldestMessage({ period: PERIOD, statistic: cloudwatch.Stats.MAXIMUM }),
+      threshold: Duration.minutes(5).toSeconds(),
+      lasts: true,
+      means: 'Uploads wait for more than 5 minutes before anything begins; each is promised to be done within 10. Are start or Step Functions throttled? Raise startConcurrency or the quota.',
+    },
+    {
+      name: 'start-failed',
+      metric: functions.start.metricErrors({ period: PERIOD }),
+      threshold: 1,
+      means: `The function start failed as a whole; its messages come again. Its log: /aws/lambda/${settings.name}-start.`,
+    },
+    {
+      name: 'notify-failed',
+      metric: functions.notify.metricErrors({ period: PERIOD }),
+      threshold: 1,
+      means: 'A failure could not be told in Slack. Is the secret right, is the channel there? '
+        + `Its log says what Slack answered: /aws/lambda/${settings.name}-notify.`,
+    },
+    {
+      name: 'functions-throttled',
+      metric: sum(STEPS.map((step) => functions[step].metricThrottles({ period: PERIOD })), 'Throttles'),
+      threshold: 1,
+      means: 'Lambda refused invocations: the account has no free concurrency. They are tried again, so this costs time first. Ask for a higher quota, or lower what else runs.',
+    },
+    {
+      name: 'executions-throttled',
+      metric: workflow.metricThrottled({ period: PERIOD }),
+      threshold: 1,
+      means: 'Step Functions slows executions down: the quota of state transitions is used up. They go on by themselves, later.',
+    },
+  ];
+}
+
+function visible(queue: sqs.Queue): cloudwatch.Metric {
+  return queue.metricApproximateNumberOfMessagesVisible({ period: PERIOD, statistic: cloudwatch.Stats.MAXIMUM });
+}
+
+function sum(metrics: cloudwatch.Metric[], label: string): cloudwatch.MathExpression {
+  const named = Object.fromEntries(metrics.map((metric, at) => [`m${at}`, metric]));
+  return new cloudwatch.MathExpression({ expression: Object.keys(named).join(' + '), usingMetrics: named, label, period: PERIOD });
+}

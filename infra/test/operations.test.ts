@@ -1,0 +1,223 @@
+// What tells people: alarms, the net under the workflow, the way to Slack, the dashboard and the saved queries of the logs.
+
+import { describe, expect, test } from 'vitest';
+import { Annotations, Match } from 'aws-cdk-lib/assertions';
+import { readFileSync } from 'node:fs';
+import { STEPS } from '../lib/steps.ts';
+import { asText, one, pipeline, resources } from './synthesised.ts';
+
+const { template, stack } = pipeline();
+const SLACK = { slackWorkspaceId: 'T0123ABC', slackChannelId: 'C0123ABC' };
+const [topicId] = one(template, 'AWS::SNS::Topic');
+const alarms = Object.values(resources(template, 'AWS::CloudWatch::Alarm')).map(({ Properties }) => Properties);
+const alarm = (name: string) => {
+  const found = alarms.filter(({ AlarmName }) => AlarmName === `ecg-pipeline-${name}`);
+  expect(found, name).toHaveLength(1);
+  return found[0]!;
+};
+
+describe('alarms', () => {
+  // Name, metric, what it is about, threshold, seconds.
+  test.each([
+    ['executions-failed', 'AWS/States', 'ExecutionsFailed', { StateMachineArn: 'StateMachinesWorkflow' }, 5, 900],
+    ['executions-timed-out', 'AWS/States', 'ExecutionsTimedOut', { StateMachineArn: 'StateMachinesWorkflow' }, 1, 300],
+    ['executions-aborted', 'AWS/States', 'ExecutionsAborted', { StateMachineArn: 'StateMachinesWorkflow' }, 1, 300],
+    ['executions-throttled', 'AWS/States', 'ExecutionThrottled', { StateMachineArn: 'StateMachinesWorkflow' }, 1, 300],
+    ['net-failed', 'AWS/States', 'ExecutionsFailed', { StateMachineArn: 'NetMachine' }, 1, 300],
+    ['upload-dead-letters', 'AWS/SQS', 'ApproximateNumberOfMessagesVisible', { QueueName: 'UploadsDeadLetters' }, 1, 300],
+    ['net-dead-letters', 'AWS/SQS', 'ApproximateNumberOfMessagesVisible', { QueueName: 'NetDeadLetters' }, 1, 300],
+    ['uploads-wait', 'AWS/SQS', 'ApproximateAgeOfOldestMessage', { QueueName: 'UploadsQueue' }, 300, 300],
+    ['start-failed', 'AWS/Lambda', 'Errors', { FunctionName: 'FunctionsStart' }, 1, 300],
+    ['notify-failed', 'AWS/Lambda', 'Errors', { FunctionName: 'FunctionsNotify' }, 1, 300],
+  ])('%s watches %s %s', (name, namespace, metric, about, threshold, seconds) => {
+    const properties = alarm(name);
+    expect(properties).toMatchObject({
+      Namespace: namespace, MetricName: metric, Threshold: threshold, Period: seconds, EvaluationPeriods: 1,
+      ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+    });
+    const [[dimension, part]] = Object.entries(about) as [[string, string]];
+    expect(properties.Dimensions).toHaveLength(1);
+    expect(properties.Dimensions[0].Name).toBe(dimension);
+    expect(asText(properties.Dimensions[0].Value)).toMatch(new RegExp(`^\\$\\{${part}[0-9A-F]{8}`));
+  });
+
+  test('functions-throttled adds up all functions', () => {
+    const { Metrics: metrics, Threshold: threshold } = alarm('functions-throttled');
+    expect(threshold).toBe(1);
+    const watched = metrics.filter(({ MetricStat }: any) => MetricStat).map(({ MetricStat }: any) => {
+      expect(MetricStat.Metric.MetricName).toBe('Throttles');
+      return asText(MetricStat.Metric.Dimensions[0].Value).replace(/[0-9A-F]{8}\}$/, '').replace('${Functions', '').toLowerCase();
+    });
+    expect(watched.sort()).toEqual([...STEPS].sort());
+    const [sum] = metrics.filter(({ Expression }: any) => Expression);
+    expect(sum.Expression.split(' + ').sort()).toEqual(metrics.filter(({ MetricStat }: any) => MetricStat).map(({ Id }: any) => Id).sort());
+  });
+
+  test('every one goes to the topic, is quiet where nothing happens, and says what to do', () => {
+    expect(alarms).toHaveLength(11);
+    for (const { AlarmName, AlarmActions, OKActions, AlarmDescription, TreatMissingData } of alarms) {
+      expect(AlarmActions, AlarmName).toEqual([{ Ref: topicId }]);
+      expect(TreatMissingData, AlarmName).toBe('notBreaching');
+      expect(asText(AlarmDescription).length, AlarmName).toBeGreaterThan(60);
+      const lasts = ['upload-dead-letters', 'net-dead-letters', 'uploads-wait'].some((name) => AlarmName.endsWith(name));
+      expect(OKActions, AlarmName).toEqual(lasts ? [{ Ref: topicId }] : undefined);
+    }
+  });
+
+  test('how many failures are too many is a setting', () => {
+    const changed = pipeline({ failedAlarm: 40 }).template;
+    const [, { Properties }] = one(changed, 'AWS::CloudWatch::Alarm', (found) => found.Properties.AlarmName === 'ecg-pipeline-executions-failed');
+    expect(Properties.Threshold).toBe(40);
+    expect(Properties.AlarmDescription).toContain('40 or more');
+  });
+});
+
+describe('the topic', () => {
+  const [, topic] = one(template, 'AWS::SNS::Topic');
+  const [keyId, key] = one(template, 'AWS::KMS::Key');
+
+  test('is encrypted with a key that alarms and the net may use', () => {
+    expect(topic.Properties.KmsMasterKeyId).toEqual({ 'Fn::GetAtt': [keyId, 'Arn'] });
+    expect(key.Properties.EnableKeyRotation).toBe(true);
+    const [ours] = key.Properties.KeyPolicy.Statement.filter(({ Principal }: any) => Principal.Service === 'cloudwatch.amazonaws.com');
+    expect(ours).toMatchObject({
+      Action: ['kms:Decrypt', 'kms:GenerateDataKey'], Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
+    });
+    expect(rightsOf('NetMachine')).toEqual(expect.arrayContaining([`sns:Publish on \${${topicId}}`, `kms:GenerateDataKey on \${${keyId}.Arn}`]));
+  });
+
+  test('takes messages of this account\'s alarms only, and no connection without TLS', () => {
+    const [, policy] = one(template, 'AWS::SNS::TopicPolicy');
+    const statements = policy.Properties.PolicyDocument.Statement;
+    expect(statements).toHaveLength(2);
+    expect(statements).toEqual(expect.arrayContaining([
+      expect.objectContaining({ Effect: 'Deny', Action: 'sns:Publish', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
+      expect.objectContaining({
+        Effect: 'Allow', Action: 'sns:Publish', Principal: { Service: 'cloudwatch.amazonaws.com' },
+        Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
+      }),
+    ]));
+  });
+});
+
+describe('Slack', () => {
+  test('is optional, and synth says that nobody listens', () => {
+    expect(resources(template, 'AWS::Chatbot::SlackChannelConfiguration')).toEqual({});
+    expect(Annotations.fromStack(stack).findInfo('*', Match.stringLikeRegexp('nobody listens'))).toHaveLength(1);
+  });
+
+  test('gets what the topic gets, and may only look', () => {
+    const { template: told, stack: toldStack } = pipeline(SLACK);
+    const [, { Properties }] = one(told, 'AWS::Chatbot::SlackChannelConfiguration');
+    expect(Properties).toMatchObject({
+      SlackWorkspaceId: 'T0123ABC', SlackChannelId: 'C0123ABC', ConfigurationName: 'ecg-pipeline-alerts',
+      SnsTopicArns: [{ Ref: one(told, 'AWS::SNS::Topic')[0] }],
+    });
+    const [guardId, guard] = one(told, 'AWS::IAM::ManagedPolicy');
+    expect(Properties.GuardrailPolicies).toEqual([{ Ref: guardId }]);
+    for (const action of guard.Properties.PolicyDocument.Statement.flatMap(({ Action }: any) => Action)) {
+      expect(action).toMatch(/^cloudwatch:(Describe|Get|List)[A-Za-z]+$/);
+    }
+    expect(Annotations.fromStack(toldStack).findInfo('*', Match.stringLikeRegexp('nobody listens'))).toEqual([]);
+  });
+});
+
+describe('the net', () => {
+  test('hears of every execution of the workflow that did not succeed, and of nothing else', () => {
+    const [, { Properties }] = one(template, 'AWS::Events::Rule');
+    const [workflowId] = one(template, 'AWS::StepFunctions::StateMachine', (found) => found.Properties.StateMachineName === 'ecg-pipeline');
+    expect(Properties.EventPattern).toEqual({
+      source: ['aws.states'],
+      'detail-type': ['Step Functions Execution Status Change'],
+      // The net's own executions are none of the workflow's, so it can not start itself.
+      detail: { stateMachineArn: [{ Ref: workflowId }], status: ['FAILED', 'TIMED_OUT', 'ABORTED'] },
+    });
+    const [netId] = one(template, 'AWS::StepFunctions::StateMachine', (found) => found.Properties.StateMachineName === 'ecg-pipeline-net');
+    const [target, ...others] = Properties.Targets;
+    expect(others).toEqual([]);
+    expect(target).toMatchObject({ Arn: { Ref: netId }, InputPath: '$.detail' });
+    expect(asText(target.DeadLetterConfig.Arn)).toMatch(/^\$\{NetDeadLetters/);
+  });
+
+  test('may record, tell, look back and look for the row; nothing else', () => {
+    const rights = rightsOf('NetMachine').filter((right) => !/^(logs|xray|kms):/.test(right))
+      .map((right) => right.replaceAll(/[0-9A-F]{8}/g, '').replace(/arn:\$\{AWS::Partition\}:states:\$\{AWS::Region\}:\$\{AWS::AccountId\}:/, ''));
+    expect(rights.sort()).toEqual([
+      'lambda:InvokeFunction on ${FunctionsCrawl.Arn}',
+      'lambda:InvokeFunction on ${FunctionsNotify.Arn}',
+      'lambda:InvokeFunction on ${FunctionsWrite.Arn}',
+      's3:ListBucket on ${BucketsProcessed.Arn}',
+      'sns:Publish on ${AlertsTopic}',
+      'states:GetExecutionHistory on execution:ecg-pipeline:*',
+    ]);
+  });
+});
+
+describe('the dashboard', () => {
+  const [, { Properties }] = one(template, 'AWS::CloudWatch::Dashboard');
+  const { widgets } = JSON.parse(asText(Properties.DashboardBody)) as { widgets: { type: string; x: number; y: number; width: number; height: number; properties: any }[] };
+
+  test('shows every alarm, and every metric that the functions write', () => {
+    expect(widgets.find(({ type }) => type === 'alarm')!.properties.alarms).toHaveLength(alarms.length);
+    const shown = JSON.stringify(widgets);
+    for (const metric of documentedMetrics()) {
+      expect(shown).toContain(`["ecg-pipeline","${metric}","step",`);
+    }
+    for (const step of STEPS) {
+      expect(shown).toContain(`"Latency","step","${step}"`);
+    }
+  });
+
+  test('fits on a page of 24 columns, without overlaps', () => {
+    const cells = widgets.flatMap(({ x, y, width, height }) => {
+      expect(x + width).toBeLessThanOrEqual(24);
+      return Array.from({ length: width * height }, (_, at) => `${x + (at % width)}/${y + Math.floor(at / width)}`);
+    });
+    expect(new Set(cells).size).toBe(cells.length);
+    for (const { type, properties } of widgets.filter(({ type: kind }) => kind !== 'text')) {
+      expect(properties.title, type).toBeTruthy();
+    }
+  });
+});
+
+describe('the saved queries of the logs', () => {
+  const queries = Object.values(resources(template, 'AWS::Logs::QueryDefinition')).map(({ Properties }) => Properties);
+
+  test('are named after the deployment and look into groups that there are', () => {
+    expect(queries.map(({ Name }) => Name).sort()).toEqual([
+      'ecg-pipeline/failures by step and error', 'ecg-pipeline/memory and time that functions are billed for',
+      'ecg-pipeline/the slowest invocations', 'ecg-pipeline/what happened to this recording',
+    ]);
+    const groups = Object.entries(resources(template, 'AWS::Logs::LogGroup')).flatMap(([id, found]) => [id, found.Properties.LogGroupName]);
+    for (const { LogGroupNames } of queries) {
+      const names = LogGroupNames.map((name: any) => (typeof name === 'string' ? name : name.Ref));
+      expect(names.length).toBeGreaterThanOrEqual(STEPS.length);
+      expect(groups).toEqual(expect.arrayContaining(names));
+    }
+  });
+
+  test('ask for fields that the functions log', () => {
+    const logged = ['message', 'error', 'cause', 'duration_ms', 'source_bytes', 'step', 'recording_id'];
+    const readme = readFileSync(new URL('../../functions/README.md', import.meta.url), 'utf8');
+    for (const field of logged) {
+      expect(readme).toContain(`\`${field}\``);
+    }
+    const [first] = queries.filter(({ Name }) => Name.endsWith('this recording'));
+    expect(first!.QueryString).toContain('RECORDING_ID');
+    expect(first!.QueryString).toContain('/RECORDING_ID/');
+  });
+});
+
+/** `action on resource` for each right of a state machine's role. */
+function rightsOf(id: string): string[] {
+  const [, policy] = one(template, 'AWS::IAM::Policy', (_, name) => name.startsWith(`${id}RoleDefaultPolicy`));
+  return policy.Properties.PolicyDocument.Statement.flatMap((statement: any) =>
+    [statement.Action].flat().flatMap((action: string) => [statement.Resource].flat().map((resource: any) => `${action} on ${asText(resource)}`)));
+}
+
+/** The table of metrics in functions/README.md. */
+function documentedMetrics(): string[] {
+  const markdown = readFileSync(new URL('../../functions/README.md', import.meta.url), 'utf8');
+  const table = /^\| metric \| unit [^]*?\n\n/m.exec(markdown)![0];
+  return [...new Set([...table.matchAll(/^\| `([A-Za-z]+)` \|/gm)].map(([, name]) => name!))];
+}

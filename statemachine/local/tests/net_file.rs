@@ -1,0 +1,359 @@
+//! What `net.asl.json` promises: whatever ended without the workflow's failure branch, or fell through it, is recorded
+//! and told once. Histories, the listing and the topic are mocked; on AWS and on the emulator they are real.
+
+// Helpers of tests fail the test; the path of the validator comes from the environment.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
+mod mocked;
+mod validator;
+
+use std::collections::BTreeSet;
+
+use mocked::{given, mocked};
+use serde_json::{Value, json};
+use validator::assert_valid;
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../net.asl.json");
+const TEXT: &str = include_str!("../../net.asl.json");
+const WORKFLOW: &str = include_str!("../../ecg-pipeline.asl.json");
+
+const ARN: &str = "arn:aws:states:us-east-1:000000000000:execution:ecg-pipeline:a-1-r2";
+
+fn machine() -> Value {
+    serde_json::from_str(TEXT).unwrap()
+}
+
+fn state(machine: &str, name: &str) -> Value {
+    serde_json::from_str::<Value>(machine).unwrap()["States"][name].take()
+}
+
+#[test]
+fn the_validator_of_the_states_language_accepts_it() {
+    assert_valid(FILE);
+}
+
+#[test]
+fn every_placeholder_is_known() {
+    let found: BTreeSet<&str> = (TEXT.split("${").skip(1))
+        .map(|rest| rest.split('}').next().unwrap())
+        .collect();
+    assert_eq!(
+        found,
+        ["crawl", "notify", "processed_bucket", "topic", "write"].into()
+    );
+}
+
+#[test]
+fn no_task_swallows_an_error_and_all_together_end_in_time() {
+    let machine = machine();
+    let mut seconds = 0;
+    for (name, state) in machine["States"].as_object().unwrap() {
+        seconds += state["Seconds"].as_u64().unwrap_or_default();
+        if state["Type"] != "Task" {
+            continue;
+        }
+        seconds += state["TimeoutSeconds"].as_u64().unwrap();
+        assert!(!state["Retry"].as_array().unwrap().is_empty(), "{name}");
+        // The last resort has nobody behind it but the alarm on this machine's failures.
+        if name == "Alert" {
+            assert!(state.get("Catch").is_none());
+            continue;
+        }
+        let catchers = state["Catch"].as_array().unwrap();
+        let caught: Vec<&Value> = catchers.iter().map(|catcher| &catcher["ErrorEquals"][0]).collect();
+        assert_eq!(caught, ["States.DataLimitExceeded", "States.ALL"], "{name}");
+        for catcher in catchers {
+            assert_eq!(catcher["Assign"]["fell"]["at"], **name, "{name}");
+        }
+    }
+    assert!(seconds < machine["TimeoutSeconds"].as_u64().unwrap(), "{seconds} s");
+}
+
+/// It looks for states by their names; a state that is renamed in the workflow would not be found any more.
+#[test]
+fn the_states_that_it_looks_for_are_those_of_the_workflow() {
+    let looks = state(TEXT, "LookBack")["Assign"]["seen"].as_str().unwrap().to_owned();
+    for name in ["RecordFailure", "RegisterFailure", "Notify"] {
+        assert!(looks.contains(&format!("'{name}'")), "{name}");
+        assert_eq!(state(WORKFLOW, name)["Type"], "Task", "{name}");
+        // The same functions are asked the same way.
+        let function = |machine| state(machine, name)["Arguments"]["FunctionName"].take();
+        assert_eq!(function(TEXT), function(WORKFLOW), "{name}");
+    }
+    // Before the net waits for the row, crawl has to be out of time.
+    let waits = state(TEXT, "WaitForCrawl")["Seconds"].as_u64().unwrap();
+    assert!(waits >= state(WORKFLOW, "Crawl")["TimeoutSeconds"].as_u64().unwrap());
+}
+
+/// A history as GetExecutionHistory tells it to Step Functions itself: names in Pascal case, the newest first.
+fn history(events: &[(&str, &str)]) -> Value {
+    let mut events: Vec<Value> = (events.iter().enumerate())
+        .map(|(at, (kind, name))| {
+            let mut event = json!({ "Id": at + 1, "PreviousEventId": at, "Type": kind });
+            if !name.is_empty() {
+                let details = format!("State{}EventDetails", kind.rsplit("State").next().unwrap());
+                event[details] = json!({ "Name": name });
+            }
+            event
+        })
+        .collect();
+    events.reverse();
+    json!([{ "payload": { "Events": events } }])
+}
+
+fn entered(name: &str) -> Vec<(&'static str, &str)> {
+    vec![("TaskStateEntered", name), ("TaskScheduled", "")]
+}
+
+fn done(name: &str) -> Vec<(&'static str, &str)> {
+    [
+        entered(name),
+        vec![("TaskSucceeded", ""), ("TaskStateExited", name)],
+    ]
+    .concat()
+}
+
+fn failed(name: &str) -> Vec<(&'static str, &str)> {
+    [
+        entered(name),
+        vec![("TaskFailed", ""), ("TaskStateExited", name)],
+    ]
+    .concat()
+}
+
+fn event(status: &str, error: Value, cause: Value) -> Value {
+    let input = json!({ "recording_id": "a-1", "source": { "bucket": "raw", "key": "a.mat", "uploaded_at_ms": 1_795_434_382_451_i64 } });
+    json!({ "executionArn": ARN, "name": "a-1-r2", "status": status, "error": error, "cause": cause,
+            "input": input.to_string(), "output": null })
+}
+
+/// The file with what only AWS has replaced by functions.
+fn here() -> String {
+    let mut machine = machine();
+    for (task, function) in [
+        ("LookBack", "${history}"),
+        ("LookForTheRow", "${listing}"),
+        ("Alert", "${sns}"),
+    ] {
+        machine["States"][task]["Resource"] = function.into();
+    }
+    machine.to_string()
+}
+
+const PAYLOAD: &str = r#"[{ "payload": { "rows": 1 } }]"#;
+
+/// Runs it. Functions that a case does not name answer well; one that it must not ask is `null`.
+async fn run(input: Value, cases: &[(&str, Value)]) -> Value {
+    let mut answers: Vec<(&str, Value)> = ["write", "crawl", "notify", "sns", "listing"]
+        .map(|function| (function, serde_json::from_str(PAYLOAD).unwrap()))
+        .into();
+    answers.retain(|(function, _)| !cases.iter().any(|(other, _)| other == function));
+    answers.extend(cases.iter().filter(|(_, answer)| !answer.is_null()).cloned());
+    mocked(&here(), input, &answers).await
+}
+
+fn tasks(report: &Value) -> Vec<String> {
+    (report["events"].as_array().unwrap().iter())
+        .filter(|event| event["type"] == "TaskStateEntered")
+        .map(|event| {
+            event["stateEnteredEventDetails"]["name"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn what_timed_out_is_recorded_and_told_with_the_step_that_it_was_at() {
+    // The second try of parse was under way.
+    let mut events = vec![("ExecutionStarted", ""), ("PassStateEntered", "Start")];
+    events.extend(done("Validate"));
+    events.extend(entered("Parse"));
+    events.extend([
+        ("TaskFailed", ""),
+        ("TaskScheduled", ""),
+        ("ExecutionTimedOut", ""),
+    ]);
+    let report = run(
+        event("TIMED_OUT", Value::Null, Value::Null),
+        &[("history", history(&events))],
+    )
+    .await;
+    assert_eq!(report["status"], "SUCCEEDED", "{report:#}");
+    let failure = json!({ "step": "parse", "error": "States.Timeout", "attempts": 2,
+                          "cause": "the execution did not end within the time limit of the workflow" });
+    let source = json!({ "bucket": "raw", "key": "a.mat", "uploaded_at_ms": 1_795_434_382_451_i64 });
+    assert_eq!(
+        given(&report),
+        [
+            json!({ "ExecutionArn": ARN, "ReverseOrder": true, "MaxResults": 200, "IncludeExecutionData": false }),
+            json!({ "FunctionName": "${write}", "Payload":
+                { "recording_id": "a-1", "source": source, "failure": failure, "execution": "a-1-r2" } }),
+            json!({ "FunctionName": "${crawl}", "Payload": { "rows": 1, "execution": "a-1-r2" } }),
+            json!({ "FunctionName": "${notify}", "Payload":
+                { "recording_id": "a-1", "source": source, "failure": failure, "execution": ARN, "recorded": true } }),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_somebody_stopped_is_told_in_their_words() {
+    for (error, cause, expected) in [
+        (Value::Null, Value::Null, ("Aborted", "somebody stopped the execution")),
+        (json!("Mine"), json!("wrong bucket"), ("Mine", "wrong bucket")),
+    ] {
+        let report = run(
+            event("ABORTED", error, cause),
+            &[("history", history(&[("ExecutionStarted", "")]))],
+        )
+        .await;
+        let told = &given(&report)[3]["Payload"]["failure"];
+        assert_eq!(
+            told,
+            &json!({ "step": "workflow", "error": expected.0, "cause": expected.1, "attempts": 1 })
+        );
+    }
+}
+
+/// Each row is a way through the failure branch of the workflow, and what is left to do.
+#[tokio::test]
+async fn of_what_failed_only_what_is_missing_is_done() {
+    let branch = |parts: Vec<Vec<(&'static str, &'static str)>>| {
+        let mut events = vec![("ExecutionStarted", ""), ("PassStateEntered", "Start")];
+        events.extend(failed("Validate"));
+        events.extend(parts.concat());
+        events.extend([("FailStateEntered", "Failed"), ("ExecutionFailed", "")]);
+        history(&events)
+    };
+    let record = || done("RecordFailure");
+    let register = || done("RegisterFailure");
+    for (what, parts, left) in [
+        (
+            "all was well",
+            vec![record(), register(), done("Notify")],
+            vec![],
+        ),
+        (
+            "nobody was told",
+            vec![record(), register(), failed("Notify")],
+            vec!["Notify"],
+        ),
+        (
+            "not recorded, but told",
+            vec![failed("RecordFailure"), done("Notify")],
+            vec!["RecordFailure", "RegisterFailure"],
+        ),
+        (
+            "not registered",
+            vec![record(), failed("RegisterFailure"), done("Notify")],
+            vec!["RecordFailure", "RegisterFailure"],
+        ),
+        (
+            "neither recorded nor told",
+            vec![failed("RecordFailure"), failed("Notify")],
+            vec!["RecordFailure", "RegisterFailure", "Notify"],
+        ),
+        (
+            "no branch at all",
+            vec![],
+            vec!["RecordFailure", "RegisterFailure", "Notify"],
+        ),
+    ] {
+        let report = run(
+            event("FAILED", json!("Internal"), json!("no")),
+            &[("history", branch(parts))],
+        )
+        .await;
+        assert_eq!(report["status"], "SUCCEEDED", "{what}: {report:#}");
+        assert_eq!(tasks(&report)[1..], left, "{what}");
+        if let Some(written) = given(&report)
+            .iter()
+            .find(|asked| asked["FunctionName"] == "${write}")
+        {
+            let failure = json!({ "step": "validate", "error": "Internal", "cause": "no", "attempts": 1 });
+            assert_eq!(written["Payload"]["failure"], failure, "{what}");
+        }
+    }
+}
+
+/// The invocation of crawl outlives the execution. If it put the row of `recordings` into its place, the upload is there.
+#[tokio::test]
+async fn crawl_may_have_come_to_its_end_after_the_execution() {
+    let events = [vec![("ExecutionStarted", "")], done("Write"), entered("Crawl")].concat();
+    for (listing, left) in [
+        (json!({ "Contents": [{ "Key": "k" }], "KeyCount": 1 }), vec![]),
+        (
+            json!({ "KeyCount": 0 }),
+            vec!["RecordFailure", "RegisterFailure", "Notify"],
+        ),
+        (
+            json!({ "Contents": [] }),
+            vec!["RecordFailure", "RegisterFailure", "Notify"],
+        ),
+    ] {
+        let report = run(
+            event("TIMED_OUT", Value::Null, Value::Null),
+            &[
+                ("history", history(&events)),
+                ("listing", json!([{ "payload": listing }])),
+            ],
+        )
+        .await;
+        assert_eq!(tasks(&report)[2..], left, "{report:#}");
+        assert_eq!(
+            given(&report)[1],
+            json!({ "Bucket": "${processed_bucket}", "Prefix": "recordings/dt=2026-11-23/a-1.parquet", "MaxKeys": 1 })
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_falls_through_the_net_too_is_told_by_the_topic() {
+    let no = json!([{ "error": "Internal", "cause": "no such bucket" }]);
+    let events = history(&[("ExecutionStarted", "")]);
+    for (broken, at) in [
+        ("history", "LookBack"),
+        ("write", "RecordFailure"),
+        ("crawl", "RegisterFailure"),
+        ("notify", "Notify"),
+    ] {
+        let mut answers = vec![("history", events.clone())];
+        answers.retain(|(function, _)| *function != broken);
+        answers.push((broken, no.clone()));
+        let report = run(event("ABORTED", Value::Null, Value::Null), &answers).await;
+        assert_eq!(
+            (&report["status"], &report["error"], &report["cause"]),
+            (
+                &json!("FAILED"),
+                &json!("Internal"),
+                &json!(format!("{at}: no such bucket"))
+            )
+        );
+        let told = given(&report).pop().unwrap();
+        assert_eq!(told["TopicArn"], "${topic}");
+        let content = &told["Message"]["content"];
+        assert_eq!(content["title"], "a-1-r2: ABORTED");
+        let said = content["description"].as_str().unwrap();
+        for part in [ARN, at, "Internal: no such bucket"] {
+            assert!(said.contains(part), "{part} is not in {said}");
+        }
+        assert!(content["nextSteps"][1].as_str().unwrap().contains("ecg redrive --aws"));
+    }
+}
+
+#[tokio::test]
+async fn an_execution_that_is_about_no_upload_is_told_too() {
+    for input in [
+        json!("{}"),
+        Value::Null,
+        json!("{\"recording_id\": \"a\"}"),
+        json!("[1]"),
+    ] {
+        let mut event = event("FAILED", json!("States.QueryEvaluationError"), Value::Null);
+        event["input"] = input.clone();
+        let report = run(event, &[("history", history(&[("ExecutionStarted", "")]))]).await;
+        assert_eq!(tasks(&report), ["LookBack", "Alert"], "{input}: {report:#}");
+        assert_eq!(report["error"], "Rejected");
+    }
+}
