@@ -49,12 +49,16 @@ setup_infra() {
   fi
 }
 
-# What would deploy, with the functions of setup_build: ECG_CDK_OUT.
+# What would deploy with the settings that the tests are written for and the functions of setup_build: ECG_CDK_OUT.
 setup_synth() {
   local architecture=x86_64
   case $(uname -m) in aarch64 | arm64) architecture=arm64 ;; esac
   export ECG_CDK_OUT=$cache/cdk.out
   rm -rf "$ECG_CDK_OUT"
-  (cd infra && npx --no-install cdk synth --quiet -o "$ECG_CDK_OUT" \
+  local settings=() setting
+  while IFS= read -r setting; do
+    settings+=(-c "$setting")
+  done < <(node -p 'Object.entries(require("./infra/test/settings.json")).map((setting) => setting.join("=")).join("\n")')
+  (cd infra && npx --no-install cdk synth --quiet -o "$ECG_CDK_OUT" "${settings[@]}" \
     -c "architecture=$architecture" -c "lambdaDir=$ECG_LAMBDA_DIR")
 }

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { settingsFile } from '../lib/settings.ts';
 import { STEPS } from '../lib/steps.ts';
+import { SETTINGS } from './synthesised.ts';
 
 /** What the stubbed tools answer; nothing else of them is asked. */
 const TOOLS: Record<string, string> = {
@@ -46,7 +46,7 @@ function deploy({ without, tools = {}, settings = {}, arguments: given = [] }: M
   const infra = join(root, 'infra');
   mkdirSync(infra);
   copyFileSync(fileURLToPath(new URL('../deploy.sh', import.meta.url)), join(infra, 'deploy.sh'));
-  writeFileSync(join(infra, 'settings.json'), JSON.stringify({ ...settingsFile(), ...settings }));
+  writeFileSync(join(infra, 'settings.json'), JSON.stringify({ ...SETTINGS, ...settings }));
   const done = spawnSync(join(bin, 'bash'), [join(infra, 'deploy.sh'), '--dry-run', ...given], {
     encoding: 'utf8', env: { PATH: bin, TMPDIR: root }, cwd: '/',
   });

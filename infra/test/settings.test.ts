@@ -1,13 +1,18 @@
+import { App } from 'aws-cdk-lib';
 import { describe, expect, test } from 'vitest';
 import { settingsFile, settingsFrom } from '../lib/settings.ts';
-import { appWith, pipeline } from './synthesised.ts';
+import { appWith, pipeline, SETTINGS } from './synthesised.ts';
 
 const CONNECTION = 'arn:aws:codestar-connections:eu-central-1:111111111111:connection/01234567-89ab-cdef-0123-456789abcdef';
 
 const read = (changed: Record<string, unknown>) => settingsFrom(appWith(changed).node);
 
-test('the file has every setting and no other', () => {
-  expect(Object.keys(settingsFile()).sort()).toEqual(Object.keys(settingsFrom(appWith().node)).sort());
+test('the file has every setting and no other, each with a value that is allowed', () => {
+  expect(Object.keys(settingsFile()).sort()).toEqual(Object.keys(settingsFrom(new App({ context: settingsFile() }).node)).sort());
+});
+
+test('so have the settings of the tests', () => {
+  expect(Object.keys(SETTINGS)).toEqual(Object.keys(settingsFile()));
 });
 
 test('what the command line gives is text, and means the same', () => {

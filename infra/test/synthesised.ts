@@ -9,7 +9,7 @@ import { Template } from 'aws-cdk-lib/assertions';
 import { DataPipelineStack } from '../lib/data-pipeline-stack.ts';
 import { DeliveryStack } from '../lib/delivery-stack.ts';
 import { secondStageFrom } from '../lib/second-stage.ts';
-import { settingsFile, settingsFrom } from '../lib/settings.ts';
+import { settingsFrom } from '../lib/settings.ts';
 import { STEPS } from '../lib/steps.ts';
 
 export interface Resource {
@@ -20,12 +20,15 @@ export interface Resource {
   readonly Metadata?: Record<string, unknown>;
 }
 
-/** An app as the command line makes it, with `settings.json`, some settings changed. */
+/** The settings that the tests are written for. Whatever a deployment sets in `settings.json`, it has to pass the tests. */
+export const SETTINGS = JSON.parse(readFileSync(new URL('settings.json', import.meta.url), 'utf8')) as Record<string, unknown>;
+
+/** An app as the command line makes it, with those settings, some of them changed. */
 export function appWith(changed: Record<string, unknown> = {}): App {
   const flags = JSON.parse(readFileSync(new URL('../cdk.json', import.meta.url), 'utf8')) as { context: object };
   return new App({
     outdir: mkdtempSync(join(tmpdir(), 'ecg-synth-')),
-    context: { ...flags.context, ...settingsFile(), lambdaDir: stubs(), ...changed },
+    context: { ...flags.context, ...SETTINGS, lambdaDir: stubs(), ...changed },
   });
 }
 
