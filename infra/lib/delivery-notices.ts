@@ -1,8 +1,7 @@
 // Who is told what becomes of a commit: a topic, and where it is set up a Slack channel.
 
-import { Annotations, Stack } from 'aws-cdk-lib';
+import { Annotations } from 'aws-cdk-lib';
 import { PipelineNotificationEvents, type Pipeline } from 'aws-cdk-lib/aws-codepipeline';
-import * as iam from 'aws-cdk-lib/aws-iam';
 import type { Key } from 'aws-cdk-lib/aws-kms';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
@@ -21,14 +20,8 @@ export class DeliveryNotices extends Construct {
   constructor(scope: Construct, id: string, { settings, pipeline, key }: DeliveryNoticesProps) {
     super(scope, id);
     const name = `${settings.name}-delivery`;
+    // AWS's own key for SNS lets no other service publish. That this one may is said by `notifyOn`.
     this.topic = new sns.Topic(this, 'Topic', { displayName: `Deliveries of ${settings.name}`, masterKey: key, enforceSSL: true });
-    // AWS's own key for SNS lets no other service publish, so the topic has a key of ours.
-    key.addToResourcePolicy(new iam.PolicyStatement({
-      principals: [new iam.ServicePrincipal('codestar-notifications.amazonaws.com')],
-      actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
-      resources: ['*'],
-      conditions: { StringEquals: { 'kms:ViaService': `sns.${Stack.of(this).region}.amazonaws.com` } },
-    }));
     pipeline.notifyOn('Rule', this.topic, {
       notificationRuleName: name,
       events: [
