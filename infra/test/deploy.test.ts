@@ -24,9 +24,11 @@ interface Machine {
   readonly tools?: Record<string, string>;
   readonly settings?: Record<string, unknown>;
   readonly arguments?: string[];
+  /** Nothing but the stubs can be reached in earnest either. */
+  readonly dry?: boolean;
 }
 
-function deploy({ without, tools = {}, settings = {}, arguments: given = [] }: Machine) {
+function deploy({ without, tools = {}, settings = {}, arguments: given = [], dry = true }: Machine) {
   const root = mkdtempSync(join(tmpdir(), 'ecg-deploy-'));
   const bin = join(root, 'bin');
   mkdirSync(bin);
@@ -46,8 +48,9 @@ function deploy({ without, tools = {}, settings = {}, arguments: given = [] }: M
   const infra = join(root, 'infra');
   mkdirSync(infra);
   copyFileSync(fileURLToPath(new URL('../deploy.sh', import.meta.url)), join(infra, 'deploy.sh'));
+  writeFileSync(join(infra, 'build-functions.sh'), '#!/bin/sh\n', { mode: 0o755 });
   writeFileSync(join(infra, 'settings.json'), JSON.stringify({ ...SETTINGS, ...settings }));
-  const done = spawnSync(join(bin, 'bash'), [join(infra, 'deploy.sh'), '--dry-run', ...given], {
+  const done = spawnSync(join(bin, 'bash'), [join(infra, 'deploy.sh'), ...(dry ? ['--dry-run'] : []), ...given], {
     encoding: 'utf8', env: { PATH: bin, TMPDIR: root }, cwd: '/',
   });
   rmSync(root, { recursive: true });
@@ -85,6 +88,33 @@ test('the delivery: nothing is built here, so neither Rust nor Python is needed'
     ]);
     expect(stdout).toContain('from branch live of ecg');
   }
+});
+
+describe('in earnest', () => {
+  // `cdk deploy` leaves the outputs in the file that follows `--outputs-file`, and finds the functions' files there.
+  const npx = 'case "$3" in bootstrap) ;; deploy) while [ "$1" != --outputs-file ]; do shift; done; '
+    + 'echo "{\\"ecg-pipeline\\":{\\"RawBucketName\\":\\"raw-1\\"},\\"ecg-pipeline-delivery\\":{\\"PipelineName\\":\\"pipe-1\\"}}" >"$2"; '
+    + 'case "$4" in */tmp.*/lambda) [ -f "${4#lambdaDir=}/notify/bootstrap" ] || exit 8 ;; esac ;; *) exit 9 ;; esac';
+
+  test('it says what to type next, with the outputs', () => {
+    const { stdout, stderr, status } = deploy({ dry: false, tools: { npm: 'exit 0', npx } });
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    expect(stdout).toContain('s3://raw-1/header/');
+  });
+
+  test('the delivery has files that stand in for functions', () => {
+    const { stdout, stderr, status } = deploy({ dry: false, tools: { npm: 'exit 0', npx }, settings: { repository: 'ecg' }, arguments: ['delivery'] });
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    expect(stdout).toContain('--pipeline-name pipe-1');
+  });
+
+  test('it stops at the first command that fails', () => {
+    const { commands, status } = deploy({ dry: false, tools: { npm: 'exit 7', npx } });
+    expect(status).toBe(7);
+    expect(commands.map((command) => command.split(' ')[0])).toEqual(['infra/build-functions.sh', 'npm']);
+  });
 });
 
 describe.each([
