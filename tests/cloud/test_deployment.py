@@ -5,12 +5,13 @@ import json
 import pytest
 from driver.cloud import FUNCTIONS, STACK
 from driver.deploy import client
-from driver.gaps import LEFT_OUT, REF_MEANS, deployable
+from driver.gaps import LEFT_OUT, LEFT_OUT_WITH, REF_MEANS, deployable
 from driver.processes import wait_until
 
 OUTPUTS = {
     "RawBucketName", "WorkBucketName", "ProcessedBucketName", "StateMachineArn", "BackfillStateMachineArn", "WorkgroupName",
-    "DatabaseName", "QueueUrl", "DeadLetterQueueUrl", "SlackSecretName",
+    "DatabaseName", "QueueUrl", "DeadLetterQueueUrl", "SlackSecretName", "NetStateMachineArn", "NetDeadLetterQueueUrl",
+    "AlertTopicArn", "DashboardName",
 }
 
 
@@ -47,17 +48,18 @@ def test_the_functions_are_what_was_built(cloud):
         assert made_of["CodeSize"] > 1_000_000, f"{function}: a stub?"
 
 
-@pytest.mark.parametrize("machine", ["StateMachineArn", "BackfillStateMachineArn"])
+@pytest.mark.parametrize("machine", ["StateMachineArn", "BackfillStateMachineArn", "NetStateMachineArn"])
 def test_every_placeholder_of_the_workflow_was_filled(cloud, machine):
     definition = cloud.client("stepfunctions").describe_state_machine(stateMachineArn=cloud.outputs[machine])["definition"]
     assert "${" not in definition
     assert json.loads(definition)["States"]
 
 
-@pytest.mark.parametrize("kind", LEFT_OUT)
-def test_what_is_left_out_is_still_impossible(cloud, kind):
-    bodies = [body for body in cloud.stack.template["Resources"].values() if body["Type"] == kind]
-    assert bodies, f"the template has no {kind} any more: take it from the list"
+@pytest.mark.parametrize("kind, name", [*((kind, None) for kind in LEFT_OUT), *LEFT_OUT_WITH])
+def test_what_is_left_out_is_still_impossible(cloud, kind, name):
+    bodies = [body for body in cloud.stack.template["Resources"].values()
+              if body["Type"] == kind and (name is None or name in body["Properties"])]
+    assert bodies, f"the template has no {kind} with {name} any more: take it from the list"
     result = made(cloud, "still-impossible", {"Resources": {"One": {"Type": kind, "Properties": literal(bodies[0]["Properties"])}}})
     assert result["StackStatus"] != "CREATE_COMPLETE", f"the emulator makes {kind} now: take it from the list"
 

@@ -121,6 +121,8 @@ def test_the_last_resort_is_the_topic(cloud, fixtures):
     sns, sqs = cloud.client("sns"), cloud.client("sqs")
     queue = sqs.create_queue(QueueName="listens-to-the-topic")["QueueUrl"]
     queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": queue_arn}]})})
     subscription = sns.subscribe(TopicArn=cloud.outputs["AlertTopicArn"], Protocol="sqs", Endpoint=queue_arn)["SubscriptionArn"]
     try:
         name = unique("by-hand").strip("/")

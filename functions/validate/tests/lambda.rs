@@ -97,6 +97,19 @@ fn the_example_event_is_judged_and_said() {
 }
 
 #[test]
+fn the_namespace_of_its_metrics_is_the_deployments() {
+    let namespace = |lambda: Lambda| {
+        let run = serve(lambda, event(), &s3());
+        run.metrics()[0]["_aws"]["CloudWatchMetrics"][0]["Namespace"].clone()
+    };
+    assert_eq!(namespace(validate()), "ecg-pipeline");
+    assert_eq!(
+        namespace(validate().variable("METRICS_NAMESPACE", "ward-7")),
+        "ward-7"
+    );
+}
+
+#[test]
 fn every_read_of_the_upload_is_pinned() {
     let s3 = s3();
     let etag = event()["source"]["etag"].as_str().unwrap().to_owned();

@@ -79,11 +79,7 @@ async fn serve<S, I: DeserializeOwned, O: Serialize + Counts>(
         .into());
     }
     if let Err(reason) = &setup {
-        tracing::error!(
-            step = name,
-            reason,
-            "not set up: every event will be refused"
-        );
+        tracing::error!(step = name, reason, "not set up: every event will be refused");
     }
     let namespace =
         config::optional(config::METRICS_NAMESPACE).unwrap_or_else(|| metrics::NAMESPACE.to_owned());

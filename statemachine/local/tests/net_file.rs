@@ -60,19 +60,28 @@ fn no_task_swallows_an_error_and_all_together_end_in_time() {
             continue;
         }
         let catchers = state["Catch"].as_array().unwrap();
-        let caught: Vec<&Value> = catchers.iter().map(|catcher| &catcher["ErrorEquals"][0]).collect();
+        let caught: Vec<&Value> = catchers
+            .iter()
+            .map(|catcher| &catcher["ErrorEquals"][0])
+            .collect();
         assert_eq!(caught, ["States.DataLimitExceeded", "States.ALL"], "{name}");
         for catcher in catchers {
             assert_eq!(catcher["Assign"]["fell"]["at"], **name, "{name}");
         }
     }
-    assert!(seconds < machine["TimeoutSeconds"].as_u64().unwrap(), "{seconds} s");
+    assert!(
+        seconds < machine["TimeoutSeconds"].as_u64().unwrap(),
+        "{seconds} s"
+    );
 }
 
 /// It looks for states by their names; a state that is renamed in the workflow would not be found any more.
 #[test]
 fn the_states_that_it_looks_for_are_those_of_the_workflow() {
-    let looks = state(TEXT, "LookBack")["Assign"]["seen"].as_str().unwrap().to_owned();
+    let looks = state(TEXT, "LookBack")["Assign"]["seen"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     for name in ["RecordFailure", "RegisterFailure", "Notify"] {
         assert!(looks.contains(&format!("'{name}'")), "{name}");
         assert_eq!(state(WORKFLOW, name)["Type"], "Task", "{name}");
@@ -114,11 +123,7 @@ fn done(name: &str) -> Vec<(&'static str, &str)> {
 }
 
 fn failed(name: &str) -> Vec<(&'static str, &str)> {
-    [
-        entered(name),
-        vec![("TaskFailed", ""), ("TaskStateExited", name)],
-    ]
-    .concat()
+    [entered(name), vec![("TaskFailed", ""), ("TaskStateExited", name)]].concat()
 }
 
 fn event(status: &str, error: Value, cause: Value) -> Value {
@@ -200,7 +205,11 @@ async fn what_timed_out_is_recorded_and_told_with_the_step_that_it_was_at() {
 #[tokio::test]
 async fn what_somebody_stopped_is_told_in_their_words() {
     for (error, cause, expected) in [
-        (Value::Null, Value::Null, ("Aborted", "somebody stopped the execution")),
+        (
+            Value::Null,
+            Value::Null,
+            ("Aborted", "somebody stopped the execution"),
+        ),
         (json!("Mine"), json!("wrong bucket"), ("Mine", "wrong bucket")),
     ] {
         let report = run(
@@ -229,11 +238,7 @@ async fn of_what_failed_only_what_is_missing_is_done() {
     let record = || done("RecordFailure");
     let register = || done("RegisterFailure");
     for (what, parts, left) in [
-        (
-            "all was well",
-            vec![record(), register(), done("Notify")],
-            vec![],
-        ),
+        ("all was well", vec![record(), register(), done("Notify")], vec![]),
         (
             "nobody was told",
             vec![record(), register(), failed("Notify")],
@@ -338,7 +343,12 @@ async fn what_falls_through_the_net_too_is_told_by_the_topic() {
         for part in [ARN, at, "Internal: no such bucket"] {
             assert!(said.contains(part), "{part} is not in {said}");
         }
-        assert!(content["nextSteps"][1].as_str().unwrap().contains("ecg redrive --aws"));
+        assert!(
+            content["nextSteps"][1]
+                .as_str()
+                .unwrap()
+                .contains("ecg redrive --aws")
+        );
     }
 }
 

@@ -56,7 +56,11 @@ class Cloud:
         """Starts everything, deploys, and tells the pipeline where Slack is."""
         self.emulator.start()
         self.stack = assembly.stack(self._cdk_out, STACK)
-        self.outputs = deploy(self.emulator.endpoint, self.stack)
+        try:
+            self.outputs = deploy(self.emulator.endpoint, self.stack)
+        except RuntimeError as error:
+            # The emulator's events do not say why.
+            raise RuntimeError(f"{error}\n{self.emulator.server.tail()}") from error
         self.set_slack_secret({"SLACK_WEBHOOK_URL": self.slack.webhook})
 
     def stop(self):

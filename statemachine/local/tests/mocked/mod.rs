@@ -8,7 +8,7 @@ use chrono::DateTime;
 use serde_json::Value;
 
 /// Runs a definition; the functions answer in turn. The report has status, output, error, cause and events.
-pub async fn mocked(definition: &str, input: Value, answers: &[(&str, Value)]) -> Value {
+pub(crate) async fn mocked(definition: &str, input: Value, answers: &[(&str, Value)]) -> Value {
     let mocks: Mocks = (answers.iter())
         .map(|(function, answers)| ((*function).to_owned(), MockAnswer::list(answers).unwrap()))
         .collect();
@@ -22,7 +22,7 @@ pub async fn mocked(definition: &str, input: Value, answers: &[(&str, Value)]) -
 }
 
 /// What each function was given, in order.
-pub fn given(report: &Value) -> Vec<Value> {
+pub(crate) fn given(report: &Value) -> Vec<Value> {
     (report["events"].as_array().unwrap().iter())
         .filter_map(|event| {
             let details = &event["taskScheduledEventDetails"]["parameters"];
