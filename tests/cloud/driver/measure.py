@@ -1,6 +1,7 @@
 """How long each function works and how much memory it takes, for a strip, half an hour and a day: `tests/cloud.sh --measure`.
 
-Prints a table. The functions are what ECG_CDK_OUT was synthesised with: build them as they deploy (functions/README.md) and
+Prints two tables: what each function takes, and what a recording costs besides (calls that are paid for, state transitions,
+bytes of logs), which docs/cost.md is made of. The functions are what ECG_CDK_OUT was synthesised with: build them as they deploy (functions/README.md) and
 give their folder as ECG_LAMBDA_DIR, or the numbers are those of a development build. Times are those of this machine, memory is
 the most that the process ever held; what Lambda's own runtime takes comes on top.
 """
@@ -12,7 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .cloud import FUNCTIONS, Cloud, unique
+from .cloud import FUNCTIONS, Cloud, Execution, unique
+from .proxy import Call
 
 # What is uploaded, and how often: the median of the times counts.
 RECORDINGS = {
@@ -45,21 +47,41 @@ def latencies(cloud: Cloud, function: str, ids: set[str]) -> list[float]:
     return [line["Latency"] for line in lines if line.get("recording_id") in ids]
 
 
+def paid_for(cloud: Cloud, executions: list[Execution], calls: list[Call]) -> dict[str, float]:
+    """What one recording makes that is paid for by number or by size, on average."""
+    writes = [call for call in calls if call.service == "s3" and call.method in ("PUT", "POST")]
+    reads = [call for call in calls if call.service == "s3" and call.method in ("GET", "HEAD")]
+    states = cloud.client("stepfunctions")
+    histories = [states.get_execution_history(executionArn=one.arn, maxResults=1000)["events"] for one in executions]
+    ids = {one.recording_id for one in executions}
+    logged = sum(len(line) for function in FUNCTIONS for line in cloud.logs(function) if any(one in line for one in ids))
+    totals = {
+        "S3 writes": len(writes),
+        "S3 reads": len(reads),
+        "Glue calls": sum(call.service == "glue" for call in calls),
+        "transitions": sum(event["type"].endswith("StateEntered") for events in histories for event in events),
+        "functions' logs, KB": logged / 1e3,
+        "history, KB": sum(len(json.dumps(event, default=str)) for events in histories for event in events) / 1e3,
+    }
+    return {what: total / len(executions) for what, total in totals.items()}
+
+
 def measured(cloud: Cloud, ecg: str, folder: Path):
-    """A row per recording and function: size of the upload, median milliseconds, peak memory."""
+    """Per recording its name, size in MB, what it makes that is paid for, and of each function milliseconds and MB."""
     for what, (arguments, times) in RECORDINGS.items():
         source = folder / "recording.mat"
         subprocess.run([ecg, "synth", source, *arguments], check=True, capture_output=True)
-        ids = set()
+        executions = []
+        before = len(cloud.proxy.calls())
         prefix = unique("measure")
         for number in range(times):
             for path in sorted(folder.iterdir(), key=lambda path: path.suffix == ".mat"):
                 cloud.put(f"{prefix}{number}/{path.name}", path.read_bytes())
-            ids.add(cloud.succeeded(f"{prefix}{number}/recording.mat", seconds=900).recording_id)
-        for function in FUNCTIONS:
-            found = latencies(cloud, function, ids)
-            if found:
-                yield what, source.stat().st_size / 1e6, function, statistics.median(found), peak_mb(function)
+            executions.append(cloud.succeeded(f"{prefix}{number}/recording.mat", seconds=900))
+        ids = {one.recording_id for one in executions}
+        functions = {function: (statistics.median(found), peak_mb(function))
+                     for function in FUNCTIONS if (found := latencies(cloud, function, ids))}
+        yield what, source.stat().st_size / 1e6, paid_for(cloud, executions, cloud.proxy.calls()[before:]), functions
         for path in folder.iterdir():
             path.unlink()
 
@@ -72,11 +94,18 @@ def main() -> int:
     cloud = Cloud(Path(sys.argv[1]).resolve())
     try:
         cloud.start()
+        others = []
         print("| recording | upload | function | time | peak memory |")
         print("| --- | ---: | --- | ---: | ---: |")
         with tempfile.TemporaryDirectory(prefix="ecg-measure-") as folder:
-            for what, upload, function, milliseconds, peak in measured(cloud, sys.argv[2], Path(folder)):
-                print(f"| {what} | {upload:.2f} MB | `{function}` | {milliseconds:.1f} ms | {peak:.0f} MB |", flush=True)
+            for what, upload, paid, functions in measured(cloud, sys.argv[2], Path(folder)):
+                for function, (milliseconds, peak) in functions.items():
+                    print(f"| {what} | {upload:.2f} MB | `{function}` | {milliseconds:.1f} ms | {peak:.0f} MB |", flush=True)
+                others.append((what, paid))
+        print(f"\n| recording | {' | '.join(others[0][1])} |")
+        print(f"| --- |{' ---: |' * len(others[0][1])}")
+        for what, paid in others:
+            print(f"| {what} | {' | '.join(f'{value:.1f}' for value in paid.values())} |")
     finally:
         cloud.stop()
     return 0
