@@ -63,34 +63,39 @@ export class Alarms extends Construct {
 }
 
 function watched({ settings, uploads, functions, workflow, net }: AlarmsProps): Watched[] {
+  // The command looks at `ecg-pipeline` where no other machine is named.
+  const ecg = (command: string) => `ecg ${command} --aws --state-machine ${settings.name}`;
   return [
     {
       name: 'executions-failed',
       metric: workflow.metricFailed({ period: Duration.minutes(15) }),
       threshold: settings.failedAlarm,
       means: `${settings.failedAlarm} or more recordings failed within 15 minutes: more than a bad file. `
-        + 'ecg runs --aws --failed shows them; once the cause is gone, ecg redrive --aws --all runs them again.',
+        + `${ecg('runs --failed')} shows them; once the cause is gone, ${ecg('redrive --all')} runs them again.`,
     },
     {
       name: 'executions-timed-out',
       metric: workflow.metricTimedOut({ period: PERIOD }),
       threshold: 1,
-      means: 'A recording was not done within 600 s. The net has recorded it; ecg runs --aws --failed shows it, ecg redrive --aws ID goes on with it.',
+      means: `A recording was not done within 600 s. The net has recorded it; ${ecg('runs --failed')} shows it, ${ecg('redrive ID')} goes on with it.`,
     },
     {
       name: 'executions-aborted',
       metric: workflow.metricAborted({ period: PERIOD }),
       threshold: 1,
-      means: 'Somebody stopped executions. The net has recorded them; ecg redrive --aws --all goes on with them.',
+      means: `Somebody stopped executions. The net has recorded them; ${ecg('redrive --all')} goes on with them.`,
     },
     {
       name: 'net-failed',
-      metric: net.machine.metricFailed({ period: PERIOD }),
+      // Its own end in time is not certain either.
+      metric: sum([
+        net.machine.metricFailed({ period: PERIOD }), net.machine.metricTimedOut({ period: PERIOD }), net.machine.metricAborted({ period: PERIOD }),
+      ], 'did not succeed'),
       threshold: 1,
       means: `A failed recording could be neither recorded nor told. Look at the executions of ${settings.name}-net in the console; once the cause is gone, "New execution" there runs one again with the same input.`,
     },
     ...[
-      ['upload-dead-letters', uploads.deadLetters, `${settings.name}-uploads-dead`, 'Events of uploads that start could not read five times over'] as const,
+      ['upload-dead-letters', uploads.deadLetters, `${settings.name}-uploads-dead`, 'Events of uploads that start handed back for an hour, because it could not read them or could not start their executions,'] as const,
       ['net-dead-letters', net.deadLetters, `${settings.name}-net-dead`, 'Events of failed executions that could not be handed to the net'] as const,
     ].map(([name, queue, queueName, what]) => ({
       name,
@@ -104,7 +109,7 @@ function watched({ settings, uploads, functions, workflow, net }: AlarmsProps): 
       metric: uploads.queue.metricApproximateAgeOfOldestMessage({ period: PERIOD, statistic: cloudwatch.Stats.MAXIMUM }),
       threshold: Duration.minutes(5).toSeconds(),
       lasts: true,
-      means: 'Uploads wait for more than 5 minutes before anything begins; each is promised to be done within 10. Are start or Step Functions throttled? Raise startConcurrency or the quota.',
+      means: 'Uploads wait for more than 5 minutes before anything begins; each is promised to be done within 10. Are start or Step Functions throttled? Raise startConcurrency or the quota. Or start can not read one of them: its log says so.',
     },
     {
       name: 'start-failed',
@@ -140,5 +145,9 @@ function visible(queue: sqs.Queue): cloudwatch.Metric {
 
 function sum(metrics: cloudwatch.Metric[], label: string): cloudwatch.MathExpression {
   const named = Object.fromEntries(metrics.map((metric, at) => [`m${at}`, metric]));
-  return new cloudwatch.MathExpression({ expression: Object.keys(named).join(' + '), usingMetrics: named, label, period: PERIOD });
+  return new cloudwatch.MathExpression({
+    // A function that nobody called counts nothing at all, and nothing plus one is nothing.
+    expression: Object.keys(named).map((id) => `FILL(${id}, 0)`).join(' + '),
+    usingMetrics: named, label, period: PERIOD,
+  });
 }

@@ -27,12 +27,15 @@ export class Alerts extends Construct {
       masterKey: this.key,
       enforceSSL: true,
     });
-    const cloudWatch = new iam.ServicePrincipal('cloudwatch.amazonaws.com', {
-      conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
-    });
+    const cloudWatch = new iam.ServicePrincipal('cloudwatch.amazonaws.com');
     this.topic.addToResourcePolicy(new iam.PolicyStatement({
-      principals: [cloudWatch], actions: ['sns:Publish'], resources: [this.topic.topicArn],
+      principals: [cloudWatch],
+      actions: ['sns:Publish'],
+      resources: [this.topic.topicArn],
+      conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
     }));
+    // Without that condition: AWS does not say that alarms tell KMS for whom they ask, and a message that is refused here is
+    // gone without a trace. Who may publish is limited above.
     this.key.addToResourcePolicy(new iam.PolicyStatement({
       principals: [cloudWatch], actions: ['kms:Decrypt', 'kms:GenerateDataKey'], resources: ['*'],
     }));

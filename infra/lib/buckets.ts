@@ -72,5 +72,6 @@ export const CLOSED = {
   enforceSSL: true,
   minimumTLSVersion: 1.2,
   encryption: s3.BucketEncryption.S3_MANAGED,
-  removalPolicy: RemovalPolicy.RETAIN,
+  // Kept when the stack goes, not when it never came to be: a first deployment that failed can be repeated.
+  removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
 } satisfies s3.BucketProps;

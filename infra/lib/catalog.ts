@@ -31,7 +31,7 @@ export class Catalog extends Construct {
         locationUri: buckets.processed.s3UrlForObject(),
       },
     });
-    database.applyRemovalPolicy(RemovalPolicy.RETAIN);
+    database.applyRemovalPolicy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE);
     this.databaseName = settings.database;
 
     const workgroup = new athena.CfnWorkGroup(this, 'Workgroup', {

@@ -42,7 +42,7 @@ export class Dashboard extends Construct {
       height: 2,
       markdown: `# ${settings.name}\n`
         + `An upload is an execution: [all executions](${console}/states/home?region=${region}#/statemachines/view/${workflow.stateMachineArn}). `
-        + `What went wrong with one: \`ecg show --aws ID\`. Again: \`ecg redrive --aws ID\`. `
+        + `What went wrong with one: \`ecg show ID --aws --state-machine ${settings.name}\`. Again: \`ecg redrive\` with the same. `
         + `Saved queries "${settings.name}/…" in [Logs Insights](${console}/cloudwatch/home?region=${region}#logsV2:logs-insights) tell what happened to a recording.`,
     }));
     dashboard.addWidgets(new cloudwatch.AlarmStatusWidget({ width: FULL, height: 3, title: 'Is all well?', alarms }));

@@ -1,4 +1,4 @@
-// From an upload to a message: S3 tells a queue about each new recording. What `start` can not read five times over
+// From an upload to a message: S3 tells a queue about each new recording. What `start` hands back for an hour
 // goes to the dead-letter queue and stays there for two weeks.
 
 import { Duration, Stack } from 'aws-cdk-lib';
@@ -11,6 +11,9 @@ import { SIZES } from './steps.ts';
 
 /** S3 compares exactly. A header file beside a recording (`.hea`) is no recording. */
 const SUFFIXES = ['.mat', '.MAT'];
+
+/** One every three minutes: an hour in which nothing works is waited out. */
+const MAX_RECEIVES = 20;
 
 export class UploadQueue extends Construct {
   readonly queue: sqs.Queue;
@@ -31,7 +34,7 @@ export class UploadQueue extends Construct {
       retentionPeriod: Duration.days(14),
       // Six times the function's: AWS's advice, since a throttled batch is tried again within the visibility timeout.
       visibilityTimeout: Duration.seconds(6 * SIZES.start.timeoutSeconds),
-      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: 5 },
+      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: MAX_RECEIVES },
     });
 
     // The bucket's name is not known before the queue, so the account is what is checked here; `start` refuses

@@ -9,7 +9,7 @@ test('the database stays when the stack goes, and lies in the processed bucket',
   const [, database] = one(template, 'AWS::Glue::Database');
   expect(database.Properties.DatabaseInput.Name).toBe('ecg');
   expect(asText(database.Properties.DatabaseInput.LocationUri)).toMatch(/^s3:\/\/\$\{BucketsProcessed/);
-  expect(database.DeletionPolicy).toBe('Retain');
+  expect(database.DeletionPolicy).toBe('RetainExceptOnCreate');
 });
 
 test('the workgroup limits what a query scans and encrypts what it answers', () => {

@@ -10,7 +10,7 @@ mod footer;
 use arrow_schema::Schema;
 use ecg_core::message::{CrawlOutput, TableObject, WriteOutput};
 use ecg_core::{StepError, layout};
-use ecg_lake::{Lake, catalog_error, step_error};
+use ecg_lake::{Lake, catalog_error, write_error};
 use ecg_store::{ColumnSpec, TableName, TableSpec};
 use ecg_tables::{PARTITION, PARTITION_COMMENT, Table};
 
@@ -62,17 +62,18 @@ pub async fn run(lake: &Lake, input: WriteOutput) -> Result<CrawlOutput, StepErr
 }
 
 /// Starts a crawler instead: it finds the objects, the tables and the partitions by itself. One that runs already is
-/// fine.
+/// fine: what it has passed by already, the next run finds.
 ///
 /// # Errors
 /// What the store or the catalog says.
 pub async fn start_crawler(lake: &Lake, crawler: &str, input: WriteOutput) -> Result<CrawlOutput, StepError> {
-    // First, because the crawler looks for what is there.
-    publish(lake, &input.objects).await?;
+    // The row is the last act here too: who can not start the crawler must not leave one. The crawler takes longer to begin
+    // than the row to be copied.
     lake.catalog
         .start_crawler(crawler)
         .await
         .map_err(|error| catalog_error(&error))?;
+    publish(lake, &input.objects).await?;
     let tables = input.objects.into_iter().map(|object| object.table).collect();
     Ok(CrawlOutput {
         recording_id: input.recording_id,
@@ -86,7 +87,7 @@ async fn publish(lake: &Lake, objects: &[TableObject]) -> Result<(), StepError> 
         let Some(staged) = &object.staged else { continue };
         let location = lake.work(staged);
         let read = lake.store.get(&location, MAX_STAGED_BYTES).await;
-        let (meta, bytes) = read.map_err(|error| step_error(&error))?;
+        let (meta, bytes) = read.map_err(|error| lake.error_at(&location, &error))?;
         // Half a row must never get into its place.
         if bytes.len() as u64 != meta.size {
             let found = bytes.len();
@@ -96,7 +97,7 @@ async fn publish(lake: &Lake, objects: &[TableObject]) -> Result<(), StepError> 
             )));
         }
         let written = lake.store.put(&lake.processed(&object.key), bytes).await;
-        written.map_err(|error| step_error(&error))?;
+        written.map_err(|error| write_error(&error))?;
     }
     Ok(())
 }
@@ -131,7 +132,7 @@ async fn check_footer(lake: &Lake, table: &Table, object: &TableObject) -> Resul
     let footer = footer::read(lake.store.as_ref(), &meta)
         .await
         .map_err(|error| match error {
-            footer::FooterError::Store(error) => step_error(&error),
+            footer::FooterError::Store(error) => lake.error_at(&location, &error),
             footer::FooterError::Damaged(what) => StepError::Internal(format!("{location}: {what}")),
         })?;
     if footer.rows != object.rows {

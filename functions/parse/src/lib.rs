@@ -7,7 +7,7 @@ use std::io::{Read, Seek};
 use ecg_core::message::{ParseOutput, StepInput};
 use ecg_core::rules::RULES;
 use ecg_core::{Details, StepError, layout};
-use ecg_lake::{Lake, blocking, codec_error};
+use ecg_lake::{Lake, blocking, codec_error, upload_error};
 use ecg_mat::{Limits, MatFile};
 use ecg_recording::{Layout, Recording, RecordingError, Verdict};
 
@@ -77,7 +77,7 @@ fn same_variable<R: Read + Seek + Send + 'static>(
 fn sort(error: DecodeError) -> StepError {
     match error {
         DecodeError::Recording(RecordingError::Rejected(details)) => StepError::Rejected(details),
-        DecodeError::Recording(RecordingError::Io(error)) => codec_error(&error),
+        DecodeError::Recording(RecordingError::Io(error)) => upload_error(&error),
         DecodeError::Arrow(error) => codec_error(&error),
     }
 }

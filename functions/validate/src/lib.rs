@@ -7,7 +7,7 @@ use std::io::{Read, Seek};
 use ecg_core::message::{ValidateInput, ValidateOutput, VerdictKind, one_line};
 use ecg_core::rules::RULES;
 use ecg_core::{Details, StepError, layout};
-use ecg_lake::{Lake, blocking, codec_error, step_error};
+use ecg_lake::{Lake, blocking, step_error, upload_error};
 use ecg_recording::header::MAX_HEADER_BYTES;
 use ecg_recording::{Surroundings, Verdict, examine, profiles};
 use ecg_store::{Location, StoreError};
@@ -37,7 +37,7 @@ pub async fn run(lake: &Lake, input: ValidateInput) -> Result<ValidateOutput, St
                 ..examined.verdict
             })
         };
-        judge().map_err(|error| codec_error(&error))
+        judge().map_err(|error| upload_error(&error))
     })
     .await?;
     let verdict_key = layout::verdict_key(&input.recording_id);

@@ -185,10 +185,10 @@ fn a_slow_s3_is_given_up_before_the_deadline() {
         s3.answer(request)
     });
     let failure = run.outcome().clone().unwrap_err();
-    assert_eq!(failure.error, "Transient", "{failure:?}");
+    assert_eq!(failure.error, "Sandbox.Timedout", "{failure:?}");
     let waited = begun.elapsed();
     assert!(waited < Duration::from_millis(1_500), "{waited:?}");
-    assert_eq!(run.logged("failed")[0]["error"], "Transient");
+    assert_eq!(run.logged("failed")[0]["error"], "Sandbox.Timedout");
     assert_eq!(run.metrics()[0].get("Rejects"), None);
 }
 

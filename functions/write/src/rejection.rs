@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use arrow_schema::ArrowError;
 use ecg_core::message::{Failure, Source};
+use ecg_core::rules::RULES;
 use ecg_core::{Details, PIPELINE_VERSION};
 use ecg_tables::REJECTIONS;
 
@@ -43,6 +44,7 @@ pub fn row(
         "attempts" => Arc::new(Int32Array::from(vec![failure.attempts as i32])),
         "uploaded_at" => Arc::new(TimestampMillisecondArray::from(vec![source.uploaded_at_ms])),
         "pipeline_version" => text(PIPELINE_VERSION),
+        "rules_version" => text(RULES.version),
         // A column that nobody fills is an error of `try_new` below, because its type is null.
         _ => arrow_array::new_null_array(&arrow_schema::DataType::Null, 1),
     });

@@ -16,8 +16,11 @@ use tracing::Instrument;
 use crate::clock::now_ms;
 use crate::metrics::{Counts, Measured, counts_of};
 
-/// How long before Lambda's deadline an answer is given, so that the workflow sees `Transient`, which it retries,
-/// and not a function that was killed.
+/// What Lambda calls an invocation that it killed at its deadline.
+const OUT_OF_TIME: &str = "Sandbox.Timedout";
+
+/// How long before Lambda's deadline an answer is given: one that says what the step was at, and a line of metrics. Who
+/// is killed at the deadline says nothing.
 const MARGIN: Duration = Duration::from_millis(500);
 
 /// What one Lambda is.
@@ -63,19 +66,26 @@ impl Function<'_> {
                     };
                     self.call(setup, step, call).await
                 }
-                Err(reason) => Err(StepError::Internal(reason.clone())),
+                Err(reason) => Err(StepError::Internal(reason.clone()).into()),
             };
             let latency = begun.elapsed();
             let duration_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
             let (answer, counts) = match outcome {
                 Ok(Answer { value, bytes, counts }) => {
-                    tracing::info!(duration_ms, message_bytes, source_bytes, answer_bytes = bytes, "done");
+                    tracing::info!(
+                        duration_ms,
+                        message_bytes,
+                        source_bytes,
+                        answer_bytes = bytes,
+                        "done"
+                    );
                     (Ok(value), counts)
                 }
-                Err(error) => {
-                    let name = error.name();
-                    tracing::error!(duration_ms, message_bytes, source_bytes, error = name, cause = %error, "failed");
-                    (Err(diagnostic(&error)), counts_of(&error))
+                Err(fault) => {
+                    let told = fault.diagnostic();
+                    let (error, cause) = (&told.error_type, &told.error_message);
+                    tracing::error!(duration_ms, message_bytes, source_bytes, error, cause, "failed");
+                    (Err(told), fault.counts())
                 }
             };
             let measured = Measured {
@@ -102,13 +112,13 @@ impl Function<'_> {
     /// The step's answer.
     ///
     /// Work that a step does on a blocking thread can not be stopped, so after a missed deadline it goes on as long
-    /// as Lambda lets the process run. That is harmless: what it writes, the retry writes again, byte for byte.
+    /// as Lambda lets the process run. What it writes, the retry writes again, byte for byte.
     async fn call<S, I: DeserializeOwned, O: Serialize + Counts>(
         self,
         setup: &S,
         step: &impl AsyncFn(&S, I) -> Result<O, StepError>,
         call: Call,
-    ) -> Result<Answer, StepError> {
+    ) -> Result<Answer, Fault> {
         let internal =
             |error: serde_json::Error| StepError::Internal(format!("message of {}: {error}", self.name));
         self.check_size("message", call.message_bytes)?;
@@ -119,15 +129,12 @@ impl Function<'_> {
         let output = match tokio::time::timeout(time_left, running).await {
             Ok(Ok(outcome)) => outcome?,
             Ok(Err(panic)) => {
-                return Err(StepError::Internal(format!(
-                    "{} panicked: {}",
-                    self.name,
-                    text_of(&*panic)
-                )));
+                let text = text_of(&*panic);
+                return Err(StepError::Internal(format!("{} panicked: {text}", self.name)).into());
             }
             Err(_) => {
                 let left = time_left.as_millis();
-                return Err(StepError::Transient(format!(
+                return Err(Fault::OutOfTime(format!(
                     "{}: expected an end within the {left} ms that Lambda gave, found none",
                     self.name
                 )));
@@ -147,6 +154,39 @@ impl Function<'_> {
                 self.name
             ))),
             _ => Ok(()),
+        }
+    }
+}
+
+/// Why there is no answer.
+enum Fault {
+    Step(StepError),
+    /// Told under Lambda's own name for it, which the workflow retries once: what was too slow is most likely too slow
+    /// again, and five retries would use up the time of the whole execution.
+    OutOfTime(String),
+}
+
+impl From<StepError> for Fault {
+    fn from(error: StepError) -> Fault {
+        Fault::Step(error)
+    }
+}
+
+impl Fault {
+    fn diagnostic(&self) -> Diagnostic {
+        match self {
+            Fault::Step(error) => diagnostic(error),
+            Fault::OutOfTime(message) => Diagnostic {
+                error_type: OUT_OF_TIME.to_owned(),
+                error_message: one_line(message),
+            },
+        }
+    }
+
+    fn counts(&self) -> Vec<(crate::Metric, u64)> {
+        match self {
+            Fault::Step(error) => counts_of(error),
+            Fault::OutOfTime(_) => Vec::new(),
         }
     }
 }
@@ -345,14 +385,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_step_that_takes_too_long_is_to_be_retried() {
+    async fn a_step_that_takes_too_long_is_told_as_lambda_would() {
         let begun = Instant::now();
         let endless = async |_: &(), _: Value| std::future::pending::<Result<(), StepError>>().await;
         let answer = STEP
             .answer(&Ok(()), &endless, event(json!({}), 800))
             .await
             .unwrap_err();
-        assert_eq!(answer.error_type, "Transient");
+        assert_eq!(answer.error_type, "Sandbox.Timedout");
         let waited = begun.elapsed();
         assert!(
             waited >= Duration::from_millis(200) && waited < Duration::from_millis(800),

@@ -7,7 +7,7 @@
 /// into the `warnings` column.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rules {
-    /// Version of this table.
+    /// Version of this table: a whole number, so that views can tell the newer of two.
     pub version: &'static str,
     /// Length of a strip (a row of `segments`) in seconds.
     pub strip_s: f64,

@@ -45,7 +45,9 @@ impl Lake {
 
     /// As [`step_error`], but what one step left for another and is not there is no fault of the upload: it expired,
     /// or somebody removed it.
-    fn error_at(&self, location: &Location, error: &StoreError) -> StepError {
+    ///
+    /// For reads of whole objects, when it is known which one was asked for.
+    pub fn error_at(&self, location: &Location, error: &StoreError) -> StepError {
         let ours = location.bucket == self.work || location.bucket == self.processed;
         match error {
             StoreError::NotFound(_) if ours => StepError::Internal(format!(
@@ -90,7 +92,7 @@ impl Lake {
             .store
             .begin_upload(location)
             .await
-            .map_err(|error| step_error(&error))?;
+            .map_err(|error| write_error(&error))?;
         Ok(ObjectWriter::new(upload, tokio::runtime::Handle::current()))
     }
 
@@ -120,7 +122,7 @@ impl Lake {
         self.store
             .put(&location, bytes.into())
             .await
-            .map_err(|error| step_error(&error))?;
+            .map_err(|error| write_error(&error))?;
         Ok(())
     }
 }
@@ -140,6 +142,14 @@ pub fn step_error(error: &StoreError) -> StepError {
     }
 }
 
+/// As [`step_error`], for writing: what is missing then is a bucket, which is no fault of the upload.
+pub fn write_error(error: &StoreError) -> StepError {
+    match error {
+        StoreError::NotFound(_) => StepError::Internal(error.to_string()),
+        _ => step_error(error),
+    }
+}
+
 /// Sorts an error of the catalog by what the caller of a step can do.
 pub fn catalog_error(error: &CatalogError) -> StepError {
     let text = error.to_string();
@@ -149,11 +159,21 @@ pub fn catalog_error(error: &CatalogError) -> StepError {
     }
 }
 
-/// Sorts an error that came out of a decoder or encoder: the store's own error where there is one inside, else a
-/// bug, since every fault of the input has a type of its own.
+/// Sorts an error that came out of a decoder or encoder of our own objects: the store's own error where there is one
+/// inside, else a bug. What is missing in the middle of it is no fault of the upload.
 pub fn codec_error(error: &(dyn std::error::Error + 'static)) -> StepError {
+    sorted(error, write_error)
+}
+
+/// As [`codec_error`], for a decoder that reads the upload: one that is gone meanwhile is at fault. What is wrong in it
+/// has a type of its own.
+pub fn upload_error(error: &(dyn std::error::Error + 'static)) -> StepError {
+    sorted(error, step_error)
+}
+
+fn sorted(error: &(dyn std::error::Error + 'static), by: fn(&StoreError) -> StepError) -> StepError {
     match StoreError::find_in(error) {
-        Some(store) => step_error(store),
+        Some(store) => by(store),
         None => StepError::Internal(error.to_string()),
     }
 }
@@ -227,7 +247,14 @@ mod tests {
             assert_eq!((step.name(), step.to_string().as_str()), (name, message));
             // The same through any number of layers of a decoder.
             let wrapped = io::Error::new(io::ErrorKind::InvalidData, io::Error::from(error));
-            assert_eq!(codec_error(&wrapped), step);
+            assert_eq!(upload_error(&wrapped), step);
+            // Of our own objects none is the device's fault.
+            let ours = codec_error(&wrapped);
+            assert_eq!(
+                ours.name(),
+                if name == "Rejected" { "Internal" } else { name },
+                "{ours}"
+            );
         }
         let plain = io::Error::other("no store in it");
         assert_eq!(

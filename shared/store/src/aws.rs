@@ -75,12 +75,9 @@ where
 
 fn by_code(code: &str) -> Option<FailureKind> {
     Some(match code {
-        "NoSuchKey"
-        | "NoSuchBucket"
-        | "NoSuchVersion"
-        | "NoSuchUpload"
-        | "NotFound"
-        | "EntityNotFoundException" => FailureKind::NotFound,
+        "NoSuchKey" | "NoSuchBucket" | "NoSuchVersion" | "NotFound" | "EntityNotFoundException" => {
+            FailureKind::NotFound
+        }
         "PreconditionFailed" | "AlreadyExistsException" => FailureKind::AlreadyExists,
         "ConditionalRequestConflict" | "OperationAborted" | "ConcurrentModificationException" => {
             FailureKind::Conflict
@@ -93,7 +90,9 @@ fn by_code(code: &str) -> Option<FailureKind> {
         | "ExpiredTokenException"
         | "InvalidToken"
         | "UnrecognizedClientException" => FailureKind::PermissionDenied,
-        "SlowDown"
+        // An upload in parts that is not there any more: ended by a call whose answer was lost. The step writes it anew.
+        "NoSuchUpload"
+        | "SlowDown"
         | "Throttling"
         | "ThrottlingException"
         | "TooManyRequestsException"

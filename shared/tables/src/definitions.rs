@@ -329,5 +329,6 @@ pub const REJECTIONS: Table = Table {
             Kind::Text,
             "version of the pipeline that wrote the row",
         ),
+        may("rules_version", Kind::Text, "version of the table of limits"),
     ],
 };

@@ -66,15 +66,22 @@ const CURRENT: View = View {
     local: CURRENT_SQL,
 };
 
+// S3's sequencer orders the versions of a key; times of events need not. Where a version has none (from a backfill, or a lake
+// on one machine), time has to do.
 const CURRENT_SQL: &str = "
 SELECT recordings.*
 FROM recordings
 JOIN (SELECT recording_id AS newest_id,
              row_number() OVER (PARTITION BY source_bucket, source_key
-                                ORDER BY uploaded_at DESC,
-                                         rpad(coalesce(source_sequencer, ''), 64, '0') DESC,
+                                ORDER BY CASE WHEN ordered THEN sequencer END DESC,
+                                         uploaded_at DESC,
+                                         sequencer DESC,
                                          recording_id DESC) AS age
-      FROM recordings) newest
+      FROM (SELECT recording_id, source_bucket, source_key, uploaded_at,
+                   rpad(coalesce(source_sequencer, ''), 64, '0') AS sequencer,
+                   count(source_sequencer) OVER (PARTITION BY source_bucket, source_key)
+                       = count(*) OVER (PARTITION BY source_bucket, source_key) AS ordered
+            FROM recordings) versions) newest
   ON newest.newest_id = recordings.recording_id AND newest.age = 1
 ";
 
@@ -85,8 +92,12 @@ const UNRESOLVED: View = View {
     local: UNRESOLVED_SQL,
 };
 
+// A success under older limits resolves nothing: the recording was run again under newer ones, and rejected.
 const UNRESOLVED_SQL: &str = "
 SELECT rejections.*
 FROM rejections
-WHERE NOT EXISTS (SELECT 1 FROM recordings WHERE recordings.recording_id = rejections.recording_id)
+WHERE NOT EXISTS (SELECT 1 FROM recordings
+                  WHERE recordings.recording_id = rejections.recording_id
+                    AND CAST(recordings.rules_version AS INTEGER)
+                        >= CAST(coalesce(rejections.rules_version, '0') AS INTEGER))
 ";

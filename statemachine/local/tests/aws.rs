@@ -153,6 +153,12 @@ fn a_failed_step_is_started_again_and_what_stopped_goes_on() {
         ("RedriveExecution", &json!(format!("{ARN}:late-3")))
     );
 
+    // Stopped as well, but after a step had failed: it would only record and tell that again.
+    let mut caught = execution("caught-9", "TIMED_OUT", 9);
+    caught["redriveStatus"] = json!("REDRIVABLE");
+    let other = Played::new(vec![caught]);
+    assert!(said(&other, 0, &["redrive", "--aws", "caught-9"]).starts_with("started again: caught-9-r1\n"));
+
     assert!(said(&played, 0, &["redrive", "--aws", "twice-5"]).starts_with("started again: twice-5-r2\n"));
     let last = played.writes().pop().unwrap().1;
     assert_eq!(

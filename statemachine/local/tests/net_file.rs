@@ -46,13 +46,29 @@ fn every_placeholder_is_known() {
 #[test]
 fn no_task_swallows_an_error_and_all_together_end_in_time() {
     let machine = machine();
+    // Each state at its slowest: every try up to its limit, and every pause between two tries.
     let mut seconds = 0;
     for (name, state) in machine["States"].as_object().unwrap() {
         seconds += state["Seconds"].as_u64().unwrap_or_default();
         if state["Type"] != "Task" {
             continue;
         }
-        seconds += state["TimeoutSeconds"].as_u64().unwrap();
+        let limit = state["TimeoutSeconds"].as_u64().unwrap();
+        let retriers = state["Retry"].as_array().unwrap();
+        let worst = retriers.iter().map(|retrier| {
+            let number = |field: &str| retrier[field].as_u64().unwrap();
+            let pauses = (0..number("MaxAttempts") as u32).map(|attempt| {
+                (number("IntervalSeconds") * number("BackoffRate").pow(attempt))
+                    .min(number("MaxDelaySeconds"))
+            });
+            // Who is slow is retried once; who fails at once takes no time.
+            let slow = retrier["ErrorEquals"]
+                .as_array()
+                .unwrap()
+                .contains(&json!("States.Timeout"));
+            pauses.sum::<u64>() + if slow { number("MaxAttempts") * limit } else { 0 }
+        });
+        seconds += limit + worst.sum::<u64>();
         assert!(!state["Retry"].as_array().unwrap().is_empty(), "{name}");
         // The last resort has nobody behind it but the alarm on this machine's failures.
         if name == "Alert" {
@@ -129,7 +145,7 @@ fn failed(name: &str) -> Vec<(&'static str, &str)> {
 fn event(status: &str, error: Value, cause: Value) -> Value {
     let input = json!({ "recording_id": "a-1", "source": { "bucket": "raw", "key": "a.mat", "uploaded_at_ms": 1_795_434_382_451_i64 } });
     json!({ "executionArn": ARN, "name": "a-1-r2", "status": status, "error": error, "cause": cause,
-            "input": input.to_string(), "output": null })
+            "input": input.to_string(), "output": null, "startDate": 1_795_434_390_000_i64 })
 }
 
 /// The file with what only AWS has replaced by functions.
@@ -230,7 +246,10 @@ async fn what_somebody_stopped_is_told_in_their_words() {
 async fn of_what_failed_only_what_is_missing_is_done() {
     let branch = |parts: Vec<Vec<(&'static str, &'static str)>>| {
         let mut events = vec![("ExecutionStarted", ""), ("PassStateEntered", "Start")];
-        events.extend(failed("Validate"));
+        // Two tries.
+        events.extend(entered("Validate"));
+        events.push(("TaskFailed", ""));
+        events.extend(&failed("Validate")[1..]);
         events.extend(parts.concat());
         events.extend([("FailStateEntered", "Failed"), ("ExecutionFailed", "")]);
         history(&events)
@@ -276,7 +295,7 @@ async fn of_what_failed_only_what_is_missing_is_done() {
             .iter()
             .find(|asked| asked["FunctionName"] == "${write}")
         {
-            let failure = json!({ "step": "validate", "error": "Internal", "cause": "no", "attempts": 1 });
+            let failure = json!({ "step": "validate", "error": "Internal", "cause": "no", "attempts": 2 });
             assert_eq!(written["Payload"]["failure"], failure, "{what}");
         }
     }
@@ -286,8 +305,16 @@ async fn of_what_failed_only_what_is_missing_is_done() {
 #[tokio::test]
 async fn crawl_may_have_come_to_its_end_after_the_execution() {
     let events = [vec![("ExecutionStarted", "")], done("Write"), entered("Crawl")].concat();
+    let row =
+        |modified: &str| json!({ "Contents": [{ "Key": "k", "LastModified": modified }], "KeyCount": 1 });
     for (listing, left) in [
-        (json!({ "Contents": [{ "Key": "k" }], "KeyCount": 1 }), vec![]),
+        (row("2026-11-23T11:46:30Z"), vec![]),
+        (row("2026-11-23T11:46:31.000Z"), vec![]),
+        // That of an earlier run, which this one was to replace.
+        (
+            row("2026-11-23T11:46:29Z"),
+            vec!["RecordFailure", "RegisterFailure", "Notify"],
+        ),
         (
             json!({ "KeyCount": 0 }),
             vec!["RecordFailure", "RegisterFailure", "Notify"],

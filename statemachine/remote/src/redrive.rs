@@ -1,11 +1,11 @@
 //! Running a failed execution again.
 //!
-//! Native redrive enters the state at which an execution stopped. Where the whole execution timed out or was aborted, that
-//! is the step that was under way: right. Where a step failed, the workflow caught it, recorded and told it, and ended in
+//! Native redrive enters the state at which an execution stopped. Where the whole execution timed out or was aborted at a
+//! step, that is the step that was under way: right. Where a step failed, the workflow caught it, recorded and told it, and ended in
 //! a Fail state: redriven there, it would fail again at once. So that one is started anew with the same input, under the
 //! recording id and the first suffix `-r1`, `-r2`, … that is free.
 
-use asl_engine::Status;
+use asl_engine::{HistoryEvent, Status};
 use ecg_core::execution_name;
 
 use crate::error::service;
@@ -47,7 +47,7 @@ pub async fn redrive(machine: &Machine, execution: &Execution) -> Result<Again, 
         .filter(|last| last.started >= execution.started)
         .unwrap_or(execution);
     refuse_unless_failed(target)?;
-    if natively(target) {
+    if natively(target) && !in_failure_branch(&machine.history(&target.arn).await?) {
         let request = machine.client.redrive_execution().execution_arn(&target.arn);
         request.send().await.map_err(service("RedriveExecution"))?;
         return Ok(Again::Redriven {
@@ -70,6 +70,18 @@ pub async fn redrive(machine: &Machine, execution: &Execution) -> Result<Again, 
             Err(error) => return Err(service("StartExecution")(error)),
         }
     }
+}
+
+/// The first state of the workflow's failure branch.
+const FAILURE_BRANCH: &str = "RecordFailure";
+
+/// Whether the execution stopped after a step had failed: entered there again it would record, tell and fail.
+fn in_failure_branch(history: &[HistoryEvent]) -> bool {
+    let entered = |event: &HistoryEvent| {
+        let details = event.details.get("stateEnteredEventDetails")?;
+        Some(details.get("name")?.as_str()? == FAILURE_BRANCH)
+    };
+    history.iter().filter_map(entered).any(|branch| branch)
 }
 
 fn natively(execution: &Execution) -> bool {

@@ -3,9 +3,15 @@
 -- Athena
 SELECT rejections.*
 FROM rejections
-WHERE NOT EXISTS (SELECT 1 FROM recordings WHERE recordings.recording_id = rejections.recording_id)
+WHERE NOT EXISTS (SELECT 1 FROM recordings
+                  WHERE recordings.recording_id = rejections.recording_id
+                    AND CAST(recordings.rules_version AS INTEGER)
+                        >= CAST(coalesce(rejections.rules_version, '0') AS INTEGER))
 
 -- DataFusion
 SELECT rejections.*
 FROM rejections
-WHERE NOT EXISTS (SELECT 1 FROM recordings WHERE recordings.recording_id = rejections.recording_id)
+WHERE NOT EXISTS (SELECT 1 FROM recordings
+                  WHERE recordings.recording_id = rejections.recording_id
+                    AND CAST(recordings.rules_version AS INTEGER)
+                        >= CAST(coalesce(rejections.rules_version, '0') AS INTEGER))

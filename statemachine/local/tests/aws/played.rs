@@ -208,8 +208,16 @@ impl World {
             }
             "DescribeExecution" => self.find(asked).cloned(),
             "GetExecutionHistory" => {
-                self.find(asked)?;
-                Ok(page("events", failed_history(), asked))
+                let name = self.find(asked)?["name"].as_str().unwrap().to_owned();
+                let mut events = failed_history();
+                if name.starts_with("caught-") {
+                    // It ran out of time after a step had failed.
+                    events.push(
+                        json!({ "timestamp": START + 130.0, "type": "TaskStateEntered", "id": 99, "previousEventId": 98,
+                                "stateEnteredEventDetails": { "name": "RecordFailure", "input": "{}" } }),
+                    );
+                }
+                Ok(page("events", events, asked))
             }
             "StartExecution" => {
                 self.writes.push((operation.to_owned(), asked.clone()));
