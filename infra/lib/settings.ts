@@ -7,6 +7,8 @@ import { Node } from 'constructs';
 
 export type Architecture = 'arm64' | 'x86_64';
 
+export type ExecutionLog = 'ALL' | 'ERROR';
+
 export interface Settings {
   /** Name of the stack, and what the names of functions, state machines, workgroup and secret begin with. */
   readonly name: string;
@@ -22,6 +24,8 @@ export interface Settings {
   readonly workDays: number;
   /** Days that logs are kept. */
   readonly logDays: number;
+  /** What the log of the state machines has: every event with its data, or what went wrong only. */
+  readonly executionLog: ExecutionLog;
   /** How many invocations of `start` read the queue at once. */
   readonly startConcurrency: number;
   /** A query that would scan more is cancelled, in GB. */
@@ -65,6 +69,7 @@ export function settingsFrom(node: Node, instead: Record<string, unknown> = {}):
     rawGlacierDays: context.whole('rawGlacierDays', 0, 3650),
     workDays: context.whole('workDays', 15, 3650),
     logDays: Number(context.oneOf('logDays', LOG_DAYS)),
+    executionLog: context.oneOf('executionLog', ['ALL', 'ERROR']),
     startConcurrency: context.whole('startConcurrency', 2, 1000),
     scanLimitGb: context.whole('scanLimitGb', 1, 100_000),
     failedAlarm: context.whole('failedAlarm', 1, 1_000_000),

@@ -100,7 +100,7 @@ export function standardMachine(
     definitionBody: sfn.DefinitionBody.fromString(workflowFile(file)),
     definitionSubstitutions: substitutions,
     tracingEnabled: true,
-    logs: { destination: logGroup, level: sfn.LogLevel.ALL, includeExecutionData: true },
+    logs: { destination: logGroup, level: sfn.LogLevel[settings.executionLog], includeExecutionData: true },
   });
   rights.forEach((statement) => machine.addToRolePolicy(statement));
   explain(machine.role, rights, 'The stars stand for the names of executions and of objects.');

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { workflowFile } from '../lib/state-machines.ts';
-import { asText, one, pipeline } from './synthesised.ts';
+import { asText, one, pipeline, resources } from './synthesised.ts';
 
 const { template } = pipeline();
 const machine = (name: string) =>
@@ -22,6 +22,13 @@ describe.each([['ecg-pipeline', 'ecg-pipeline.asl.json'], ['ecg-pipeline-backfil
     const [, group] = one(template, 'AWS::Logs::LogGroup', ({ Properties }) => Properties.LogGroupName === `/aws/vendedlogs/states/${name}`);
     expect(group.Properties.RetentionInDays).toBe(90);
   });
+});
+
+test('what is logged of executions is a setting', () => {
+  const { template: quiet } = pipeline({ executionLog: 'ERROR' });
+  for (const { Properties } of Object.values(resources(quiet, 'AWS::StepFunctions::StateMachine'))) {
+    expect(Properties.LoggingConfiguration).toMatchObject({ Level: 'ERROR', IncludeExecutionData: true });
+  }
 });
 
 test('each step of the workflow is the function of that name', () => {

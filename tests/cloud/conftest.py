@@ -53,6 +53,17 @@ def real_data() -> Path:
 
 
 @pytest.fixture
+def without_events(cloud):
+    """Uploads start nothing while the test prepares: files that were there before the pipeline."""
+    s3 = cloud.client("s3")
+    wired = s3.get_bucket_notification_configuration(Bucket=cloud.raw_bucket)
+    wired.pop("ResponseMetadata")
+    s3.put_bucket_notification_configuration(Bucket=cloud.raw_bucket, NotificationConfiguration={})
+    yield lambda: s3.put_bucket_notification_configuration(Bucket=cloud.raw_bucket, NotificationConfiguration=wired)
+    s3.put_bucket_notification_configuration(Bucket=cloud.raw_bucket, NotificationConfiguration=wired)
+
+
+@pytest.fixture
 def report():
     """Puts a line below the results."""
     return _REPORT.append

@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 from driver.cloud import unique
 from driver.processes import wait_until
 
@@ -19,17 +18,6 @@ def backfill(cloud, **settings):
     described = wait_until("the backfill has ended", 90, ended, lambda: cloud.explain(settings["prefix"]))
     [run] = states.list_map_runs(executionArn=arn)["mapRuns"]
     return described, states.describe_map_run(mapRunArn=run["mapRunArn"])
-
-
-@pytest.fixture
-def without_events(cloud):
-    """Uploads start nothing while the test prepares: files that were there before the pipeline."""
-    s3 = cloud.client("s3")
-    wired = s3.get_bucket_notification_configuration(Bucket=cloud.raw_bucket)
-    wired.pop("ResponseMetadata")
-    s3.put_bucket_notification_configuration(Bucket=cloud.raw_bucket, NotificationConfiguration={})
-    yield lambda: s3.put_bucket_notification_configuration(Bucket=cloud.raw_bucket, NotificationConfiguration=wired)
-    s3.put_bucket_notification_configuration(Bucket=cloud.raw_bucket, NotificationConfiguration=wired)
 
 
 def test_files_that_were_there_before(cloud, fixtures, without_events):

@@ -1,7 +1,7 @@
 """What Slack says back."""
 
 import pytest
-from driver.cloud import unique
+from driver.cloud import FUNCTIONS, unique
 from driver.slack import RATE_LIMITED, REFUSED
 
 BOT = {"SLACK_BOT_TOKEN": "xoxb-test", "SLACK_CHANNEL": "C0TEST"}
@@ -50,5 +50,11 @@ def test_a_refusal_that_looks_like_success(cloud, fixtures, bot):
 
 
 def test_the_secret_is_in_no_log(cloud, fixtures, bot):
-    failed(cloud, fixtures, unique("slack-secret") + "text.mat")
-    assert not any(BOT["SLACK_BOT_TOKEN"] in line for line in cloud.logs("notify"))
+    execution = failed(cloud, fixtures, unique("slack-secret") + "text.mat")
+    history = cloud.client("stepfunctions").get_execution_history(executionArn=execution.arn, maxResults=1000)["events"]
+    for function in FUNCTIONS:
+        logged = cloud.logs(function)
+        assert function in ("parse", "transform") or any(execution.recording_id in line for line in logged), function
+        for secret in (BOT["SLACK_BOT_TOKEN"], cloud.slack.webhook):
+            assert not any(secret in line for line in logged), function
+            assert secret not in str(history)

@@ -60,6 +60,19 @@ def test_the_same_event_many_times_at_once(cloud, recording, times):
     assert rows == [{"recording_id": execution.recording_id}]
 
 
+def test_the_same_event_while_its_execution_runs(cloud, recording, without_events):
+    key = unique("still-running") + "again.mat"
+    cloud.put(key, recording)
+    event = sqs_event({"Records": [s3_record(cloud, key)]})
+    for _ in range(3):
+        assert cloud.invoke("start", event) == ({"batchItemFailures": []}, False)
+    cloud.succeeded(key)
+    assert len(cloud.executions(key)) == 1
+    # Step Functions said yes to the same input of an open execution, and no to that of an ended one: both are success.
+    assert cloud.invoke("start", event) == ({"batchItemFailures": []}, False)
+    assert len(cloud.executions(key)) == 1
+
+
 def test_two_records_in_one_message_one_of_them_bad(cloud, recording):
     prefix = unique("half-bad")
     for name in ("one", "two"):

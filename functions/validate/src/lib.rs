@@ -10,7 +10,8 @@ use ecg_core::{Details, StepError, layout};
 use ecg_lake::{Lake, blocking, step_error, upload_error};
 use ecg_recording::header::MAX_HEADER_BYTES;
 use ecg_recording::{Surroundings, Verdict, examine, profiles};
-use ecg_store::{Location, StoreError};
+use ecg_store::checksum::Verifier;
+use ecg_store::{Checksum, Location, StoreError};
 use sha2::{Digest, Sha256};
 
 /// Judges an upload.
@@ -28,16 +29,24 @@ pub async fn run(lake: &Lake, input: ValidateInput) -> Result<ValidateOutput, St
     };
     let mut reader = lake.reader_of(&meta);
     let verdict = blocking(move || {
-        let judge = || -> std::io::Result<Verdict> {
-            let hash = sha256(&mut reader)?;
-            reader.rewind()?;
-            let examined = examine(reader, &surroundings, &RULES)?;
-            Ok(Verdict {
-                content_sha256: Some(hash),
-                ..examined.verdict
-            })
-        };
-        judge().map_err(|error| upload_error(&error))
+        let io = |error: std::io::Error| upload_error(&error);
+        let mut verifier = meta.checksum.as_ref().map(Checksum::verifier);
+        let hash = sha256(&mut reader, |bytes| {
+            if let Some(verifier) = &mut verifier {
+                verifier.update(bytes);
+            }
+        })
+        .map_err(io)?;
+        // Other bytes than those that were uploaded must not be judged. The next read may be right.
+        if let Some(Err(difference)) = verifier.map(Verifier::finish) {
+            return Err(StepError::Transient(format!("{}: {difference}", meta.location)));
+        }
+        reader.rewind().map_err(io)?;
+        let examined = examine(reader, &surroundings, &RULES).map_err(io)?;
+        Ok(Verdict {
+            content_sha256: Some(hash),
+            ..examined.verdict
+        })
     })
     .await?;
     let verdict_key = layout::verdict_key(&input.recording_id);
@@ -77,14 +86,17 @@ async fn companion_header(lake: &Lake, bucket: &str, key: &str) -> Result<Option
     }
 }
 
-/// SHA-256 of everything that is left to read, in hexadecimal.
-fn sha256(source: &mut impl Read) -> std::io::Result<String> {
+/// SHA-256 of everything that is left to read, in hexadecimal. The bytes go to `also` as they pass.
+fn sha256(source: &mut impl Read, mut also: impl FnMut(&[u8])) -> std::io::Result<String> {
     let mut hash = Sha256::new();
     let mut block = vec![0; 64 * 1024];
     loop {
         match source.read(&mut block)? {
             0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
-            count => hash.update(&block[..count]),
+            count => {
+                hash.update(&block[..count]);
+                also(&block[..count]);
+            }
         }
     }
 }

@@ -109,6 +109,25 @@ fn the_namespace_of_its_metrics_is_the_deployments() {
     );
 }
 
+/// CRC-32 of `two-leads.mat`, by zlib.
+const CRC32: &str = "J87Ncw==";
+
+#[test]
+fn what_was_uploaded_is_what_is_judged() {
+    let judged = |base64: &str| {
+        let s3 = s3();
+        s3.keep_checksum("raw", "header/two-leads.mat", "crc32", base64);
+        serve(validate(), event(), &s3).outcome().clone()
+    };
+    assert_eq!(judged(CRC32).unwrap()["verdict"], "accepted");
+    // Other bytes than those that S3 took a checksum of: not judged at all, and read again.
+    let failure = judged("AAAAAA==").unwrap_err();
+    assert_eq!(failure.error, "Transient", "{failure:?}");
+    for part in ["raw/header/two-leads.mat", "Crc32", "expected AAAAAA==", CRC32] {
+        assert!(failure.message.contains(part), "{failure:?}");
+    }
+}
+
 #[test]
 fn every_read_of_the_upload_is_pinned() {
     let s3 = s3();

@@ -16,6 +16,7 @@ pub struct S3 {
 
 #[derive(Debug, Default)]
 struct State {
+    checksums: BTreeMap<(String, String), (String, String)>,
     objects: BTreeMap<(String, String), Vec<Object>>,
     uploads: BTreeMap<String, BTreeMap<u32, Vec<u8>>>,
     uploads_begun: usize,
@@ -33,6 +34,13 @@ impl S3 {
     /// Puts an object there; returns its version id.
     pub fn put(&self, bucket: &str, key: &str, bytes: &[u8]) -> String {
         self.state.lock().unwrap().put(bucket, key, bytes)
+    }
+
+    /// From now on S3 tells this checksum of the whole object, whatever its bytes: `crc32`, `crc64nvme`, … and Base64.
+    pub fn keep_checksum(&self, bucket: &str, key: &str, algorithm: &str, base64: &str) {
+        let mut state = self.state.lock().unwrap();
+        let told = (format!("x-amz-checksum-{algorithm}"), base64.to_owned());
+        state.checksums.insert((bucket.to_owned(), key.to_owned()), told);
     }
 
     /// The newest version of an object.
@@ -153,6 +161,15 @@ impl State {
                 Response::new(206, &found.bytes[first..=last])
                     .header("content-range", &format!("bytes {first}-{last}/{size}"))
             }
+        };
+        // As S3 does: only who asks is told, and of a range nothing.
+        let asked =
+            request.header("x-amz-checksum-mode") == Some("ENABLED") && request.header("range").is_none();
+        let response = match self.checksums.get(&(bucket.to_owned(), key.to_owned())) {
+            Some((name, base64)) if asked => response
+                .header(name, base64)
+                .header("x-amz-checksum-type", "FULL_OBJECT"),
+            _ => response,
         };
         let response = response
             .header("etag", &format!("\"{}\"", found.etag))

@@ -155,7 +155,11 @@ fn a_good_file_passes_every_check_in_order() {
             ),
             ("sampling frequency", "100 Hz", "50 to 20000 Hz"),
             ("val: data", "100 values", "100 values"),
-            ("val: missing samples", "0.000 % (0 of 100)", "at most 5 %"),
+            (
+                "val: missing samples",
+                "0.000 % (0 of 100)",
+                most_missing().as_str()
+            ),
             ("val: signal", "0 to 99 adu", "a signal that changes"),
         ]
     );
@@ -513,28 +517,29 @@ fn the_sampling_frequency_has_limits() {
     assert!(judge(50.0).accepted && judge(20000.0).accepted);
 }
 
+/// The limit as a verdict words it.
+fn most_missing() -> String {
+    format!("at most {} %", RULES.reject_missing_share_above * 100.0)
+}
+
 #[test]
-fn missing_samples_are_counted_and_five_percent_is_the_limit() {
-    let mut five = ramp(100);
-    five[10..15].fill(i16::MIN);
-    let verdict = judge(&calibrated(int16("val", [1, 100], &five)), |_| {});
+fn missing_samples_are_counted_up_to_the_limit() {
+    let most = (RULES.reject_missing_share_above * 100.0).round() as usize;
+    let mut enough = ramp(100);
+    enough[10..10 + most].fill(i16::MIN);
+    let verdict = judge(&calibrated(int16("val", [1, 100], &enough)), |_| {});
     assert!(verdict.accepted);
-    assert_eq!(verdict.samples.unwrap().missing_samples, 5);
-    let mut six = five.clone();
-    six[99] = i16::MIN;
-    let verdict = judge(&calibrated(int16("val", [1, 100], &six)), |_| {});
-    rejected(
-        &verdict,
-        "val: missing samples",
-        "6.000 % (6 of 100)",
-        "at most 5 %",
-        None,
-    );
-    assert_eq!(verdict.samples.unwrap().missing_samples, 6);
+    assert_eq!(verdict.samples.unwrap().missing_samples, most as u64);
+    let mut more = enough.clone();
+    more[99] = i16::MIN;
+    let verdict = judge(&calibrated(int16("val", [1, 100], &more)), |_| {});
+    let found = format!("{}.000 % ({} of 100)", most + 1, most + 1);
+    rejected(&verdict, "val: missing samples", &found, &most_missing(), None);
+    assert_eq!(verdict.samples.unwrap().missing_samples, most as u64 + 1);
 
     // The share is that of all leads together.
     let mut two_leads = ramp(100);
-    (0..5).for_each(|sample| two_leads[2 * sample] = i16::MIN);
+    (0..most).for_each(|sample| two_leads[2 * sample] = i16::MIN);
     assert!(judge(&calibrated(int16("val", [2, 50], &two_leads)), |_| {}).accepted);
 
     for missing in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {

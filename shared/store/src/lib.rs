@@ -11,6 +11,7 @@
 //! `conformance`) runs on every backend, so a step that passes on one passes on all.
 
 pub mod catalog;
+pub mod checksum;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod error;
@@ -33,6 +34,7 @@ mod names;
 pub use catalog::glue::GlueCatalog;
 pub use catalog::local::LocalCatalog;
 pub use catalog::{Catalog, CatalogError, ColumnSpec, Partition, TableChange, TableName, TableSpec};
+pub use checksum::{Checksum, ChecksumAlgorithm};
 pub use error::{ErrorContext, StoreError};
 #[cfg(feature = "conformance")]
 pub use faulty::{Fault, FaultyStore};

@@ -122,6 +122,8 @@ impl Store for MemoryStore {
             etag: content.md5,
             last_modified_ms: content.last_modified_ms,
             metadata: content.metadata,
+            // Files do not change on their way.
+            checksum: None,
         })
     }
 

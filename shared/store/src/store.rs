@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::checksum::Checksum;
 use crate::error::{ErrorContext, StoreError};
 
 /// Objects by bucket, key and version.
@@ -103,6 +104,9 @@ pub struct ObjectMeta {
     pub last_modified_ms: i64,
     /// User metadata.
     pub metadata: BTreeMap<String, String>,
+    /// Checksum of the whole content, where the store keeps one that needs no knowledge of parts. Told by
+    /// [`Store::head`] and [`Store::get`].
+    pub checksum: Option<Checksum>,
 }
 
 /// What a write made.

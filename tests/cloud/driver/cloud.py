@@ -154,7 +154,8 @@ class Cloud:
                         input=json.loads(described["input"]), output=described.get("output"),
                         error=described.get("error"), cause=described.get("cause"))
                     self._known[execution.arn] = execution
-                if execution.input["source"]["key"].startswith(prefix):
+                # One that somebody started by hand may be about no upload.
+                if execution.input.get("source", {}).get("key", "\0").startswith(prefix):
                     found.append(execution)
         return found
 

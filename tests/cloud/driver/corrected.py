@@ -91,10 +91,25 @@ def start_and_wait_as_aws_does():
     stepfunctions._invoke_nested_start_execution_sync = start_once
 
 
+def start_the_same_again_as_aws_does():
+    """The name and the input of an execution that still runs succeed again on AWS; the emulator refuses every name twice."""
+    start = stepfunctions._start_execution
+
+    def start_once(data):
+        machine = data.get("stateMachineArn", "").replace(":stateMachine:", ":execution:")
+        running = stepfunctions._executions.get(f"{machine}:{data.get('name')}")
+        if running and running["status"] == "RUNNING" and running["input"] == data.get("input", "{}"):
+            return stepfunctions.json_response({"executionArn": running["executionArn"], "startDate": running["startDate"]})
+        return start(data)
+
+    stepfunctions._start_execution = start_once
+
+
 if __name__ == "__main__":
     bound_the_environments()
     take_every_connection_as_secure()
     name_the_database_in_the_policy_check()
     evaluate_jsonata_in_a_distributed_map()
     start_and_wait_as_aws_does()
+    start_the_same_again_as_aws_does()
     main()

@@ -164,6 +164,8 @@ impl Store for LocalStore {
                 size: found.len(),
                 last_modified_ms: modified_ms(&found),
                 metadata: shared.read_metadata(location, &etag).map_err(failed)?,
+                // Files do not change on their way.
+                checksum: None,
                 location: location.with_version(&etag),
                 etag,
             })

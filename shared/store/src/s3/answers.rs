@@ -5,12 +5,14 @@ use std::error::Error;
 use std::ops::Range;
 
 use aws_sdk_s3::primitives::{ByteStream, ByteStreamError, DateTime};
+use aws_sdk_s3::types::ChecksumType;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use bytes::{Bytes, BytesMut};
 
 use crate::aws::{Failure, FailureKind, classify};
+use crate::checksum::{Checksum, ChecksumAlgorithm};
 use crate::error::{ErrorContext, StoreError};
 use crate::store::{Location, ObjectMeta, WrittenObject};
 
@@ -73,6 +75,21 @@ pub(super) struct Facts {
     pub(super) version_id: Option<String>,
     pub(super) last_modified: Option<DateTime>,
     pub(super) metadata: Option<HashMap<String, String>>,
+    pub(super) checksum: Option<Checksum>,
+}
+
+/// The checksum in an answer of S3. That of an object in parts is one of the whole only where its type says so.
+pub(super) fn checksum_of(
+    kind: Option<&ChecksumType>,
+    candidates: [(ChecksumAlgorithm, Option<String>); 4],
+) -> Option<Checksum> {
+    if kind != Some(&ChecksumType::FullObject) {
+        return None;
+    }
+    let found = candidates
+        .into_iter()
+        .find_map(|(algorithm, base64)| Some((algorithm, base64?)));
+    found.map(|(algorithm, base64)| Checksum { algorithm, base64 })
 }
 
 pub(super) fn object_meta(
@@ -97,6 +114,7 @@ pub(super) fn object_meta(
         etag,
         last_modified_ms: milliseconds(facts.last_modified),
         metadata: facts.metadata.unwrap_or_default().into_iter().collect(),
+        checksum: facts.checksum,
     })
 }
 

@@ -6,7 +6,7 @@
 //!   cannot be mistaken for one (32 characters out of more than 60).
 //! * Whole-object reads are verified against the checksum that S3 keeps. For a range S3 sends none, so the SDK has
 //!   nothing to verify: there the pin, the range that the answer names and its length are checked, and TLS guards the
-//!   way. Writes carry a CRC32 that S3 verifies, for multipart uploads one per part and of the whole.
+//!   way. Whoever reads all ranges can verify the whole with [`ObjectMeta::checksum`]. Writes carry a CRC32 that S3 verifies, for multipart uploads one per part and of the whole.
 //! * Retries of single requests, with back-off, are the SDK's: configure them on the client.
 //! * A multipart upload of which a request fails is aborted before the failure is told. One that is dropped is aborted in
 //!   the background, and a process that is killed leaves it: the bucket needs a lifecycle rule
@@ -28,11 +28,12 @@ use aws_sdk_s3::types::{ChecksumMode, EncodingType};
 use bytes::Bytes;
 
 use crate::aws::{Failure, FailureKind, classify};
+use crate::checksum::ChecksumAlgorithm;
 use crate::error::{ErrorContext, StoreError};
 use crate::store::{ListedObject, Location, ObjectMeta, Store, Upload, WrittenObject};
 use answers::{
-    Facts, Pin, check_length, collect, cut_out, decode_key, from_failure, from_sdk_error, milliseconds,
-    object_meta, parse_content_range, written,
+    Facts, Pin, check_length, checksum_of, collect, cut_out, decode_key, from_failure, from_sdk_error,
+    milliseconds, object_meta, parse_content_range, written,
 };
 use upload::S3Upload;
 
@@ -83,6 +84,7 @@ impl Store for S3Store {
         match request
             .set_if_match(pin.if_match)
             .set_version_id(pin.version_id)
+            .checksum_mode(ChecksumMode::Enabled)
             .send()
             .await
         {
@@ -95,6 +97,15 @@ impl Store for S3Store {
                     version_id: answer.version_id,
                     last_modified: answer.last_modified,
                     metadata: answer.metadata,
+                    checksum: checksum_of(
+                        answer.checksum_type.as_ref(),
+                        [
+                            (ChecksumAlgorithm::Crc64Nvme, answer.checksum_crc64_nvme),
+                            (ChecksumAlgorithm::Crc32, answer.checksum_crc32),
+                            (ChecksumAlgorithm::Crc32c, answer.checksum_crc32_c),
+                            (ChecksumAlgorithm::Sha256, answer.checksum_sha256),
+                        ],
+                    ),
                 },
             ),
             Err(error) => {
@@ -129,6 +140,15 @@ impl Store for S3Store {
             version_id: answer.version_id,
             last_modified: answer.last_modified,
             metadata: answer.metadata,
+            checksum: checksum_of(
+                answer.checksum_type.as_ref(),
+                [
+                    (ChecksumAlgorithm::Crc64Nvme, answer.checksum_crc64_nvme),
+                    (ChecksumAlgorithm::Crc32, answer.checksum_crc32),
+                    (ChecksumAlgorithm::Crc32c, answer.checksum_crc32_c),
+                    (ChecksumAlgorithm::Sha256, answer.checksum_sha256),
+                ],
+            ),
         };
         let meta = object_meta(operation, location, facts)?;
         meta.check_limit(limit)?;
