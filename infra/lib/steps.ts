@@ -9,7 +9,8 @@ export const WORKFLOW_STEPS = STEPS.filter((step) => step !== 'start');
 
 /**
  * A function's timeout stands below the `TimeoutSeconds` of its state, so that it can still say what it was at.
- * Lambda gives one processor for 1769 MB and a share of it for less, so where samples are computed memory buys speed.
+ * Lambda gives one processor for 1769 MB and a share of it for less, so where samples are computed memory buys speed. A day
+ * of two leads takes 0.4 to 5.2 s and holds at most 86 MB (docs/cost.md).
  */
 export const SIZES: Record<Step, { readonly memoryMb: number; readonly timeoutSeconds: number; readonly does: string }> = {
   start: { memoryMb: 256, timeoutSeconds: 30, does: 'Starts one execution per uploaded recording.' },
