@@ -308,8 +308,8 @@ mod tests {
     #[test]
     fn any_class_and_its_missing_samples() {
         let doubles = [0.1, f64::NAN, -2.5, f64::INFINITY];
-        let doubles = (0..40).map(|n| doubles.get(n).copied().unwrap_or(n as f64));
-        let (found, data_type) = rows(mat4(0, [1, 40], doubles.flat_map(f64::to_le_bytes)));
+        let doubles = (0..400).map(|n| doubles.get(n).copied().unwrap_or(n as f64));
+        let (found, data_type) = rows(mat4(0, [1, 400], doubles.flat_map(f64::to_le_bytes)));
         assert_eq!(data_type, DataType::Float64);
         assert_eq!(found[0].3[..5], [Some(0.1), None, Some(-2.5), None, Some(4.0)]);
         let (found, data_type) = rows(mat4(5, [1, 40], 216..=255));
