@@ -13,7 +13,8 @@ NEXT = """
 The pipeline runs at {AWS_ENDPOINT_URL} until Ctrl-C. With the lines above in a file, in another terminal:
 
   set -a; . ./cloud.env
-  aws s3 cp FILE.mat "s3://$RAW_BUCKET/"            # 'testdata/recordings/1 NSR/900m (0).mat', or one of testdata/malformed
+  aws s3 cp 'testdata/recordings/1 NSR/900m (0).mat' "s3://$RAW_BUCKET/1 NSR/"    # folder and name say how it is calibrated
+  aws s3 cp testdata/malformed/text.mat "s3://$RAW_BUCKET/"                       # no recording at all
   aws stepfunctions list-executions --state-machine-arn "$STATE_MACHINE_ARN" --query 'executions[].[status,name]' --output text
   id=$(aws athena start-query-execution --work-group "$ATHENA_WORKGROUP" --query-execution-context "Database=$GLUE_DATABASE" \\
        --query-string 'select recording_id, quality from recordings' --query QueryExecutionId --output text)
