@@ -76,7 +76,11 @@ fi
 
 run npm ci --prefix infra --no-audit --no-fund
 cd infra
-run npx --no-install cdk bootstrap "aws://$account/$region"
+# Where somebody has bootstrapped already, people may lack the rights to do it again. Whether it is new enough `cdk deploy`
+# checks itself.
+if ! aws ssm get-parameter --name /cdk-bootstrap/hnb659fds/version >/dev/null 2>&1; then
+  run npx --no-install cdk bootstrap "aws://$account/$region"
+fi
 # Whoever types this wants it; `npx cdk diff` shows beforehand which rights change.
 run npx --no-install cdk deploy "$stack" --require-approval never --outputs-file "$outputs" -c "lambdaDir=$functions"
 
@@ -90,7 +94,7 @@ output() {
 printf '\nAfter that, with %s in account %s, region %s:\n\n' "$stack" "$account" "$region"
 if [ "$mode" = pipeline ]; then
   echo "  aws s3 cp --recursive testdata/recordings/header s3://$(output RawBucketName)/header/"
-  echo "  ecg runs --aws"
+  echo "  aws stepfunctions list-executions --state-machine-arn $(output StateMachineArn) --query 'executions[].[status,name]' --output text"
 else
   echo "  git push          # commit infra/settings.json first: the delivery reads it from branch $(setting branch) of $repository"
   echo "  aws codepipeline list-pipeline-executions --pipeline-name $(output PipelineName)"

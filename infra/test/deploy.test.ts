@@ -71,6 +71,16 @@ test('the data pipeline: functions, packages, bootstrap, deploy', () => {
   expect(stdout).toContain('aws s3 cp --recursive testdata/recordings/header s3://<RawBucketName>/header/');
 });
 
+test('what is bootstrapped already is not bootstrapped again', () => {
+  const aws = TOOLS.aws!.replace('*) exit 9', '"ssm get-parameter") [ "$4" = /cdk-bootstrap/hnb659fds/version ] && echo 30 || exit 9 ;; *) exit 9');
+  const { commands, stderr, status } = deploy({ tools: { aws } });
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  expect(commands.map((command) => command.split(' ').slice(0, 4).join(' '))).toEqual([
+    'infra/build-functions.sh arm64 ROOT/target/lambda', 'npm ci --prefix infra', 'npx --no-install cdk deploy',
+  ]);
+});
+
 test('the settings count', () => {
   const { commands } = deploy({ settings: { name: 'trial', architecture: 'x86_64', lambdaDir: '../built' } });
   expect(commands[0]).toBe('infra/build-functions.sh x86_64 ROOT/built');
@@ -93,7 +103,7 @@ test('the delivery: nothing is built here, so neither Rust nor Python is needed'
 describe('in earnest', () => {
   // `cdk deploy` leaves the outputs in the file that follows `--outputs-file`, and finds the functions' files there.
   const npx = 'case "$3" in bootstrap) ;; deploy) while [ "$1" != --outputs-file ]; do shift; done; '
-    + 'echo "{\\"ecg-pipeline\\":{\\"RawBucketName\\":\\"raw-1\\"},\\"ecg-pipeline-delivery\\":{\\"PipelineName\\":\\"pipe-1\\"}}" >"$2"; '
+    + 'echo "{\\"ecg-pipeline\\":{\\"RawBucketName\\":\\"raw-1\\",\\"StateMachineArn\\":\\"arn-1\\"},\\"ecg-pipeline-delivery\\":{\\"PipelineName\\":\\"pipe-1\\"}}" >"$2"; '
     + 'case "$4" in */tmp.*/lambda) [ -f "${4#lambdaDir=}/notify/bootstrap" ] || exit 8 ;; esac ;; *) exit 9 ;; esac';
 
   test('it says what to type next, with the outputs', () => {
@@ -101,6 +111,7 @@ describe('in earnest', () => {
     expect(stderr).toBe('');
     expect(status).toBe(0);
     expect(stdout).toContain('s3://raw-1/header/');
+    expect(stdout).toContain('--state-machine-arn arn-1 ');
   });
 
   test('the delivery has files that stand in for functions', () => {

@@ -140,15 +140,8 @@ impl Store for S3Store {
             version_id: answer.version_id,
             last_modified: answer.last_modified,
             metadata: answer.metadata,
-            checksum: checksum_of(
-                answer.checksum_type.as_ref(),
-                [
-                    (ChecksumAlgorithm::Crc64Nvme, answer.checksum_crc64_nvme),
-                    (ChecksumAlgorithm::Crc32, answer.checksum_crc32),
-                    (ChecksumAlgorithm::Crc32c, answer.checksum_crc32_c),
-                    (ChecksumAlgorithm::Sha256, answer.checksum_sha256),
-                ],
-            ),
+            // The SDK has verified the body against it.
+            checksum: None,
         };
         let meta = object_meta(operation, location, facts)?;
         meta.check_limit(limit)?;
