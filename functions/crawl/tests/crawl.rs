@@ -187,3 +187,22 @@ async fn a_column_of_another_type_in_the_catalog_is_named() {
         "{error}"
     );
 }
+
+/// A crawl that fails must not leave the row that says that everything is there.
+#[tokio::test]
+async fn who_can_not_start_the_crawler_leaves_no_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake(folder.path());
+    let staged = Location::new("work", "id/recordings.parquet");
+    lake.store.put(&staged, vec![1].into()).await.unwrap();
+    let mut input = written(&[("recordings", "recordings/dt=2026-11-23/id.parquet", 1)]);
+    input.objects[0].staged = Some(staged.key.clone());
+    // The local catalog has no crawlers.
+    let error = step_crawl::start_crawler(&lake, "nobody", input)
+        .await
+        .unwrap_err();
+    assert_eq!(error.name(), "Internal");
+    assert!(error.to_string().contains("nobody"), "{error}");
+    let row = Location::new("processed", "recordings/dt=2026-11-23/id.parquet");
+    assert!(lake.store.head(&row).await.is_err(), "the row is there");
+}
