@@ -104,8 +104,8 @@ pub struct ObjectMeta {
     pub last_modified_ms: i64,
     /// User metadata.
     pub metadata: BTreeMap<String, String>,
-    /// Checksum of the whole content, where the store keeps one that needs no knowledge of parts, for who reads ranges
-    /// of it: told by [`Store::head`]. ([`Store::get`] has verified what it read.)
+    /// Checksum of the whole content, where the store keeps one that needs no knowledge of parts: for who reads ranges
+    /// of it. ([`Store::get`] has verified what it read.)
     pub checksum: Option<Checksum>,
 }
 

@@ -37,6 +37,21 @@ use answers::{
 };
 use upload::S3Upload;
 
+/// The checksum in an answer: those of HEAD and of GET have the same fields and no type in common.
+macro_rules! checksum_in {
+    ($answer:ident) => {
+        checksum_of(
+            $answer.checksum_type.as_ref(),
+            [
+                (ChecksumAlgorithm::Crc64Nvme, $answer.checksum_crc64_nvme),
+                (ChecksumAlgorithm::Crc32, $answer.checksum_crc32),
+                (ChecksumAlgorithm::Crc32c, $answer.checksum_crc32_c),
+                (ChecksumAlgorithm::Sha256, $answer.checksum_sha256),
+            ],
+        )
+    };
+}
+
 /// Objects in S3. Cloning is cheap and shares the connections.
 #[derive(Debug, Clone)]
 pub struct S3Store {
@@ -97,15 +112,7 @@ impl Store for S3Store {
                     version_id: answer.version_id,
                     last_modified: answer.last_modified,
                     metadata: answer.metadata,
-                    checksum: checksum_of(
-                        answer.checksum_type.as_ref(),
-                        [
-                            (ChecksumAlgorithm::Crc64Nvme, answer.checksum_crc64_nvme),
-                            (ChecksumAlgorithm::Crc32, answer.checksum_crc32),
-                            (ChecksumAlgorithm::Crc32c, answer.checksum_crc32_c),
-                            (ChecksumAlgorithm::Sha256, answer.checksum_sha256),
-                        ],
-                    ),
+                    checksum: checksum_in!(answer),
                 },
             ),
             Err(error) => {
@@ -140,8 +147,7 @@ impl Store for S3Store {
             version_id: answer.version_id,
             last_modified: answer.last_modified,
             metadata: answer.metadata,
-            // The SDK has verified the body against it.
-            checksum: None,
+            checksum: checksum_in!(answer),
         };
         let meta = object_meta(operation, location, facts)?;
         meta.check_limit(limit)?;
