@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import { readFileSync } from 'node:fs';
 import { STEPS } from '../lib/steps.ts';
-import { asText, one, pipeline, resources } from './synthesised.ts';
+import { asText, one, pipeline, resources, rightsOf } from './synthesised.ts';
 
 const { template, stack } = pipeline();
 const SLACK = { slackWorkspaceId: 'T0123ABC', slackChannelId: 'C0123ABC' };
@@ -95,7 +95,7 @@ describe('the topic', () => {
     expect(key.Properties.EnableKeyRotation).toBe(true);
     const [ours] = key.Properties.KeyPolicy.Statement.filter(({ Principal }: any) => Principal.Service === 'cloudwatch.amazonaws.com');
     expect(ours.Action).toEqual(['kms:Decrypt', 'kms:GenerateDataKey']);
-    expect(rightsOf('NetMachine')).toEqual(expect.arrayContaining([`sns:Publish on \${${topicId}}`, `kms:GenerateDataKey on \${${keyId}.Arn}`]));
+    expect(rightsOf(template, 'NetMachine')).toEqual(expect.arrayContaining([`sns:Publish on \${${topicId}}`, `kms:GenerateDataKey on \${${keyId}.Arn}`]));
   });
 
   test('takes messages of this account\'s alarms only, and no connection without TLS', () => {
@@ -152,7 +152,7 @@ describe('the net', () => {
   });
 
   test('may record, tell, look back and look for the row; nothing else', () => {
-    const rights = rightsOf('NetMachine').filter((right) => !/^(logs|xray|kms):/.test(right))
+    const rights = rightsOf(template, 'NetMachine').filter((right) => !/^(logs|xray|kms):/.test(right))
       .map((right) => right.replaceAll(/[0-9A-F]{8}/g, '').replace(/arn:\$\{AWS::Partition\}:states:\$\{AWS::Region\}:\$\{AWS::AccountId\}:/, ''));
     expect(rights.sort()).toEqual([
       'lambda:InvokeFunction on ${FunctionsCrawl.Arn}',
@@ -235,13 +235,6 @@ describe('the saved queries of the logs', () => {
     expect(first!.QueryString).toContain('/RECORDING_ID/');
   });
 });
-
-/** `action on resource` for each right of a state machine's role. */
-function rightsOf(id: string): string[] {
-  const [, policy] = one(template, 'AWS::IAM::Policy', (_, name) => name.startsWith(`${id}RoleDefaultPolicy`));
-  return policy.Properties.PolicyDocument.Statement.flatMap((statement: any) =>
-    [statement.Action].flat().flatMap((action: string) => [statement.Resource].flat().map((resource: any) => `${action} on ${asText(resource)}`)));
-}
 
 /** The table of metrics in functions/README.md. */
 function documentedMetrics(): string[] {

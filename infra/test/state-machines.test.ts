@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { workflowFile } from '../lib/state-machines.ts';
-import { asText, one, pipeline, resources } from './synthesised.ts';
+import { one, pipeline, resources, rightsOf } from './synthesised.ts';
 
 const { template } = pipeline();
 const machine = (name: string) =>
@@ -39,14 +39,14 @@ test('each step of the workflow is the function of that name', () => {
 });
 
 test('the workflow may call its functions, and not start', () => {
-  const rights = rightsOf('Workflow');
+  const rights = rightsOf(template, 'StateMachinesWorkflow');
   expect(rights.filter((right) => right.startsWith('lambda:')).map((right) => right.replace(/^.*Functions([A-Z][a-z]+).*$/, '$1')).sort())
     .toEqual(['Crawl', 'Notify', 'Parse', 'Transform', 'Validate', 'Write']);
   expect(new Set(rights.map((right) => right.split(':')[0]))).toEqual(new Set(['lambda', 'logs', 'xray']));
 });
 
 test('the backfill may run itself, the workflow and start, and read what lies in the raw bucket', () => {
-  const rights = rightsOf('Backfill').filter((right) => !/^(logs|xray):/.test(right))
+  const rights = rightsOf(template, 'StateMachinesBackfill').filter((right) => !/^(logs|xray):/.test(right))
     .map((right) => right.replaceAll(/[0-9A-F]{8}/g, '').replaceAll(/arn:\$\{AWS::Partition\}:([a-z]+):\$\{AWS::Region\}:\$\{AWS::AccountId\}:/g, '$1 '));
   expect(rights.sort()).toEqual([
     'events:DescribeRule on events rule/StepFunctionsGetEventsForStepFunctionsExecutionRule',
@@ -75,10 +75,3 @@ test('the rights of the backfill name the Map state as the file does', () => {
   expect(JSON.parse(workflowFile('backfill.asl.json')).States.Objects.Label).toBe('objects');
   expect(JSON.parse(workflowFile('backfill.asl.json')).States.Objects.ResultWriter.Arguments.Prefix).toBe('backfill');
 });
-
-/** `action on resource` for each right of a state machine's role. */
-function rightsOf(id: string): string[] {
-  const [, policy] = one(template, 'AWS::IAM::Policy', (_, name) => name.startsWith(`StateMachines${id}RoleDefaultPolicy`));
-  return policy.Properties.PolicyDocument.Statement.flatMap((statement: any) =>
-    [statement.Action].flat().flatMap((action: string) => [statement.Resource].flat().map((resource: any) => `${action} on ${asText(resource)}`)));
-}

@@ -81,6 +81,13 @@ export function asText(value: any): string {
   throw new Error(`no text for ${JSON.stringify(value)}`);
 }
 
+/** `action on resource` for each right of the role of a construct, named by its path. */
+export function rightsOf(template: Template, path: string): string[] {
+  const [, policy] = one(template, 'AWS::IAM::Policy', (_, id) => id.startsWith(`${path}RoleDefaultPolicy`));
+  return policy.Properties.PolicyDocument.Statement.flatMap((statement: any) =>
+    [statement.Action].flat().flatMap((action: string) => [statement.Resource].flat().map((resource: any) => `${action} on ${asText(resource)}`)));
+}
+
 let folder: string | undefined;
 
 function stubs(): string {
