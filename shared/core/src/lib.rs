@@ -10,6 +10,7 @@ pub mod id;
 pub mod layout;
 pub mod message;
 pub mod rules;
+pub mod settings;
 mod wire_key;
 
 pub use error::{Details, StepError};
