@@ -132,6 +132,21 @@ fn the_pipeline_is_tried_without_its_functions() {
         "notify",
         json!([{ "error": "Internal", "cause": "Slack is gone" }]),
     );
+    let unknown = ecg(&[
+        "workflow",
+        "run",
+        text(&workflow()),
+        "--input",
+        "{}",
+        "--mock",
+        &format!("valdate={write}"),
+    ])
+    .expect(2);
+    assert!(
+        unknown.stderr.contains("expected a function that the workflow calls (crawl, notify, parse, transform, validate, write), found `valdate`"),
+        "{}",
+        unknown.stderr
+    );
     let mut args = vec![
         "workflow",
         "run",

@@ -4,7 +4,7 @@ mod decode;
 
 use std::io::{Read, Seek};
 
-use ecg_core::message::{ParseOutput, StepInput};
+use ecg_core::message::{ParseOutput, StepInput, work_prefix};
 use ecg_core::rules::RULES;
 use ecg_core::{Details, StepError, layout};
 use ecg_lake::{Lake, blocking, codec_error, upload_error};
@@ -27,7 +27,7 @@ pub async fn run(lake: &Lake, input: StepInput) -> Result<ParseOutput, StepError
         )));
     };
     let reader = lake.reader(&lake.upload(&input.source)).await?;
-    let parsed_key = layout::parsed_key(&input.recording_id);
+    let parsed_key = layout::parsed_key(work_prefix(&input.execution, &input.recording_id));
     let mut writer = lake.writer(&lake.work(&parsed_key)).await?;
     let rows = blocking(move || {
         let limits = Limits {

@@ -21,6 +21,8 @@ pub struct Surroundings {
     pub key: String,
     /// Size of the object in bytes.
     pub size: u64,
+    /// What a person said of it.
+    pub settings: ecg_core::settings::Settings,
     /// Text of the WFDB header beside it.
     pub header: Option<String>,
     /// User metadata of the object.

@@ -59,14 +59,24 @@ struct Entry {
 /// # Errors
 /// What is wrong with `profiles.toml`. A test keeps it right, so at run time this does not happen.
 pub fn built_in() -> Result<Vec<Profile>, String> {
-    parse(BUILT_IN)
+    parse("profiles.toml", BUILT_IN)
+}
+
+/// stub
+///
+/// # Errors
+/// stub
+pub fn before_built_in(_name: &str, text: &str) -> Result<Vec<Profile>, String> {
+    let mut all = parse(_name, text)?;
+    all.extend(built_in()?);
+    Ok(all)
 }
 
 /// Reads profiles from their TOML text.
 ///
 /// # Errors
 /// The place and the reason: a syntax error, an unknown field, a bad pattern, a number that is no calibration.
-pub fn parse(text: &str) -> Result<Vec<Profile>, String> {
+pub fn parse(_name: &str, text: &str) -> Result<Vec<Profile>, String> {
     let file: File = toml::from_str(text).map_err(|error| format!("profiles.toml: {error}"))?;
     file.profile
         .into_iter()
@@ -146,19 +156,19 @@ mod tests {
                 "[[profile]]\nname='x'\ncomment=''\npattern='{pattern}'\nsampling_frequency_hz=1.0\ngain={gain}\nbaseline=0.0\nleads=[]"
             )
         };
-        assert!(parse(&entry("a", "2.0")).is_ok());
+        assert!(parse("", &entry("a", "2.0")).is_ok());
         assert!(
-            parse(&entry("(", "2.0"))
+            parse("", &entry("(", "2.0"))
                 .unwrap_err()
                 .contains("profile x: pattern")
         );
         assert!(
-            parse(&entry("a", "0.0"))
+            parse("", &entry("a", "0.0"))
                 .unwrap_err()
                 .contains("gain: expected a number above 0, found 0")
         );
         assert!(
-            parse("[[profile]]\nnam='x'")
+            parse("", "[[profile]]\nnam='x'")
                 .unwrap_err()
                 .contains("profiles.toml")
         );

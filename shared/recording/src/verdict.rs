@@ -51,6 +51,9 @@ pub struct Reason {
     /// Byte offset in the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
+    /// stub
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub try_flags: Option<String>,
 }
 
 /// What one pass over the samples tells.
@@ -71,6 +74,7 @@ impl From<&Details> for Reason {
             expected: details.expected.clone(),
             found: details.found.clone(),
             offset: details.offset,
+            try_flags: None,
         }
     }
 }

@@ -12,22 +12,29 @@ use ecg_recording::header::MAX_HEADER_BYTES;
 use ecg_recording::{Examined, Surroundings, examine, profiles};
 use serde_json::{Value, json};
 
+use crate::args::CalibrationArgs;
 use crate::discover::key_of_file;
+use crate::profile_files::ProfileFiles;
 use crate::summary::shell_word;
 
 /// Largest matrix that is printed as CSV, in values: its text is held in memory, because rows cross the file's order.
 const MOST_PRINTED: u64 = 100_000_000;
 
 /// Judges a file as the validate step would.
-pub(crate) fn judge(path: &Path) -> Result<Examined, String> {
+pub(crate) fn judge(path: &Path, calibration: &CalibrationArgs) -> Result<Examined, String> {
     let fail = |error: io::Error| format!("{}: {error}", path.display());
     let file = File::open(path).map_err(fail)?;
     let size = file.metadata().map_err(fail)?.len();
-    let profiles = profiles::built_in()?;
+    // The key that `ecg run` would give the file, so that both judge alike.
+    let key = key_of_file(path);
+    let itself = std::fs::canonicalize(path).map_err(fail)?;
+    let own = ProfileFiles::new(calibration.profile.as_deref(), None).find(&itself, &key)?;
+    let mut profiles = own.map_or_else(|| Ok(Vec::new()), |text| profiles::parse("profile", &text))?;
+    profiles.extend(profiles::built_in()?);
     let surroundings = Surroundings {
-        // The key that `ecg run` would give it, so that both judge alike.
-        key: key_of_file(path, &profiles),
+        key,
         size,
+        settings: calibration.settings().unwrap_or_default(),
         header: companion_header(path).map_err(fail)?,
         metadata: Default::default(),
         profiles,
