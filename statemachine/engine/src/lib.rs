@@ -66,7 +66,7 @@
 //!
 //! `load` and its parts make a `definition` of `template`s. `execution` starts and ends, `run` is the loop,
 //! `task`, `map_parallel` and `retry` are its harder parts, `track` knows where each branch stands.
-//! `expression` and `functions` evaluate, `history` and `checkpoint` are what is kept, `clock` and `random`
+//! `expression` and `functions` evaluate, `timestamp` reads the end of a Wait, `history` and `checkpoint` are what is kept, `clock` and `random`
 //! stand between the engine and the world, [`mock`] tries a workflow without its functions.
 
 mod checkpoint;
@@ -90,6 +90,7 @@ mod retry;
 mod run;
 mod task;
 mod template;
+mod timestamp;
 mod track;
 
 pub use checkpoint::Checkpoint;

@@ -5,6 +5,7 @@ use serde_json::{Map as Object, Value};
 use crate::definition::{ChoiceRule, Flow, Kind, Map, Next, State, Task, WaitFor};
 use crate::load::{LONGEST_SECONDS, Loader, brief};
 use crate::template::{Template, expression_source};
+use crate::timestamp;
 
 const COMMON: [&str; 3] = ["Type", "Comment", "QueryLanguage"];
 const TRANSITION: [&str; 2] = ["Next", "End"];
@@ -213,15 +214,20 @@ impl Loader {
                 0.0,
                 LONGEST_SECONDS,
             )?),
-            (None, Some(timestamp)) => {
+            (None, Some(value)) => {
                 let at = format!("{place}/Timestamp");
-                let text = self.text(&at, timestamp)?;
-                let is_expression = expression_source(&text).is_some();
-                if !is_expression && chrono::DateTime::parse_from_rfc3339(&text).is_err() {
-                    self.problem(&at, format!("expected an RFC 3339 timestamp, found \"{text}\""));
+                let text = self.text(&at, value)?;
+                if expression_source(&text).is_none() && !timestamp::is_literal(&text) {
+                    self.problem(
+                        &at,
+                        format!(
+                            "expected an RFC 3339 timestamp such as 2026-03-14T01:59:00Z or \
+                             2026-03-14T01:59:00+01:00, with T and Z uppercase, found \"{text}\""
+                        ),
+                    );
                     return None;
                 }
-                WaitFor::Timestamp(self.template(&at, timestamp)?)
+                WaitFor::Timestamp(self.template(&at, value)?)
             }
             _ => {
                 self.problem(place, "expected exactly one of Seconds and Timestamp");

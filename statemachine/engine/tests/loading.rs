@@ -242,6 +242,10 @@ fn values_and_expressions() {
         ),
         (json!({"Type": "Wait", "Seconds": -1}), "/Seconds"),
         (json!({"Type": "Wait", "Timestamp": "tomorrow"}), "/Timestamp"),
+        (
+            json!({"Type": "Wait", "Timestamp": "2016-12-05 21:29:29Z"}),
+            "/Timestamp",
+        ),
         (task("f", json!({"TimeoutSeconds": 0})), "/TimeoutSeconds"),
         (
             task("f", json!({"TimeoutSeconds": 5, "HeartbeatSeconds": 5})),

@@ -196,6 +196,65 @@ async fn waits_pass_for_seconds_and_until_a_moment() {
     assert_eq!(stamps, [0.0, 0.0, 30.0, 30.0, 3600.0, 3600.0, 3600.0, 3600.0]);
 }
 
+#[tokio::test]
+async fn a_wait_ends_at_the_second_that_its_timestamp_names() {
+    for (timestamp, elapsed) in [
+        ("1970-01-01T00:01:00.999Z", 60.0),
+        ("1970-01-01t01:01+01:00", 60.0),
+        ("1969-12-31T23:59:59Z", 0.0),
+    ] {
+        let state = json!({"Type": "Wait", "Timestamp": "{% $states.input %}", "End": true});
+        let bench = bench(one(state), json!(timestamp), |_, _| {
+            async { Ok(json!(0)) }.boxed()
+        });
+        let outcome = bench.run().await;
+        assert_eq!(outcome.status, Status::Succeeded, "{timestamp}");
+        assert_eq!(bench.elapsed(), elapsed, "{timestamp}");
+    }
+}
+
+/// The events as AWS recorded them: the failed evaluation points to the Entered event.
+#[tokio::test]
+async fn a_timestamp_that_cannot_be_read_is_a_failed_evaluation() {
+    for timestamp in [
+        "2016-12-05 21:29:29Z",
+        "2016-12-05T21:29:29",
+        "2016-13-05T21:29:29Z",
+    ] {
+        let state = json!({"Type": "Wait", "Timestamp": "{% $states.input.at %}", "End": true});
+        let bench = bench(one(state), json!({ "at": timestamp }), |_, _| {
+            async { Ok(json!(0)) }.boxed()
+        });
+        let outcome = bench.run().await;
+        let error = "States.QueryEvaluationError";
+        let cause = format!(
+            "An error occurred while executing the state 'Only' (entered at the event id #2). The Timestamp field \
+             cannot be parsed as an ISO-8601 extended offset date-time format string: {timestamp}"
+        );
+        assert_eq!(
+            (outcome.error.as_deref(), outcome.cause.as_deref()),
+            (Some(error), Some(cause.as_str()))
+        );
+        let events = bench.events();
+        let ends: Vec<_> = events[1..]
+            .iter()
+            .map(|event| (event.event_type.as_str(), event.id, event.previous_event_id))
+            .collect();
+        assert_eq!(
+            ends,
+            [
+                ("WaitStateEntered", 2, 0),
+                ("EvaluationFailed", 3, 2),
+                ("ExecutionFailed", 4, 3)
+            ]
+        );
+        assert_eq!(
+            events[2].details["evaluationFailedEventDetails"],
+            json!({"error": error, "cause": cause, "location": "Timestamp", "state": "Only"})
+        );
+    }
+}
+
 // ---- catch, errors ----
 
 #[tokio::test]
