@@ -53,7 +53,8 @@
 //! Everything else, with its place ([`LoadProblem`]): unknown fields and types, other resources and
 //! integration patterns, `DISTRIBUTED` Maps, `$eval`, and JSONPath. Of JSONPath there is only what a machine
 //! needs whose other states are JSONata: Pass, Task, Succeed and Fail states with plain paths (`$.a.b`) in
-//! `Parameters` and `Assign`.
+//! `Parameters` and `Assign`. A state without a `QueryLanguage` has the machine's, also inside a Map or Parallel
+//! that names another; a JSONata machine has JSONata states only.
 //!
 //! # What differs from AWS
 //!

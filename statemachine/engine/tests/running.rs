@@ -562,6 +562,47 @@ async fn variables_of_a_branch_stay_in_it() {
     assert_eq!(bench.run().await.output, Some(json!([2, false])));
 }
 
+#[tokio::test]
+async fn a_jsonpath_machine_runs_jsonata_maps_and_parallels_over_states_of_both_languages() {
+    let jsonata = |mut state: Value| {
+        state["QueryLanguage"] = json!("JSONata");
+        state
+    };
+    // In a JSONPath state a text between {% %} is a text, and `name.$` a path.
+    let body = |prefix: &str| {
+        let (first, last) = (format!("{prefix}First"), format!("{prefix}Last"));
+        json!({"StartAt": first, "States": {
+            &first: {"Type": "Pass", "Parameters": {"n.$": "$.v", "text": "{% 1 %}"}, "Next": last},
+            &last: jsonata(json!({
+                "Type": "Pass", "Output": {"got": "{% $states.input %}", "kept": "{% $kept %}"}, "End": true})),
+        }})
+    };
+    let definition = json!({"StartAt": "Keep", "States": {
+        "Keep": {"Type": "Pass", "Assign": {"kept.$": "$.k"}, "Next": "Each"},
+        "Each": jsonata(json!({
+            "Type": "Map", "Items": "{% $states.input.list %}",
+            "ItemSelector": {"v": "{% $states.context.Map.Item.Value * 10 %}"},
+            "ItemProcessor": body("Item"), "Next": "Both"})),
+        "Both": jsonata(json!({
+            "Type": "Parallel", "Arguments": {"v": "{% $states.input %}"},
+            "Branches": [body("Left"), body("Right")],
+            "Output": {"left": "{% $states.result[0] %}", "right": "{% $states.result[1].got.n[1].got.n %}"},
+            "End": true})),
+    }});
+    let bench = bench(definition, json!({"k": "key", "list": [1, 2]}), |_, _| {
+        async { Ok(json!(0)) }.boxed()
+    });
+    let outcome = bench.run().await;
+    let item = |n: u64| json!({"got": {"n": n, "text": "{% 1 %}"}, "kept": "key"});
+    let left = json!({"got": {"n": [item(10), item(20)], "text": "{% 1 %}"}, "kept": "key"});
+    assert_eq!(
+        outcome.output,
+        Some(json!({"left": left, "right": 20})),
+        "{:?}",
+        outcome.cause
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_executions_run_side_by_side() {
     let state = task(
