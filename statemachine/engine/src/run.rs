@@ -254,11 +254,11 @@ impl Execution<'_> {
                     let cause = self.cause(
                         visit,
                         &format!(
-                            "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format \
-                             string: {text}"
+                            "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time \
+                             format string: {text}"
                         ),
                     );
-                    // As recorded on AWS: the expression had a value, and the event points to the Entered event.
+                    // As recorded on AWS: the expression had a value, so the event points to the Entered event.
                     let previous = scope.track.previous();
                     return Err(self.evaluation_failed(cause, Some("Timestamp"), previous, visit, scope));
                 };

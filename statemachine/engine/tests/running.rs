@@ -228,8 +228,8 @@ async fn a_timestamp_that_cannot_be_read_is_a_failed_evaluation() {
         let outcome = bench.run().await;
         let error = "States.QueryEvaluationError";
         let cause = format!(
-            "An error occurred while executing the state 'Only' (entered at the event id #2). The Timestamp field \
-             cannot be parsed as an ISO-8601 extended offset date-time format string: {timestamp}"
+            "An error occurred while executing the state 'Only' (entered at the event id #2). The Timestamp \
+             field cannot be parsed as an ISO-8601 extended offset date-time format string: {timestamp}"
         );
         assert_eq!(
             (outcome.error.as_deref(), outcome.cause.as_deref()),
