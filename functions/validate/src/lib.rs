@@ -26,6 +26,7 @@ pub async fn run(lake: &Lake, input: ValidateInput) -> Result<ValidateOutput, St
         header: companion_header(lake, &input.source.bucket, &input.source.key).await?,
         metadata: meta.metadata.clone(),
         profiles: profiles::built_in().map_err(StepError::Internal)?,
+        settings: Default::default(),
     };
     let mut reader = lake.reader_of(&meta);
     let verdict = blocking(move || {

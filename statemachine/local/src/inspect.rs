@@ -31,6 +31,7 @@ pub(crate) fn judge(path: &Path) -> Result<Examined, String> {
         header: companion_header(path).map_err(fail)?,
         metadata: Default::default(),
         profiles,
+        settings: Default::default(),
     };
     examine(io::BufReader::new(file), &surroundings, &RULES).map_err(fail)
 }
