@@ -31,17 +31,15 @@ pub async fn run(
 ) -> Result<ValidateOutput, StepError> {
     let ValidateInput { input, execution } = message;
     let meta = lake.head(&lake.upload(&input.source)).await?;
+    let mut own = own_profiles(lake, input.profiles.as_deref()).await?;
+    own.extend_from_slice(profiles);
     let surroundings = Surroundings {
         key: input.source.key.clone(),
         size: meta.size,
         settings: input.settings.unwrap_or_default(),
         header: companion_header(lake, &input.source, input.header.as_ref()).await?,
         metadata: meta.metadata.clone(),
-        profiles: own_profiles(lake, input.profiles.as_deref())
-            .await?
-            .into_iter()
-            .chain(profiles.iter().cloned())
-            .collect(),
+        profiles: own,
     };
     let mut reader = lake.reader_of(&meta);
     let verdict = blocking(move || {
@@ -85,7 +83,7 @@ async fn own_profiles(lake: &Lake, key: Option<&str>) -> Result<Vec<Profile>, St
     let location = lake.work(key);
     let read = lake.store.get(&location, MAX_PROFILES_BYTES).await;
     let (_, bytes) = read.map_err(|error| lake.error_at(&location, &error))?;
-    profiles::parse(key, &String::from_utf8_lossy(&bytes)).map_err(StepError::Internal)
+    profiles::parse(&String::from_utf8_lossy(&bytes), key).map_err(StepError::Internal)
 }
 
 /// The text of the WFDB header beside a recording, where there is one: the version that is pinned, else what is there now.

@@ -21,11 +21,10 @@ async fn main() -> Result<(), ecg_boot::Error> {
 fn deployed_profiles() -> Result<Vec<Profile>, String> {
     let fail = |error: std::io::Error| format!("{PROFILES}: {error}");
     let path = std::env::current_exe().map_err(fail)?.with_file_name(PROFILES);
-    let mut all = match std::fs::read_to_string(&path) {
-        Ok(text) => profiles::parse(PROFILES, &text)?,
+    let own = match std::fs::read_to_string(&path) {
+        Ok(text) => profiles::parse(&text, PROFILES)?,
         Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(fail(error)),
     };
-    all.extend(profiles::built_in()?);
-    Ok(all)
+    profiles::before_built_in(own)
 }

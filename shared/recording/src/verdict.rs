@@ -51,7 +51,8 @@ pub struct Reason {
     /// Byte offset in the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
-    /// stub
+    /// Flags of `ecg run` and `ecg inspect` to add, such as `--fs HZ --units mV`; words in upper case stand for what a
+    /// person has to fill in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub try_flags: Option<String>,
 }

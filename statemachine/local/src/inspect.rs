@@ -29,8 +29,8 @@ pub(crate) fn judge(path: &Path, calibration: &CalibrationArgs) -> Result<Examin
     let key = key_of_file(path);
     let itself = std::fs::canonicalize(path).map_err(fail)?;
     let own = ProfileFiles::new(calibration.profile.as_deref(), None).find(&itself, &key)?;
-    let mut profiles = own.map_or_else(|| Ok(Vec::new()), |text| profiles::parse("profile", &text))?;
-    profiles.extend(profiles::built_in()?);
+    let own = own.map_or_else(|| Ok(Vec::new()), |text| profiles::parse(&text, "the profile"))?;
+    let profiles = profiles::before_built_in(own)?;
     let surroundings = Surroundings {
         key,
         size,

@@ -51,7 +51,7 @@ impl ProfileFiles {
             .collect();
         for path in files {
             for text in self.profiles_in(&path)?.iter() {
-                if profiles::matching(&profiles::parse(&path.display().to_string(), text)?, key).is_some() {
+                if profiles::matching(&profiles::parse(text, &path.display().to_string())?, key).is_some() {
                     return Ok(Some(text.clone()));
                 }
             }
@@ -80,7 +80,7 @@ impl ProfileFiles {
         let mut each = Vec::new();
         if !text.is_empty() {
             // The whole file first: its messages name the place.
-            profiles::parse(&path.display().to_string(), &text)?;
+            profiles::parse(&text, &path.display().to_string())?;
             let table: toml::Table = text.parse().map_err(|error| fail(&error))?;
             let entries = table.get("profile").and_then(toml::Value::as_array);
             for entry in entries.into_iter().flatten() {
