@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// What a message asks for.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Contents {
     /// The uploads of recordings in it, in their order.
     pub uploads: Vec<ExecutionInput>,

@@ -53,7 +53,7 @@ pub struct Head {
 }
 
 /// An execution that may be started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Named {
     /// Its name: the recording id, and the suffix of a rerun.
     pub name: String,

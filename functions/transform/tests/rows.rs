@@ -48,6 +48,7 @@ fn verdict(leads: u32, samples: u64, class: &str) -> Verdict {
             format: "MAT level 4".into(),
             variable: "val".into(),
             variable_index: 0,
+            further_variables: Vec::new(),
             class: class.into(),
             layout: Layout::LeadsBySamples,
             leads,
