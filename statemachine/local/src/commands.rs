@@ -25,7 +25,7 @@ use crate::place::Place;
 use crate::progress::Progress;
 use crate::run::{End, Ran};
 use crate::steps::Steps;
-use crate::{aws, inspect, query, report, run, summary};
+use crate::{aws, inspect, query, report, run, summary, terminal};
 
 pub(crate) const FAILED: u8 = 1;
 
@@ -384,12 +384,12 @@ fn inspect_command(args: &InspectArgs) -> Result<ExitCode, String> {
         return Ok(ExitCode::SUCCESS);
     }
     let examined = inspect::judge(&args.file)?;
-    let text = if args.json {
-        format!("{:#}\n", inspect::json(&args.file, &examined))
+    if args.json {
+        print(&format!("{:#}\n", inspect::json(&args.file, &examined)))?;
     } else {
-        inspect::page(&args.file, &examined)
-    };
-    print(&text)?;
+        print(&inspect::page(&args.file, &examined))?;
+        print(&inspect::strip(args, &examined, terminal::columns())?)?;
+    }
     Ok(if examined.verdict.accepted {
         ExitCode::SUCCESS
     } else {

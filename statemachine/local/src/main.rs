@@ -21,6 +21,7 @@ mod report;
 mod run;
 mod steps;
 mod summary;
+mod terminal;
 
 use std::process::ExitCode;
 
