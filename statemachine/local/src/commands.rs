@@ -31,7 +31,7 @@ use crate::run::{End, Ran, Wanted};
 use crate::steps::Steps;
 use crate::summary::{Summary, counted};
 use crate::upload::{Known, Uploads};
-use crate::{aws, inspect, query, report, run, summary};
+use crate::{aws, inspect, query, report, run, summary, terminal};
 
 pub(crate) const FAILED: u8 = 1;
 
@@ -557,12 +557,12 @@ fn inspect_command(args: &InspectArgs) -> Result<ExitCode, String> {
         return Ok(ExitCode::SUCCESS);
     }
     let examined = inspect::judge(&args.file, &args.calibration)?;
-    let text = if args.json {
-        format!("{:#}\n", inspect::json(&args.file, &examined))
+    if args.json {
+        print(&format!("{:#}\n", inspect::json(&args.file, &examined)))?;
     } else {
-        inspect::page(&args.file, &examined)
-    };
-    print(&text)?;
+        print(&inspect::page(&args.file, &examined))?;
+        print(&inspect::strip(args, &examined, terminal::columns())?)?;
+    }
     Ok(if examined.verdict.accepted {
         ExitCode::SUCCESS
     } else {

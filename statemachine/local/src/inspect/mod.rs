@@ -1,28 +1,32 @@
 //! `ecg inspect`: what a file is, without any lake.
 
-use std::fmt::Write as _;
+mod csv;
+mod paper;
+mod plot;
+mod window;
+
+use std::fmt::{Display, Write};
 use std::fs::File;
-use std::io::{self, Write};
-use std::ops::ControlFlow;
+use std::io;
 use std::path::Path;
 
 use ecg_core::rules::RULES;
-use ecg_mat::{Limits, MatFile, Part, Values};
 use ecg_recording::header::MAX_HEADER_BYTES;
 use ecg_recording::{Examined, Surroundings, examine, profiles};
 use serde_json::{Value, json};
 
-use crate::args::CalibrationArgs;
+use crate::args::{CalibrationArgs, InspectArgs};
 use crate::discover::key_of_file;
 use crate::profile_files::ProfileFiles;
 use crate::summary::shell_word;
+use crate::terminal::plain;
 
-/// Largest matrix that is printed as CSV, in values: its text is held in memory, because rows cross the file's order.
-const MOST_PRINTED: u64 = 100_000_000;
+pub(crate) use csv::csv;
+use window::Window;
 
 /// Judges a file as the validate step would.
 pub(crate) fn judge(path: &Path, calibration: &CalibrationArgs) -> Result<Examined, String> {
-    let fail = |error: io::Error| format!("{}: {error}", path.display());
+    let fail = |error: io::Error| about(path, &error);
     let file = File::open(path).map_err(fail)?;
     let size = file.metadata().map_err(fail)?.len();
     // The key that `ecg run` would give the file, so that both judge alike.
@@ -111,7 +115,7 @@ pub(crate) fn json(path: &Path, examined: &Examined) -> Value {
 pub(crate) fn page(path: &Path, examined: &Examined) -> String {
     let verdict = &examined.verdict;
     let mut text = String::new();
-    let _ = writeln!(text, "{}", path.display());
+    let _ = writeln!(text, "{}", plain(&path.display().to_string()));
     if !examined.variables.is_empty() {
         let _ = writeln!(text, "\nvariables");
         for variable in &examined.variables {
@@ -122,7 +126,12 @@ pub(crate) fn page(path: &Path, examined: &Examined) -> String {
                 .collect::<Vec<_>>()
                 .join(" x ");
             let complex = if variable.complex { " complex" } else { "" };
-            let _ = writeln!(text, "  {:<16} {}{complex} {dims}", variable.name, variable.class);
+            let _ = writeln!(
+                text,
+                "  {:<16} {}{complex} {dims}",
+                plain(&variable.name),
+                variable.class
+            );
         }
     }
     if let Some(recording) = &verdict.recording {
@@ -136,13 +145,16 @@ pub(crate) fn page(path: &Path, examined: &Examined) -> String {
             calibration.sampling_frequency_hz,
             recording.duration_s(),
             recording.layout,
-            calibration.source,
+            plain(&calibration.source),
         );
         for lead in &calibration.leads {
             let _ = writeln!(
                 text,
                 "  {:<16} {} adu/mV, baseline {} adu, units {}",
-                lead.name, lead.gain, lead.baseline, lead.units
+                plain(&lead.name),
+                lead.gain,
+                lead.baseline,
+                plain(&lead.units)
             );
         }
     }
@@ -152,7 +164,9 @@ pub(crate) fn page(path: &Path, examined: &Examined) -> String {
         let _ = writeln!(
             text,
             "  {mark} {:<24} {}   (allowed: {})",
-            check.name, check.value, check.limit
+            plain(&check.name),
+            plain(&check.value),
+            plain(&check.limit)
         );
     }
     match &verdict.reason {
@@ -160,119 +174,45 @@ pub(crate) fn page(path: &Path, examined: &Examined) -> String {
             let _ = writeln!(
                 text,
                 "\naccepted; next: ecg run {}",
-                shell_word(&path.display().to_string())
+                plain(&shell_word(&path.display().to_string()))
             );
         }
         Some(reason) => {
-            let _ = writeln!(text, "\nrejected: {}", reason.message);
+            let _ = writeln!(text, "\nrejected: {}", plain(&reason.message));
         }
     }
     text
 }
 
-/// Prints the numbers of one variable at full precision, one matrix row a line (a matrix of more than two dimensions
-/// with the further ones side by side). Complex numbers are `1.5+2j`.
-pub(crate) fn csv(path: &Path, name: &str, out: &mut dyn Write) -> Result<(), String> {
-    let fail = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let file = File::open(path).map_err(|error| fail(&error))?;
-    let limits = Limits {
-        max_values: MOST_PRINTED,
-        ..Limits::default()
-    };
-    let mut file = MatFile::open(io::BufReader::new(file), limits).map_err(|error| fail(&error))?;
-    let index = file
-        .variables()
-        .iter()
-        .position(|variable| variable.name == name)
-        .ok_or_else(|| {
-            let names: Vec<&str> = file
-                .variables()
-                .iter()
-                .map(|variable| variable.name.as_str())
-                .collect();
-            fail(&format!(
-                "expected a variable `{name}`, found {}",
-                names.join(", ")
-            ))
-        })?;
-    let variable = file.variables()[index].clone();
-    let rows = usize::try_from(variable.dims.first().copied().unwrap_or(1)).map_err(|error| fail(&error))?;
-    let mut texts = |part| {
-        let mut texts = Texts::default();
-        file.read_part(index, part, &mut |values| {
-            for_each_text(values, &mut |text| texts.push(text));
-            ControlFlow::Continue(())
-        })
-        .map(|()| texts)
-        .map_err(|error| fail(&error))
-    };
-    let real = texts(Part::Real)?;
-    let imaginary = if variable.complex {
-        Some(texts(Part::Imaginary)?)
-    } else {
-        None
-    };
-    let mut write_row = |row: usize| -> io::Result<()> {
-        // The file holds the matrix column by column.
-        for number in (row..real.ends.len()).step_by(rows) {
-            let comma = if number == row { "" } else { "," };
-            write!(out, "{comma}{}", real.get(number))?;
-            if let Some(part) = imaginary.as_ref().map(|imaginary| imaginary.get(number)) {
-                let sign = if part.starts_with('-') { "" } else { "+" };
-                write!(out, "{sign}{part}j")?;
-            }
+/// The strip for people, after the page; and as an SVG where one is asked for. `columns` is the width of the terminal.
+///
+/// A file is drawn if it has a calibration and its samples can be read to the end, also one that is rejected for what
+/// these are.
+pub(crate) fn strip(args: &InspectArgs, examined: &Examined, columns: usize) -> Result<String, String> {
+    let verdict = &examined.verdict;
+    let (Some(recording), Some(_)) = (&verdict.recording, &verdict.samples) else {
+        let mut text =
+            "\nnot drawn: a strip needs a calibration, and samples that can be read to the end\n".to_owned();
+        if let Some(svg) = &args.svg {
+            let _ = writeln!(text, "not written: {}", plain(&svg.display().to_string()));
         }
-        writeln!(out)
+        return Ok(text);
     };
-    let written = (0..rows.min(real.ends.len()))
-        .try_for_each(&mut write_row)
-        .and_then(|()| out.flush());
-    match written {
-        // A reader that went away (`| head`) is no error.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("standard output: {error}")),
-        _ => Ok(()),
+    let shown = match args.svg {
+        Some(_) => recording.leads as usize,
+        None => plot::MOST_LEADS,
+    };
+    let window = Window::read(&args.file, recording, args.at, shown)?;
+    let mut text = plot::text(&window, columns);
+    if let Some(svg) = &args.svg {
+        let name = args.file.file_name().unwrap_or_default().to_string_lossy();
+        std::fs::write(svg, paper::svg(&window, &name)).map_err(|error| about(svg, &error))?;
+        let _ = writeln!(text, "\ndrawn: {}", plain(&svg.display().to_string()));
     }
+    Ok(text)
 }
 
-/// Many short texts in one buffer: a day of samples has sixty million.
-#[derive(Default)]
-struct Texts {
-    text: String,
-    ends: Vec<usize>,
-}
-
-impl Texts {
-    fn push(&mut self, text: &str) {
-        self.text.push_str(text);
-        self.ends.push(self.text.len());
-    }
-
-    fn get(&self, number: usize) -> &str {
-        let start = if number == 0 { 0 } else { self.ends[number - 1] };
-        &self.text[start..self.ends[number]]
-    }
-}
-
-/// The shortest text that reads back as the same number.
-fn for_each_text(values: Values<'_>, each: &mut dyn FnMut(&str)) {
-    fn all<T: std::fmt::Display>(values: &[T], each: &mut dyn FnMut(&str)) {
-        let mut text = String::new();
-        for value in values {
-            text.clear();
-            let _ = write!(text, "{value}");
-            each(&text);
-        }
-    }
-    match values {
-        Values::I8(values) => all(values, each),
-        Values::U8(values) => all(values, each),
-        Values::I16(values) => all(values, each),
-        Values::U16(values) => all(values, each),
-        Values::I32(values) => all(values, each),
-        Values::U32(values) => all(values, each),
-        Values::I64(values) => all(values, each),
-        Values::U64(values) => all(values, each),
-        Values::F32(values) => all(values, each),
-        Values::F64(values) => all(values, each),
-    }
+/// An error about a file, as it may reach a terminal.
+fn about(path: &Path, error: &dyn Display) -> String {
+    plain(&format!("{}: {error}", path.display())).into_owned()
 }

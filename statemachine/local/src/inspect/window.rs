@@ -1,0 +1,265 @@
+//! A stretch of a recording as the tables will hold it: millivolts, missing samples and beats come from the recipe.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::ops::{ControlFlow, Range};
+use std::path::Path;
+
+use ecg_core::rules::RULES;
+use ecg_mat::{Limits, MatFile};
+use ecg_recording::{LeadCalibration, Recording, samples};
+use step_transform::recipe::{Calibration, LeadRecipe, RecipeError, Strip};
+
+use super::about;
+
+/// The same stretch of some leads.
+pub(super) struct Window {
+    /// Its samples, 0-based in the recording.
+    pub(super) range: Range<u64>,
+    pub(super) sampling_frequency_hz: f64,
+    /// Length of the recording in seconds.
+    pub(super) duration_s: f64,
+    /// Where the calibration comes from.
+    pub(super) calibration_source: String,
+    /// The first leads of the recording.
+    pub(super) leads: Vec<Lead>,
+    /// Leads of the recording that are not among them.
+    pub(super) further_leads: usize,
+}
+
+/// One lead. Positions are from the start of the window.
+pub(super) struct Lead {
+    pub(super) calibration: LeadCalibration,
+    /// The signal in mV, `None` where a sample is missing.
+    pub(super) mv: Vec<Option<f32>>,
+    /// The R peaks.
+    pub(super) beats: Vec<usize>,
+}
+
+impl Window {
+    /// Reads the strip length of [`RULES`] from `at_s` seconds on, of the first leads.
+    ///
+    /// The search for beats adapts to what it has seen, so the recipe begins at the start of the recording; it ends soon
+    /// after the window. Memory does not depend on the length of the recording.
+    pub(super) fn read(
+        path: &Path,
+        recording: &Recording,
+        at_s: f64,
+        leads: usize,
+    ) -> Result<Window, String> {
+        let fs = recording.calibration.sampling_frequency_hz;
+        let duration_s = recording.duration_s();
+        if !(0.0..duration_s).contains(&at_s) {
+            return Err(format!(
+                "--at: expected 0 or more and less than {duration_s}, the length of the recording in seconds, found \
+                 {at_s}"
+            ));
+        }
+        let start = ((at_s * fs) as u64).min(recording.samples - 1);
+        let end = (start + recording.strip_samples(RULES.strip_s)).min(recording.samples);
+        let window = start..end;
+        let calibrations = recording.calibration.leads.iter().take(leads);
+        let mut reading = calibrations
+            .map(|lead| Reading::new(fs, lead))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| about(path, &error))?;
+
+        let file = File::open(path).map_err(|error| about(path, &error))?;
+        let limits = Limits {
+            max_values: RULES.reject_values_above,
+            ..Limits::default()
+        };
+        let mut file = MatFile::open(BufReader::new(file), limits).map_err(|error| about(path, &error))?;
+        samples::stream(&mut file, recording, &mut |number, values| {
+            if let Some(lead) = reading.get_mut(number) {
+                lead.push(values, &window);
+            }
+            if reading.iter().all(|lead| lead.recipe.is_none()) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })
+        .map_err(|error| about(path, &error))?;
+        Ok(Window {
+            sampling_frequency_hz: fs,
+            duration_s,
+            calibration_source: recording.calibration.source.clone(),
+            further_leads: (recording.leads as usize).saturating_sub(reading.len()),
+            leads: reading.into_iter().map(|lead| lead.finish(&window)).collect(),
+            range: window,
+        })
+    }
+
+    pub(super) fn samples(&self) -> usize {
+        (self.range.end - self.range.start) as usize
+    }
+
+    pub(super) fn start_s(&self) -> f64 {
+        self.range.start as f64 / self.sampling_frequency_hz
+    }
+
+    pub(super) fn end_s(&self) -> f64 {
+        self.range.end as f64 / self.sampling_frequency_hz
+    }
+
+    /// Where in the recording it is, in words.
+    pub(super) fn place(&self) -> String {
+        format!(
+            "{} to {} s of {} s",
+            rounded(self.start_s()),
+            rounded(self.end_s()),
+            rounded(self.duration_s)
+        )
+    }
+}
+
+impl Lead {
+    /// What is marked in it, in words.
+    pub(super) fn counts(&self) -> String {
+        let beats = self.beats.len();
+        let missing = self.mv.iter().filter(|mv| mv.is_none()).count();
+        let mut text = format!("{beats} beat{}", if beats == 1 { "" } else { "s" });
+        if missing > 0 {
+            text.push_str(&format!(", {missing} of {} samples missing", self.mv.len()));
+        }
+        text
+    }
+
+    /// The smallest and the largest value in mV, both 0 where every sample is missing.
+    pub(super) fn extremes(&self) -> (f64, f64) {
+        let values = || self.mv.iter().flatten().map(|mv| f64::from(*mv));
+        let (low, high) = (values().reduce(f64::min), values().reduce(f64::max));
+        (low.unwrap_or(0.0), high.unwrap_or(0.0))
+    }
+
+    fn add(&mut self, strip: &Strip, window: &Range<u64>) {
+        for (place, mv) in strip.mv.iter().enumerate() {
+            if window.contains(&(strip.start_sample + place as u64)) {
+                let missing = strip.missing_at.binary_search(&(place as u32)).is_ok();
+                self.mv.push((!missing).then_some(*mv));
+            }
+        }
+        let beats = strip.beats.iter().map(|beat| beat.sample);
+        let inside = beats.filter(|sample| window.contains(sample));
+        self.beats
+            .extend(inside.map(|sample| (sample - window.start) as usize));
+    }
+}
+
+/// Milliseconds are enough to find a place again.
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
+
+/// A lead on its way through the recipe.
+struct Reading {
+    /// `None` when the window is complete.
+    recipe: Option<LeadRecipe>,
+    lead: Lead,
+}
+
+impl Reading {
+    fn new(fs: f64, calibration: &LeadCalibration) -> Result<Self, RecipeError> {
+        let LeadCalibration { gain, baseline, .. } = *calibration;
+        Ok(Reading {
+            recipe: Some(LeadRecipe::new(fs, Calibration { gain, baseline }, &RULES)?),
+            lead: Lead {
+                calibration: calibration.clone(),
+                mv: Vec::new(),
+                beats: Vec::new(),
+            },
+        })
+    }
+
+    fn push(&mut self, values: &[f64], window: &Range<u64>) {
+        if let Some(recipe) = &mut self.recipe {
+            let lead = &mut self.lead;
+            recipe.push(values.iter().copied().map(Some), &mut |strip| {
+                lead.add(&strip, window)
+            });
+            if lead.mv.len() as u64 == window.end - window.start {
+                self.recipe = None;
+            }
+        }
+    }
+
+    fn finish(mut self, window: &Range<u64>) -> Lead {
+        if let Some(recipe) = self.recipe {
+            recipe.finish(&mut |strip| self.lead.add(&strip, window));
+        }
+        self.lead
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// The first lead of a recording, as a window from `start` on.
+    pub(crate) fn window(fs: f64, start: u64, mv: Vec<Option<f32>>, beats: Vec<usize>) -> Window {
+        let end = start + mv.len() as u64;
+        Window {
+            range: start..end,
+            sampling_frequency_hz: fs,
+            duration_s: end as f64 / fs,
+            calibration_source: "header".to_owned(),
+            leads: vec![Lead {
+                calibration: LeadCalibration {
+                    name: "II".to_owned(),
+                    gain: 200.0,
+                    baseline: 0.0,
+                    units: "mV".to_owned(),
+                },
+                mv,
+                beats,
+            }],
+            further_leads: 0,
+        }
+    }
+
+    /// A flat signal with a peak of one sample at each place.
+    pub(crate) fn peaks(samples: usize, at: &[usize]) -> Vec<Option<f32>> {
+        let mut mv = vec![Some(0.0); samples];
+        for place in at {
+            mv[*place] = Some(1.5);
+        }
+        mv
+    }
+
+    #[test]
+    fn a_window_takes_its_part_of_the_strips_that_it_meets() {
+        let mut recipe = LeadRecipe::new(
+            100.0,
+            Calibration {
+                gain: 1.0,
+                baseline: 0.0,
+            },
+            &RULES,
+        )
+        .unwrap();
+        let mut lead = window(100.0, 0, Vec::new(), Vec::new()).leads.remove(0);
+        let (range, mut beats) = (950..1950, Vec::new());
+        let mut take = |strip: Strip| {
+            beats.extend(strip.beats.iter().map(|beat| beat.sample));
+            lead.add(&strip, &range);
+        };
+        // A triangle every 0.9 s, and a gap over the border of two strips.
+        let sample = |n: u64| 1.0 - 0.2 * (n.abs_diff(n / 90 * 90 + 45) as f64).min(5.0);
+        let samples = (0..2500).map(|n| (!(995..1005).contains(&n)).then(|| sample(n)));
+        recipe.push(samples, &mut take);
+        recipe.finish(&mut take);
+        assert_eq!(lead.mv.len(), 1000);
+        let missing: Vec<usize> = (0..1000).filter(|place| lead.mv[*place].is_none()).collect();
+        assert_eq!(missing, (45..55).collect::<Vec<_>>());
+        // A peak is at 1035.
+        assert_eq!((lead.mv[85], lead.mv[20]), (Some(1.0), Some(0.0)));
+        let inside: Vec<usize> = beats
+            .iter()
+            .filter(|beat| range.contains(beat))
+            .map(|beat| (beat - 950) as usize)
+            .collect();
+        assert_eq!(lead.beats, inside);
+        assert_eq!((beats.len(), lead.beats.len()), (28, 11));
+    }
+}
