@@ -38,14 +38,10 @@ struct Steps(Lake);
 impl FunctionHandler for Steps {
     async fn invoke(&self, call: Invocation) -> Result<Value, FunctionError> {
         let (lake, payload) = (&self.0, call.payload);
-        let links = Links::local("lake");
+        let links = Links::local("");
+        let profiles = built_in().unwrap();
         let answer = match call.function.as_str() {
-            "validate" => {
-                step(payload, |input| {
-                    step_validate::run(lake, &built_in().unwrap(), input)
-                })
-                .await
-            }
+            "validate" => step(payload, |input| step_validate::run(lake, &profiles, input)).await,
             "parse" => step(payload, |input| step_parse::run(lake, input)).await,
             "transform" => step(payload, |input| step_transform::run(lake, input)).await,
             "write" => step(payload, |input| step_write::run(lake, input)).await,

@@ -401,7 +401,7 @@ fn a_rejection_is_told_once() {
     let all = format!("{}{}", answer.stdout, answer.stderr);
     assert_eq!(all.matches("a signal that changes").count(), 1, "{all}");
     assert!(
-        !all.contains("ecg redrive") && all.contains("needs another file, or another rule"),
+        !all.contains("ecg redrive") && all.contains("needs another file; what is read: docs/inputs.md"),
         "{all}"
     );
     assert!(all.contains("1 recording: 0 accepted, 1 rejected"), "{all}");

@@ -508,7 +508,7 @@ fn the_first_hour_with_files_of_ones_own() {
     run(&python, gaps, &[text(&folder.join("said.mat")), text(&bad)]);
     let rejected = lake.ecg(&["run", text(&bad)]).expect(1).stdout;
     assert!(
-        rejected.contains("missing samples") && rejected.contains("needs another file, or another rule"),
+        rejected.contains("missing samples") && rejected.contains("another limit: reject_missing_share_above in shared/core/src/rules.rs, then ecg redrive ward-gaps-"),
         "{rejected}"
     );
 

@@ -141,12 +141,11 @@ async fn check_footer(lake: &Lake, table: &Table, object: &TableObject) -> Resul
         columns(&ecg_tables::arrow::schema(table)),
         columns(&footer.schema),
     );
-    // Columns are only ever added, at the end: during a deployment the write of another release may have fewer or more.
-    if expected
-        .iter()
-        .zip(&found)
-        .any(|(expected, found)| expected != found)
-    {
+    // Columns are only ever added, at the end, and those that are may be null: during a deployment the write of another
+    // release may have fewer or more.
+    let shared = expected.len().min(found.len());
+    let left_out = table.columns.iter().skip(shared);
+    if expected[..shared] != found[..shared] || left_out.into_iter().any(|column| !column.nullable) {
         return Err(StepError::Internal(format!(
             "{location}: expected the columns {}, found {}",
             expected.join(", "),

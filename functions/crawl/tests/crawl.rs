@@ -13,7 +13,7 @@ use ecg_core::StepError;
 use ecg_core::message::{TableObject, WriteOutput};
 use ecg_lake::Lake;
 use ecg_store::{LocalCatalog, Location, MemoryStore};
-use ecg_tables::{BEATS, TABLES};
+use ecg_tables::{BEATS, RECORDINGS, TABLES};
 use parquet::arrow::ArrowWriter;
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
@@ -123,6 +123,16 @@ async fn what_is_not_what_write_said_is_refused() {
         rows,
         StepError::Internal("processed/k: expected 1 rows, found 0".to_owned())
     );
+
+    // The write of the release before had one column less.
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake(folder.path());
+    let recordings = ecg_tables::arrow::schema(&RECORDINGS);
+    let before = Schema::new(recordings.fields()[..recordings.fields().len() - 1].to_vec());
+    put(&lake, "k", object(Arc::new(before))).await;
+    step_crawl::run(&lake, written(&[("recordings", "k", 0)]))
+        .await
+        .unwrap();
 
     let without_last = Schema::new(schema.fields()[..schema.fields().len() - 1].to_vec());
     let mut fields: Vec<Field> = schema

@@ -26,6 +26,22 @@ pub struct Verdict {
     pub samples: Option<SampleFacts>,
 }
 
+impl Verdict {
+    /// The limit that the recording is not within, by its name in `ecg_core::rules`; `None` where no limit is involved.
+    pub fn broken_rule(&self) -> Option<&'static str> {
+        let check = self.checks.iter().find(|check| !check.passed)?;
+        let what = check.name.rsplit(": ").next().unwrap_or(&check.name);
+        Some(match what {
+            "size" => "reject_bytes_above",
+            "leads" => "reject_leads_above",
+            "values" => "reject_values_above",
+            "missing samples" => "reject_missing_share_above",
+            "sampling frequency" => "reject_sampling_frequency_hz_below or _above",
+            _ => return None,
+        })
+    }
+}
+
 /// One check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Check {

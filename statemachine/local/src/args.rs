@@ -8,6 +8,7 @@ use ecg_core::settings::Settings;
 
 use crate::place::Place;
 use crate::query;
+use crate::summary::shell_word;
 
 /// From ECG recordings to a table that answers SQL, on one machine.
 #[derive(Parser)]
@@ -133,6 +134,25 @@ impl CalibrationArgs {
             variables: self.variables.clone(),
         };
         (!settings.is_empty()).then_some(settings)
+    }
+
+    /// The options as they would be typed, each with a blank before it.
+    pub(crate) fn typed(&self) -> String {
+        let numbers = |numbers: &[f64]| numbers.iter().map(f64::to_string).collect::<Vec<_>>();
+        let profile = self.profile.iter().map(|path| path.display().to_string());
+        let said = [
+            ("fs", numbers(self.fs.as_slice())),
+            ("gain", numbers(&self.gain)),
+            ("baseline", numbers(&self.baseline)),
+            ("units", self.units.clone()),
+            ("variable", self.variables.clone()),
+            ("lead-names", self.lead_names.clone()),
+            ("profile", profile.collect()),
+        ];
+        let given = said.into_iter().filter(|(_, values)| !values.is_empty());
+        given
+            .map(|(name, values)| format!(" --{name} {}", shell_word(&values.join(","))))
+            .collect()
     }
 }
 

@@ -560,7 +560,7 @@ fn inspect_command(args: &InspectArgs) -> Result<ExitCode, String> {
     if args.json {
         print(&format!("{:#}\n", inspect::json(&args.file, &examined)))?;
     } else {
-        print(&inspect::page(&args.file, &examined))?;
+        print(&inspect::page(&args.file, &examined, &args.calibration))?;
         print(&inspect::strip(args, &examined, terminal::columns())?)?;
     }
     Ok(if examined.verdict.accepted {

@@ -167,21 +167,25 @@ impl Summary<'_> {
                 "{}   (when the reason has passed)",
                 self.command("redrive", &ran.execution)
             ));
-        } else if let Some(flags) = self.flags(ran) {
+        } else if let Some(flags) = self.verdict(ran).and_then(|verdict| verdict.reason?.try_flags) {
             lines.push(format!(
                 "{rerun} {flags}   (or with a header, see docs/inputs.md)"
             ));
+        } else if let Some(rule) = self.verdict(ran).and_then(|verdict| verdict.broken_rule()) {
+            lines.push(format!(
+                "needs another file, or another limit: {rule} in shared/core/src/rules.rs, then {}",
+                self.command("redrive", &ran.execution)
+            ));
         } else {
-            lines.push("needs another file, or another rule: docs/inputs.md".to_owned());
+            lines.push("needs another file; what is read: docs/inputs.md".to_owned());
         }
         lines
     }
 
-    /// The options that would give the recording what it lacks, as its verdict proposes them.
-    fn flags(&self, ran: &Ran) -> Option<String> {
+    /// What validate left, which proposes options and names the limit.
+    fn verdict(&self, ran: &Ran) -> Option<Verdict> {
         let verdict = std::fs::read(self.place.work_of(&ran.execution).join("verdict.json")).ok()?;
-        let verdict: Verdict = serde_json::from_slice(&verdict).ok()?;
-        verdict.reason?.try_flags
+        serde_json::from_slice(&verdict).ok()
     }
 
     fn command(&self, name: &str, id: &str) -> String {

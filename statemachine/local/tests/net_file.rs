@@ -210,7 +210,7 @@ async fn what_timed_out_is_recorded_and_told_with_the_step_that_it_was_at() {
         [
             json!({ "ExecutionArn": ARN, "ReverseOrder": true, "MaxResults": 200, "IncludeExecutionData": false }),
             json!({ "FunctionName": "${write}", "Payload":
-                { "recording_id": "a-1", "source": source, "failure": failure, "execution": "a-1-r2" } }),
+                { "recording_id": "a-1", "source": source, "failure": failure, "execution": "a-1-r2", "run": 0 } }),
             json!({ "FunctionName": "${crawl}", "Payload": { "rows": 1, "execution": "a-1-r2" } }),
             json!({ "FunctionName": "${notify}", "Payload":
                 { "recording_id": "a-1", "source": source, "failure": failure, "execution": ARN, "recorded": true } }),

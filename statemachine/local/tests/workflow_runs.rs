@@ -80,13 +80,17 @@ fn healthy() -> Mocks {
 }
 
 async fn run(mocks: Mocks) -> Value {
+    run_of(input(), mocks).await
+}
+
+async fn run_of(input: Value, mocks: Mocks) -> Value {
     let how = MockRun {
         real_time: false,
         start: DateTime::UNIX_EPOCH,
         seed: 1,
         substitutions: BTreeMap::new(),
     };
-    run_with_mocks(WORKFLOW, input(), mocks, how).await.unwrap()
+    run_with_mocks(WORKFLOW, input, mocks, how).await.unwrap()
 }
 
 /// The states that were entered, in order.
@@ -120,6 +124,25 @@ fn state_of(step: &str) -> String {
     first.to_uppercase() + rest
 }
 
+/// What a person said reaches validate, and the number of a rerun the rows of both kinds.
+#[tokio::test]
+async fn the_input_of_a_rerun_reaches_the_steps() {
+    let mut rerun = input();
+    rerun["settings"] = json!({ "units": ["mV"] });
+    rerun["header"] = json!({ "version": null });
+    rerun["rerun"] = json!({ "number": 3, "reason": "asked for" });
+    let good = run_of(rerun.clone(), healthy()).await;
+    let mut asked = rerun.clone();
+    asked["execution"] = json!("mock");
+    assert_eq!(calls(&good, "Validate"), [asked]);
+    assert_eq!(calls(&good, "Transform")[0]["run"], json!(3));
+
+    let mut broken = healthy();
+    broken.insert("parse".to_owned(), vec![failure("Internal", "why")]);
+    let failed = run_of(rerun, broken).await;
+    assert_eq!(calls(&failed, "RecordFailure")[0]["run"], json!(3));
+}
+
 #[tokio::test]
 async fn a_good_recording_passes() {
     let run = run(healthy()).await;
@@ -147,7 +170,9 @@ async fn a_good_recording_passes() {
     first["execution"] = json!("mock");
     assert_eq!(calls(&run, "Validate"), [first]);
     assert_eq!(calls(&run, "Parse"), [from("100m-0-abc/verdict.json")]);
-    assert_eq!(calls(&run, "Transform"), [from("100m-0-abc/parsed.arrow")]);
+    let mut transform = from("100m-0-abc/parsed.arrow");
+    transform["run"] = json!(0);
+    assert_eq!(calls(&run, "Transform"), [transform]);
     let transformed = json!([{"table": "recordings", "key": "t.arrow", "rows": 1}]);
     assert_eq!(
         calls(&run, "Write"),

@@ -6,7 +6,8 @@ FROM rejections
 WHERE NOT EXISTS (SELECT 1 FROM recordings
                   WHERE recordings.recording_id = rejections.recording_id
                     AND CAST(recordings.rules_version AS INTEGER)
-                        >= CAST(coalesce(rejections.rules_version, '0') AS INTEGER))
+                        >= CAST(coalesce(rejections.rules_version, '0') AS INTEGER)
+                    AND coalesce(recordings.run, 0) >= coalesce(rejections.run, 0))
 
 -- DataFusion
 SELECT rejections.*
@@ -14,4 +15,5 @@ FROM rejections
 WHERE NOT EXISTS (SELECT 1 FROM recordings
                   WHERE recordings.recording_id = rejections.recording_id
                     AND CAST(recordings.rules_version AS INTEGER)
-                        >= CAST(coalesce(rejections.rules_version, '0') AS INTEGER))
+                        >= CAST(coalesce(rejections.rules_version, '0') AS INTEGER)
+                    AND coalesce(recordings.run, 0) >= coalesce(rejections.run, 0))

@@ -112,7 +112,7 @@ pub(crate) fn json(path: &Path, examined: &Examined) -> Value {
 }
 
 /// What was found, for people.
-pub(crate) fn page(path: &Path, examined: &Examined) -> String {
+pub(crate) fn page(path: &Path, examined: &Examined, said: &CalibrationArgs) -> String {
     let verdict = &examined.verdict;
     let mut text = String::new();
     let _ = writeln!(text, "{}", plain(&path.display().to_string()));
@@ -173,12 +173,23 @@ pub(crate) fn page(path: &Path, examined: &Examined) -> String {
         None => {
             let _ = writeln!(
                 text,
-                "\naccepted; next: ecg run {}",
-                plain(&shell_word(&path.display().to_string()))
+                "\naccepted; next: ecg run {}{}",
+                plain(&shell_word(&path.display().to_string())),
+                plain(&said.typed())
             );
         }
         Some(reason) => {
             let _ = writeln!(text, "\nrejected: {}", plain(&reason.message));
+            if let Some(flags) = &reason.try_flags {
+                let file = shell_word(&path.display().to_string());
+                let _ = writeln!(
+                    text,
+                    "next: ecg inspect {}{} {}",
+                    plain(&file),
+                    plain(&said.typed()),
+                    plain(flags)
+                );
+            }
         }
     }
     text
