@@ -224,6 +224,24 @@ mod tests {
     }
 
     #[test]
+    fn the_profile_in_the_document_is_one() {
+        let document = include_str!("../../../docs/inputs.md");
+        let block = document
+            .split("```toml\n")
+            .nth(1)
+            .unwrap()
+            .split("```")
+            .next()
+            .unwrap();
+        let own = parse(block, "profiles.toml").unwrap();
+        let facts = matching(&own, "AFIB/2.mat").unwrap();
+        assert_eq!(
+            (facts.label.as_deref(), facts.record.as_deref()),
+            (Some("AFIB"), Some("2"))
+        );
+    }
+
+    #[test]
     fn built_in_profiles_show_a_key() {
         assert!(
             built_in()

@@ -379,6 +379,28 @@ mod tests {
     }
 
     #[test]
+    fn the_document_has_every_name() {
+        let document = include_str!("../../../docs/inputs.md");
+        let names = SIGNAL_NAMES.iter().chain(&TIMES).chain(&FRANK);
+        for name in names {
+            assert!(document.contains(&format!("`{name}`")), "{name}");
+        }
+        // Those in between are not written out.
+        for name in LEAD_NAMES
+            .iter()
+            .filter(|name| !name.starts_with('v') || name.contains('x'))
+        {
+            assert!(
+                document.to_ascii_lowercase().contains(&format!("`{name}`")),
+                "{name}"
+            );
+        }
+        for prefix in PREFIXES {
+            assert!(document.contains(&format!("`{prefix}1`")), "{prefix}");
+        }
+    }
+
+    #[test]
     fn frank_leads_are_three() {
         let found = |names: &[&str]| {
             let variables = vectors(names);

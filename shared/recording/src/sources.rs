@@ -239,6 +239,14 @@ mod tests {
     }
 
     #[test]
+    fn the_document_has_every_name() {
+        let document = include_str!("../../../docs/inputs.md");
+        for name in [FREQUENCY, GAIN, BASELINE, UNITS, LEADS].concat() {
+            assert!(document.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+
+    #[test]
     fn metadata_of_an_object() {
         let none = Settings::default();
         let said = from_metadata(

@@ -3,63 +3,22 @@
 // Helpers of tests fail the test.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use common::{double, flags, int16, int32, matrix, metadata, scalar, text};
 use ecg_core::rules::{RULES, Rules};
-use ecg_core::settings::Settings;
 use ecg_mat::{Limits, MatFile};
 use ecg_recording::{Layout, Recording, Surroundings, Verdict, examine, profiles, samples};
-
-/// One level 4 matrix. `number` is the stored type: 0 double, 3 int16, 2 int32; `text` makes it a char array.
-fn matrix(name: &str, number: u32, text: bool, dims: [usize; 2], complex: bool, data: &[u8]) -> Vec<u8> {
-    let header = [
-        number * 10 + u32::from(text),
-        dims[0] as u32,
-        dims[1] as u32,
-        u32::from(complex),
-        name.len() as u32 + 1,
-    ];
-    let mut bytes: Vec<u8> = header.into_iter().flat_map(u32::to_le_bytes).collect();
-    bytes.extend(name.as_bytes());
-    bytes.push(0);
-    bytes.extend(data);
-    bytes
-}
-
-fn int16(name: &str, dims: [usize; 2], values: &[i16]) -> Vec<u8> {
-    let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    matrix(name, 3, false, dims, false, &data)
-}
-
-fn int32(name: &str, dims: [usize; 2], values: &[i32]) -> Vec<u8> {
-    let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    matrix(name, 2, false, dims, false, &data)
-}
-
-fn double(name: &str, dims: [usize; 2], values: &[f64]) -> Vec<u8> {
-    let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    matrix(name, 0, false, dims, false, &data)
-}
-
-fn text(name: &str, value: &str) -> Vec<u8> {
-    let data: Vec<u8> = value
-        .bytes()
-        .flat_map(|byte| f64::from(byte).to_le_bytes())
-        .collect();
-    matrix(name, 0, true, [1, value.len()], false, &data)
-}
 
 /// 0, 1, 2, …: a signal that changes.
 fn ramp(count: usize) -> Vec<i16> {
     (0..count as i16).collect()
-}
-
-fn scalar(name: &str, value: f64) -> Vec<u8> {
-    double(name, [1, 1], &[value])
 }
 
 /// `fs` of 100 Hz and `gain` of 200 adu/mV.
@@ -317,13 +276,6 @@ fn the_shorter_dimension_is_leads() {
 
 const CALIBRATION: &str = "sampling frequency, gain and baseline from the first source that has them";
 
-fn metadata(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    pairs
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
-}
-
 #[test]
 fn the_first_calibration_wins() {
     let bare = int16("val", [1, 100], &ramp(100));
@@ -458,26 +410,6 @@ fn no_calibration_or_a_wrong_one() {
     }
     let verdict = judge(&bare, |about| about.metadata = metadata(&[("ecg-gain", "much")]));
     rejected(&verdict, "calibration", "`much`", CALIBRATION, None);
-}
-
-/// Flags as the command line gives them.
-fn flags(words: &str) -> Settings {
-    let mut flags = Settings::default();
-    let words: Vec<&str> = words.split_whitespace().collect();
-    for pair in words.chunks(2) {
-        let numbers = || pair[1].split(',').map(|number| number.parse().unwrap()).collect();
-        let texts = || pair[1].split(',').map(str::to_owned).collect();
-        match pair[0] {
-            "--fs" => flags.sampling_frequency_hz = Some(pair[1].parse().unwrap()),
-            "--gain" => flags.gain = numbers(),
-            "--baseline" => flags.baseline = numbers(),
-            "--units" => flags.units = texts(),
-            "--lead-names" => flags.leads = texts(),
-            "--variable" => flags.variables = texts(),
-            other => panic!("{other}"),
-        }
-    }
-    flags
 }
 
 /// Judged under these flags.
