@@ -78,9 +78,11 @@ function documented(rows: string[]): string[] {
     expect(found, row).toHaveLength(1);
     return found[0]![2]!.split(';').flatMap((clause) => {
       const place = /^\s*(raw|work|processed):/.exec(clause)?.[1] ?? '-';
-      // "`action` (below `prefix/`)" limits the one action before it.
-      return [...clause.matchAll(/`([a-z0-9]+:[A-Za-z]+)`( \(below `([a-z]+\/)`\))?/g)]
-        .map(([, action, , below]) => `${place} ${action}${below ? ` below ${below}` : ''}`);
+      // "(below `prefix/`, …)" limits the one action before it.
+      return [...clause.matchAll(/`([a-z0-9]+:[A-Za-z]+)`(?: \(below ([^)]*)\))?/g)].flatMap(([, action, below]) => {
+        const prefixes = [...(below ?? '').matchAll(/`([a-z]+\/)`/g)].map(([, prefix]) => ` below ${prefix}`);
+        return (prefixes.length > 0 ? prefixes : ['']).map((prefix) => `${place} ${action}${prefix}`);
+      });
     });
   });
   return [...new Set(rights)].sort();

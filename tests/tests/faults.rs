@@ -185,9 +185,10 @@ async fn the_undisturbed_run_touches_the_store_in_every_step() {
         "get work/recording-0123/verdict.json",
         "upload finish work/recording-0123/parsed.arrow",
         "upload finish work/recording-0123/transformed-segments.arrow",
-        "upload finish processed/segments/dt=2023-11-14/recording-0123.parquet",
+        "upload finish work/recording-0123/segments.parquet",
         "upload finish work/recording-0123/recordings.parquet",
-        "put processed/recordings/dt=2023-11-14/recording-0123.parquet",
+        "copy processed/segments/dt=2023-11-14/recording-0123.parquet",
+        "copy processed/recordings/dt=2023-11-14/recording-0123.parquet",
     ] {
         assert!(
             operations.iter().any(|operation| operation == expected),

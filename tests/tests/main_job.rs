@@ -49,9 +49,9 @@ fn every_recording_is_accepted_and_has_its_label() {
     assert_eq!(lake.count("select count(*) from rejections"), 0);
     // Each fault that a fixture was made to show is seen in that fixture and in no other.
     for (warning, key) in [
-        ("flat_line", "warn/flat.mat"),
-        ("missing_samples", "warn/gap.mat"),
-        ("saturated", "warn/saturated.mat"),
+        ("flat_line", "recordings/warn/flat.mat"),
+        ("missing_samples", "recordings/warn/gap.mat"),
+        ("saturated", "recordings/warn/saturated.mat"),
     ] {
         let warned = lake.query(&format!(
             "select source_key, quality from recordings where array_has(warnings, '{warning}')"
@@ -93,7 +93,7 @@ fn the_known_beats_are_found() {
             .map(|beat| beat.as_u64().unwrap())
             .collect();
         let found = lake.query(&format!(
-            "select sample from beats join recordings using (recording_id) where source_key = '{key}' and lead = 0 order by 1"
+            "select sample from beats join recordings using (recording_id) where source_key = 'recordings/{key}' and lead = 0 order by 1"
         ));
         let found: Vec<u64> = found.iter().map(|row| row["sample"].as_u64().unwrap()).collect();
         assert_eq!(
@@ -138,7 +138,7 @@ fn neither_order_nor_parallel_runs_change_a_byte() {
     for jobs in ["1", "4"] {
         let lake = TestLake::new();
         // The same keys in another order: one run per file, the last key first.
-        let copy = lake.beside("copy");
+        let copy = lake.beside("copy/recordings");
         for file in recordings_below(&recordings()).iter().rev() {
             let key = file.strip_prefix(recordings()).unwrap();
             copy_file(file, &copy.join(key));
@@ -189,7 +189,7 @@ fn a_file_alone_is_the_same_as_in_its_folder_but_for_the_key() {
     lake.run(&file, 0);
     assert_eq!(
         lake.query("select source_key from recordings")[0]["source_key"],
-        json!("level5.mat")
+        json!("formats/level5.mat")
     );
 }
 
@@ -209,7 +209,7 @@ fn a_changed_file_is_a_new_version_and_the_old_one_stays() {
     assert_eq!(lake.count("select count(*) from recordings"), 2);
     let newest = lake.query("select recording_id, source_key from current");
     assert_eq!(newest.len(), 1);
-    assert_eq!(newest[0]["source_key"], json!("18 SBR/903m (0).mat"));
+    assert_eq!(newest[0]["source_key"], json!("folder/18 SBR/903m (0).mat"));
     assert_ne!(newest[0]["recording_id"], first[0]["recording_id"]);
 }
 

@@ -170,7 +170,7 @@ fn rows(lake: &TestLake) -> Vec<Value> {
     let tables = [
         "select gain, run, heart_rate_bpm, beats from recordings",
         "select lead, segment, min_mv, max_mv, beats from segments order by 1, 2",
-        "select lead, sample, amplitude_mv from beats order by 1, 2",
+        "select lead, sample, r_mv from beats order by 1, 2",
     ];
     tables.iter().flat_map(|sql| lake.query(sql)).collect()
 }

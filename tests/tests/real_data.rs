@@ -86,14 +86,16 @@ fn the_beats_are_the_annotated_ones() {
     let annotated: BTreeMap<String, Value> = serde_json::from_slice(&annotated).unwrap();
     let rows = lake.query(
         "select source_key, sample from beats join recordings using (recording_id) \
-         where source_key like 'mitdb-30min/%' and lead = 0 order by source_key, sample",
+         where source_key like '%/mitdb-30min/%' and lead = 0 order by source_key, sample",
     );
     let mut detected: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     for row in &rows {
         let name = row["source_key"]
             .as_str()
             .unwrap()
-            .trim_start_matches("mitdb-30min/");
+            .rsplit('/')
+            .next()
+            .unwrap();
         detected
             .entry(name)
             .or_default()
@@ -162,7 +164,8 @@ fn the_millivolts_are_those_of_the_file() {
 
 /// Every sample of a file against the table, as the same 32-bit float.
 fn compare(lake: &TestLake, data: &Path, file: &Path) {
-    let key = file.strip_prefix(data).unwrap().to_str().unwrap();
+    let folder = data.file_name().unwrap().to_str().unwrap();
+    let key = format!("{folder}/{}", file.strip_prefix(data).unwrap().display());
     let matrix = mat4::parse(&fs::read(file).unwrap());
     for lead in 0..matrix.rows {
         let rows = lake.query(&format!(

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ecg_tests::files::{assert_same, copy_file, copy_folder, malformed, recordings, workflow};
+use ecg_tests::files::{assert_same, copy_file, malformed, recordings, workflow};
 use ecg_tests::lake::{TestLake, text};
 use serde_json::{Value, json};
 
@@ -36,24 +36,23 @@ fn header(folder: &Path) {
 }
 
 #[test]
-fn a_header_that_comes_later_helps_after_a_redrive() {
+fn a_header_that_comes_later_helps_after_a_rerun() {
     let lake = TestLake::new();
     let (folder, id) = uncalibrated(&lake);
     header(&folder);
     // The event of the upload alone does not start a closed run again, and the user is told what does.
     let again = lake.ecg(&["run", text(&folder)]).expect(1);
     assert!(
-        again.stdout.contains("calibration: expected a WFDB header"),
+        again.stdout.contains("calibration: expected")
+            && again.stdout.contains(&format!("ecg rerun {id} --lake"))
+            && again.stdout.contains("(its header (.hea) came since then)"),
         "{}",
         again.stdout
     );
-    assert!(
-        again.stdout.contains(&format!("ecg redrive {id}")),
-        "expected the command to type, found\n{}",
-        again.stdout
-    );
+    // A redrive has the input of the first run, and fails as it did.
+    lake.ecg(&["redrive", &id]).expect(1);
 
-    let answer = lake.ecg(&["redrive", &id, "--json"]).expect(0).json();
+    let answer = lake.ecg(&["rerun", &id, "--json"]).expect(0).json();
     assert_eq!(
         (&answer["accepted"], &answer["recordings"][0]["recording_id"]),
         (&json!(1), &json!(id))
@@ -69,6 +68,19 @@ fn a_header_that_comes_later_helps_after_a_redrive() {
         *row,
         json!({ "recording_id": id, "calibration_source": "header", "lead_names": ["II"] })
     );
+    // A rerun is content.
+    lake.run(&folder, 0);
+}
+
+/// A redrive goes on in the history of its execution, and only once.
+#[test]
+fn a_redrive_goes_on_in_the_history() {
+    let lake = TestLake::new();
+    let file = recordings().join("formats/level5.mat");
+    let broken = changed_workflow(&lake, "Parse", "nowhere");
+    lake.ecg(&["run", text(&file), "--workflow", text(&broken)]).expect(1);
+    let id = lake.runs()[0]["execution"].as_str().unwrap().to_owned();
+    lake.ecg(&["redrive", &id]).expect(0);
 
     let history = lake.ecg(&["show", &id, "--history"]).expect(0).json();
     let types: Vec<&str> = history["events"]
@@ -100,15 +112,13 @@ fn a_header_that_comes_later_helps_after_a_redrive() {
         (&lake.show(&id)["status"], &lake.show(&id)["redrives"]),
         (&json!("SUCCEEDED"), &json!(1))
     );
-
-    // Once it has succeeded, there is nothing to redrive, and a rerun is content.
+    // Once it has succeeded, there is nothing to redrive.
     let refused = lake.ecg(&["redrive", &id]).expect(2);
     assert!(
         refused.stderr.contains("expected a failed execution"),
         "{}",
         refused.stderr
     );
-    lake.run(&folder, 0);
 }
 
 #[test]
@@ -127,13 +137,14 @@ fn a_redrive_without_a_correction_fails_again_and_says_so() {
 }
 
 #[test]
-fn redrive_all_takes_only_what_failed() {
+fn redrive_all_takes_only_the_last_run_of_what_failed() {
     let lake = TestLake::new();
-    let (folder, _) = uncalibrated(&lake);
-    copy_folder(&recordings().join("18 SBR"), &folder.join("18 SBR"));
-    lake.run(&folder, 1);
-    header(&folder);
-    lake.run(&folder, 1);
+    let broken = changed_workflow(&lake, "Parse", "nowhere");
+    let folder = recordings().join("18 SBR");
+    lake.ecg(&["run", text(&folder), "--workflow", text(&broken)]).expect(1);
+    let (uncalibrated, _) = uncalibrated(&lake);
+    header(&uncalibrated);
+    lake.ecg(&["run", text(&uncalibrated), "--again"]).expect(0);
     let answer = lake.ecg(&["redrive", "--all", "--json"]).expect(0).json();
     assert_eq!((&answer["accepted"], &answer["rejected"]), (&json!(1), &json!(0)));
     assert_eq!(lake.count("select count(*) from recordings"), 2);
@@ -173,8 +184,8 @@ fn every_step_can_fail_and_be_redriven() {
             row["cause"].as_str().unwrap().contains("nowhere"),
             "{state}: {row}"
         );
-        if *state != "Crawl" {
-            assert_eq!(lake.count("select count(*) from recordings"), 0, "{state}");
+        for table in ["recordings", "segments", "beats"] {
+            assert_eq!(lake.count(&format!("select count(*) from {table}")), 0, "{state}");
         }
 
         let id = row["recording_id"].as_str().unwrap();

@@ -26,11 +26,11 @@ fn runs_lists_each_execution_once() {
     assert_eq!(failed.len(), 1);
     assert_eq!(
         (&failed[0]["key"], &failed[0]["status"]),
-        (&json!("constant.mat"), &json!("FAILED"))
+        (&json!("malformed/constant.mat"), &json!("FAILED"))
     );
     let table = lake.ecg(&["runs", "--failed"]).expect(0).stdout;
     assert!(
-        table.contains("FAILED") && table.contains("constant.mat: Rejected: val: signal"),
+        table.contains("FAILED") && table.contains("malformed/constant.mat: Rejected: val: signal"),
         "{table}"
     );
 }
@@ -44,7 +44,7 @@ fn show_tells_steps_attempts_inputs_and_outputs() {
     let shown = lake.show("level5");
     assert_eq!(
         (&shown["status"], &shown["key"], &shown["redrives"]),
-        (&json!("SUCCEEDED"), &json!("level5.mat"), &json!(0))
+        (&json!("SUCCEEDED"), &json!("formats/level5.mat"), &json!(0))
     );
     let steps = shown["steps"].as_array().unwrap();
     let names: Vec<&str> = steps.iter().map(|step| step["state"].as_str().unwrap()).collect();

@@ -107,7 +107,7 @@ fn samples_has_one_row_per_sample_from_0_to_1() {
             (Some(0.0), Some(1.0), Some(0.0)),
             "{row}"
         );
-        let missing = if row["key"] == json!("warn/gap.mat") {
+        let missing = if row["key"] == json!("recordings/warn/gap.mat") {
             108
         } else {
             0
@@ -120,7 +120,7 @@ fn samples_has_one_row_per_sample_from_0_to_1() {
 fn samples_normalises_each_lead_over_the_whole_recording() {
     let lake = filled();
     let rows = lake.query(
-        "select s.lead as lead, s.mv as mv, s.ecg_data as ecg_data from samples s join recordings r using (recording_id)          where r.source_key = 'header/two-leads.mat' order by s.lead, s.sample",
+        "select s.lead as lead, s.mv as mv, s.ecg_data as ecg_data from samples s join recordings r using (recording_id)          where r.source_key = 'recordings/header/two-leads.mat' order by s.lead, s.sample",
     );
     for lead in 0..2 {
         let rows: Vec<(f64, f64)> = rows
