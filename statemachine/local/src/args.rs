@@ -97,14 +97,21 @@ Tables: recordings, segments, beats, rejections. Views: samples, current, unreso
 
 Examples:
   ecg query 'select label, count(*) from recordings group by label'
-  ecg query \"select time_s, mv from samples where recording_id = '...' limit 5\" --format csv
-  ecg query 'select source_key, cause from unresolved' --format json")]
+  ecg query 'select * from segments limit 1' --format vertical
+  ecg query 'select source_key, cause from unresolved' --format json
+Into a file:
+  ecg query 'select * from beats' --format csv > beats.csv
+  ecg query \"select time_s, mv from samples where recording_id = '...' order by time_s\" --format csv > signal.csv
+
+csv and json have every row, and lists whole. On a terminal, table and vertical show as many rows as it has lines, at
+least 40, and say how many there are. Elsewhere the first 1000 rows decide how wide a table is; a wider cell after them
+is printed whole.")]
 pub(crate) struct QueryArgs {
     /// The query; `-` reads it from standard input
     pub(crate) sql: String,
-    /// How the answer is printed
-    #[arg(long, value_enum, default_value_t = query::Format::Table)]
-    pub(crate) format: query::Format,
+    /// How the answer is printed [default: table, or vertical on a terminal that is too narrow for it]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<query::Format>,
     #[command(flatten)]
     pub(crate) lake: LakeArg,
 }

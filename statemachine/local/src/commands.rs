@@ -154,10 +154,7 @@ async fn first_answer(place: &Place, lake: &str) -> Result<String, String> {
     const FIRST: &str = "select coalesce(label, '(none)') as label, count(*) as recordings, \
                          round(sum(duration_s)) as seconds, round(avg(heart_rate_bpm)) as mean_bpm \
                          from recordings group by label order by label";
-    let answer = query::render(
-        &query::run(&place.processed(), FIRST).await?,
-        query::Format::Table,
-    )?;
+    let answer = query::table(query::ask(&place.processed(), FIRST).await?).await?;
     let option = summary::lake_option(lake);
     Ok(format!(
         "\necg query \"{FIRST}\"{option}\n{answer}\nnext:\n  \
@@ -184,9 +181,17 @@ fn query_command(args: &QueryArgs) -> Result<ExitCode, String> {
             .map_err(|error| format!("standard input: {error}"))?;
     }
     let place = args.lake.place().existing()?;
-    let answer = runtime(processors())?.block_on(query::run(&place.processed(), &sql))?;
-    print(&query::render(&answer, args.format)?)?;
-    Ok(ExitCode::SUCCESS)
+    let printed = runtime(processors())?.block_on(async {
+        let answer = query::ask(&place.processed(), &sql)
+            .await
+            .map_err(query::Stopped::Failed)?;
+        let window = query::Window::of_stdout();
+        query::print(answer, args.format, window, &mut io::stdout().lock()).await
+    });
+    match printed {
+        Err(query::Stopped::Failed(message)) => Err(message),
+        Err(query::Stopped::Closed) | Ok(()) => Ok(ExitCode::SUCCESS),
+    }
 }
 
 fn journals(place: &Place) -> Result<Vec<Journal>, String> {

@@ -1,0 +1,143 @@
+//! SQL over the lake: the same Parquet and the same views as Athena, answered by DataFusion.
+
+mod build_side;
+mod print;
+mod session;
+
+use std::path::Path;
+
+use datafusion::common::utils::datafusion_strsim::normalized_levenshtein;
+use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::context::SQLOptions;
+use datafusion::prelude::SessionContext;
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
+use ecg_tables::{TABLES, views};
+
+pub(crate) use print::{Format, Stopped, Window, print, table};
+
+/// A name this close to a table's is taken for a slip of the fingers: the share of characters that agree.
+const NEAR: f64 = 0.6;
+
+/// Starts a query over the processed objects below `processed`, a directory with one folder per table. The rows come
+/// batch by batch.
+///
+/// # Errors
+/// What is wrong with the query, in one text.
+pub(crate) async fn ask(processed: &Path, sql: &str) -> Result<SendableRecordBatchStream, String> {
+    let context = session::open(processed).await.map_err(|error| words(&error))?;
+    rows(&context, sql).await
+}
+
+async fn rows(context: &SessionContext, sql: &str) -> Result<SendableRecordBatchStream, String> {
+    let state = context.state();
+    let dialect = state.config_options().sql_parser.dialect;
+    let statement = state
+        .sql_to_statement(sql, &dialect)
+        .map_err(|error| words(&error))?;
+    if !reads(&statement) {
+        return Err(only_reads(&statement));
+    }
+    let plan = match state.statement_to_plan(statement.clone()).await {
+        Ok(plan) => plan,
+        Err(error) => return Err(unknown_table(context, &statement).unwrap_or_else(|| words(&error))),
+    };
+    // Without this, `explain analyze` could create tables and write files.
+    let options = SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .with_allow_statements(false);
+    if options.verify_plan(&plan).is_err() {
+        return Err(only_reads(&statement));
+    }
+    let frame = context
+        .execute_logical_plan(plan)
+        .await
+        .map_err(|error| words(&error))?;
+    frame.execute_stream().await.map_err(|error| words(&error))
+}
+
+fn reads(statement: &Statement) -> bool {
+    match statement {
+        Statement::Explain(_) => true,
+        Statement::Statement(sql) => matches!(
+            **sql,
+            SqlStatement::Query(_)
+                | SqlStatement::Explain { .. }
+                | SqlStatement::ExplainTable { .. }
+                | SqlStatement::ShowTables { .. }
+                | SqlStatement::ShowColumns { .. }
+                | SqlStatement::ShowFunctions { .. }
+                | SqlStatement::ShowVariable { .. }
+        ),
+        _ => false,
+    }
+}
+
+fn only_reads(statement: &Statement) -> String {
+    let found: String = statement.to_string().chars().take(40).collect();
+    format!("a query only reads: expected select, describe, show or explain, found `{found}`")
+}
+
+/// What DataFusion says, or what to do where it says only what happened.
+fn words(error: &DataFusionError) -> String {
+    if matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) {
+        return format!(
+            "the query needs more memory than it may use ({} MiB); select less: fewer columns, \
+             and only the recordings that matter, such as `where recording_id = '…'` or `where dt = '…'`",
+            session::MEMORY_LIMIT >> 20
+        );
+    }
+    error.to_string()
+}
+
+/// The answer to a query that names a table which is not there.
+fn unknown_table(context: &SessionContext, statement: &Statement) -> Option<String> {
+    let named = context.state().resolve_table_references(statement).ok()?;
+    let unknown = named
+        .into_iter()
+        .find(|name| !context.table_exist(name.clone()).unwrap_or(false))?;
+    let tables = TABLES.map(|table| table.name);
+    let views = views::VIEWS.map(|view| view.name);
+    let likeness = |known: &str| normalized_levenshtein(&unknown.table().to_lowercase(), known);
+    let nearest = tables
+        .into_iter()
+        .chain(views)
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+        .filter(|known| likeness(known) >= NEAR);
+    Some(format!(
+        "no table or view `{unknown}`{}; tables: {}; views: {}",
+        nearest.map_or_else(String::new, |known| format!(", did you mean `{known}`?")),
+        tables.join(", "),
+        views.join(", ")
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+    use datafusion::prelude::SessionConfig;
+    use futures::StreamExt;
+
+    #[tokio::test]
+    async fn a_query_that_needs_too_much_memory_says_what_to_do() {
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_limit(1 << 20, 1.0)
+            .build_arc()
+            .unwrap();
+        let context = SessionContext::new_with_config_rt(SessionConfig::new(), runtime);
+        let sql = "select a.value from range(1000000) a join range(1000000) b on a.value = b.value";
+        let mut answer = rows(&context, sql).await.unwrap();
+        let error = loop {
+            match answer.next().await {
+                Some(Ok(_)) => {}
+                Some(Err(error)) => break words(&error),
+                None => panic!("a million rows joined within a megabyte"),
+            }
+        };
+        assert!(error.contains("select less"), "{error}");
+        assert!(error.contains("where recording_id = '…'"), "{error}");
+    }
+}

@@ -1,0 +1,84 @@
+//! The tables and views that a query sees, and how much memory it may use.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use ecg_tables::{PARTITION, TABLES, Table, arrow as table_arrow, views};
+use url::Url;
+
+use super::build_side;
+
+/// Largest memory that a query may gather (to sort, to join, to group) before it fails, in bytes. Batches that pass by do
+/// not count: they are small, see [`BATCH_ROWS`].
+pub(super) const MEMORY_LIMIT: usize = 1 << 30;
+
+/// Rows of a batch. DataFusion's own 8192 are strips of 120 MB, and three times that while `samples` takes them apart.
+const BATCH_ROWS: usize = 512;
+
+/// Most batches of one kind that pass by at a time, on machines with more processors than that.
+const PARTITIONS: usize = 8;
+
+/// Opens the tables below `processed`.
+pub(super) async fn open(processed: &Path) -> Result<SessionContext> {
+    let config = SessionConfig::new()
+        .with_information_schema(true)
+        .with_batch_size(BATCH_ROWS);
+    let partitions = config.target_partitions().min(PARTITIONS);
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_limit(MEMORY_LIMIT, 1.0)
+        .build_arc()?;
+    let state = SessionStateBuilder::new()
+        .with_config(config.with_target_partitions(partitions))
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .with_physical_optimizer_rules(build_side::rules())
+        .build();
+    let context = SessionContext::new_with_state(state);
+    for table in TABLES {
+        let directory = processed.join(table.name);
+        if !directory.is_dir() {
+            // Nothing was written into it yet. A query only reads, so it makes no folder either.
+            context.register_table(table.name, Arc::new(EmptyTable::new(whole_schema(table))))?;
+            continue;
+        }
+        // As an address and not as text, in which `*`, `?` and `[` would be a pattern.
+        let url = Url::from_directory_path(directory.canonicalize()?)
+            .map_err(|()| DataFusionError::Plan(format!("{}: expected a path", directory.display())))?;
+        let url = ListingTableUrl::try_new(url, None)?;
+        let options = ListingOptions::new(Arc::new(ParquetFormat::default()))
+            .with_file_extension(".parquet")
+            .with_table_partition_cols(vec![(PARTITION.to_owned(), DataType::Utf8)]);
+        let config = ListingTableConfig::new(url)
+            .with_listing_options(options)
+            .with_schema(table_arrow::schema(table));
+        context.register_table(table.name, Arc::new(ListingTable::try_new(config)?))?;
+    }
+    for view in views::VIEWS {
+        let plan = context.state().create_logical_plan(view.local).await?;
+        let provider = datafusion::datasource::view::ViewTable::new(plan, Some(view.local.trim().to_owned()));
+        context.register_table(view.name, Arc::new(provider))?;
+    }
+    Ok(context)
+}
+
+/// The schema of a table with its partition column, as queries see it.
+fn whole_schema(table: &Table) -> SchemaRef {
+    let schema = table_arrow::schema(table);
+    let partition = Arc::new(Field::new(PARTITION, DataType::Utf8, false));
+    Arc::new(Schema::new(
+        schema
+            .fields()
+            .iter()
+            .cloned()
+            .chain([partition])
+            .collect::<Vec<_>>(),
+    ))
+}
