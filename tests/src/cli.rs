@@ -1,9 +1,11 @@
 //! The command line under test.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -98,4 +100,20 @@ pub fn start<S: AsRef<OsStr>>(args: &[S], log: File) -> Child {
         .stderr(errors)
         .spawn()
         .expect("starting ecg")
+}
+
+/// Watches a process until it ends: its highest resident size, as Linux counts it, in MB. (The kernel keeps the peak,
+/// so looking now and then misses only what happens after the last look.)
+pub fn peak_resident_mb(process: &mut Child) -> f64 {
+    let status = format!("/proc/{}/status", process.id());
+    let mut peak_kb: f64 = 0.0;
+    while process.try_wait().expect("the state of the process").is_none() {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        if let Some(kb) = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok()) {
+            peak_kb = peak_kb.max(kb);
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    peak_kb / 1024.0
 }

@@ -42,17 +42,49 @@ fn one_answer_in_three_formats() {
 #[test]
 fn an_empty_answer_is_still_an_answer() {
     let lake = filled();
-    let csv = lake
-        .ecg(&[
-            "query",
-            "select label, beats from recordings where false",
-            "--format",
-            "csv",
-        ])
-        .expect(0)
-        .stdout;
-    assert_eq!(csv, "label,beats\n");
+    let sql = "select label, beats from recordings where false";
+    for (format, expected) in [
+        ("csv", "label,beats\n"),
+        ("json", "[]\n"),
+        (
+            "table",
+            "+-------+-------+\n| label | beats |\n+-------+-------+\n+-------+-------+\n",
+        ),
+        ("vertical", "no rows\n"),
+    ] {
+        let found = lake.ecg(&["query", sql, "--format", format]).expect(0).stdout;
+        assert_eq!(found, expected, "{format}");
+    }
     assert!(lake.query("select * from rejections").is_empty());
+}
+
+const ONLY_READS: &str = "a query only reads: expected select";
+
+#[test]
+fn a_table_that_is_not_there_is_told_with_those_that_are() {
+    let lake = filled();
+    for (sql, words) in [
+        ("select * from nowhere", "no table or view `nowhere`; tables"),
+        (
+            "select * from recordigs",
+            "no table or view `recordigs`, did you mean `recordings`?; tables",
+        ),
+        ("select * from beats b join sample s using (lead)", "`samples`?"),
+        ("describe segment", "`segments`?"),
+        ("with x as (select 1) select * from x, curent", "`current`?"),
+    ] {
+        let answer = lake.ecg(&["query", sql]).expect(2);
+        assert!(answer.stderr.contains(words), "{sql}: {}", answer.stderr);
+        assert!(
+            answer.stderr.ends_with(
+                "tables: recordings, segments, beats, rejections; views: samples, current, unresolved\n"
+            ),
+            "{sql}: {}",
+            answer.stderr
+        );
+    }
+    lake.ecg(&["query", "select * from information_schema.tables"])
+        .expect(0);
 }
 
 #[test]
@@ -64,17 +96,22 @@ fn a_wrong_query_is_told_and_nothing_can_be_written() {
     for (sql, words) in [
         ("selec 1", "selec"),
         ("select nothing from recordings", "nothing"),
-        ("select * from nowhere", "nowhere"),
-        ("create table x as select 1", "not supported"),
+        ("select * from '/etc/passwd'", "`/etc/passwd`"),
+        ("create table x as select 1", ONLY_READS),
         (
             "create external table x stored as csv location '/tmp/'",
-            "not supported",
+            ONLY_READS,
         ),
-        ("drop table recordings", "not supported"),
-        ("insert into recordings select * from recordings", "not supported"),
-        ("set datafusion.execution.batch_size = 1", "not supported"),
-        (copy.as_str(), "not supported"),
-        ("select * from '/etc/passwd'", "/etc/passwd"),
+        ("drop table recordings", ONLY_READS),
+        ("insert into recordings select * from recordings", ONLY_READS),
+        (
+            "explain analyze insert into recordings select * from recordings",
+            ONLY_READS,
+        ),
+        ("update recordings set label = 'x'", ONLY_READS),
+        ("set datafusion.execution.batch_size = 1", ONLY_READS),
+        ("begin", ONLY_READS),
+        (copy.as_str(), ONLY_READS),
     ] {
         let answer = lake.ecg(&["query", sql]).expect(2);
         assert!(

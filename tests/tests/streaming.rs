@@ -4,11 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::fs::{self, File};
-use std::process::Child;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ecg_tests::beats::Score;
-use ecg_tests::cli::{ecg, start};
+use ecg_tests::cli::{ecg, peak_resident_mb, start};
 use ecg_tests::lake::{TestLake, text};
 use serde_json::Value;
 
@@ -72,20 +71,4 @@ fn a_day_of_two_leads_stays_below_the_limit() {
             "lead {lead}: {sensitivity:.3} / {predictivity:.3} %"
         );
     }
-}
-
-/// Watches a process until it ends: its highest resident size, as Linux counts it, in MB. (The kernel keeps the peak,
-/// so looking now and then misses only what happens after the last look.)
-fn peak_resident_mb(process: &mut Child) -> f64 {
-    let status = format!("/proc/{}/status", process.id());
-    let mut peak_kb: f64 = 0.0;
-    while process.try_wait().unwrap().is_none() {
-        let text = fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        if let Some(kb) = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok()) {
-            peak_kb = peak_kb.max(kb);
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    peak_kb / 1024.0
 }
