@@ -1,6 +1,8 @@
 // The seven functions, each with a role of its own and the rights that functions/README.md lists, no more.
 // test/rights.test.ts compares the two.
 
+import { cpSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -62,7 +64,7 @@ export class Functions extends Construct {
         runtime: lambda.Runtime.PROVIDED_AL2023,
         architecture: settings.architecture === 'arm64' ? lambda.Architecture.ARM_64 : lambda.Architecture.X86_64,
         handler: 'bootstrap',
-        code: lambda.Code.fromAsset(join(settings.lambdaDir, step)),
+        code: lambda.Code.fromAsset(step === 'validate' ? withProfiles(settings) : join(settings.lambdaDir, step)),
         memorySize: SIZES[step].memoryMb,
         timeout: Duration.seconds(SIZES[step].timeoutSeconds),
         environment: { ...environment[step], METRICS_NAMESPACE: settings.name },
@@ -118,12 +120,12 @@ function rightsOf(props: FunctionsProps): Record<Step, iam.PolicyStatement[]> {
     parse: [...readUploads, allow(['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'], objects(work))],
     transform: [allow(['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'], objects(work))],
     write: [
-      allow(['s3:GetObject', 's3:PutObject'], objects(work)),
-      allow(['s3:PutObject', 's3:AbortMultipartUpload'], objects(processed)),
+      allow(['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'], objects(work)),
+      allow(['s3:PutObject', 's3:AbortMultipartUpload'], objects(processed, 'rejections/')),
     ],
     crawl: [
       allow(['s3:GetObject'], objects(work)),
-      allow(['s3:PutObject'], objects(processed, 'recordings/')),
+      allow(['s3:PutObject'], ...['segments/', 'beats/', 'recordings/'].map((prefix) => objects(processed, prefix))),
       ...(props.catalog.crawlerName === undefined
         ? [allow(['s3:GetObject', 's3:GetObjectVersion'], objects(processed)), allow(CATALOG_ACTIONS, ...catalogArns(props))]
         : [allow(['glue:StartCrawler'], arn(props, 'glue', `crawler/${props.catalog.crawlerName}`))]),
@@ -153,6 +155,16 @@ function objects(bucket: Bucket, prefix = ''): string {
 
 function allow(actions: string[], ...resources: string[]): iam.PolicyStatement {
   return new iam.PolicyStatement({ actions, resources });
+}
+
+/** The function validate with the profiles of the deployment beside it, where the setting names a file. */
+function withProfiles({ lambdaDir, profiles }: Settings): string {
+  const built = join(lambdaDir, 'validate');
+  if (profiles === '') return built;
+  const folder = mkdtempSync(join(tmpdir(), 'validate-'));
+  cpSync(built, folder, { recursive: true });
+  cpSync(profiles, join(folder, 'ecg-profiles.toml'));
+  return folder;
 }
 
 function perStep<T>(make: (step: Step) => T): Record<Step, T> {

@@ -1,7 +1,7 @@
 // Every setting of a deployment. Their values are in `settings.json`; for one command `-c name=value` counts instead.
 // README.md says what each is for.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Node } from 'constructs';
 
@@ -18,6 +18,8 @@ export interface Settings {
   readonly architecture: Architecture;
   /** Folder with `<step>/bootstrap` for each function. */
   readonly lambdaDir: string;
+  /** File with profiles of data sets, as `ecg run --profile` takes it; '' is none. */
+  readonly profiles: string;
   /** Days after which uploads move to Glacier Flexible Retrieval; 0 is never. */
   readonly rawGlacierDays: number;
   /** Days after which work objects and query results are removed. At least 15: a redrive is possible for 14. */
@@ -66,6 +68,7 @@ export function settingsFrom(node: Node, instead: Record<string, unknown> = {}):
     database: context.text('database', /^[a-z][a-z0-9_]*$/),
     architecture: context.oneOf('architecture', ['arm64', 'x86_64']),
     lambdaDir: resolve(context.text('lambdaDir', /./)),
+    profiles: context.file('profiles'),
     rawGlacierDays: context.whole('rawGlacierDays', 0, 3650),
     workDays: context.whole('workDays', 15, 3650),
     logDays: Number(context.oneOf('logDays', LOG_DAYS)),
@@ -132,6 +135,13 @@ class Context {
   text(name: string, form: RegExp): string {
     const found = String(this.value(name));
     return form.test(found) ? found : wrong(name, `text like ${form}`, found);
+  }
+
+  /** Path of a file that is there; '' is none. */
+  file(name: string): string {
+    const found = this.text(name, /^/);
+    const path = found === '' ? '' : resolve(found);
+    return path === '' || existsSync(path) ? path : wrong(name, 'a file', path);
   }
 
   oneOf<T extends string>(name: string, values: readonly T[]): T {

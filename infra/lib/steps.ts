@@ -18,6 +18,6 @@ export const SIZES: Record<Step, { readonly memoryMb: number; readonly timeoutSe
   parse: { memoryMb: 1769, timeoutSeconds: 110, does: 'Decodes the file to rows of one lead and 10 seconds.' },
   transform: { memoryMb: 1769, timeoutSeconds: 140, does: 'Gaps, calibration, beats, features, quality labels.' },
   write: { memoryMb: 1769, timeoutSeconds: 75, does: 'Writes one Parquet object per table.' },
-  crawl: { memoryMb: 512, timeoutSeconds: 45, does: 'Makes the catalog tell the truth about what was written.' },
+  crawl: { memoryMb: 512, timeoutSeconds: 45, does: 'Registers what was written in the catalog, and publishes it.' },
   notify: { memoryMb: 256, timeoutSeconds: 25, does: 'Tells Slack what failed and why.' },
 };

@@ -17,8 +17,9 @@ use ecg_core::message::{
     ExecutionInput, Failure, ParseOutput, Source, StepInput, TransformOutput, ValidateOutput, VerdictKind,
     WriteInput, WriteOutput,
 };
-use ecg_core::{StepError, layout, recording_id};
+use ecg_core::{PIPELINE_VERSION, StepError, layout, recording_id};
 use ecg_lake::Lake;
+use ecg_recording::profiles::built_in;
 use ecg_store::{LocalCatalog, LocalStore, Location, MemoryStore, Store};
 use ecg_tables::{Kind, TABLES};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -88,18 +89,16 @@ impl Fresh {
             .put_with_metadata(&location, bytes.into(), metadata)
             .await
             .unwrap();
-        ExecutionInput {
-            recording_id: recording_id("local", key, &written.etag),
-            source: Source {
-                bucket: "local".to_owned(),
-                key: key.to_owned(),
-                version: written.etag.clone(),
-                etag: written.etag,
-                size: written.size,
-                uploaded_at_ms: 1_795_435_200_123,
-                sequencer: None,
-            },
-        }
+        let source = Source {
+            bucket: "local".to_owned(),
+            key: key.to_owned(),
+            version: written.etag.clone(),
+            etag: written.etag,
+            size: written.size,
+            uploaded_at_ms: 1_795_435_200_123,
+            sequencer: None,
+        };
+        ExecutionInput::new(recording_id("local", key, &source.version), source)
     }
 
     async fn object(&self, bucket: &str, key: &str) -> Bytes {
@@ -139,7 +138,9 @@ struct Done {
 
 async fn validate(lake: &Lake, input: &ExecutionInput, messages: &mut Messages) -> ValidateOutput {
     messages.keep("validate input", input);
-    let verdict = step_validate::run(lake, input.clone().into()).await.unwrap();
+    let verdict = step_validate::run(lake, &built_in().unwrap(), input.clone().into())
+        .await
+        .unwrap();
     messages.keep("validate output", &verdict);
     verdict
 }
@@ -154,6 +155,7 @@ async fn run(lake: &Lake, input: &ExecutionInput) -> Done {
         source: input.source.clone(),
         from,
         execution: None,
+        run: 0,
     };
     let from = step_input(verdict.verdict_key);
     messages.keep("parse input", &from);
@@ -169,6 +171,7 @@ async fn run(lake: &Lake, input: &ExecutionInput) -> Done {
         transformed: Some(transformed.transformed.clone()),
         failure: None,
         execution: None,
+        run: 0,
     };
     messages.keep("write input", &write);
     let written = step_write::run(lake, write).await.unwrap();
@@ -181,6 +184,102 @@ async fn run(lake: &Lake, input: &ExecutionInput) -> Done {
         transformed,
         written,
     }
+}
+
+/// The message with an unknown field in each of its objects: what a later release may send.
+fn with_more(message: &Value) -> Value {
+    match message {
+        Value::Object(members) => {
+            let mut more: serde_json::Map<String, Value> = members
+                .iter()
+                .map(|(name, value)| (name.clone(), with_more(value)))
+                .collect();
+            more.insert("of_a_later_release".to_owned(), json!({ "any": ["thing"] }));
+            Value::Object(more)
+        }
+        Value::Array(items) => Value::Array(items.iter().map(with_more).collect()),
+        other => other.clone(),
+    }
+}
+
+/// The message itself, with fields that it does not have yet, and without each of its optional fields.
+fn releases(message: &Value, optional: &[&str]) -> Vec<Value> {
+    let mut all = vec![message.clone(), with_more(message)];
+    for name in optional {
+        let mut less = message.clone();
+        let removed = less.as_object_mut().unwrap().remove(*name);
+        assert!(removed.is_some(), "{name} is not in {message}");
+        all.push(less);
+    }
+    all
+}
+
+/// During a deployment the functions of two releases talk to each other.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_step_understands_the_release_before_and_the_next_one() {
+    let place = in_memory();
+    let lake = &place.lake;
+    let file = "recordings/header/two-leads.mat";
+    let input = place.upload(file, file).await;
+    let id = input.recording_id.clone();
+    let header = layout::header_key(file).unwrap();
+    let header = lake.store.head(&Location::new("local", header)).await.unwrap();
+    let profile = "[[profile]]\nname='x'\ncomment=''\npattern='x'\nsampling_frequency_hz=1.0\ngain=1.0\nbaseline=0.0\nleads=[]";
+    let profiles = layout::profiles_key("0");
+    lake.store
+        .put(&Location::new("work", &profiles), profile.into())
+        .await
+        .unwrap();
+    let source = json!(input.source);
+    let base = json!({ "recording_id": id, "source": source, "execution": id });
+    let message = |more: Value| {
+        let mut message = base.clone();
+        let fields = more.as_object().unwrap().clone();
+        message.as_object_mut().unwrap().extend(fields);
+        message
+    };
+    macro_rules! each {
+        ($step:expr, $message:expr, $optional:expr) => {{
+            let mut answers = Vec::new();
+            for message in releases(&$message, $optional) {
+                let read = serde_json::from_value(message.clone()).unwrap();
+                let answer = $step(read)
+                    .await
+                    .unwrap_or_else(|error| panic!("{message}: {error}"));
+                answers.push(serde_json::to_value(answer).unwrap());
+            }
+            assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:#?}");
+            answers.remove(0)
+        }};
+    }
+    let known = built_in().unwrap();
+    let asked = message(json!({
+        "settings": { "leads": ["I", "II"] }, "header": { "version": header.version() }, "profiles": profiles,
+        "rerun": { "number": 1, "reason": "asked for" }
+    }));
+    let optional = ["settings", "header", "profiles", "rerun", "execution"];
+    let verdict = each!(|read| step_validate::run(lake, &known, read), asked, &optional);
+    let from = message(json!({ "from": verdict["verdict_key"], "run": 1 }));
+    let parsed = each!(|read| step_parse::run(lake, read), from, &["execution", "run"]);
+    let from = message(json!({ "from": parsed["parsed_key"], "run": 1 }));
+    let made = each!(
+        |read| step_transform::run(lake, read),
+        from,
+        &["execution", "run"]
+    );
+    let tables = message(json!({ "transformed": made["transformed"], "run": 1 }));
+    let written = each!(|read| step_write::run(lake, read), tables, &["execution", "run"]);
+    each!(|read| step_crawl::run(lake, read), written, &[]);
+    let failure = json!({ "step": "parse", "error": "Internal", "cause": "why", "attempts": 2 });
+    let failed = message(json!({ "failure": failure, "run": 1 }));
+    each!(|read| step_write::run(lake, read), failed, &["execution", "run"]);
+    let links = step_notify::Links::local("");
+    let told = message(json!({ "failure": failure, "recorded": true }));
+    each!(
+        |read| step_notify::run(None, &links, read, |_| ()),
+        told,
+        &["recorded"]
+    );
 }
 
 /// Schema and first rows; long values are cut.
@@ -196,7 +295,11 @@ fn dump(title: &str, batches: &[RecordBatch], text: &mut String) {
         let options = FormatOptions::default().with_null("(null)");
         let formatter = ArrayFormatter::try_new(column, &options).unwrap();
         for row in 0..ROWS.min(first.num_rows()) {
-            let value = formatter.value(row).to_string();
+            // The version has the commit in it.
+            let value = formatter
+                .value(row)
+                .to_string()
+                .replace(PIPELINE_VERSION, "(version)");
             let length = value.chars().count();
             let shown: String = value.chars().take(CHARACTERS).collect();
             let cut = if length > CHARACTERS {
@@ -287,6 +390,7 @@ async fn what_a_rejected_recording_leaves() {
         source: input.source.clone(),
         from: verdict.verdict_key.clone(),
         execution: None,
+        run: 0,
     };
     assert_eq!(
         step_parse::run(&place.lake, from).await.unwrap_err().name(),
@@ -304,6 +408,7 @@ async fn what_a_rejected_recording_leaves() {
             attempts: 1,
         }),
         execution: Some(format!("{}-r2", input.recording_id)),
+        run: 0,
     };
     messages.keep("write input", &record);
     let written = step_write::run(&place.lake, record).await.unwrap();
@@ -520,6 +625,7 @@ async fn steps_refuse_what_the_step_before_did_not_write() {
         source: input.source.clone(),
         from: from.to_owned(),
         execution: None,
+        run: 0,
     };
     let put = async |key: &str, bytes: &'static [u8]| {
         let location = Location::new("work", key);
@@ -593,6 +699,7 @@ async fn steps_refuse_what_the_step_before_did_not_write() {
         transformed,
         failure,
         execution: None,
+        run: 0,
     };
     assert_eq!(
         step_write::run(&place.lake, both(None, None))
@@ -635,7 +742,7 @@ async fn validate_looks_at_the_upload_and_its_header() {
     };
     // Too large to be a header: whoever uploaded it is at fault.
     put_header(vec![b'#'; 64 * 1024 + 1]).await;
-    let error = step_validate::run(&place.lake, input.clone().into())
+    let error = step_validate::run(&place.lake, &built_in().unwrap(), input.clone().into())
         .await
         .unwrap_err();
     assert_eq!(error.name(), "Rejected");
@@ -666,7 +773,7 @@ async fn validate_looks_at_the_upload_and_its_header() {
         ..input
     };
     assert_eq!(
-        step_validate::run(&place.lake, gone.into())
+        step_validate::run(&place.lake, &built_in().unwrap(), gone.into())
             .await
             .unwrap_err()
             .name(),

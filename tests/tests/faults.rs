@@ -20,6 +20,7 @@ use chrono::DateTime;
 use ecg_core::StepError;
 use ecg_core::message::{ExecutionInput, Source};
 use ecg_lake::Lake;
+use ecg_recording::profiles::built_in;
 use ecg_store::{ErrorContext, Fault, FaultyStore, LocalCatalog, Location, MemoryStore, Store, StoreError};
 use ecg_tests::files::{malformed, recordings, workflow};
 use serde::Serialize;
@@ -39,7 +40,12 @@ impl FunctionHandler for Steps {
         let (lake, payload) = (&self.0, call.payload);
         let links = Links::local("lake");
         let answer = match call.function.as_str() {
-            "validate" => step(payload, |input| step_validate::run(lake, input)).await,
+            "validate" => {
+                step(payload, |input| {
+                    step_validate::run(lake, &built_in().unwrap(), input)
+                })
+                .await
+            }
             "parse" => step(payload, |input| step_parse::run(lake, input)).await,
             "transform" => step(payload, |input| step_transform::run(lake, input)).await,
             "write" => step(payload, |input| step_write::run(lake, input)).await,
@@ -99,9 +105,9 @@ async fn execute(file: &[u8], faults: &[(usize, Fault)]) -> Ended {
         processed: "processed".to_owned(),
         database: "ecg".to_owned(),
     };
-    let input = ExecutionInput {
-        recording_id: ID.to_owned(),
-        source: Source {
+    let input = ExecutionInput::new(
+        ID.to_owned(),
+        Source {
             bucket: "uploads".to_owned(),
             key: "a/b.mat".to_owned(),
             version: upload.location.version.clone().unwrap(),
@@ -110,7 +116,7 @@ async fn execute(file: &[u8], faults: &[(usize, Fault)]) -> Ended {
             uploaded_at_ms: 1_700_000_000_000,
             sequencer: None,
         },
-    };
+    );
     let outcome = run(&machine(), &settings(&input), &runtime(Steps(lake))).await;
     let operations = store.operations();
     let mut tables = BTreeMap::new();

@@ -6,10 +6,10 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use ecg_tests::cli::{command, ecg, start};
+use ecg_tests::cli::{binary, command, ecg, start};
 use ecg_tests::files::{copy_file, malformed, recordings};
 use ecg_tests::lake::{TestLake, text};
 use serde_json::json;
@@ -45,6 +45,7 @@ fn odd_names_are_keys_like_any_other() {
         .collect();
     found.sort();
     keys.sort();
+    let keys: Vec<String> = keys.iter().map(|key| format!("odd/{key}")).collect();
     assert_eq!(found, keys);
     assert_eq!(
         lake.count("select count(distinct recording_id) from segments"),
@@ -85,29 +86,15 @@ fn what_can_not_be_read_is_said_and_the_rest_goes_on() {
 }
 
 #[test]
-fn a_dangling_link_is_said() {
-    let lake = TestLake::new();
-    let folder = lake.beside("links");
-    copy_file(&recordings().join("formats/level5.mat"), &folder.join("good.mat"));
-    std::os::unix::fs::symlink("nowhere.mat", folder.join("dangling.mat")).unwrap();
-    let answer = lake.ecg(&["run", text(&folder)]);
-    assert_ne!(answer.status, 0);
-    assert!(
-        answer.stderr.contains("dangling.mat") || answer.stdout.contains("dangling.mat"),
-        "{answer:?}"
-    );
-}
-
-#[test]
 fn nothing_to_run_is_an_error_that_says_what_was_expected() {
     let lake = TestLake::new();
     let folder = lake.beside("empty");
     fs::create_dir_all(&folder).unwrap();
     let answer = lake.ecg(&["run", text(&folder)]).expect(2);
     assert!(
-        answer
-            .stderr
-            .contains("no recording found: expected files that end in .mat"),
+        answer.stderr.contains(
+            "no recording found: expected files whose names end in .mat, found 0 files of other kinds"
+        ),
         "{}",
         answer.stderr
     );
@@ -218,7 +205,10 @@ fn a_directory_named_as_a_recording_is_a_folder() {
         &folder.join("folder.mat/inside.mat"),
     );
     let summary = lake.run(&folder, 0);
-    assert_eq!(summary["recordings"][0]["key"], json!("folder.mat/inside.mat"));
+    assert_eq!(
+        summary["recordings"][0]["key"],
+        json!("tricky/folder.mat/inside.mat")
+    );
 }
 
 /// What is printed to be typed can be typed.
@@ -229,7 +219,7 @@ fn a_lake_with_a_space_in_its_name_is_quoted() {
     let file = malformed().join("constant.mat");
     let answer = ecg(&["run", text(&file), "--lake", text(&lake)]).expect(1);
     let quoted = format!("--lake '{}'", lake.display());
-    for command in ["ecg show constant-", "ecg redrive constant-"] {
+    for command in ["ecg show malformed-constant-"] {
         let lines: Vec<&str> = answer
             .stdout
             .lines()
@@ -258,4 +248,193 @@ fn a_query_takes_the_name_of_a_lake_as_it_is_and_makes_no_folder() {
     assert_eq!(count("rejections").as_deref(), Some("0"));
     assert_eq!(count("unresolved").as_deref(), Some("0"));
     assert!(!lake.join("processed/rejections").exists());
+}
+
+/// No step waits for what only the end of another step would free: any number of executions at a time ends, and says so where
+/// it is less than was asked for.
+#[test]
+fn any_number_of_jobs_ends_on_one_and_two_processors() {
+    if Command::new("taskset").arg("--version").output().is_err() {
+        println!("skipped: there is no taskset, which gives a process fewer processors");
+        return;
+    }
+    for processors in ["0", "0,1"] {
+        for jobs in ["1", "2", "16", "64", "1000"] {
+            let lake = TestLake::new();
+            let mut limited = Command::new("taskset");
+            limited.args(["-c", processors]).arg(binary());
+            limited.args(lake.args(&["run", text(&recordings()), "--jobs", jobs]));
+            let (status, output) = within(Duration::from_secs(120), limited);
+            assert_eq!(
+                status,
+                Some(0),
+                "{jobs} jobs on processors {processors}: {output}"
+            );
+            let capped = output.contains(&format!("--jobs {jobs}: 32 at a time"));
+            assert_eq!(capped, jobs == "64" || jobs == "1000", "{output}");
+            assert_eq!(lake.count("select count(*) from recordings"), 16);
+        }
+    }
+}
+
+/// Runs a command with both outputs together; no status if it had to be stopped.
+fn within(limit: Duration, mut command: Command) -> (Option<i32>, String) {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let mut child = command
+        .stdout(writer.try_clone().unwrap())
+        .stderr(writer)
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    drop(command);
+    let text = std::thread::spawn(move || {
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        text
+    });
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status.code();
+        }
+        if began.elapsed() > limit {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            break None;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    (status, text.join().unwrap())
+}
+
+/// `2>&1 | head -1`: the work goes on, and the exit status tells of the work.
+#[test]
+fn work_goes_on_when_the_reader_of_its_messages_went_away() {
+    let lake = TestLake::new();
+    let whole = TestLake::new();
+    let ended = whole.ecg(&["run", text(&malformed())]).expect(1);
+    let redriven = whole.ecg(&["redrive", "--all"]).expect(1);
+    assert!(!ended.stdout.is_empty() && !redriven.stdout.is_empty());
+    for args in [vec!["run", text(&malformed())], vec!["redrive", "--all"]] {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let mut command = command(&lake.args(&args));
+        let mut child = command
+            .stdout(writer.try_clone().unwrap())
+            .stderr(writer)
+            .spawn()
+            .unwrap();
+        drop(command);
+        let mut first = [0; 1];
+        let _ = reader.read(&mut first).unwrap();
+        drop(reader);
+        assert_eq!(child.wait().unwrap().code(), Some(1), "{args:?}");
+    }
+    let ends = |lake: &TestLake| {
+        let mut ends: Vec<(String, String, u64)> = lake
+            .runs()
+            .iter()
+            .map(|run| {
+                let text = |name: &str| run[name].as_str().unwrap().to_owned();
+                (
+                    text("execution"),
+                    text("status"),
+                    run["redrives"].as_u64().unwrap(),
+                )
+            })
+            .collect();
+        ends.sort();
+        ends
+    };
+    assert_eq!(ends(&lake), ends(&whole));
+    assert!(
+        ends(&lake)
+            .iter()
+            .all(|(_, status, redrives)| status == "FAILED" && *redrives == 1)
+    );
+}
+
+#[test]
+fn one_bad_entry_does_not_stop_a_folder() {
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+
+    let lake = TestLake::new();
+    let folder = lake.beside("folder");
+    copy_file(
+        &recordings().join("formats/level5.mat"),
+        &folder.join("sub/good.mat"),
+    );
+    symlink("nowhere.mat", folder.join("dangling.mat")).unwrap();
+    symlink("..", folder.join("sub/loop")).unwrap();
+    fs::write(folder.join(std::ffi::OsStr::from_bytes(b"\xff.mat")), "x").unwrap();
+    fs::write(folder.join("bell\u{7}\u{1b}[31m.mat"), "x").unwrap();
+    let answer = lake.ecg(&["run", text(&folder)]).expect(1);
+    let shown = &answer.stdout;
+    assert!(
+        shown.contains("2 recordings: 1 accepted, 1 rejected; could not be read: 3;"),
+        "{shown}"
+    );
+    for expected in [
+        "dangling.mat: a link to nowhere.mat",
+        "sub/loop: a link back to",
+        "expected a name in UTF-8",
+    ] {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+    let printed = format!("{shown}{}", answer.stderr);
+    assert!(
+        !printed.contains('\u{1b}') && !printed.contains('\u{7}'),
+        "{printed}"
+    );
+    assert_eq!(lake.count("select count(*) from recordings"), 1);
+    let json = lake.run(&folder, 1);
+    assert_eq!(json["problems"].as_array().unwrap().len(), 3);
+}
+
+/// Each rejection is told once, with the command that can help and without one that cannot.
+#[test]
+fn a_rejection_is_told_once() {
+    let lake = TestLake::new();
+    let answer = lake
+        .ecg(&["run", text(&malformed().join("constant.mat"))])
+        .expect(1);
+    let all = format!("{}{}", answer.stdout, answer.stderr);
+    assert_eq!(all.matches("a signal that changes").count(), 1, "{all}");
+    assert!(
+        !all.contains("ecg redrive") && all.contains("needs another file, or another rule"),
+        "{all}"
+    );
+    assert!(all.contains("1 recording: 0 accepted, 1 rejected"), "{all}");
+}
+
+/// Ctrl-C ends a run with a word about what the next one does.
+#[test]
+fn an_interrupted_run_says_that_the_next_one_goes_on() {
+    let lake = TestLake::new();
+    let long = lake.beside("long.mat");
+    ecg(&["synth", text(&long), "--duration", "3h"]).expect(0);
+    let log = lake.beside("log");
+    let mut child = start(&lake.args(&["run", text(&long)]), File::create(&log).unwrap());
+    let began = Instant::now();
+    while !lake.path().join("executions").is_dir()
+        || fs::read_dir(lake.path().join("executions")).unwrap().count() == 0
+    {
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "the run does not begin"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let interrupt = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(interrupt.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let said = fs::read_to_string(&log).unwrap();
+    assert!(
+        said.contains("the same command goes on where this one stopped"),
+        "{said}"
+    );
+    lake.ecg(&["run", text(&long)]).expect(0);
 }

@@ -1,23 +1,21 @@
-//! The crawl step: makes the catalog tell the truth about what was written.
+//! The crawl step: registers in the catalog what was written, and publishes it.
 //!
 //! It reads the Parquet footers, checks them against the table and the number of rows, then makes sure of the
-//! database, the table with its column comments, and the `dt` partition. Its last act is to put the row of `recordings`
-//! into its place: who sees it finds everything else, and a run that fails before has no such row, so that an upload
-//! is in `recordings` or in `rejections`, never in both. Running it twice changes nothing.
+//! database, the table with its column comments, and the `dt` partition. Its last act is to copy the objects that write held
+//! back into their places, the row of `recordings` last: who sees it finds everything else, and a run that fails before it has
+//! no such row, so that an upload is in `recordings` or in `rejections`, never in both. Until then the rows of an earlier run
+//! answer. Running it twice changes nothing.
 
 mod footer;
 
 use arrow_schema::Schema;
 use ecg_core::message::{CrawlOutput, TableObject, WriteOutput};
 use ecg_core::{StepError, layout};
-use ecg_lake::{Lake, catalog_error, write_error};
-use ecg_store::{ColumnSpec, TableName, TableSpec};
-use ecg_tables::{PARTITION, PARTITION_COMMENT, Table};
+use ecg_lake::{Lake, catalog_error};
+use ecg_store::{ColumnSpec, Location, TableName, TableSpec};
+use ecg_tables::{PARTITION, PARTITION_COMMENT, RECORDINGS, Table};
 
 const DATABASE_COMMENT: &str = "ECG recordings: strips, beats and features, made by ecg-pipeline";
-
-/// Largest object that is held back, in bytes: one row of `recordings`.
-const MAX_STAGED_BYTES: u64 = 1 << 20;
 
 /// Registers what write wrote.
 ///
@@ -30,10 +28,14 @@ pub async fn run(lake: &Lake, input: WriteOutput) -> Result<CrawlOutput, StepErr
         .await
         .map_err(|error| catalog_error(&error))?;
     let mut tables = Vec::new();
+    let mut held_back = Vec::new();
     for object in &input.objects {
         let table = ecg_tables::table(&object.table)
             .ok_or_else(|| StepError::Internal(format!("crawl: there is no table `{}`", object.table)))?;
-        check_footer(lake, table, object).await?;
+        let seen = check_footer(lake, table, object).await?;
+        if object.staged.is_some() {
+            held_back.push((seen, object));
+        }
         let spec = table_spec(lake, table);
         let name = TableName {
             database: spec.database.clone(),
@@ -54,7 +56,7 @@ pub async fn run(lake: &Lake, input: WriteOutput) -> Result<CrawlOutput, StepErr
             .map_err(|error| catalog_error(&error))?;
         tables.push(table.name.to_owned());
     }
-    publish(lake, &input.objects).await?;
+    publish(lake, held_back).await?;
     Ok(CrawlOutput {
         recording_id: input.recording_id,
         tables,
@@ -67,13 +69,17 @@ pub async fn run(lake: &Lake, input: WriteOutput) -> Result<CrawlOutput, StepErr
 /// # Errors
 /// What the store or the catalog says.
 pub async fn start_crawler(lake: &Lake, crawler: &str, input: WriteOutput) -> Result<CrawlOutput, StepError> {
-    // The row is the last act here too: who can not start the crawler must not leave one. The crawler takes longer to begin
-    // than the row to be copied.
+    // To publish is the last act here too: a run that cannot start the crawler must not leave rows. The crawler takes longer
+    // to begin than the objects to be copied.
     lake.catalog
         .start_crawler(crawler)
         .await
         .map_err(|error| catalog_error(&error))?;
-    publish(lake, &input.objects).await?;
+    let staged = input.objects.iter().filter_map(|object| {
+        let staged = object.staged.as_ref()?;
+        Some((lake.work(staged), object))
+    });
+    publish(lake, staged.collect()).await?;
     let tables = input.objects.into_iter().map(|object| object.table).collect();
     Ok(CrawlOutput {
         recording_id: input.recording_id,
@@ -81,23 +87,12 @@ pub async fn start_crawler(lake: &Lake, crawler: &str, input: WriteOutput) -> Re
     })
 }
 
-/// Puts what write held back into its place.
-async fn publish(lake: &Lake, objects: &[TableObject]) -> Result<(), StepError> {
-    for object in objects {
-        let Some(staged) = &object.staged else { continue };
-        let location = lake.work(staged);
-        let read = lake.store.get(&location, MAX_STAGED_BYTES).await;
-        let (meta, bytes) = read.map_err(|error| lake.error_at(&location, &error))?;
-        // Half a row must never get into its place.
-        if bytes.len() as u64 != meta.size {
-            let found = bytes.len();
-            return Err(StepError::Transient(format!(
-                "{location}: expected {} bytes, found {found}",
-                meta.size
-            )));
-        }
-        let written = lake.store.put(&lake.processed(&object.key), bytes).await;
-        written.map_err(|error| write_error(&error))?;
+/// Copies what write held back into its place, the row of `recordings` last.
+async fn publish(lake: &Lake, mut held_back: Vec<(Location, &TableObject)>) -> Result<(), StepError> {
+    held_back.sort_by_key(|(_, object)| object.table == RECORDINGS.name);
+    for (staged, object) in held_back {
+        let copied = lake.store.copy(&staged, &lake.processed(&object.key)).await;
+        copied.map_err(|error| lake.error_at(&staged, &error))?;
     }
     Ok(())
 }
@@ -123,7 +118,8 @@ pub fn table_spec(lake: &Lake, table: &Table) -> TableSpec {
     }
 }
 
-async fn check_footer(lake: &Lake, table: &Table, object: &TableObject) -> Result<(), StepError> {
+/// Looks at an object and returns its location, pinned to the version that was looked at.
+async fn check_footer(lake: &Lake, table: &Table, object: &TableObject) -> Result<Location, StepError> {
     let location = match &object.staged {
         Some(staged) => lake.work(staged),
         None => lake.processed(&object.key),
@@ -145,14 +141,19 @@ async fn check_footer(lake: &Lake, table: &Table, object: &TableObject) -> Resul
         columns(&ecg_tables::arrow::schema(table)),
         columns(&footer.schema),
     );
-    if found != expected {
+    // Columns are only ever added, at the end: during a deployment the write of another release may have fewer or more.
+    if expected
+        .iter()
+        .zip(&found)
+        .any(|(expected, found)| expected != found)
+    {
         return Err(StepError::Internal(format!(
             "{location}: expected the columns {}, found {}",
             expected.join(", "),
             found.join(", ")
         )));
     }
-    Ok(())
+    Ok(meta.location)
 }
 
 /// Name and type of each column. Comments may differ: they are the catalog's to tell.

@@ -1,28 +1,28 @@
-//! The message: step, error, cause in one line, file, recording id, link, and the command to redrive.
+//! The message: step, error, cause in one line, file, recording id, link, and the command to run it again.
 
 use ecg_core::message::NotifyInput;
 use serde_json::{Value, json};
 
-/// Where a reader of the message can go, as text with `{execution}` (id of the execution) and `{recording_id}` in it.
+/// Where a reader of the message can go, as text with `{execution}` (id of the execution) and `{name}` (its name) in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Links {
     /// Address of the execution, or the command that shows it.
     pub show: String,
-    /// The command that starts the run again from the failed step.
+    /// The command that starts the run again from the failed step, with the same input.
     pub redrive: String,
+    /// The command that runs a rejected upload again, with a corrected header or calibration.
+    pub rerun: String,
 }
 
 impl Links {
-    /// What to type where the pipeline runs on one machine with that lake.
+    /// What to type where the pipeline runs on one machine. `lake` is the option that names the lake, with a blank before it;
+    /// empty for the default one.
     pub fn local(lake: &str) -> Links {
-        let lake = if lake == "ecg-lake" {
-            String::new()
-        } else {
-            format!(" --lake {lake}")
-        };
+        let command = |name: &str| format!("ecg {name} {{name}}{lake}");
         Links {
-            show: format!("ecg show {{recording_id}}{lake}"),
-            redrive: format!("ecg redrive {{recording_id}}{lake}"),
+            show: command("show"),
+            redrive: command("redrive"),
+            rerun: command("rerun"),
         }
     }
 
@@ -32,12 +32,21 @@ impl Links {
         Links {
             show: execution_link(execution_arn),
             redrive: format!("ecg redrive --aws {execution_arn}"),
+            rerun: format!("ecg rerun --aws {execution_arn}"),
         }
     }
 
+    /// What may help: the same again where the reason passes, something else where the input is at fault.
+    fn again(&self, input: &NotifyInput) -> String {
+        let rejected = input.failure.error == "Rejected";
+        Links::fill(if rejected { &self.rerun } else { &self.redrive }, input)
+    }
+
     fn fill(text: &str, input: &NotifyInput) -> String {
+        // The last part of an ARN is the name.
+        let name = input.execution.rsplit(':').next().unwrap_or_default();
         text.replace("{execution}", &input.execution)
-            .replace("{recording_id}", &input.recording_id)
+            .replace("{name}", name)
     }
 }
 
@@ -63,7 +72,7 @@ pub fn text(input: &NotifyInput, links: &Links) -> String {
     };
     format!(
         "{step} failed: {error}\n  cause: {cause}\n  file: {bucket}/{key}\n  recording: {id}\n  \
-         show: {show}\n  redrive: {redrive}{recorded}",
+         show: {show}\n  run again: {again}{recorded}",
         step = failure.step,
         error = failure.error,
         cause = failure.message(),
@@ -71,7 +80,7 @@ pub fn text(input: &NotifyInput, links: &Links) -> String {
         key = input.source.key,
         id = input.recording_id,
         show = Links::fill(&links.show, input),
-        redrive = Links::fill(&links.redrive, input),
+        again = links.again(input),
     )
 }
 
@@ -96,7 +105,7 @@ pub fn slack_payload(input: &NotifyInput, links: &Links) -> Value {
         format!("*Recording:* `{}`", input.recording_id),
         format!("*Attempts:* {}", failure.attempts),
         format!("*Execution:* {show}"),
-        format!("*Redrive:* `{}`", escape(&Links::fill(&links.redrive, input))),
+        format!("*Run again:* `{}`", escape(&links.again(input))),
     ];
     if !input.recorded {
         lines.push(":warning: The failure could not be recorded in the table `rejections`.".to_owned());
@@ -171,16 +180,23 @@ mod tests {
     #[test]
     fn the_text_has_everything_that_is_needed() {
         assert_eq!(
-            text(&input(), &Links::local("ecg-lake")),
+            text(&input(), &Links::local("")),
             "validate failed: Rejected\n  cause: val: expected a signal that changes, found constant at 7\n  \
              file: local/a/b <!channel> & c.mat\n  recording: a-b-0123\n  show: ecg show a-b-0123\n  \
-             redrive: ecg redrive a-b-0123"
+             run again: ecg rerun a-b-0123"
+        );
+        let mut passing = input();
+        passing.failure.error = "Transient".into();
+        let passing = text(&passing, &Links::local(" --lake L"));
+        assert!(
+            passing.ends_with("run again: ecg redrive a-b-0123 --lake L"),
+            "{passing}"
         );
         let unrecorded = NotifyInput {
             recorded: false,
             ..input()
         };
-        assert!(text(&unrecorded, &Links::local("x")).contains("could not be recorded"));
+        assert!(text(&unrecorded, &Links::local("")).contains("could not be recorded"));
     }
 
     #[test]
@@ -194,7 +210,7 @@ mod tests {
         let show = "https://eu-central-1.console.aws.amazon.com/states/home?region=eu-central-1#/v2/executions/details/";
         assert!(message.contains(&format!("show: {show}{arn}\n")), "{message}");
         assert!(
-            message.ends_with(&format!("redrive: ecg redrive --aws {arn}")),
+            message.ends_with(&format!("run again: ecg rerun --aws {arn}")),
             "{message}"
         );
         let payload = slack_payload(&on_aws, &Links::step_functions(arn)).to_string();
@@ -209,12 +225,12 @@ mod tests {
     }
 
     #[test]
-    fn slack_can_not_be_made_to_shout() {
-        let payload = slack_payload(&input(), &Links::local("L")).to_string();
+    fn slack_cannot_be_made_to_shout() {
+        let payload = slack_payload(&input(), &Links::local(" --lake L")).to_string();
         assert!(
             !payload.contains("<!channel>") && payload.contains("&lt;!channel&gt; &amp; c.mat"),
             "{payload}"
         );
-        assert!(payload.contains("ecg redrive a-b-0123 --lake L"));
+        assert!(payload.contains("ecg rerun a-b-0123 --lake L"));
     }
 }

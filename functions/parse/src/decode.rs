@@ -199,9 +199,13 @@ mod tests {
 
     /// A level 4 file with one matrix `val`; `number` is the stored type: 0 double, 3 int16, 5 uint8.
     fn mat4(number: u32, dims: [u32; 2], data: impl IntoIterator<Item = u8>) -> Vec<u8> {
-        let header = [number * 10, dims[0], dims[1], 0, 4];
+        named("val", number, dims, data)
+    }
+
+    fn named(name: &str, number: u32, dims: [u32; 2], data: impl IntoIterator<Item = u8>) -> Vec<u8> {
+        let header = [number * 10, dims[0], dims[1], 0, name.len() as u32 + 1];
         let bytes = header.into_iter().flat_map(u32::to_le_bytes);
-        bytes.chain(*b"val\0").chain(data).collect()
+        bytes.chain(name.bytes()).chain([0]).chain(data).collect()
     }
 
     /// The file with its verdict: 100 Hz, so that a segment of 0.1 s has 10 samples.
@@ -269,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn both_orientations_give_the_same_rows() {
+    fn every_layout_gives_the_same_rows() {
         let interleaved = (0..25).flat_map(|n| (0..2).flat_map(move |lead| sample(lead, n).to_le_bytes()));
         let one_after_the_other =
             (0..2).flat_map(|lead| (0..25).flat_map(move |n| sample(lead, n).to_le_bytes()));
@@ -281,6 +285,12 @@ mod tests {
         wide.sort_by_key(|row| row.0);
         tall.sort_by_key(|row| row.0);
         assert_eq!(wide, tall);
+        let lead = |lead: i16| (0..25).flat_map(move |n| sample(lead, n).to_le_bytes());
+        // A row and a column, not in the order of the leads.
+        let separate = [named("V1", 3, [1, 25], lead(1)), named("I", 3, [25, 1], lead(0))].concat();
+        let (mut separate, separate_type) = rows(separate);
+        separate.sort_by_key(|row| row.0);
+        assert_eq!((separate, separate_type), (tall.clone(), DataType::Int16));
         let places: Vec<_> = tall
             .iter()
             .map(|row| (row.0, row.1, row.2, row.3.len()))

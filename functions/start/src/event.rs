@@ -166,9 +166,9 @@ pub(crate) fn upload(place: Place, key: String, time: &str, raw_bucket: &str) ->
             "object `{key}`: expected a version id or an ETag, found neither"
         ));
     }
-    let input = ExecutionInput {
-        recording_id: recording_id(&bucket, &key, &version),
-        source: Source {
+    let input = ExecutionInput::new(
+        recording_id(&bucket, &key, &version),
+        Source {
             bucket,
             key,
             version,
@@ -177,7 +177,7 @@ pub(crate) fn upload(place: Place, key: String, time: &str, raw_bucket: &str) ->
             uploaded_at_ms,
             sequencer: object.sequencer,
         },
-    };
+    );
     // Else a later message of the workflow would be too large, and the failure could not be recorded. Nothing that S3
     // sends is that large; what is comes back and ends in the dead letter queue.
     let bytes = input.bytes();

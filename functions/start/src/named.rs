@@ -174,9 +174,9 @@ mod tests {
     }
 
     fn from_head() -> ExecutionInput {
-        ExecutionInput {
-            recording_id: recording_id("raw", "1 NSR/a+b.mat", "v.1"),
-            source: Source {
+        ExecutionInput::new(
+            recording_id("raw", "1 NSR/a+b.mat", "v.1"),
+            Source {
                 bucket: "raw".into(),
                 key: "1 NSR/a+b.mat".into(),
                 version: "v.1".into(),
@@ -185,7 +185,7 @@ mod tests {
                 uploaded_at_ms: 1_795_478_398_000,
                 sequencer: None,
             },
-        }
+        )
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@
 pub mod recipe;
 mod rows;
 
-use ecg_core::message::{Source, StepInput, TableObject, TransformOutput};
+use ecg_core::message::{Source, StepInput, TableObject, TransformOutput, work_prefix};
 use ecg_core::rules::RULES;
 use ecg_core::{StepError, layout};
 use ecg_lake::{Lake, blocking, codec_error};
@@ -21,18 +21,20 @@ pub use rows::{Made, TransformError, Writers, transform};
 /// What the store says; `Internal` if parse wrote something else.
 pub async fn run(lake: &Lake, input: StepInput) -> Result<TransformOutput, StepError> {
     let reader = lake.reader(&lake.work(&input.from)).await?;
-    let key = |table: &str| layout::transformed_key(&input.recording_id, table);
+    let execution = work_prefix(&input.execution, &input.recording_id);
+    let key = |table: &str| layout::transformed_key(execution, table);
     let mut segments = lake.writer(&lake.work(&key(SEGMENTS.name))).await?;
     let mut beats = lake.writer(&lake.work(&key(BEATS.name))).await?;
     let mut recordings = lake.writer(&lake.work(&key(RECORDINGS.name))).await?;
     let (recording_id, source): (String, Source) = (input.recording_id.clone(), input.source.clone());
+    let run = input.run;
     let made = blocking(move || {
         let writers = Writers {
             segments: &mut segments,
             beats: &mut beats,
             recordings: &mut recordings,
         };
-        let made = transform(reader, &recording_id, &source, &RULES, writers).map_err(sort)?;
+        let made = transform(reader, (&recording_id, run), &source, &RULES, writers).map_err(sort)?;
         // The row of the recording comes last: who sees it finds its segments and beats.
         for writer in [segments, beats, recordings] {
             writer.finish().map_err(|error| codec_error(&error))?;
@@ -52,7 +54,7 @@ pub async fn run(lake: &Lake, input: StepInput) -> Result<TransformOutput, StepE
             object(BEATS.name, made.beats),
             object(RECORDINGS.name, 1),
         ],
-        recording_id: input.recording_id,
+        recording_id: input.recording_id.clone(),
         quality: made.quality.to_owned(),
     })
 }

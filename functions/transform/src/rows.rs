@@ -63,7 +63,7 @@ pub struct Made {
     pub quality: &'static str,
 }
 
-/// Applies the recipe to a decoded recording.
+/// Applies the recipe to a decoded recording, of which the id and the number of the run are given.
 ///
 /// Rows stream through: memory does not depend on the length of the recording.
 ///
@@ -71,7 +71,7 @@ pub struct Made {
 /// The object is not what parse writes, or a read or write failed.
 pub fn transform<R: Read + Seek, W: Write>(
     source_object: R,
-    recording_id: &str,
+    (recording_id, run): (&str, u32),
     source: &Source,
     rules: &Rules,
     writers: Writers<W>,
@@ -96,6 +96,7 @@ pub fn transform<R: Read + Seek, W: Write>(
 
     let about = About {
         recording_id,
+        run,
         recording: &recording,
     };
     let mut segments = SegmentRows::new(writers.segments)?;
@@ -209,6 +210,7 @@ fn row_of(batch: &RecordBatch, row: usize, leads: usize) -> Result<(usize, Sampl
 /// What every row says of its recording.
 struct About<'a> {
     recording_id: &'a str,
+    run: u32,
     recording: &'a Recording,
 }
 
@@ -475,6 +477,7 @@ fn recording_row(
             "lead_gains" => doubles(calibration.leads.iter().map(|lead| lead.gain).collect()),
             "lead_baselines" => doubles(calibration.leads.iter().map(|lead| lead.baseline).collect()),
             "beats" => bigint(first_lead.beats),
+            "run" => Arc::new(Int32Array::from(vec![about.run as i32])),
             _ => return None,
         })
     })

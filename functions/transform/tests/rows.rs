@@ -117,7 +117,7 @@ fn apply(object: Vec<u8>) -> Result<(Made, Outputs), TransformError> {
         beats: &mut beats,
         recordings: &mut recordings,
     };
-    let made = transform(Cursor::new(object), "id", &source(), &RULES, writers)?;
+    let made = transform(Cursor::new(object), ("id", 0), &source(), &RULES, writers)?;
     Ok((made, [segments, beats, recordings]))
 }
 

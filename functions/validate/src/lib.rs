@@ -4,28 +4,42 @@
 
 use std::io::{Read, Seek};
 
-use ecg_core::message::{ValidateInput, ValidateOutput, VerdictKind, one_line};
+use ecg_core::message::{
+    PinnedHeader, Source, ValidateInput, ValidateOutput, VerdictKind, one_line, work_prefix,
+};
 use ecg_core::rules::RULES;
 use ecg_core::{Details, StepError, layout};
 use ecg_lake::{Lake, blocking, step_error, upload_error};
 use ecg_recording::header::MAX_HEADER_BYTES;
-use ecg_recording::{Surroundings, Verdict, examine, profiles};
+use ecg_recording::profiles::{self, Profile};
+use ecg_recording::{Surroundings, Verdict, examine};
 use ecg_store::checksum::Verifier;
 use ecg_store::{Checksum, Location, StoreError};
 use sha2::{Digest, Sha256};
 
-/// Judges an upload.
+/// Largest file of profiles that is read, in bytes.
+pub const MAX_PROFILES_BYTES: u64 = 256 * 1024;
+
+/// Judges an upload. `profiles` are those of the deployment; one that the input names counts before them.
 ///
 /// # Errors
 /// `Rejected` if the object is gone or its header too large to be one, else what the store says.
-pub async fn run(lake: &Lake, input: ValidateInput) -> Result<ValidateOutput, StepError> {
+pub async fn run(
+    lake: &Lake,
+    profiles: &[Profile],
+    message: ValidateInput,
+) -> Result<ValidateOutput, StepError> {
+    let ValidateInput { input, execution } = message;
     let meta = lake.head(&lake.upload(&input.source)).await?;
+    let mut own = own_profiles(lake, input.profiles.as_deref()).await?;
+    own.extend_from_slice(profiles);
     let surroundings = Surroundings {
         key: input.source.key.clone(),
         size: meta.size,
-        header: companion_header(lake, &input.source.bucket, &input.source.key).await?,
+        settings: input.settings.unwrap_or_default(),
+        header: companion_header(lake, &input.source, input.header.as_ref()).await?,
         metadata: meta.metadata.clone(),
-        profiles: profiles::built_in().map_err(StepError::Internal)?,
+        profiles: own,
     };
     let mut reader = lake.reader_of(&meta);
     let verdict = blocking(move || {
@@ -49,7 +63,7 @@ pub async fn run(lake: &Lake, input: ValidateInput) -> Result<ValidateOutput, St
         })
     })
     .await?;
-    let verdict_key = layout::verdict_key(&input.recording_id);
+    let verdict_key = layout::verdict_key(work_prefix(&execution, &input.recording_id));
     lake.write_json(&verdict_key, &verdict).await?;
     Ok(ValidateOutput {
         recording_id: input.recording_id,
@@ -63,19 +77,36 @@ pub async fn run(lake: &Lake, input: ValidateInput) -> Result<ValidateOutput, St
     })
 }
 
-/// The text of the WFDB header beside a recording, where there is one. Bytes that are not UTF-8 are replaced: only
-/// numbers and names are read from it.
-async fn companion_header(lake: &Lake, bucket: &str, key: &str) -> Result<Option<String>, StepError> {
-    let Some(header_key) = layout::header_key(key) else {
+/// The profiles that the input names.
+async fn own_profiles(lake: &Lake, key: Option<&str>) -> Result<Vec<Profile>, StepError> {
+    let Some(key) = key else { return Ok(Vec::new()) };
+    let location = lake.work(key);
+    let read = lake.store.get(&location, MAX_PROFILES_BYTES).await;
+    let (_, bytes) = read.map_err(|error| lake.error_at(&location, &error))?;
+    profiles::parse(&String::from_utf8_lossy(&bytes), key).map_err(StepError::Internal)
+}
+
+/// The text of the WFDB header beside a recording, where there is one: the version that is pinned, else what is there now.
+/// Bytes that are not UTF-8 are replaced: only numbers and names are read from it.
+async fn companion_header(
+    lake: &Lake,
+    source: &Source,
+    pinned: Option<&PinnedHeader>,
+) -> Result<Option<String>, StepError> {
+    let Some(header_key) = layout::header_key(&source.key) else {
         return Ok(None);
     };
-    match lake
-        .store
-        .get(&Location::new(bucket, header_key), MAX_HEADER_BYTES)
-        .await
-    {
+    let mut location = Location::new(&source.bucket, header_key);
+    match pinned {
+        None => {}
+        Some(PinnedHeader { version: None }) => return Ok(None),
+        Some(PinnedHeader {
+            version: Some(version),
+        }) => location = location.with_version(version),
+    }
+    match lake.store.get(&location, MAX_HEADER_BYTES).await {
         Ok((_, bytes)) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(StoreError::NotFound(_)) => Ok(None),
+        Err(StoreError::NotFound(_)) if pinned.is_none() => Ok(None),
         // Whoever uploaded it is at fault, not the pipeline.
         Err(StoreError::Invalid(context)) => Err(StepError::Rejected(Details::new(
             "header (.hea)",

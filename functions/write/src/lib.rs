@@ -7,10 +7,9 @@ mod encode;
 mod rejection;
 
 use ecg_core::day::utc_day;
-use ecg_core::message::{Failure, Source, TableObject, WriteInput, WriteOutput};
+use ecg_core::message::{Failure, TableObject, WriteInput, WriteOutput, work_prefix};
 use ecg_core::{Details, StepError, layout};
 use ecg_lake::{Lake, blocking, codec_error};
-use ecg_tables::RECORDINGS;
 
 pub use encode::{parquet_properties, transcode};
 pub use rejection::row as rejection_row;
@@ -24,22 +23,9 @@ pub async fn run(lake: &Lake, input: WriteInput) -> Result<WriteOutput, StepErro
         let found = format!("{} ms since 1970", input.source.uploaded_at_ms);
         StepError::Rejected(Details::new("time of the upload", "a day of the calendar", found))
     })?;
-    let objects = match (input.transformed, input.failure) {
-        (Some(transformed), None) => write_tables(lake, &input.recording_id, &dt, transformed).await?,
-        (None, Some(failure)) => {
-            let execution = input.execution.unwrap_or_else(|| input.recording_id.clone());
-            vec![
-                write_rejection(
-                    lake,
-                    &input.recording_id,
-                    &execution,
-                    &dt,
-                    &input.source,
-                    &failure,
-                )
-                .await?,
-            ]
-        }
+    let objects = match (&input.transformed, &input.failure) {
+        (Some(transformed), None) => write_tables(lake, &input, &dt, transformed).await?,
+        (None, Some(failure)) => vec![write_rejection(lake, &input, &dt, failure).await?],
         _ => {
             return Err(StepError::Internal(
                 "write: expected either `transformed` or `failure`, found neither or both".into(),
@@ -53,25 +39,21 @@ pub async fn run(lake: &Lake, input: WriteInput) -> Result<WriteOutput, StepErro
     })
 }
 
+/// The tables appear together, and only once crawl has looked at them: until then the rows of an earlier run answer. So
+/// they are held back in the work bucket.
 async fn write_tables(
     lake: &Lake,
-    recording_id: &str,
+    input: &WriteInput,
     dt: &str,
-    transformed: Vec<TableObject>,
+    transformed: &[TableObject],
 ) -> Result<Vec<TableObject>, StepError> {
     let mut objects = Vec::new();
     for from in transformed {
         let table = ecg_tables::table(&from.table)
             .ok_or_else(|| StepError::Internal(format!("write: there is no table `{}`", from.table)))?;
-        let key = layout::table_key(table.name, dt, recording_id);
+        let staged = layout::staged_key(work_prefix(&input.execution, &input.recording_id), table.name);
         let reader = lake.reader(&lake.work(&from.key)).await?;
-        // Who sees the row of the recording finds everything else: crawl puts it into its place when that is so.
-        let staged = (table.name == RECORDINGS.name).then(|| layout::staged_key(recording_id));
-        let place = match &staged {
-            Some(staged) => lake.work(staged),
-            None => lake.processed(&key),
-        };
-        let mut writer = lake.writer(&place).await?;
+        let mut writer = lake.writer(&lake.work(&staged)).await?;
         let rows = blocking(move || {
             let rows = transcode(reader, table, &mut writer).map_err(|error| codec_error(&error))?;
             writer.finish().map_err(|error| codec_error(&error))?;
@@ -80,9 +62,9 @@ async fn write_tables(
         .await?;
         objects.push(TableObject {
             table: table.name.to_owned(),
-            key,
+            key: layout::table_key(table.name, dt, &input.recording_id),
             rows,
-            staged,
+            staged: Some(staged),
         });
     }
     Ok(objects)
@@ -90,15 +72,14 @@ async fn write_tables(
 
 async fn write_rejection(
     lake: &Lake,
-    recording_id: &str,
-    execution: &str,
+    input: &WriteInput,
     dt: &str,
-    source: &Source,
     failure: &Failure,
 ) -> Result<TableObject, StepError> {
     let table = &ecg_tables::REJECTIONS;
-    let batch =
-        rejection::row(recording_id, execution, source, failure).map_err(|error| codec_error(&error))?;
+    let execution = work_prefix(&input.execution, &input.recording_id);
+    let about = (input.recording_id.as_str(), execution, input.run);
+    let batch = rejection::row(about, &input.source, failure).map_err(|error| codec_error(&error))?;
     let key = layout::table_key(table.name, dt, execution);
     let mut writer = lake.writer(&lake.processed(&key)).await?;
     blocking(move || {

@@ -9,13 +9,12 @@ use ecg_core::rules::RULES;
 use ecg_core::{Details, PIPELINE_VERSION};
 use ecg_tables::REJECTIONS;
 
-/// The row. What was expected and found comes out of the cause, where the step said it.
+/// The row of a run, which is given as recording id, name of the execution and number. What was expected and found comes out of the cause, where the step said it.
 ///
 /// # Errors
 /// A row that does not fit the table: a bug.
 pub fn row(
-    recording_id: &str,
-    execution: &str,
+    (recording_id, execution, run): (&str, &str, u32),
     source: &Source,
     failure: &Failure,
 ) -> Result<RecordBatch, ArrowError> {
@@ -45,6 +44,7 @@ pub fn row(
         "uploaded_at" => Arc::new(TimestampMillisecondArray::from(vec![source.uploaded_at_ms])),
         "pipeline_version" => text(PIPELINE_VERSION),
         "rules_version" => text(RULES.version),
+        "run" => Arc::new(Int32Array::from(vec![run as i32])),
         // A column that nobody fills is an error of `try_new` below, because its type is null.
         _ => arrow_array::new_null_array(&arrow_schema::DataType::Null, 1),
     });
@@ -76,7 +76,7 @@ mod tests {
                 .into(),
             attempts: 2,
         };
-        let row = row("id", "id-r2", &source(), &failure).unwrap();
+        let row = row(("id", "id-r2", 2), &source(), &failure).unwrap();
         let text = |name: &str| {
             let column = row
                 .column_by_name(name)
@@ -104,7 +104,7 @@ mod tests {
             cause: String::new(),
             attempts: 1,
         };
-        let row = row("id", "id", &source(), &failure).unwrap();
+        let row = row(("id", "id", 0), &source(), &failure).unwrap();
         assert!(row.column_by_name("expected").unwrap().is_null(0));
         assert!(row.column_by_name("offset").unwrap().is_null(0));
     }

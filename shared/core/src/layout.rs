@@ -1,24 +1,29 @@
-//! Where a run writes: every key starts from the recording id, so that a retry overwrites a file with
-//! itself and two recordings never meet.
+//! Where a run writes: every key starts from the recording id (in the work bucket from the execution's name, which is the
+//! recording id and the suffix of a rerun), so that a retry overwrites a file with itself and two recordings never meet.
 
-/// What validate found, in full: `<id>/verdict.json` in the work bucket.
-pub fn verdict_key(recording_id: &str) -> String {
-    format!("{recording_id}/verdict.json")
+/// What validate found, in full: `<execution>/verdict.json` in the work bucket.
+pub fn verdict_key(execution: &str) -> String {
+    format!("{execution}/verdict.json")
 }
 
-/// What parse decoded: `<id>/parsed.arrow` in the work bucket.
-pub fn parsed_key(recording_id: &str) -> String {
-    format!("{recording_id}/parsed.arrow")
+/// What parse decoded: `<execution>/parsed.arrow` in the work bucket.
+pub fn parsed_key(execution: &str) -> String {
+    format!("{execution}/parsed.arrow")
 }
 
-/// What transform made for one table: `<id>/transformed-<table>.arrow` in the work bucket.
-pub fn transformed_key(recording_id: &str, table: &str) -> String {
-    format!("{recording_id}/transformed-{table}.arrow")
+/// What transform made for one table: `<execution>/transformed-<table>.arrow` in the work bucket.
+pub fn transformed_key(execution: &str, table: &str) -> String {
+    format!("{execution}/transformed-{table}.arrow")
 }
 
-/// The row of `recordings`, held back until everything else is in place: `<id>/recordings.parquet` in the work bucket.
-pub fn staged_key(recording_id: &str) -> String {
-    format!("{recording_id}/recordings.parquet")
+/// What write made for one table, held back until crawl has looked at it: `<execution>/<table>.parquet` in the work bucket.
+pub fn staged_key(execution: &str, table: &str) -> String {
+    format!("{execution}/{table}.parquet")
+}
+
+/// Dataset profiles of a person, named by their content: `profiles/<sha256>.toml` in the work bucket.
+pub fn profiles_key(sha256: &str) -> String {
+    format!("profiles/{sha256}.toml")
 }
 
 /// The prefix of a table in the processed bucket.

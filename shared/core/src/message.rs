@@ -1,9 +1,12 @@
 //! The messages between the steps: small JSON that points at objects (at most 4 KB each).
 //!
 //! Field names are the contract between `statemachine/ecg-pipeline.asl.json` and the functions; the golden
-//! files of the step outputs guard them.
+//! files of the step outputs guard them. A step ignores fields that it does not know, and every field that came later is
+//! optional: during a deployment the functions of two releases talk to each other.
 
 use serde::{Deserialize, Serialize};
+
+use crate::settings::Settings;
 
 /// Largest message to or from a step in bytes: messages point at objects, they do not carry them.
 pub const MESSAGE_BYTES_MAX: usize = 4096;
@@ -19,7 +22,6 @@ pub const MAX_CAUSE_BYTES: usize = 1_000;
 
 /// The uploaded object that an execution is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Source {
     /// Bucket of the upload.
     pub bucket: String,
@@ -41,31 +43,73 @@ pub struct Source {
 }
 
 /// The input of an execution.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExecutionInput {
     /// The one id.
     pub recording_id: String,
     /// The upload.
     pub source: Source,
+    /// What a person said of the file: it counts before everything that is found in it or beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Settings>,
+    /// The WFDB header of the upload. Absent: the one that stands beside the object when validate looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<PinnedHeader>,
+    /// Key in the work bucket of dataset profiles that count before the built-in ones: see [`crate::layout::profiles_key`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profiles: Option<String>,
+    /// For a deliberate rerun: which one it is, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun: Option<Rerun>,
+}
+
+/// Which version of the header belongs to an upload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PinnedHeader {
+    /// Version of the `.hea` beside the object; `None`: there was none.
+    pub version: Option<String>,
+}
+
+/// A deliberate rerun of an upload. Its rows replace those of the runs before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rerun {
+    /// 1 for the first rerun: the execution's name ends in `-r1`.
+    pub number: u32,
+    /// Why, for people.
+    pub reason: String,
 }
 
 impl ExecutionInput {
+    /// The input of a first run, with nothing said beside the upload.
+    pub fn new(recording_id: String, source: Source) -> ExecutionInput {
+        ExecutionInput {
+            recording_id,
+            source,
+            settings: None,
+            header: None,
+            profiles: None,
+            rerun: None,
+        }
+    }
+
+    /// Number of the rerun, 0 for the first run.
+    pub fn run(&self) -> u32 {
+        self.rerun.as_ref().map_or(0, |rerun| rerun.number)
+    }
+
     /// What it takes as JSON text, in bytes; at most [`INPUT_BYTES_MAX`] is let through.
     pub fn bytes(&self) -> usize {
         serde_json::to_string(self).map_or(usize::MAX, |text| text.len())
     }
 }
 
-/// The input of validate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The input of validate: that of the execution, and its name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ValidateInput {
-    /// The one id.
-    pub recording_id: String,
-    /// The upload.
-    pub source: Source,
-    /// Name of the execution, for the logs.
+    /// What the execution was started with.
+    #[serde(flatten)]
+    pub input: ExecutionInput,
+    /// Name of the execution: see [`work_prefix`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution: Option<String>,
 }
@@ -73,11 +117,16 @@ pub struct ValidateInput {
 impl From<ExecutionInput> for ValidateInput {
     fn from(input: ExecutionInput) -> ValidateInput {
         ValidateInput {
-            recording_id: input.recording_id,
-            source: input.source,
+            input,
             execution: None,
         }
     }
+}
+
+/// What the work objects of an execution begin with: its name, so that a rerun and the run before it never mix; the recording
+/// id where a step was called without one.
+pub fn work_prefix<'m>(execution: &'m Option<String>, recording_id: &'m str) -> &'m str {
+    execution.as_deref().unwrap_or(recording_id)
 }
 
 /// The outcome of validate.
@@ -106,7 +155,6 @@ pub struct ValidateOutput {
 
 /// The input of parse and transform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct StepInput {
     /// The one id.
     pub recording_id: String,
@@ -114,9 +162,12 @@ pub struct StepInput {
     pub source: Source,
     /// Key in the work bucket of what the step before wrote.
     pub from: String,
-    /// Name of the execution, for the logs.
+    /// Name of the execution: see [`work_prefix`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution: Option<String>,
+    /// Number of the rerun, 0 for the first run.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub run: u32,
 }
 
 /// The answer of parse.
@@ -143,7 +194,6 @@ pub struct TransformOutput {
 
 /// An object that holds rows of one table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct TableObject {
     /// Table name.
     pub table: String,
@@ -158,7 +208,6 @@ pub struct TableObject {
 
 /// The input of write: a transformed recording, or a failure to record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct WriteInput {
     /// The one id.
     pub recording_id: String,
@@ -170,9 +219,12 @@ pub struct WriteInput {
     /// What failed; absent when a recording is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
-    /// Name of the execution, for the logs; it names the row of a failure.
+    /// Name of the execution; it names the row of a failure, and see [`work_prefix`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution: Option<String>,
+    /// Number of the rerun, 0 for the first run.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub run: u32,
 }
 
 /// The answer of write, and the input of crawl (which the workflow gives the name of the execution with it, for the
@@ -198,7 +250,6 @@ pub struct CrawlOutput {
 
 /// Why a run failed, as the failure branch of the workflow carries it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Failure {
     /// The step that failed, such as `parse`.
     pub step: String,
@@ -214,6 +265,10 @@ pub struct Failure {
 
 fn one() -> u32 {
     1
+}
+
+fn is_first(run: &u32) -> bool {
+    *run == 0
 }
 
 impl Failure {
@@ -256,7 +311,6 @@ pub fn one_line(text: &str) -> String {
 
 /// The input of notify.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct NotifyInput {
     /// The one id.
     pub recording_id: String,
@@ -331,10 +385,7 @@ mod tests {
                 sequencer: Some("0".repeat(32)),
             };
             // The largest input that start lets through: no version of S3 is as long as this makes it.
-            let mut input = ExecutionInput {
-                recording_id: id.clone(),
-                source: source.clone(),
-            };
+            let mut input = ExecutionInput::new(id.clone(), source.clone());
             let bytes = input.bytes();
             assert!(bytes <= INPUT_BYTES_MAX, "{bytes} bytes");
             source.version.push_str(&"v".repeat(INPUT_BYTES_MAX - bytes));
@@ -365,6 +416,7 @@ mod tests {
                 transformed: Some(tables),
                 failure: None,
                 execution: Some("x".repeat(80)),
+                run: u32::MAX,
             };
             let record = WriteInput {
                 transformed: None,
@@ -376,6 +428,7 @@ mod tests {
                 source: source.clone(),
                 from: crate::layout::parsed_key(&id),
                 execution: Some("x".repeat(80)),
+                run: u32::MAX,
             };
             let verdict = ValidateOutput {
                 recording_id: id.clone(),

@@ -1,7 +1,9 @@
 //! Where the steps read and write: the store, the catalog and the names of their places, and how their errors
 //! become errors of a step.
 
+use std::any::Any;
 use std::sync::Arc;
+use std::thread;
 
 use ecg_core::message::Source;
 use ecg_core::{Details, StepError};
@@ -180,15 +182,34 @@ fn sorted(error: &(dyn std::error::Error + 'static), by: fn(&StoreError) -> Step
 
 /// Runs work that blocks (decoding, encoding, signal processing) on a thread of its own.
 ///
+/// Such work waits for the store, and stores of files do their work on the runtime's blocking threads, of which there are only
+/// so many: on one of these it could wait for a thread that only another step's end would free.
+///
 /// # Errors
-/// The work's error; a panic in it is `Internal`.
+/// The work's error; a panic in it is `Internal`; no thread to be had is `Transient`.
 pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StepError> + Send + 'static,
 ) -> Result<T, StepError> {
-    match tokio::task::spawn_blocking(work).await {
+    let (done, outcome) = tokio::sync::oneshot::channel();
+    let thread = thread::Builder::new().name("step".to_owned()).spawn(move || {
+        // Nobody waits any more where the execution was out of time.
+        let _ = done.send(work());
+    });
+    let thread = thread.map_err(|error| StepError::Transient(format!("a thread for the step: {error}")))?;
+    match outcome.await {
         Ok(outcome) => outcome,
-        Err(error) => Err(StepError::Internal(format!("the step stopped: {error}"))),
+        // The work ended without an answer, so the thread is ending too.
+        Err(_) => Err(StepError::Internal(match thread.join() {
+            Err(panic) => format!("the step stopped: {}", panic_message(panic.as_ref())),
+            Ok(()) => "the step stopped without an answer".to_owned(),
+        })),
     }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic")
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use crate::values::Values;
 
 /// Text of a char array of `rows` rows. MATLAB stores it column by column; several rows come out as
-/// lines, without the blanks that pad them to one width.
+/// lines, without the blanks that pad them to one width. UTF-8 in several rows has one unit per
+/// character.
 pub(crate) fn decode(units: &[u32], rows: u64, utf8: bool) -> String {
-    if utf8 {
+    if utf8 && rows <= 1 {
         let bytes: Vec<u8> = units
             .iter()
             .map(|unit| u8::try_from(*unit).unwrap_or(b'?'))
@@ -59,6 +60,8 @@ mod tests {
         assert_eq!(decode(&units("mV"), 1, false), "mV");
         // "ab" above "c ": columns a c, b blank.
         assert_eq!(decode(&units("acb "), 2, false), "ab\nc");
+        // SciPy writes char arrays as UTF-8.
+        assert_eq!(decode(&units("acb "), 2, true), "ab\nc");
         assert_eq!(decode(&[], 0, false), "");
     }
 

@@ -1,20 +1,14 @@
-//! From ADC units to millivolts: where the calibration comes from.
-//!
-//! First found wins: a WFDB header beside the file, variables in the file, metadata of the object, a dataset
-//! profile matched on the key. A recording without any is rejected, with a message that says how to supply one.
-
-use std::collections::BTreeMap;
+//! From ADC units to millivolts: settings become a calibration.
 
 use ecg_core::Details;
+use ecg_core::settings::Settings;
 use serde::{Deserialize, Serialize};
-
-use crate::header::Header;
-use crate::profiles::KeyFacts;
 
 /// How a recording is calibrated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
-    /// `header`, `variables`, `metadata` or `profile:<name>`.
+    /// `header`, `variables`, `metadata` or `profile:<name>`; `flags` where all values were given on the command line,
+    /// and `flags, header` (or another source) where some were.
     pub source: String,
     /// Sampling frequency in Hz.
     pub sampling_frequency_hz: f64,
@@ -35,171 +29,45 @@ pub struct LeadCalibration {
     pub units: String,
 }
 
-/// Calibration found in variables of the file or in metadata of the object.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Given {
-    /// Sampling frequency in Hz.
-    pub sampling_frequency_hz: Option<f64>,
-    /// ADC gain in adu per unit: one number, or one per lead.
-    pub gain: Vec<f64>,
-    /// ADC value at 0: one number, or one per lead.
-    pub baseline: Vec<f64>,
-    /// Physical unit.
-    pub units: Option<String>,
-    /// Names of the leads.
-    pub leads: Vec<String>,
-}
+/// What the command line calls its part in [`Calibration::source`].
+const FLAGS: &str = "flags";
 
-impl Given {
-    /// Whether it is a calibration: a sampling frequency, and a gain or a physical unit.
-    pub fn calibrates(&self) -> bool {
-        self.sampling_frequency_hz.is_some() && (!self.gain.is_empty() || self.units.is_some())
-    }
-}
-
-/// Everything that may hold a calibration.
-#[derive(Debug, Clone, Default)]
-pub struct Sources {
-    /// The WFDB header beside the file.
-    pub header: Option<Header>,
-    /// Variables in the file.
-    pub variables: Given,
-    /// Metadata of the object.
-    pub metadata: Given,
-    /// What the key says.
-    pub key: Option<KeyFacts>,
-}
-
-/// Finds the calibration of a recording of so many leads and samples.
+/// The calibration of `leads` leads that a source makes with the flags laid over it; `None` where that is too little.
+/// `names` are those of leads that neither names.
 ///
 /// # Errors
-/// No source has one; or the first that has one is wrong or contradicts the file.
-pub fn resolve(sources: &Sources, leads: usize, samples: u64) -> Result<Calibration, Details> {
-    if let Some(header) = &sources.header {
-        return from_header(header, leads, samples);
-    }
-    for (source, given) in [("variables", &sources.variables), ("metadata", &sources.metadata)] {
-        if let Some(calibration) = from_given(source, given, leads)? {
-            return Ok(calibration);
-        }
-    }
-    if let Some(facts) = &sources.key {
-        let profile = &facts.profile;
-        let lead = |number: usize| LeadCalibration {
-            name: lead_name(profile.leads.get(number), number),
-            gain: profile.gain,
-            baseline: profile.baseline,
-            units: "mV".to_owned(),
-        };
-        return Ok(Calibration {
-            source: format!("profile:{}", profile.name),
-            sampling_frequency_hz: profile.sampling_frequency_hz,
-            leads: (0..leads).map(lead).collect(),
-        });
-    }
-    Err(Details::new(
-        "calibration",
-        "a WFDB header (.hea) beside the file, variables fs and gain in it, object metadata ecg-sampling-frequency \
-         and ecg-gain, or a profile for the key in shared/recording/src/profiles.toml",
-        "none of them",
-    ))
-}
-
-/// Reads the metadata `ecg-sampling-frequency`, `ecg-gain`, `ecg-baseline`, `ecg-units` and `ecg-leads` (lists
-/// separated by commas).
-///
-/// # Errors
-/// A value that is not a number.
-pub fn from_metadata(metadata: &BTreeMap<String, String>) -> Result<Given, Details> {
-    let numbers = |name: &str| -> Result<Vec<f64>, Details> {
-        let Some(text) = metadata.get(name) else {
-            return Ok(Vec::new());
-        };
-        text.split(',')
-            .map(|part| {
-                part.trim().parse().map_err(|_| {
-                    Details::new(
-                        format!("object metadata {name}"),
-                        "numbers separated by commas",
-                        format!("`{text}`"),
-                    )
-                })
-            })
-            .collect()
-    };
-    Ok(Given {
-        sampling_frequency_hz: numbers("ecg-sampling-frequency")?.first().copied(),
-        gain: numbers("ecg-gain")?,
-        baseline: numbers("ecg-baseline")?,
-        units: metadata.get("ecg-units").cloned(),
-        leads: metadata
-            .get("ecg-leads")
-            .map(|text| text.split(',').map(|part| part.trim().to_owned()).collect())
-            .unwrap_or_default(),
-    })
-}
-
-/// The name of a lead, or its number where there is none. A name is a column of every row, so what is longer than a
-/// name can be is cut.
-fn lead_name(given: Option<&String>, number: usize) -> String {
-    const LONGEST_NAME: usize = 64;
-    match given {
-        Some(name) if !name.is_empty() => name.chars().take(LONGEST_NAME).collect(),
-        _ => format!("lead {number}"),
-    }
-}
-
-fn from_header(header: &Header, leads: usize, samples: u64) -> Result<Calibration, Details> {
-    if header.signals.len() != leads {
-        return Err(Details::new(
-            "header (.hea)",
-            format!("{leads} signals, one per lead of the file"),
-            header.signals.len().to_string(),
-        ));
-    }
-    if let Some(declared) = header.samples.filter(|declared| *declared != samples) {
-        return Err(Details::new(
-            "header (.hea)",
-            format!("{samples} samples as in the file"),
-            declared.to_string(),
-        ));
-    }
-    let lead = |(number, signal): (usize, &crate::header::Signal)| {
-        Ok(LeadCalibration {
-            name: lead_name(signal.description.as_ref(), number),
-            gain: per_millivolt("header (.hea)", signal.gain, &signal.units)?,
-            baseline: signal.baseline,
-            units: signal.units.clone(),
-        })
-    };
-    Ok(Calibration {
-        source: "header".to_owned(),
-        sampling_frequency_hz: header.sampling_frequency_hz,
-        leads: header
-            .signals
-            .iter()
-            .enumerate()
-            .map(lead)
-            .collect::<Result<_, Details>>()?,
-    })
-}
-
-/// `None` where nothing, or too little, is given: a sampling frequency, and a gain or a physical unit.
-fn from_given(source: &str, given: &Given, leads: usize) -> Result<Option<Calibration>, Details> {
-    let Some(sampling_frequency_hz) = given.sampling_frequency_hz.filter(|_| given.calibrates()) else {
+/// A value that is no calibration, or not one for all leads or one per lead.
+pub(crate) fn complete(
+    flags: &Settings,
+    source: &str,
+    said: &Settings,
+    leads: usize,
+    names: &[String],
+) -> Result<Option<Calibration>, Details> {
+    let both = flags.over(said);
+    let Some(sampling_frequency_hz) = both.sampling_frequency_hz.filter(|_| both.calibrates()) else {
         return Ok(None);
     };
+    // A message names whoever gave the value.
+    let from = |by_flags: bool| if by_flags { FLAGS } else { source };
     if !(sampling_frequency_hz.is_finite() && sampling_frequency_hz > 0.0) {
         return Err(Details::new(
-            source,
+            from(flags.sampling_frequency_hz.is_some()),
             "a sampling frequency above 0 Hz",
             sampling_frequency_hz.to_string(),
         ));
     }
-    let units = given.units.clone().unwrap_or_else(|| "mV".to_owned());
+    if flags.leads.len() > leads {
+        let expected = format!("at most {leads} names of leads, one per lead of the file");
+        return Err(Details::new(FLAGS, expected, flags.leads.len().to_string()));
+    }
+    let gain_from = from(!flags.gain.is_empty());
     // Values given in a physical unit without a gain are already in that unit.
-    let gains = spread(source, "gain", &given.gain, leads, 1.0)?;
-    let baselines = spread(source, "baseline", &given.baseline, leads, 0.0)?;
+    let gains = spread_numbers(gain_from, "gain", &both.gain, leads, 1.0)?;
+    let baseline_from = from(!flags.baseline.is_empty());
+    let baselines = spread_numbers(baseline_from, "baseline", &both.baseline, leads, 0.0)?;
+    let units_from = from(!flags.units.is_empty());
+    let units = spread(units_from, "unit", &both.units, leads, "mV".to_owned())?;
     let lead = |number: usize| {
         // WFDB: a gain of 0 means uncalibrated, 200 adu per unit.
         let gain = if gains[number] == 0.0 {
@@ -207,28 +75,91 @@ fn from_given(source: &str, given: &Given, leads: usize) -> Result<Option<Calibr
         } else {
             gains[number]
         };
+        let units = units[number].clone();
+        let per_unit = units_per_millivolt(&units)
+            .ok_or_else(|| Details::new(units_from, "units of V, mV, uV or nV", format!("`{units}`")))?;
+        let per_mv = gain * per_unit;
+        if !per_mv.is_finite() || per_mv == 0.0 {
+            let found = format!("{gain:e} per {units}");
+            return Err(Details::new(gain_from, "a finite gain other than 0", found));
+        }
+        let given = both.leads.get(number).filter(|name| !name.is_empty());
         Ok(LeadCalibration {
-            name: lead_name(given.leads.get(number), number),
-            gain: per_millivolt(source, gain, &units)?,
+            name: lead_name(given.or(names.get(number)), number),
+            gain: per_mv,
             baseline: baselines[number],
-            units: units.clone(),
+            units,
         })
     };
     Ok(Some(Calibration {
-        source: source.to_owned(),
+        source: source_text(flags, source, said),
         sampling_frequency_hz,
         leads: (0..leads).map(lead).collect::<Result<_, Details>>()?,
     }))
 }
 
-/// One number for every lead, or one for each.
-fn spread(source: &str, what: &str, given: &[f64], leads: usize, default: f64) -> Result<Vec<f64>, Details> {
+/// Units per mV, `None` for what is no unit of voltage.
+pub(crate) fn units_per_millivolt(units: &str) -> Option<f64> {
+    match units.trim().to_ascii_lowercase().as_str() {
+        "mv" | "millivolt" | "millivolts" => Some(1.0),
+        "uv" | "µv" | "μv" | "microvolt" | "microvolts" => Some(1e3),
+        "nv" | "nanovolt" | "nanovolts" => Some(1e6),
+        "v" | "volt" | "volts" => Some(1e-3),
+        _ => None,
+    }
+}
+
+/// Who had a part in a calibration.
+fn source_text(flags: &Settings, source: &str, said: &Settings) -> String {
+    // Which variable holds the samples is no part of a calibration.
+    let values = |settings: &Settings| Settings {
+        variables: Vec::new(),
+        ..settings.clone()
+    };
+    let flags = values(flags);
+    if flags.is_empty() {
+        source.to_owned()
+    } else if flags.over(&values(said)) == flags {
+        FLAGS.to_owned()
+    } else {
+        format!("{FLAGS}, {source}")
+    }
+}
+
+/// The name of a lead, or its number where there is none. A name is a column of every row, so what is longer than a
+/// name can be is cut.
+fn lead_name(given: Option<&String>, number: usize) -> String {
+    const LONGEST_NAME: usize = 64;
+    match given {
+        Some(name) => name.chars().take(LONGEST_NAME).collect(),
+        None => format!("lead {number}"),
+    }
+}
+
+fn spread_numbers(
+    source: &str,
+    what: &str,
+    given: &[f64],
+    leads: usize,
+    default: f64,
+) -> Result<Vec<f64>, Details> {
     if let Some(bad) = given.iter().find(|value| !value.is_finite()) {
         return Err(Details::new(source, format!("a finite {what}"), bad.to_string()));
     }
+    spread(source, what, given, leads, default)
+}
+
+/// One value for every lead, or one for each.
+fn spread<T: Clone>(
+    source: &str,
+    what: &str,
+    given: &[T],
+    leads: usize,
+    default: T,
+) -> Result<Vec<T>, Details> {
     match given {
         [] => Ok(vec![default; leads]),
-        [one] => Ok(vec![*one; leads]),
+        [one] => Ok(vec![one.clone(); leads]),
         many if many.len() == leads => Ok(many.to_vec()),
         many => Err(Details::new(
             source,
@@ -238,75 +169,21 @@ fn spread(source: &str, what: &str, given: &[f64], leads: usize, default: f64) -
     }
 }
 
-/// Converts a gain in adu per physical unit to adu per mV.
-fn per_millivolt(source: &str, gain: f64, units: &str) -> Result<f64, Details> {
-    let units_per_mv = match units.trim().to_ascii_lowercase().as_str() {
-        "mv" | "millivolt" | "millivolts" => 1.0,
-        "uv" | "µv" | "μv" | "microvolt" | "microvolts" => 1e3,
-        "nv" | "nanovolt" | "nanovolts" => 1e6,
-        "v" | "volt" | "volts" => 1e-3,
-        _ => {
-            return Err(Details::new(
-                source,
-                "units of V, mV, uV or nV",
-                format!("`{units}`"),
-            ));
-        }
-    };
-    let per_mv = gain * units_per_mv;
-    if !per_mv.is_finite() || per_mv == 0.0 {
-        return Err(Details::new(
-            source,
-            "a finite gain other than 0",
-            format!("{gain:e} per {units}"),
-        ));
-    }
-    Ok(per_mv)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profiles;
 
-    fn given(fs: f64, gain: &[f64], units: Option<&str>) -> Given {
-        Given {
+    fn settings(fs: f64, gain: &[f64], units: &[&str]) -> Settings {
+        Settings {
             sampling_frequency_hz: Some(fs),
             gain: gain.to_vec(),
-            units: units.map(str::to_owned),
-            ..Given::default()
+            units: units.iter().map(|unit| (*unit).to_owned()).collect(),
+            ..Settings::default()
         }
     }
 
-    #[test]
-    fn first_found_wins() {
-        let header = Header::parse("r 1 250 10\nr.mat 16 100(3)/mV 11 0 0 0 0 V1\n").unwrap();
-        let key = profiles::matching(&profiles::built_in().unwrap(), "100m.mat");
-        let mut sources = Sources {
-            header: Some(header),
-            variables: given(500.0, &[2.0], None),
-            metadata: given(600.0, &[4.0], None),
-            key,
-        };
-        let found = |sources: &Sources| {
-            resolve(sources, 1, 10).map(|c| (c.source, c.sampling_frequency_hz, c.leads[0].gain))
-        };
-        assert_eq!(found(&sources).unwrap(), ("header".into(), 250.0, 100.0));
-        sources.header = None;
-        assert_eq!(found(&sources).unwrap(), ("variables".into(), 500.0, 2.0));
-        sources.variables = Given::default();
-        assert_eq!(found(&sources).unwrap(), ("metadata".into(), 600.0, 4.0));
-        sources.metadata = Given::default();
-        assert_eq!(
-            found(&sources).unwrap(),
-            ("profile:physiobank-mitdb".into(), 360.0, 200.0)
-        );
-        sources.key = None;
-        let message = found(&sources).unwrap_err().to_string();
-        assert!(
-            message.contains(".hea") && message.contains("ecg-gain") && message.contains("profiles.toml"),
-            "{message}"
-        );
+    fn alone(said: &Settings, leads: usize) -> Result<Option<Calibration>, Details> {
+        complete(&Settings::default(), "metadata", said, leads, &[])
     }
 
     #[test]
@@ -318,94 +195,91 @@ mod tests {
             ("V", 0.002),
             ("nV", 2e6),
         ] {
-            let sources = Sources {
-                variables: given(1.0, &[2.0], Some(units)),
-                ..Sources::default()
-            };
-            let lead = resolve(&sources, 1, 1).unwrap().leads.remove(0);
-            assert_eq!((lead.gain, lead.units.as_str()), (gain, units));
+            let found = alone(&settings(1.0, &[2.0], &[units]), 1).unwrap().unwrap();
+            assert_eq!(
+                (found.leads[0].gain, found.leads[0].units.as_str()),
+                (gain, units)
+            );
         }
-        let sources = Sources {
-            variables: given(1.0, &[2.0], Some("mmHg")),
-            ..Sources::default()
-        };
-        assert_eq!(resolve(&sources, 1, 1).unwrap_err().found, "`mmHg`");
-        let physical = Sources {
-            variables: given(1.0, &[], Some("mV")),
-            ..Sources::default()
-        };
-        assert_eq!(resolve(&physical, 2, 1).unwrap().leads[1].gain, 1.0);
-    }
-
-    #[test]
-    fn a_header_that_contradicts_the_file_is_an_error() {
-        let header = Header::parse("r 1 250 10\nr.mat 16 100\n").unwrap();
-        let sources = Sources {
-            header: Some(header),
-            ..Sources::default()
-        };
-        assert_eq!(resolve(&sources, 2, 10).unwrap_err().found, "1");
-        assert_eq!(resolve(&sources, 1, 11).unwrap_err().found, "10");
+        let found = alone(&settings(1.0, &[2.0], &["mmHg"]), 1).unwrap_err();
+        assert_eq!(found.found, "`mmHg`");
+        let physical = alone(&settings(1.0, &[], &["mV"]), 2).unwrap().unwrap();
+        assert_eq!(physical.leads[1].gain, 1.0);
+        let mixed = alone(&settings(1.0, &[2.0], &["mV", "uV"]), 2).unwrap().unwrap();
+        assert_eq!((mixed.leads[0].gain, mixed.leads[1].gain), (2.0, 2000.0));
     }
 
     #[test]
     fn half_a_calibration_is_none_and_a_bad_one_an_error() {
-        let only_frequency = Sources {
-            variables: given(360.0, &[], None),
-            ..Sources::default()
-        };
-        assert!(resolve(&only_frequency, 1, 1).unwrap_err().found.contains("none"));
+        assert_eq!(alone(&settings(360.0, &[], &[]), 1), Ok(None));
         for bad in [
-            given(0.0, &[1.0], None),
-            given(f64::NAN, &[1.0], None),
-            given(1.0, &[f64::INFINITY], None),
-            given(1.0, &[1.0, 2.0, 3.0], None),
+            settings(0.0, &[1.0], &[]),
+            settings(f64::NAN, &[1.0], &[]),
+            settings(1.0, &[f64::INFINITY], &[]),
+            settings(1.0, &[1.0, 2.0, 3.0], &[]),
+            settings(1.0, &[1.0], &["mV", "mV", "mV"]),
         ] {
-            let sources = Sources {
-                metadata: bad.clone(),
-                ..Sources::default()
-            };
-            let details = resolve(&sources, 2, 1).unwrap_err();
+            let details = alone(&bad, 2).unwrap_err();
             assert_eq!(details.subject, "metadata", "{bad:?}");
+            // The same values from the command line.
+            let details = complete(&bad, "metadata", &settings(500.0, &[1.0], &[]), 2, &[]).unwrap_err();
+            assert_eq!(details.subject, "flags", "{bad:?}");
         }
-        let per_lead = Sources {
-            metadata: given(1.0, &[1.0, 0.0], None),
-            ..Sources::default()
-        };
-        let gains: Vec<f64> = resolve(&per_lead, 2, 1)
-            .unwrap()
-            .leads
-            .iter()
-            .map(|lead| lead.gain)
-            .collect();
+        let per_lead = alone(&settings(1.0, &[1.0, 0.0], &[]), 2).unwrap().unwrap();
+        let gains: Vec<f64> = per_lead.leads.iter().map(|lead| lead.gain).collect();
         assert_eq!(gains, [1.0, 200.0]);
     }
 
     #[test]
-    fn metadata_of_an_object() {
-        let metadata = |pairs: &[(&str, &str)]| {
-            pairs
-                .iter()
-                .map(|(k, v)| (k.to_string(), v.to_string()))
-                .collect()
+    fn flags_replace_values_and_are_named() {
+        let header = Settings {
+            baseline: vec![5.0],
+            leads: vec!["MLII".into()],
+            ..settings(360.0, &[200.0], &["mV"])
         };
-        let given = from_metadata(&metadata(&[
-            ("ecg-sampling-frequency", "500"),
-            ("ecg-gain", "100, 200"),
-            ("ecg-leads", "I, II"),
-            ("other", "x"),
-        ]))
-        .unwrap();
+        let found = |flags: Settings, said: &Settings| {
+            let calibration = complete(&flags, "header", said, 1, &[]).unwrap().unwrap();
+            let lead = calibration.leads[0].clone();
+            let frequency = calibration.sampling_frequency_hz;
+            (calibration.source, frequency, lead.gain, lead.baseline, lead.name)
+        };
+        let gain = Settings {
+            gain: vec![100.0],
+            ..Settings::default()
+        };
         assert_eq!(
-            (given.sampling_frequency_hz, given.gain.as_slice()),
-            (Some(500.0), &[100.0, 200.0][..])
+            found(gain.clone(), &header),
+            ("flags, header".into(), 360.0, 100.0, 5.0, "MLII".into())
         );
-        assert_eq!(given.leads, ["I", "II"]);
-        assert!(
-            from_metadata(&metadata(&[("ecg-gain", "much")]))
-                .unwrap_err()
-                .subject
-                .contains("ecg-gain")
+        let frequency = Settings {
+            sampling_frequency_hz: Some(500.0),
+            ..Settings::default()
+        };
+        assert_eq!(
+            found(frequency.over(&gain), &Settings::default()),
+            ("flags".into(), 500.0, 100.0, 0.0, "lead 0".into())
         );
+        // All of it replaced: the header had no part.
+        let all = Settings {
+            baseline: vec![0.0],
+            leads: vec!["II".into()],
+            ..settings(250.0, &[50.0], &["uV"])
+        };
+        assert_eq!(
+            found(all, &header),
+            ("flags".into(), 250.0, 50_000.0, 0.0, "II".into())
+        );
+        // The variable is no part of the calibration.
+        let variable = Settings {
+            variables: vec!["x".into()],
+            ..Settings::default()
+        };
+        assert_eq!(found(variable, &header).0, "header");
+        let names = Settings {
+            leads: vec!["I".into(), "II".into()],
+            ..Settings::default()
+        };
+        let details = complete(&names, "header", &header, 1, &[]).unwrap_err();
+        assert_eq!((details.subject.as_str(), details.found.as_str()), ("flags", "2"));
     }
 }

@@ -37,3 +37,29 @@ impl From<MatError> for RecordingError {
         RecordingError::Rejected(Details::new(subject, finding.expected, finding.found).at(finding.offset))
     }
 }
+
+/// Why the samples could not be found or calibrated, with the flags that would help.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) details: Details,
+    pub(crate) try_flags: Option<String>,
+}
+
+impl From<Details> for Refused {
+    fn from(details: Details) -> Refused {
+        Refused {
+            details,
+            try_flags: None,
+        }
+    }
+}
+
+impl Refused {
+    /// A person has to say which variable, or which, hold the samples.
+    pub(crate) fn to_be_named(details: Details) -> Refused {
+        Refused {
+            details,
+            try_flags: Some("--variable NAME".to_owned()),
+        }
+    }
+}

@@ -6,13 +6,17 @@ use std::ops::ControlFlow;
 
 use ecg_core::Details;
 use ecg_core::rules::Rules;
+use ecg_core::settings::Settings;
 use ecg_mat::{Class, Limits, MatFile, Variable};
 
-use crate::calibration::{self, Given, Sources};
+use crate::error::Refused;
 use crate::header::Header;
 use crate::profiles::{self, Profile};
+use crate::select::{self, shape};
+use crate::sources::{self, Signal};
 use crate::verdict::Checks;
-use crate::{Check, Layout, Reason, Recording, RecordingError, SampleFacts, Verdict, samples, select};
+use crate::{Check, Layout, LeadVariable, Reason, Recording, RecordingError, SampleFacts, Verdict};
+use crate::{missing, samples};
 
 /// What is known of a file from outside its bytes.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +31,8 @@ pub struct Surroundings {
     pub metadata: BTreeMap<String, String>,
     /// The dataset profiles.
     pub profiles: Vec<Profile>,
+    /// What a person said on the command line. It replaces what the other sources say, value by value.
+    pub settings: Settings,
 }
 
 /// What examining a file gives: the verdict, and what could be told of the variables.
@@ -47,23 +53,25 @@ pub fn examine<R: Read + Seek + Send + 'static>(
     surroundings: &Surroundings,
     rules: &Rules,
 ) -> Result<Examined, std::io::Error> {
-    let mut checks = Checks::default();
-    let mut variables = Vec::new();
+    let mut told = Told::default();
     let mut recording = None;
     let mut facts = None;
     let judge = || -> Result<(), RecordingError> {
-        let (mut file, found) = structure(source, surroundings, rules, &mut checks, &mut variables)?;
+        let (mut file, found) = structure(source, surroundings, rules, &mut told)?;
         let found = recording.insert(found);
-        let (seen, outcome) = judge_samples(&mut file, found, rules, &mut checks)?;
+        let (seen, outcome) = judge_samples(&mut file, found, rules, &mut told.checks)?;
         facts = Some(seen);
         Ok(outcome?)
     };
     let reason = match judge() {
         Ok(()) => None,
-        Err(RecordingError::Rejected(details)) => Some(Reason::from(&details)),
+        Err(RecordingError::Rejected(details)) => Some(Reason {
+            try_flags: told.try_flags,
+            ..Reason::from(&details)
+        }),
         Err(RecordingError::Io(error)) => return Err(error),
     };
-    let mut checks = checks.into_vec();
+    let mut checks = told.checks.into_vec();
     if let Some(reason) = &reason
         && checks.iter().all(|check| check.passed)
     {
@@ -83,37 +91,39 @@ pub fn examine<R: Read + Seek + Send + 'static>(
         content_sha256: None,
         samples: facts,
     };
-    Ok(Examined { verdict, variables })
+    Ok(Examined {
+        verdict,
+        variables: told.variables,
+    })
+}
+
+/// What could be told, however it ended.
+#[derive(Default)]
+struct Told {
+    checks: Checks,
+    variables: Vec<Variable>,
+    /// The flags that would help.
+    try_flags: Option<String>,
+}
+
+impl Told {
+    /// Keeps the flags that would help.
+    fn keep(&mut self, refused: Refused) -> Details {
+        self.try_flags = refused.try_flags;
+        refused.details
+    }
 }
 
 /// Opens a file and checks its structure and calibration without reading the samples.
-///
-/// # Errors
-/// What is wrong with the file, or that it could not be read.
-pub fn examine_structure<R: Read + Seek + Send + 'static>(
-    source: R,
-    surroundings: &Surroundings,
-    rules: &Rules,
-) -> Result<(MatFile<R>, Recording), RecordingError> {
-    structure(
-        source,
-        surroundings,
-        rules,
-        &mut Checks::default(),
-        &mut Vec::new(),
-    )
-}
-
 fn structure<R: Read + Seek + Send + 'static>(
     source: R,
     surroundings: &Surroundings,
     rules: &Rules,
-    checks: &mut Checks,
-    variables: &mut Vec<Variable>,
+    told: &mut Told,
 ) -> Result<(MatFile<R>, Recording), RecordingError> {
     let size_limit = format!("1 to {} bytes", rules.reject_bytes_above);
     let size = surroundings.size;
-    checks.check(
+    told.checks.check(
         "size",
         format!("{size} bytes"),
         size_limit,
@@ -125,19 +135,100 @@ fn structure<R: Read + Seek + Send + 'static>(
         ..Limits::default()
     };
     let opened = rejected_or_io(MatFile::open(source, limits).map_err(RecordingError::from))?;
-    let mut file = checks.outcome("format", "MAT level 4, 5 or 7.3, whole", opened, |file| {
-        file.format().to_string()
-    })?;
-    *variables = file.variables().to_vec();
+    let mut file = told
+        .checks
+        .outcome("format", "MAT level 4, 5 or 7.3, whole", opened, |file| {
+            file.format().to_string()
+        })?;
+    told.variables = file.variables().to_vec();
 
-    let named = surroundings.metadata.get("ecg-variable").map(String::as_str);
-    let index = select::choose(variables, named);
-    let index = checks.outcome("variable", "one that holds the samples", index, |index| {
-        variables[*index].name.clone()
-    })?;
-    let variable = &variables[index];
-    let name = &variable.name;
+    let named = sources::named_by_metadata(&surroundings.metadata);
+    let indices = select::choose(&told.variables, &surroundings.settings, &named);
+    let indices = indices.map_err(|refused| told.keep(refused));
+    let name = |index: &usize| file.variables()[*index].name.clone();
+    let names = |indices: &Vec<usize>| indices.iter().map(name).collect::<Vec<String>>();
+    let shown = |indices: &Vec<usize>| names(indices).join(", ");
+    let checks = &mut told.checks;
+    let indices = checks.outcome("variable", "one that holds the samples", indices, shown)?;
+    let names = names(&indices);
+    let variable = &told.variables[indices[0]];
+    let (layout, leads, samples) = extent(variable, &names, rules, checks)?;
 
+    let key = profiles::matching(&surroundings.profiles, &surroundings.key);
+    let header = surroundings.header.as_deref().map(Header::parse).transpose();
+    let signal = Signal {
+        indices: &indices,
+        leads: leads as usize,
+        samples,
+        names: if names.len() > 1 { &names } else { &[] },
+    };
+    let resolved = header.map_err(RecordingError::from).and_then(|header| {
+        let calibration = sources::resolve(&mut file, &signal, surroundings, header.as_ref(), key.as_ref())?;
+        Ok((calibration, header.map(|header| header.record)))
+    });
+    let resolved = match rejected_or_io(resolved)? {
+        Ok((Ok(calibration), record)) => Ok((calibration, record)),
+        Ok((Err(incomplete), _)) => {
+            let refused = missing::explain(&mut file, &signal, surroundings, &incomplete, rules)?;
+            Err(told.keep(refused))
+        }
+        Err(details) => Err(details),
+    };
+    let (calibration, header_record) = told.checks.outcome(
+        "calibration",
+        "sampling frequency, gain and baseline from the first source that has them",
+        resolved,
+        |(calibration, _)| describe(calibration),
+    )?;
+    let (lowest, highest) = (
+        rules.reject_sampling_frequency_hz_below,
+        rules.reject_sampling_frequency_hz_above,
+    );
+    let frequency = calibration.sampling_frequency_hz;
+    let plausible = (lowest..=highest).contains(&frequency);
+    told.checks.check(
+        "sampling frequency",
+        format!("{frequency} Hz"),
+        format!("{lowest} to {highest} Hz"),
+        plausible,
+    )?;
+    let mut variables = names
+        .into_iter()
+        .zip(indices)
+        .map(|(name, index)| LeadVariable { name, index });
+    let (variable, variable_index) = variables
+        .next()
+        .map(|first| (first.name, first.index))
+        .unwrap_or_default();
+    let recording = Recording {
+        format: file.format().to_string(),
+        variable,
+        variable_index,
+        further_variables: variables.collect(),
+        class: told.variables[variable_index].class.to_string(),
+        layout,
+        leads: leads as u32,
+        samples,
+        calibration,
+        label: key.as_ref().and_then(|facts| facts.label.clone()),
+        record: key
+            .as_ref()
+            .and_then(|facts| facts.record.clone())
+            .or(header_record),
+        fragment: key.as_ref().and_then(|facts| facts.fragment),
+    };
+    Ok((file, recording))
+}
+
+/// Layout, leads, and samples per lead of the recording that begins with `variable`; `names` are those of all its
+/// variables, which are alike.
+fn extent(
+    variable: &Variable,
+    names: &[String],
+    rules: &Rules,
+    checks: &mut Checks,
+) -> Result<(Layout, u64, u64), Details> {
+    let name = subject(names.iter().map(String::as_str));
     let class = variable.class;
     let numeric = matches!(class, Class::Number(_));
     checks.check(&format!("{name}: class"), class, "a numeric class", numeric)?;
@@ -157,18 +248,19 @@ fn structure<R: Read + Seek + Send + 'static>(
     )?;
 
     let (rows, columns) = (variable.dims[0], variable.dims[1]);
-    let layout = if rows <= columns {
-        Layout::LeadsBySamples
+    let (layout, leads, samples) = if names.len() > 1 {
+        (Layout::LeadPerVariable, names.len() as u64, rows.max(columns))
+    } else if rows <= columns {
+        (Layout::LeadsBySamples, rows, columns)
     } else {
-        Layout::SamplesByLeads
+        (Layout::SamplesByLeads, columns, rows)
     };
-    let (leads, samples) = (rows.min(columns), rows.max(columns));
     let most = rules.reject_leads_above;
     checks.check(
         &format!("{name}: samples"),
-        if leads == 0 { 0 } else { samples },
+        if rows.min(columns) == 0 { 0 } else { samples },
         "at least 1",
-        leads > 0,
+        rows.min(columns) > 0,
     )?;
     checks.check(
         &format!("{name}: leads"),
@@ -180,55 +272,27 @@ fn structure<R: Read + Seek + Send + 'static>(
     let within = values.is_some_and(|values| values <= rules.reject_values_above);
     checks.check(
         &format!("{name}: values"),
-        shape,
+        if names.len() > 1 {
+            format!("{leads} x {shape}")
+        } else {
+            shape
+        },
         format!("at most {} values", rules.reject_values_above),
         within,
     )?;
-
-    let key = profiles::matching(&surroundings.profiles, &surroundings.key);
-    let sources = gather(&mut file, variables, index, surroundings, key.clone());
-    let resolved = rejected_or_io(sources)?.and_then(|sources| {
-        let calibration = calibration::resolve(&sources, leads as usize, samples)?;
-        Ok((calibration, sources.header.map(|header| header.record)))
-    });
-    let (calibration, header_record) = checks.outcome(
-        "calibration",
-        "sampling frequency, gain and baseline from the first source that has them",
-        resolved,
-        |(calibration, _)| describe(calibration),
-    )?;
-    let (lowest, highest) = (
-        rules.reject_sampling_frequency_hz_below,
-        rules.reject_sampling_frequency_hz_above,
-    );
-    let frequency = calibration.sampling_frequency_hz;
-    let plausible = (lowest..=highest).contains(&frequency);
-    checks.check(
-        "sampling frequency",
-        format!("{frequency} Hz"),
-        format!("{lowest} to {highest} Hz"),
-        plausible,
-    )?;
-    let recording = Recording {
-        format: file.format().to_string(),
-        variable: name.clone(),
-        variable_index: index,
-        class: class.to_string(),
-        layout,
-        leads: leads as u32,
-        samples,
-        calibration,
-        label: key.as_ref().and_then(|facts| facts.label.clone()),
-        record: key
-            .as_ref()
-            .and_then(|facts| facts.record.clone())
-            .or(header_record),
-        fragment: key.as_ref().and_then(|facts| facts.fragment),
-    };
-    Ok((file, recording))
+    Ok((layout, leads, samples))
 }
 
-/// Keeps what can not be read apart from what is wrong: `Err` is I/O, the inner error is the file's fault.
+/// What messages call the samples: the name of their variable, or `I to V6`.
+fn subject<'n>(mut names: impl Iterator<Item = &'n str>) -> String {
+    let first = names.next().unwrap_or_default();
+    match names.last() {
+        None => first.to_owned(),
+        Some(last) => format!("{first} to {last}"),
+    }
+}
+
+/// Keeps what cannot be read apart from what is wrong: `Err` is I/O, the inner error is the file's fault.
 fn rejected_or_io<T>(outcome: Result<T, RecordingError>) -> Result<Result<T, Details>, RecordingError> {
     match outcome {
         Ok(value) => Ok(Ok(value)),
@@ -249,100 +313,6 @@ fn describe(calibration: &crate::Calibration) -> String {
         calibration.sampling_frequency_hz,
         leads.join("; ")
     )
-}
-
-/// Reads everything that may hold a calibration.
-fn gather<R: Read + Seek + Send + 'static>(
-    file: &mut MatFile<R>,
-    variables: &[Variable],
-    signal: usize,
-    surroundings: &Surroundings,
-    key: Option<profiles::KeyFacts>,
-) -> Result<Sources, RecordingError> {
-    let header = surroundings.header.as_deref().map(Header::parse).transpose()?;
-    if header.is_some() {
-        // First found wins: what the file says beside it is not even read.
-        return Ok(Sources {
-            header,
-            ..Sources::default()
-        });
-    }
-    let variables = settings(file, variables, signal)?;
-    let metadata = if variables.calibrates() {
-        Given::default()
-    } else {
-        calibration::from_metadata(&surroundings.metadata)?
-    };
-    Ok(Sources {
-        header,
-        variables,
-        metadata,
-        key,
-    })
-}
-
-/// The variables beside the samples that calibrate them. Without a sampling frequency they calibrate nothing and
-/// are not looked at; with one, a setting that can not be read is an error: passing over a `units` or a `gain` would
-/// scale the signal by a guess.
-fn settings<R: Read + Seek + Send + 'static>(
-    file: &mut MatFile<R>,
-    variables: &[Variable],
-    signal: usize,
-) -> Result<Given, RecordingError> {
-    let find = |names: &[&str]| {
-        let named = |variable: &Variable| names.iter().any(|name| variable.name.eq_ignore_ascii_case(name));
-        (0..variables.len()).find(|index| *index != signal && named(&variables[*index]))
-    };
-    let mut given = Given::default();
-    if let Some(index) = find(&[
-        "fs",
-        "sampling_frequency",
-        "sampling_frequency_hz",
-        "sampling_rate",
-        "sample_rate",
-        "freq",
-    ]) {
-        let frequencies = file.small_vector(index, MOST_NUMBERS)?.unwrap_or_default();
-        let same = frequencies.windows(2).all(|pair| pair[0] == pair[1]);
-        given.sampling_frequency_hz = frequencies.first().copied().filter(|_| same);
-    }
-    if given.sampling_frequency_hz.is_none() {
-        return Ok(given);
-    }
-    let unreadable = |index: usize, expected: String| {
-        let variable = &variables[index];
-        let found = format!("{} of {}", variable.class, shape(&variable.dims));
-        RecordingError::Rejected(Details::new(&variable.name, expected, found).at(Some(variable.offset)))
-    };
-    let mut numbers = |index: usize| {
-        let numbers = file.small_vector(index, MOST_NUMBERS)?;
-        numbers.ok_or_else(|| unreadable(index, format!("at most {MOST_NUMBERS} real numbers")))
-    };
-    if let Some(index) = find(&["gain", "adc_gain"]) {
-        given.gain = numbers(index)?;
-    }
-    if let Some(index) = find(&["baseline", "adc_zero"]) {
-        given.baseline = numbers(index)?;
-    }
-    if let Some(index) = find(&["units", "unit"]) {
-        let text = file.text(index)?;
-        given.units = Some(text.ok_or_else(|| unreadable(index, "text".to_owned()))?);
-    }
-    if let Some(index) = find(&["lead_names", "leads", "lead"])
-        && let Some(text) = file.text(index)?
-    {
-        // The rows of a char matrix come as lines.
-        let names = text.split([',', ';', '\n']);
-        given.leads = names.map(|name| name.trim().to_owned()).collect();
-    }
-    Ok(given)
-}
-
-/// Longest vector of settings: one number per lead.
-const MOST_NUMBERS: usize = 16;
-
-fn shape(dims: &[u64]) -> String {
-    dims.iter().map(u64::to_string).collect::<Vec<_>>().join(" x ")
 }
 
 /// One pass over the samples: counts the missing ones and finds the extremes of each lead.
@@ -367,14 +337,12 @@ fn judge_samples<R: Read + Seek + Send + 'static>(
         extremes[lead] = (low, high);
         ControlFlow::Continue(())
     });
+    let name = subject(recording.variables().map(|(name, _)| name));
     let total = recording.samples * u64::from(recording.leads);
     let whole = format!("{total} values");
-    checks.outcome(
-        &format!("{}: data", recording.variable),
-        &whole,
-        rejected_or_io(read)?,
-        |()| whole.clone(),
-    )?;
+    checks.outcome(&format!("{name}: data"), &whole, rejected_or_io(read)?, |()| {
+        whole.clone()
+    })?;
 
     let low = extremes.iter().map(|pair| pair.0).fold(f64::INFINITY, f64::min);
     let high = extremes
@@ -389,7 +357,7 @@ fn judge_samples<R: Read + Seek + Send + 'static>(
     let share = missing as f64 / total as f64;
     let most = rules.reject_missing_share_above;
     let mut outcome = checks.check(
-        &format!("{}: missing samples", recording.variable),
+        &format!("{name}: missing samples"),
         format!("{:.3} % ({missing} of {total})", share * 100.0),
         format!("at most {} %", most * 100.0),
         share <= most,
@@ -402,7 +370,7 @@ fn judge_samples<R: Read + Seek + Send + 'static>(
             format!("{low} to {high} adu")
         };
         outcome = checks.check(
-            &format!("{}: signal", recording.variable),
+            &format!("{name}: signal"),
             value,
             "a signal that changes",
             !constant,

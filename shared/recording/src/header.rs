@@ -4,6 +4,7 @@
 //! 200 adu per unit, uncalibrated. Baseline missing: the ADC zero. Units missing: mV.
 
 use ecg_core::Details;
+use ecg_core::settings::Settings;
 
 /// Largest header that is read, in bytes. Real ones have a few hundred.
 pub const MAX_HEADER_BYTES: u64 = 64 * 1024;
@@ -72,6 +73,30 @@ impl Header {
                 .push(parse_signal_line(line).map_err(|details| details.at(Some(offset)))?);
         }
         Ok(header)
+    }
+
+    /// What the header says of leads with these names, or of unnamed ones: in the order of the header, unless it
+    /// describes every one of the names.
+    pub(crate) fn settings(&self, names: &[String]) -> Settings {
+        let described = |name: &String| {
+            self.signals.iter().find(|signal| {
+                let description = signal.description.as_deref();
+                description.is_some_and(|description| description.eq_ignore_ascii_case(name))
+            })
+        };
+        let by_name: Option<Vec<&Signal>> = names.iter().map(described).collect();
+        let signals = by_name
+            .filter(|found| !found.is_empty())
+            .unwrap_or_else(|| self.signals.iter().collect());
+        let name = |signal: &&Signal| signal.description.clone().unwrap_or_default();
+        Settings {
+            sampling_frequency_hz: Some(self.sampling_frequency_hz),
+            gain: signals.iter().map(|signal| signal.gain).collect(),
+            baseline: signals.iter().map(|signal| signal.baseline).collect(),
+            units: signals.iter().map(|signal| signal.units.clone()).collect(),
+            leads: signals.iter().map(name).collect(),
+            variables: Vec::new(),
+        }
     }
 }
 
@@ -229,6 +254,39 @@ mod tests {
         assert_eq!(header.signals[0].description, None);
         let counters = Header::parse("x 0 360/50(3) 0").unwrap();
         assert_eq!((counters.sampling_frequency_hz, counters.samples), (360.0, None));
+    }
+
+    #[test]
+    fn a_header_says_the_same_of_named_leads_in_any_order() {
+        let header =
+            Header::parse("x 2 500\nx.dat 16 100/mV 16 0 0 0 0 V1\nx.dat 16 200/uV 16 5 0 0 0 II\n").unwrap();
+        let gains = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let said = header.settings(&names);
+            (
+                said.leads.join(" "),
+                said.gain,
+                said.baseline,
+                said.units.join(" "),
+            )
+        };
+        let as_written = (
+            "V1 II".to_owned(),
+            vec![100.0, 200.0],
+            vec![0.0, 5.0],
+            "mV uV".to_owned(),
+        );
+        assert_eq!(gains(&[]), as_written);
+        assert_eq!(gains(&["ch1", "ch2"]), as_written);
+        assert_eq!(
+            gains(&["ii", "v1"]),
+            (
+                "II V1".to_owned(),
+                vec![200.0, 100.0],
+                vec![5.0, 0.0],
+                "uV mV".to_owned()
+            )
+        );
     }
 
     #[test]

@@ -10,11 +10,12 @@ use crate::{Layout, Recording, RecordingError};
 /// The WFDB mark of an invalid sample in an int16 signal.
 const SENTINEL: i16 = i16::MIN;
 
-/// Streams the samples of the recording in ADC units, in the order of the file.
+/// Streams the samples of the recording in ADC units, in the order of the file (variable after variable where each holds
+/// one lead).
 ///
 /// Each block is `(lead, values)`: consecutive samples of one lead. A missing sample (NaN, infinite, or the WFDB
-/// sentinel -32768 of int16) is NaN. Leads x samples comes interleaved in small blocks, samples x leads comes lead
-/// after lead. Memory does not depend on the length of the recording.
+/// sentinel -32768 of int16) is NaN. Leads x samples comes interleaved in small blocks, anything else lead after lead.
+/// Memory does not depend on the length of the recording.
 ///
 /// # Errors
 /// What the reader says; the number of values is exactly leads x samples otherwise.
@@ -28,46 +29,69 @@ pub fn stream<R: Read + Seek + Send + 'static>(
     let mut lead_values = Vec::new();
     // Position of the next value in the file's order.
     let mut position: u64 = 0;
-    file.read(recording.variable_index, &mut |values| {
-        block.clear();
-        to_adu(values, &mut block);
-        let first = position;
-        position += block.len() as u64;
-        match recording.layout {
-            Layout::LeadsBySamples if leads == 1 => sink(0, &block),
-            Layout::LeadsBySamples => {
-                // The file holds lead 0, lead 1, ... of sample 0, then of sample 1, and so on.
-                for lead in 0..leads {
-                    let offset = (lead as u64 + leads as u64 - first % leads as u64) % leads as u64;
-                    lead_values.clear();
-                    lead_values.extend(block.iter().skip(offset as usize).step_by(leads));
-                    if !lead_values.is_empty() {
-                        sink(lead, &lead_values)?;
-                    }
-                }
-                ControlFlow::Continue(())
-            }
-            Layout::SamplesByLeads => {
-                let mut rest = block.as_slice();
-                let mut at = first;
-                while !rest.is_empty() {
-                    let left_in_lead = recording.samples - at % recording.samples;
-                    let take = rest
-                        .len()
-                        .min(usize::try_from(left_in_lead).unwrap_or(usize::MAX));
-                    sink((at / recording.samples) as usize, &rest[..take])?;
-                    rest = &rest[take..];
-                    at += take as u64;
-                }
-                ControlFlow::Continue(())
-            }
+    let mut stopped = false;
+    for (number, (_, index)) in recording.variables().enumerate() {
+        file.read(index, &mut |values| {
+            block.clear();
+            to_adu(values, &mut block);
+            let first = position;
+            position += block.len() as u64;
+            let flow = match recording.layout {
+                Layout::LeadPerVariable => sink(number, &block),
+                Layout::LeadsBySamples if leads == 1 => sink(0, &block),
+                Layout::LeadsBySamples => deal(&block, first, leads, &mut lead_values, sink),
+                Layout::SamplesByLeads => cut(&block, first, recording.samples, sink),
+            };
+            stopped = flow.is_break();
+            flow
+        })?;
+        if stopped {
+            break;
         }
-    })?;
+    }
     Ok(())
 }
 
+/// A block that holds lead 0, lead 1, ... of one sample, then of the next, and so on.
+fn deal(
+    block: &[f64],
+    first: u64,
+    leads: usize,
+    lead_values: &mut Vec<f64>,
+    sink: &mut dyn FnMut(usize, &[f64]) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    for lead in 0..leads {
+        let offset = (lead as u64 + leads as u64 - first % leads as u64) % leads as u64;
+        lead_values.clear();
+        lead_values.extend(block.iter().skip(offset as usize).step_by(leads));
+        if !lead_values.is_empty() {
+            sink(lead, lead_values)?;
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+/// A block of one lead after the other.
+fn cut(
+    block: &[f64],
+    first: u64,
+    samples: u64,
+    sink: &mut dyn FnMut(usize, &[f64]) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let mut rest = block;
+    let mut at = first;
+    while !rest.is_empty() {
+        let left_in_lead = usize::try_from(samples - at % samples).unwrap_or(usize::MAX);
+        let (values, others) = rest.split_at(rest.len().min(left_in_lead));
+        sink((at / samples) as usize, values)?;
+        rest = others;
+        at += values.len() as u64;
+    }
+    ControlFlow::Continue(())
+}
+
 /// Converts to `f64`, missing samples to NaN.
-fn to_adu(values: Values<'_>, block: &mut Vec<f64>) {
+pub(crate) fn to_adu(values: Values<'_>, block: &mut Vec<f64>) {
     match values {
         Values::I16(values) => {
             block.extend(values.iter().map(|value| {

@@ -1,90 +1,242 @@
-//! Which variable of a file is the recording.
+//! Which variables of a file are the recording: one matrix, or one vector per lead.
 
 use ecg_core::Details;
-use ecg_mat::Variable;
+use ecg_core::settings::Settings;
+use ecg_mat::{Class, Variable};
+
+use crate::error::Refused;
 
 /// Names that mean the signal, in order of preference; compared without regard to case.
 const SIGNAL_NAMES: [&str; 6] = ["val", "ecg", "signal", "signals", "data", "x"];
 
-/// Chooses the variable that holds the samples: the one that is named (by metadata of the object); else the
-/// first that exists of `val`, `ecg`, `signal`, `signals`, `data`, `x`; else the only numeric matrix.
+/// Names of ECG leads in their usual order, in lower case. `ml` before a limb lead is a modified limb lead (MLII).
+const LEAD_NAMES: [&str; 27] = [
+    "i", "ii", "iii", "avr", "avl", "avf", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v1r",
+    "v2r", "v3r", "v4r", "v5r", "v6r", "v7r", "v8r", "v9r", "vx", "vy", "vz",
+];
+
+/// Frank leads. Each letter alone is too common a name, so they count only together and in upper case.
+const FRANK: [&str; 3] = ["X", "Y", "Z"];
+
+/// What stands before the number or the name of a lead.
+const PREFIXES: [&str; 4] = ["lead", "channel", "ch", "ecg"];
+
+/// Names of vectors of times.
+pub(crate) const TIMES: [&str; 3] = ["t", "time", "timestamps"];
+
+/// Longest vector that is taken for settings and not for a signal.
+pub(crate) const LONGEST_SETTING: u64 = 16;
+
+/// The variables that hold the samples, as indices: one, or several with one lead each.
 ///
-/// Returns its index. Whether it can be used (real, two dimensions) is checked afterwards, so that the message
-/// names the variable that somebody meant.
+/// Those that are named (on the command line, else by metadata of the object); else the first that exists of `val`,
+/// `ecg`, `signal`, `signals`, `data`, `x`; else all vectors that are named as leads, if there are several; else the only
+/// numeric matrix.
+///
+/// Whether a single one can be used (real, two dimensions) is checked afterwards, so that the message names the
+/// variable that somebody meant.
 ///
 /// # Errors
-/// No such variable, or several that could be meant.
-pub(crate) fn choose(variables: &[Variable], named: Option<&str>) -> Result<usize, Details> {
-    if let Some(name) = named {
-        return variables
+/// No such variable, several that could be meant, or leads that do not fit together.
+pub(crate) fn choose(
+    variables: &[Variable],
+    flags: &Settings,
+    metadata: &[String],
+) -> Result<Vec<usize>, Refused> {
+    let (named, by) = match flags.variables.as_slice() {
+        [] => (metadata, "the object's metadata"),
+        flags => (flags, "--variable"),
+    };
+    if !named.is_empty() {
+        let indices = named
             .iter()
-            .position(|variable| variable.name == name)
-            .ok_or_else(|| {
-                Details::new(
-                    "variable",
-                    format!("`{name}`, named by the object's metadata"),
-                    list(variables),
-                )
-            });
+            .map(|name| find(variables, name, by))
+            .collect::<Result<Vec<usize>, Details>>()?;
+        fit_together(variables, &indices)?;
+        return Ok(indices);
     }
+    let frank = FRANK.iter().all(|name| {
+        let named = |variable: &&Variable| variable.name == *name;
+        variables.iter().find(named).is_some_and(is_vector)
+    });
+    let is_signal = |variable: &Variable, name: &str| {
+        variable.name.eq_ignore_ascii_case(name) && !(frank && variable.name == FRANK[0])
+    };
     for name in SIGNAL_NAMES {
-        if let Some(index) = variables
-            .iter()
-            .position(|variable| variable.name.eq_ignore_ascii_case(name))
-        {
-            return Ok(index);
+        if let Some(index) = variables.iter().position(|variable| is_signal(variable, name)) {
+            return Ok(vec![index]);
         }
     }
-    let candidates: Vec<usize> = (0..variables.len())
+    let mut leads: Vec<(usize, usize)> = variables
+        .iter()
+        .enumerate()
+        .filter(|(_, variable)| is_vector(variable))
+        .filter_map(|(index, variable)| Some((lead_order(&variable.name, frank)?, index)))
+        .collect();
+    if leads.len() > 1 {
+        leads.sort_unstable();
+        let indices: Vec<usize> = leads.into_iter().map(|(_, index)| index).collect();
+        return match fit_together(variables, &indices) {
+            Ok(()) => Ok(indices),
+            Err(details) => Err(Refused::to_be_named(details)),
+        };
+    }
+    only_matrix(variables).map(|index| vec![index])
+}
+
+fn find(variables: &[Variable], name: &str, by: &str) -> Result<usize, Details> {
+    let found = variables.iter().position(|variable| variable.name == name);
+    found.ok_or_else(|| Details::new("variable", format!("`{name}`, named by {by}"), list(variables)))
+}
+
+/// The place of a lead among others, `None` for what is not named as a lead.
+fn lead_order(name: &str, frank: bool) -> Option<usize> {
+    if frank && let Some(place) = FRANK.iter().position(|lead| *lead == name) {
+        return Some(LEAD_NAMES.len() + place);
+    }
+    let name = name.to_ascii_lowercase();
+    let known = |name: &str| LEAD_NAMES.iter().position(|lead| *lead == name);
+    let limb = |name: &str| known(name).filter(|place| *place < 3);
+    known(&name)
+        .or_else(|| limb(name.strip_prefix("ml")?))
+        .or_else(|| {
+            let rest = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix))?;
+            if rest.starts_with(|c: char| c.is_ascii_digit()) {
+                return numbered(rest);
+            }
+            let rest = rest.strip_prefix('_')?;
+            numbered(rest).or_else(|| known(rest))
+        })
+}
+
+/// The place of a numbered lead: behind those that have a name.
+fn numbered(digits: &str) -> Option<usize> {
+    let number: u16 = digits.parse().ok()?;
+    Some(LEAD_NAMES.len() + FRANK.len() + usize::from(number))
+}
+
+/// Several variables are leads of one recording if they are real vectors of one class and length.
+fn fit_together(variables: &[Variable], indices: &[usize]) -> Result<(), Details> {
+    let [first, others @ ..] = indices else {
+        return Ok(());
+    };
+    let first = &variables[*first];
+    let alike = |index: &usize| {
+        let other = &variables[*index];
+        (other.class, other.value_count()) == (first.class, first.value_count())
+    };
+    let vector = |index: &usize| {
+        let variable = &variables[*index];
+        matches!(variable.class, Class::Number(_)) && !variable.complex && is_line(variable)
+    };
+    let repeated = (1..indices.len()).any(|place| indices[..place].contains(&indices[place]));
+    if others.is_empty() || (indices.iter().all(vector) && others.iter().all(alike) && !repeated) {
+        return Ok(());
+    }
+    Err(Details::new(
+        "variables",
+        "leads as different real vectors of one class and one length",
+        listed(indices.iter().map(|index| &variables[*index])),
+    ))
+}
+
+/// The only numeric matrix. A vector of times is one only where nothing else is.
+fn only_matrix(variables: &[Variable]) -> Result<usize, Refused> {
+    let mut candidates: Vec<usize> = (0..variables.len())
         .filter(|index| is_matrix(&variables[*index]))
         .collect();
+    let is_time = |index: &usize| {
+        let variable = &variables[*index];
+        is_line(variable) && TIMES.iter().any(|name| variable.name.eq_ignore_ascii_case(name))
+    };
+    if !candidates.iter().all(is_time) {
+        candidates.retain(|index| !is_time(index));
+    }
     match candidates.as_slice() {
         [one] => Ok(*one),
-        [] => Err(Details::new(
+        [] => Err(Refused::from(Details::new(
             "variable",
-            "`val`, or one numeric matrix",
+            format!(
+                "`val`, one numeric matrix of more than {LONGEST_SETTING} values, or leads as vectors (I, II, ...)"
+            ),
             list(variables),
-        )),
+        ))),
         many => {
-            let names: Vec<&str> = many.iter().map(|index| variables[*index].name.as_str()).collect();
-            Err(Details::new(
+            let names = listed(many.iter().map(|index| &variables[*index]));
+            let details = Details::new(
                 "variable",
-                "`val`, or one numeric matrix, or object metadata ecg-variable that names one",
-                format!("{} numeric matrices: {}", many.len(), names.join(", ")),
-            ))
+                format!(
+                    "`val`, one numeric matrix of more than {LONGEST_SETTING} values, or a name in object metadata \
+                     ecg-variable or the flag --variable NAME (several, separated by commas, are one lead each)"
+                ),
+                format!("{} such matrices: {names}", many.len()),
+            );
+            Err(Refused::to_be_named(details))
         }
     }
 }
 
 /// A numeric variable that is not a scalar or a short vector (those are settings).
 fn is_matrix(variable: &Variable) -> bool {
-    const LONGEST_SETTING: u64 = 16;
     variable.class.number_type().is_some()
         && variable
             .value_count()
             .is_some_and(|count| count > LONGEST_SETTING)
 }
 
+/// One row or one column.
+fn is_line(variable: &Variable) -> bool {
+    matches!(variable.dims.as_slice(), [1, _] | [_, 1])
+}
+
+fn is_vector(variable: &Variable) -> bool {
+    is_matrix(variable) && is_line(variable)
+}
+
+/// Name, class and dimensions of each variable.
 fn list(variables: &[Variable]) -> String {
-    const SHOWN: usize = 8;
     if variables.is_empty() {
         return "no variable at all".to_owned();
     }
+    listed(variables.iter())
+}
+
+fn listed<'v>(variables: impl ExactSizeIterator<Item = &'v Variable>) -> String {
+    const SHOWN: usize = 8;
+    const LONGEST_NAME: usize = 64;
+    let more = variables.len().saturating_sub(SHOWN);
     let mut names: Vec<String> = variables
-        .iter()
         .take(SHOWN)
-        .map(|variable| format!("{} ({})", variable.name, variable.class))
+        .map(|variable| {
+            let name: String = variable.name.chars().take(LONGEST_NAME).collect();
+            format!("{name} ({})", kind(variable))
+        })
         .collect();
-    if variables.len() > SHOWN {
-        names.push(format!("{} more", variables.len() - SHOWN));
+    if more > 0 {
+        names.push(format!("{more} more"));
     }
     names.join(", ")
+}
+
+/// Class and dimensions, such as `double 1 x 9`.
+fn kind(variable: &Variable) -> String {
+    let complex = if variable.complex { " complex" } else { "" };
+    format!("{}{complex} {}", variable.class, shape(&variable.dims))
+        .trim_end()
+        .to_owned()
+}
+
+/// Dimensions, such as `1 x 9`.
+pub(crate) fn shape(dims: &[u64]) -> String {
+    dims.iter().map(u64::to_string).collect::<Vec<_>>().join(" x ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ecg_mat::{Class, NumberType};
+    use ecg_mat::NumberType;
+
+    const INT16: Class = Class::Number(NumberType::I16);
 
     fn variable(name: &str, class: Class, dims: &[u64]) -> Variable {
         Variable {
@@ -97,42 +249,198 @@ mod tests {
         }
     }
 
+    fn vectors(names: &[&str]) -> Vec<Variable> {
+        names
+            .iter()
+            .map(|name| variable(name, INT16, &[1, 100]))
+            .collect()
+    }
+
+    fn names(variables: &[Variable], chosen: Result<Vec<usize>, Refused>) -> Result<Vec<&str>, Refused> {
+        let indices = chosen?;
+        Ok(indices
+            .into_iter()
+            .map(|index| variables[index].name.as_str())
+            .collect())
+    }
+
+    /// The names of what is chosen, or what was found instead.
+    fn chosen(variables: &[Variable]) -> Result<Vec<&str>, String> {
+        names(variables, choose(variables, &Settings::default(), &[]))
+            .map_err(|refused| refused.details.found)
+    }
+
+    fn named<'v>(
+        variables: &'v [Variable],
+        flags: &[&str],
+        metadata: &[&str],
+    ) -> Result<Vec<&'v str>, Refused> {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let flags = Settings {
+            variables: owned(flags),
+            ..Settings::default()
+        };
+        names(variables, choose(variables, &flags, &owned(metadata)))
+    }
+
     #[test]
     fn the_signal_is_found() {
-        let number = Class::Number(NumberType::I16);
-        let fs = variable("fs", number, &[1, 1]);
-        let val = variable("val", number, &[1, 100]);
-        let other = variable("other", number, &[2, 100]);
+        let fs = variable("fs", INT16, &[1, 1]);
+        let val = variable("val", INT16, &[1, 100]);
+        let other = variable("other", INT16, &[2, 100]);
         let text = variable("note", Class::Char, &[1, 100]);
-        let choose = |variables: &[&Variable], named| {
-            let owned: Vec<Variable> = variables.iter().map(|v| (*v).clone()).collect();
-            super::choose(&owned, named)
+        let all =
+            |variables: &[&Variable]| -> Vec<Variable> { variables.iter().map(|v| (*v).clone()).collect() };
+        assert_eq!(chosen(&all(&[&fs, &other, &val])), Ok(vec!["val"]));
+        assert_eq!(chosen(&all(&[&fs, &text, &other])), Ok(vec!["other"]));
+        assert_eq!(chosen(&[]), Err("no variable at all".to_owned()));
+        assert_eq!(
+            chosen(&all(&[&fs, &text])),
+            Err("fs (int16 1 x 1), note (char 1 x 100)".to_owned())
+        );
+        // A `val` that cannot be used is still the one that was meant.
+        let wrong = variable("val", Class::Char, &[1, 5]);
+        assert_eq!(chosen(&all(&[&wrong, &other])), Ok(vec!["val"]));
+        let second = variable("second", INT16, &[2, 100]);
+        let both = all(&[&other, &second]);
+        let refused = choose(&both, &Settings::default(), &[]).unwrap_err();
+        assert_eq!(
+            refused.details.found,
+            "2 such matrices: other (int16 2 x 100), second (int16 2 x 100)"
+        );
+        assert_eq!(refused.try_flags.as_deref(), Some("--variable NAME"));
+    }
+
+    #[test]
+    fn a_short_vector_is_no_signal_and_the_message_says_so() {
+        let double = Class::Number(NumberType::F64);
+        let short = [variable("testdouble", double, &[1, 9])];
+        let refused = choose(&short, &Settings::default(), &[]).unwrap_err();
+        assert_eq!(
+            refused.details.to_string(),
+            "variable: expected `val`, one numeric matrix of more than 16 values, or leads as vectors (I, II, ...), \
+             found testdouble (double 1 x 9)"
+        );
+        // Who names it means it.
+        assert_eq!(named(&short, &["testdouble"], &[]), Ok(vec!["testdouble"]));
+        let long = [variable("testdouble", double, &[1, 17])];
+        assert_eq!(chosen(&long), Ok(vec!["testdouble"]));
+    }
+
+    #[test]
+    fn who_names_a_variable_is_believed() {
+        let variables = vectors(&["val", "other"]);
+        assert_eq!(named(&variables, &[], &["other"]), Ok(vec!["other"]));
+        assert_eq!(named(&variables, &["val"], &["other"]), Ok(vec!["val"]));
+        let refused = named(&variables, &[], &["nope"]).unwrap_err();
+        assert_eq!(
+            refused.details.to_string(),
+            "variable: expected `nope`, named by the object's metadata, found val (int16 1 x 100), other (int16 1 x 100)"
+        );
+        let refused = named(&variables, &["val", "nope"], &[]).unwrap_err();
+        assert!(refused.details.expected.contains("`nope`, named by --variable"));
+    }
+
+    #[test]
+    fn vectors_named_as_leads_are_one_recording_in_the_usual_order() {
+        let found = |names: &[&str]| {
+            let variables = vectors(names);
+            chosen(&variables).map(|chosen| chosen.join(" "))
         };
-        assert_eq!(choose(&[&fs, &other, &val], None), Ok(2));
-        assert_eq!(choose(&[&fs, &text, &other], None), Ok(2));
-        assert_eq!(choose(&[&val, &other], Some("other")), Ok(1));
-        assert_eq!(choose(&[], None).unwrap_err().found, "no variable at all");
         assert_eq!(
-            choose(&[&fs, &text], None).unwrap_err().found,
-            "fs (int16), note (char)"
+            found(&[
+                "V1", "V2", "V3", "V4", "V5", "V6", "I", "II", "III", "aVF", "aVL", "aVR"
+            ])
+            .unwrap(),
+            "I II III aVR aVL aVF V1 V2 V3 V4 V5 V6"
         );
-        let second = variable("second", number, &[2, 100]);
-        assert!(
-            choose(&[&other, &second], None)
-                .unwrap_err()
-                .found
-                .contains("2 numeric matrices: other, second")
-        );
-        assert!(
-            choose(&[&val], Some("nope"))
-                .unwrap_err()
-                .expected
-                .contains("`nope`")
-        );
-        // A `val` that can not be used is still the one that was meant.
+        assert_eq!(found(&["v5", "mlii", "other"]).unwrap(), "mlii v5");
+        assert_eq!(found(&["V4R", "avr", "V9"]).unwrap(), "avr V9 V4R");
+        // HDF5 lists names by the alphabet.
+        assert_eq!(found(&["ch1", "ch10", "ch2"]).unwrap(), "ch1 ch2 ch10");
         assert_eq!(
-            choose(&[&variable("val", Class::Char, &[1, 5]), &other], None),
-            Ok(0)
+            found(&["channel_2", "Lead1", "ECG3"]).unwrap(),
+            "Lead1 channel_2 ECG3"
         );
+        assert_eq!(found(&["lead_V1", "ecg_ii"]).unwrap(), "ecg_ii lead_V1");
+        assert_eq!(found(&["t", "II", "I"]).unwrap(), "I II");
+        // One alone is not the recording by its name, and what resembles a lead is none.
+        for names in [
+            ["II", "other"],
+            ["lead_a", "lead_b"],
+            ["chi", "chii"],
+            ["V10", "V0"],
+        ] {
+            assert!(
+                found(&names).unwrap_err().starts_with("2 such matrices"),
+                "{names:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn frank_leads_are_three() {
+        let found = |names: &[&str]| {
+            let variables = vectors(names);
+            chosen(&variables).map(|chosen| chosen.join(" "))
+        };
+        assert_eq!(found(&["Z", "Y", "X"]).unwrap(), "X Y Z");
+        assert_eq!(found(&["Z", "Y", "X", "I"]).unwrap(), "I X Y Z");
+        assert_eq!(found(&["X", "Y"]).unwrap(), "X");
+        assert_eq!(found(&["x", "y", "z"]).unwrap(), "x");
+        // A signal of another name comes first.
+        assert_eq!(found(&["X", "Y", "Z", "ecg"]).unwrap(), "ecg");
+    }
+
+    #[test]
+    fn leads_that_do_not_fit_together_are_listed() {
+        let mut variables = vectors(&["I", "II"]);
+        variables[1].dims = vec![100, 1];
+        assert_eq!(chosen(&variables), Ok(vec!["I", "II"]), "row or column");
+        variables[1].dims = vec![1, 99];
+        let refused = choose(&variables, &Settings::default(), &[]).unwrap_err();
+        assert_eq!(
+            refused.details.to_string(),
+            "variables: expected leads as different real vectors of one class and one length, \
+             found I (int16 1 x 100), II (int16 1 x 99)"
+        );
+        assert_eq!(refused.try_flags.as_deref(), Some("--variable NAME"));
+        variables[1] = variable("II", Class::Number(NumberType::F64), &[1, 100]);
+        assert!(chosen(&variables).unwrap_err().contains("II (double 1 x 100)"));
+        variables[1] = variable("II", INT16, &[1, 100]);
+        variables[1].complex = true;
+        assert!(
+            chosen(&variables)
+                .unwrap_err()
+                .contains("II (int16 complex 1 x 100)")
+        );
+        // Too short for a signal: not even looked at.
+        variables[1] = variable("II", INT16, &[1, 16]);
+        assert_eq!(chosen(&variables), Ok(vec!["I"]));
+    }
+
+    #[test]
+    fn several_names_are_one_lead_each_in_that_order() {
+        let mut variables = vectors(&["val", "b", "a"]);
+        assert_eq!(named(&variables, &["b", "a"], &[]), Ok(vec!["b", "a"]));
+        assert_eq!(named(&variables, &[], &["a", "b"]), Ok(vec!["a", "b"]));
+        assert!(named(&variables, &["a", "a"], &[]).is_err(), "twice the same");
+        variables[1].dims = vec![2, 50];
+        assert!(named(&variables, &["b", "a"], &[]).is_err(), "a matrix");
+        variables[1] = variable("b", Class::Char, &[1, 100]);
+        let refused = named(&variables, &["a", "b"], &[]).unwrap_err();
+        assert_eq!(refused.details.found, "a (int16 1 x 100), b (char 1 x 100)");
+    }
+
+    #[test]
+    fn times_are_a_signal_only_where_nothing_else_is() {
+        assert_eq!(chosen(&vectors(&["Time", "voltage"])), Ok(vec!["voltage"]));
+        assert_eq!(chosen(&vectors(&["t"])), Ok(vec!["t"]));
+        assert!(chosen(&vectors(&["t", "time"])).is_err());
+        let matrix = [
+            variable("t", INT16, &[2, 100]),
+            variable("voltage", INT16, &[1, 100]),
+        ];
+        assert!(chosen(&matrix).is_err(), "a matrix is not a vector of times");
     }
 }

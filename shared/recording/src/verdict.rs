@@ -51,6 +51,10 @@ pub struct Reason {
     /// Byte offset in the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
+    /// Flags of `ecg run` and `ecg inspect` to add, such as `--fs HZ --units mV`; words in upper case stand for what a
+    /// person has to fill in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub try_flags: Option<String>,
 }
 
 /// What one pass over the samples tells.
@@ -71,6 +75,7 @@ impl From<&Details> for Reason {
             expected: details.expected.clone(),
             found: details.found.clone(),
             offset: details.offset,
+            try_flags: None,
         }
     }
 }

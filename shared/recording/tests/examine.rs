@@ -1,13 +1,18 @@
 //! Which files are recordings: one rule per row, on MAT level 4 files made here byte by byte.
 
 // Helpers of tests fail the test.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeMap;
-use std::io::Cursor;
+use std::io::{Cursor, Read, Seek, SeekFrom};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ecg_core::rules::{RULES, Rules};
-use ecg_recording::{Layout, Surroundings, Verdict, examine, profiles};
+use ecg_core::settings::Settings;
+use ecg_mat::{Limits, MatFile};
+use ecg_recording::{Layout, Recording, Surroundings, Verdict, examine, profiles, samples};
 
 /// One level 4 matrix. `number` is the stored type: 0 double, 3 int16, 2 int32; `text` makes it a char array.
 fn matrix(name: &str, number: u32, text: bool, dims: [usize; 2], complex: bool, data: &[u8]) -> Vec<u8> {
@@ -206,7 +211,7 @@ fn which_variable_it_is() {
     rejected(
         &judge(&calibration(), |_| {}),
         "variable",
-        "fs (double), gain (double)",
+        "fs (double 1 x 1), gain (double 1 x 1)",
         limit,
         None,
     );
@@ -216,19 +221,29 @@ fn which_variable_it_is() {
         calibration(),
     ]
     .concat();
-    rejected(
-        &judge(&two, |_| {}),
-        "variable",
-        "2 numeric matrices: a, b",
-        limit,
-        None,
+    let verdict = judge(&two, |_| {});
+    let found = "2 such matrices: a (int16 1 x 30), b (int16 1 x 30)";
+    rejected(&verdict, "variable", found, limit, None);
+    assert_eq!(
+        verdict.reason.unwrap().try_flags.as_deref(),
+        Some("--variable NAME")
     );
     let name = |name: &'static str| {
         move |about: &mut Surroundings| drop(about.metadata.insert("ecg-variable".into(), name.into()))
     };
     assert_eq!(judge(&two, name("b")).recording.unwrap().variable, "b");
-    let found = "a (int16), b (int16), fs (double), gain (double)";
+    let found = "a (int16 1 x 30), b (int16 1 x 30), fs (double 1 x 1), gain (double 1 x 1)";
     rejected(&judge(&two, name("c")), "variable", found, limit, None);
+    // The command line is asked before the metadata.
+    let verdict = judge(&two, |about| {
+        about.metadata.insert("ecg-variable".into(), "b".into());
+        about.settings.variables = vec!["a".into()];
+    });
+    let recording = verdict.recording.unwrap();
+    assert_eq!(
+        (recording.variable.as_str(), recording.calibration.source.as_str()),
+        ("a", "variables")
+    );
 }
 
 #[test]
@@ -379,26 +394,19 @@ fn the_first_calibration_wins() {
 fn no_calibration_or_a_wrong_one() {
     let bare = int16("val", [1, 100], &ramp(100));
     let with = |settings: &[Vec<u8>]| [bare.clone(), settings.concat()].concat();
-    rejected(
-        &judge(&bare, |_| {}),
-        "calibration",
-        "none of them",
-        CALIBRATION,
-        None,
-    );
     let fs = scalar("fs", 100.0);
     for incomplete in [
+        vec![],
         vec![fs.clone()],
         vec![scalar("gain", 200.0)],
         vec![double("fs", [1, 2], &[1.0, 2.0])],
+        // Not read as long as the sampling frequency is not known.
+        vec![double("gain", [1, 17], &[200.0; 17]), scalar("units", 1.0)],
     ] {
-        rejected(
-            &judge(&with(&incomplete), |_| {}),
-            "calibration",
-            "none of them",
-            CALIBRATION,
-            None,
-        );
+        let verdict = judge(&with(&incomplete), |_| {});
+        let reason = verdict.reason.as_ref().unwrap();
+        assert!(reason.try_flags.is_some(), "{reason:?}");
+        rejected(&verdict, "calibration", &reason.found, CALIBRATION, None);
     }
     // A setting that can not be read is no reason to guess.
     let long = double("gain", [1, 17], &[200.0; 17]);
@@ -450,6 +458,610 @@ fn no_calibration_or_a_wrong_one() {
     }
     let verdict = judge(&bare, |about| about.metadata = metadata(&[("ecg-gain", "much")]));
     rejected(&verdict, "calibration", "`much`", CALIBRATION, None);
+}
+
+/// Flags as the command line gives them.
+fn flags(words: &str) -> Settings {
+    let mut flags = Settings::default();
+    let words: Vec<&str> = words.split_whitespace().collect();
+    for pair in words.chunks(2) {
+        let numbers = || pair[1].split(',').map(|number| number.parse().unwrap()).collect();
+        let texts = || pair[1].split(',').map(str::to_owned).collect();
+        match pair[0] {
+            "--fs" => flags.sampling_frequency_hz = Some(pair[1].parse().unwrap()),
+            "--gain" => flags.gain = numbers(),
+            "--baseline" => flags.baseline = numbers(),
+            "--units" => flags.units = texts(),
+            "--lead-names" => flags.leads = texts(),
+            "--variable" => flags.variables = texts(),
+            other => panic!("{other}"),
+        }
+    }
+    flags
+}
+
+/// Judged under these flags.
+fn flagged(file: &[u8], words: &str) -> Verdict {
+    judge(file, |about| about.settings = flags(words))
+}
+
+/// Source, frequency, and name, gain, baseline of the first lead.
+fn calibrated_by(verdict: Verdict) -> (String, f64, String, f64, f64) {
+    let calibration = verdict
+        .recording
+        .unwrap_or_else(|| panic!("{:?}", verdict.reason))
+        .calibration;
+    let lead = calibration.leads[0].clone();
+    (
+        calibration.source,
+        calibration.sampling_frequency_hz,
+        lead.name,
+        lead.gain,
+        lead.baseline,
+    )
+}
+
+#[test]
+fn flags_complete_or_correct_the_first_source_that_makes_a_calibration_with_them() {
+    let bare = int16("val", [1, 100], &ramp(100));
+    let with = |settings: &[Vec<u8>]| [bare.clone(), settings.concat()].concat();
+    let half = with(&[scalar("gain", 50.0), text("units", "uV"), scalar("baseline", 7.0)]);
+    let frequency_only = with(&[scalar("fs", 250.0), scalar("baseline", 7.0)]);
+    let whole = calibrated(bare.clone());
+    let header = "r 1 500 100\nr.mat 16 1000(5)/mV 16 0 0 0 0 II\n";
+    let known = "1 NSR/100m (0).mat";
+    let metadata = metadata(&[("ecg-sampling-frequency", "250"), ("ecg-gain", "50")]);
+    // File, flags, what stands beside it, and what comes of it.
+    for (file, words, beside, expected) in [
+        (
+            &bare,
+            "--fs 500 --units mV",
+            "",
+            ("flags", 500.0, "lead 0", 1.0, 0.0),
+        ),
+        (
+            &bare,
+            "--fs 500 --gain 200 --baseline 9",
+            "",
+            ("flags", 500.0, "lead 0", 200.0, 9.0),
+        ),
+        (
+            &half,
+            "--fs 500",
+            "",
+            ("flags, variables", 500.0, "lead 0", 50_000.0, 7.0),
+        ),
+        (
+            &frequency_only,
+            "--units mV",
+            "",
+            ("flags, variables", 250.0, "lead 0", 1.0, 7.0),
+        ),
+        (
+            &frequency_only,
+            "--units mV --fs 360 --baseline 0",
+            "",
+            ("flags", 360.0, "lead 0", 1.0, 0.0),
+        ),
+        (
+            &whole,
+            "--gain 100",
+            "",
+            ("flags, variables", 100.0, "lead 0", 100.0, 0.0),
+        ),
+        (
+            &whole,
+            "--lead-names V1",
+            "",
+            ("flags, variables", 100.0, "V1", 200.0, 0.0),
+        ),
+        (
+            &whole,
+            "--variable val",
+            "",
+            ("variables", 100.0, "lead 0", 200.0, 0.0),
+        ),
+        (
+            &bare,
+            "--gain 100",
+            "header",
+            ("flags, header", 500.0, "II", 100.0, 5.0),
+        ),
+        (
+            &whole,
+            "--units uV",
+            "header",
+            ("flags, header", 500.0, "II", 1_000_000.0, 5.0),
+        ),
+        (
+            &bare,
+            "--variable val",
+            "header",
+            ("header", 500.0, "II", 1000.0, 5.0),
+        ),
+        (
+            &bare,
+            "--gain 10",
+            "metadata",
+            ("flags, metadata", 250.0, "lead 0", 10.0, 0.0),
+        ),
+        (
+            &bare,
+            "--baseline 3",
+            "metadata",
+            ("flags, metadata", 250.0, "lead 0", 50.0, 3.0),
+        ),
+        // The variables make a calibration with the flag before the metadata are asked.
+        (
+            &frequency_only,
+            "--gain 10",
+            "metadata",
+            ("flags, variables", 250.0, "lead 0", 10.0, 7.0),
+        ),
+        (
+            &bare,
+            "--fs 250",
+            "profile",
+            ("flags, profile:plawiak-2017", 250.0, "MLII", 200.0, 1024.0),
+        ),
+        // Flags that say all that is needed leave nothing to the profile.
+        (
+            &bare,
+            "--fs 250 --units mV",
+            "profile",
+            ("flags", 250.0, "lead 0", 1.0, 0.0),
+        ),
+    ] {
+        let verdict = judge(file, |about| {
+            about.settings = flags(words);
+            match beside {
+                "header" => about.header = Some(header.to_owned()),
+                "metadata" => about.metadata = metadata.clone(),
+                "profile" => about.key = known.to_owned(),
+                _ => {}
+            }
+        });
+        let (source, frequency, name, gain, baseline) = calibrated_by(verdict);
+        assert_eq!(
+            (source.as_str(), frequency, name.as_str(), gain, baseline),
+            expected,
+            "{words} {beside}"
+        );
+    }
+}
+
+#[test]
+fn what_a_flag_replaces_is_not_read() {
+    let long = double("gain", [1, 17], &[200.0; 17]);
+    let file = [int16("val", [1, 100], &ramp(100)), scalar("fs", 100.0), long].concat();
+    assert!(!flagged(&file, "--baseline 1").accepted);
+    assert_eq!(calibrated_by(flagged(&file, "--gain 200")).3, 200.0);
+    // With the frequency from outside a setting that cannot be read is an error, as with one inside.
+    let file = [
+        int16("val", [1, 100], &ramp(100)),
+        scalar("gain", 1.0),
+        scalar("units", 1.0),
+    ]
+    .concat();
+    let verdict = flagged(&file, "--fs 500");
+    rejected(
+        &verdict,
+        "calibration",
+        "double of 1 x 1",
+        CALIBRATION,
+        Some(224 + 33),
+    );
+    assert!(flagged(&file, "--fs 500 --units mV").accepted);
+}
+
+#[test]
+fn a_bad_flag_is_named() {
+    let file = good();
+    for (words, message) in [
+        (
+            "--fs 0",
+            "flags: expected a sampling frequency above 0 Hz, found 0",
+        ),
+        (
+            "--gain 1,2",
+            "flags: expected one gain, or one per lead (1), found 2",
+        ),
+        (
+            "--units mmHg",
+            "flags: expected units of V, mV, uV or nV, found `mmHg`",
+        ),
+        ("--baseline inf", "flags: expected a finite baseline, found inf"),
+        (
+            "--lead-names I,II",
+            "flags: expected at most 1 names of leads, one per lead of the file, found 2",
+        ),
+        (
+            "--fs 10",
+            "sampling frequency: expected 50 to 20000 Hz, found 10 Hz",
+        ),
+    ] {
+        assert_eq!(flagged(&file, words).reason.unwrap().message, message, "{words}");
+    }
+    // Flags do not make a header of another file right.
+    let verdict = judge(&file, |about| {
+        about.settings = flags("--fs 100 --gain 1 --baseline 0 --units mV --lead-names I");
+        about.header = Some("r 2 360\nr.mat 16\nr.mat 16\n".to_owned());
+    });
+    rejected(&verdict, "calibration", "2", CALIBRATION, None);
+}
+
+/// Flags that are proposed, and what the message says was found.
+#[track_caller]
+fn proposes(verdict: &Verdict, expected: &str, found: &str) {
+    let reason = verdict.reason.as_ref().unwrap();
+    assert_eq!(reason.try_flags.as_deref(), Some(expected), "{reason:?}");
+    assert!(reason.found.starts_with(found), "{reason:?}");
+    assert!(
+        reason.expected.ends_with(&format!("as the flags {expected}")),
+        "{reason:?}"
+    );
+    assert!(reason.message.len() < 800, "{} bytes", reason.message.len());
+}
+
+#[test]
+fn a_missing_calibration_proposes_the_flags_for_this_file() {
+    let wave = |scale: f64| -> Vec<f64> { (0..100).map(|n| scale * (f64::from(n) / 7.0).sin()).collect() };
+    let samples = |scale: f64| double("val", [1, 100], &wave(scale));
+    let counts = |offset: i16| {
+        int16(
+            "val",
+            [1, 100],
+            &ramp(100).iter().map(|n| n + offset).collect::<Vec<i16>>(),
+        )
+    };
+    let none = "none of them; the key is `folder/file.mat`, which no profile matches: \
+                plawiak-2017 (such as `1 NSR/100m (0).mat`), physiobank-mitdb (such as `100m.mat`)";
+    for (samples, expected) in [
+        (counts(-50), "--fs HZ --gain ADU_PER_MV"),
+        (counts(1000), "--fs HZ --gain ADU_PER_MV --baseline ADU_AT_0_MV"),
+        (samples(1.5), "--fs HZ --units mV"),
+        (samples(1500.0), "--fs HZ --units uV"),
+        (samples(0.0015), "--fs HZ --units V"),
+        (samples(0.0), "--fs HZ --units UNITS"),
+        // Counts that were stored as doubles.
+        (
+            double(
+                "val",
+                [1, 100],
+                &(0..100).map(|n| f64::from(n) - 50.0).collect::<Vec<f64>>(),
+            ),
+            "--fs HZ --gain ADU_PER_MV",
+        ),
+        (double("val", [1, 100], &[f64::NAN; 100]), "--fs HZ --units UNITS"),
+    ] {
+        proposes(&judge(&samples, |_| {}), expected, none);
+    }
+
+    let with = |settings: &[Vec<u8>]| [samples(1.5), settings.concat()].concat();
+    proposes(
+        &judge(&with(&[scalar("Fs", 500.0)]), |_| {}),
+        "--units mV",
+        "a sampling frequency of 500 Hz (variable Fs) and neither a gain nor units",
+    );
+    proposes(
+        &judge(&with(&[scalar("adc_gain", 200.0)]), |_| {}),
+        "--fs HZ",
+        "a gain (variable adc_gain) and no sampling frequency",
+    );
+    proposes(
+        &judge(&with(&[text("units", "mV")]), |_| {}),
+        "--fs HZ",
+        "units (variable units) and no sampling frequency",
+    );
+    proposes(
+        &flagged(&samples(1.5), "--fs 500"),
+        "--units mV",
+        "a sampling frequency of 500 Hz (flags) and neither",
+    );
+    proposes(
+        &judge(&samples(1.5), |about| {
+            about.metadata = metadata(&[("ecg-sampling-frequency", "250")])
+        }),
+        "--units mV",
+        "a sampling frequency of 250 Hz (object metadata) and neither",
+    );
+    // A baseline that is known is not asked for.
+    proposes(
+        &flagged(&counts(1000), "--baseline 1024"),
+        "--fs HZ --gain ADU_PER_MV",
+        "none",
+    );
+
+    // A vector of times knows the frequency, where it counts seconds, even rounded ones.
+    let times = |name: &str, step: f64| {
+        double(
+            name,
+            [100, 1],
+            &(0..100).map(|n| f64::from(n) * step).collect::<Vec<f64>>(),
+        )
+    };
+    proposes(
+        &judge(&with(&[times("time", 0.002)]), |_| {}),
+        "--fs 500 --units mV",
+        "none of them; times in time at 500 Hz",
+    );
+    let rounded: Vec<f64> = (0..100)
+        .map(|n| (f64::from(n) / 360.0 * 1e3).round() / 1e3)
+        .collect();
+    proposes(
+        &judge(&with(&[double("t", [1, 100], &rounded)]), |_| {}),
+        "--fs 360 --units mV",
+        "none",
+    );
+    for other in [
+        times("t", 2.0),
+        times("t", -0.002),
+        times("t", 0.0),
+        double("t", [1, 2], &[0.0, 0.002]),
+    ] {
+        proposes(&judge(&with(&[other]), |_| {}), "--fs HZ --units mV", none);
+    }
+}
+
+#[test]
+fn the_message_of_a_missing_calibration_stays_short() {
+    let verdict = judge(&int16("val", [1, 100], &ramp(100)), |about| {
+        about.key = format!("{}/x.mat", "long folder ".repeat(80));
+        let profile = |number: usize| {
+            format!(
+                "[[profile]]\nname = 'family-{number}'\npattern = '^{number}'\nsampling_frequency_hz = 1\ngain = 1\n"
+            )
+        };
+        let text: String = (0..50).map(profile).collect();
+        about.profiles = profiles::parse(&text, "mine.toml").unwrap();
+    });
+    let message = verdict.reason.unwrap().message;
+    assert!(message.len() < 700, "{} bytes: {message}", message.len());
+    assert!(
+        message.contains("/x.mat`") && message.contains("family-2, 47 more"),
+        "{message}"
+    );
+}
+
+/// Counts the bytes that are read.
+struct Counted(Cursor<Vec<u8>>, Arc<AtomicUsize>);
+
+impl Read for Counted {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.0.read(into)?;
+        self.1.fetch_add(count, Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+impl Seek for Counted {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+#[test]
+fn a_missing_calibration_costs_no_pass_over_the_samples() {
+    let file = int16("val", [1, 4_000_000], &vec![7; 4_000_000]);
+    let surroundings = Surroundings {
+        size: file.len() as u64,
+        ..Surroundings::default()
+    };
+    let count = Arc::new(AtomicUsize::new(0));
+    let source = Counted(Cursor::new(file), count.clone());
+    let verdict = examine(source, &surroundings, &RULES).unwrap().verdict;
+    assert_eq!(verdict.checks.last().unwrap().name, "calibration");
+    let read = count.load(Ordering::Relaxed);
+    assert!(read < 100_000, "{read} bytes");
+}
+
+/// The samples of a recording, lead by lead.
+fn leads_of(file: &[u8], recording: &Recording) -> Vec<Vec<f64>> {
+    let mut file = MatFile::open(Cursor::new(file.to_vec()), Limits::default()).unwrap();
+    let mut leads = vec![Vec::new(); recording.leads as usize];
+    samples::stream(&mut file, recording, &mut |lead, values| {
+        leads[lead].extend(values);
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    leads
+}
+
+/// `V1`, `II` and `I` of 20,000 samples, more than two blocks, each lead with values of its own.
+fn three_leads() -> Vec<u8> {
+    let lead = |first: i16| (0..20_000).map(|n| first + n % 100).collect::<Vec<i16>>();
+    [
+        int16("V1", [1, 20_000], &lead(300)),
+        int16("II", [20_000, 1], &lead(200)),
+        int16("I", [1, 20_000], &lead(100)),
+        double("t", [1, 20_000], &vec![0.0; 20_000]),
+    ]
+    .concat()
+}
+
+#[test]
+fn leads_in_variables_of_their_own_are_one_recording() {
+    let file = calibrated(three_leads());
+    let verdict = judge(&file, |_| {});
+    assert!(verdict.accepted, "{:?}", verdict.reason);
+    let recording = verdict.recording.unwrap();
+    assert_eq!(
+        (recording.layout, recording.leads, recording.samples),
+        (Layout::LeadPerVariable, 3, 20_000)
+    );
+    assert_eq!(
+        recording.variables().collect::<Vec<_>>(),
+        [("I", 2), ("II", 1), ("V1", 0)]
+    );
+    let names: Vec<&str> = recording
+        .calibration
+        .leads
+        .iter()
+        .map(|lead| lead.name.as_str())
+        .collect();
+    assert_eq!(
+        (names, recording.calibration.source.as_str()),
+        (vec!["I", "II", "V1"], "variables")
+    );
+    for (lead, first) in leads_of(&file, &recording).iter().zip([100.0, 200.0, 300.0]) {
+        assert_eq!(lead.len(), 20_000);
+        assert!(
+            lead.iter()
+                .enumerate()
+                .all(|(n, value)| *value == first + (n % 100) as f64)
+        );
+    }
+    let shown: Vec<(&str, &str)> = verdict
+        .checks
+        .iter()
+        .filter(|check| check.name.contains("I to V1") || check.name == "variable")
+        .map(|check| (check.name.as_str(), check.value.as_str()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("variable", "I, II, V1"),
+            ("I to V1: class", "int16"),
+            ("I to V1: numbers", "real"),
+            ("I to V1: dimensions", "2 (1 x 20000)"),
+            ("I to V1: samples", "20000"),
+            ("I to V1: leads", "3"),
+            ("I to V1: values", "3 x 1 x 20000"),
+            ("I to V1: data", "60000 values"),
+            ("I to V1: missing samples", "0.000 % (0 of 60000)"),
+            ("I to V1: signal", "100 to 399 adu"),
+        ]
+    );
+}
+
+#[test]
+fn a_sink_that_stops_stops_between_variables_too() {
+    let file = calibrated(three_leads());
+    let recording = judge(&file, |_| {}).recording.unwrap();
+    let mut file = MatFile::open(Cursor::new(file), Limits::default()).unwrap();
+    let mut seen = Vec::new();
+    samples::stream(&mut file, &recording, &mut |lead, _| {
+        seen.push(lead);
+        ControlFlow::Break(())
+    })
+    .unwrap();
+    assert_eq!(seen, [0]);
+}
+
+#[test]
+fn names_of_leads_in_variables_of_their_own() {
+    let names = |verdict: Verdict| {
+        let leads = verdict
+            .recording
+            .unwrap_or_else(|| panic!("{:?}", verdict.reason))
+            .calibration
+            .leads;
+        leads
+            .into_iter()
+            .map(|lead| lead.name)
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let file = three_leads();
+    assert_eq!(names(flagged(&file, "--fs 100 --units mV")), "I II V1");
+    assert_eq!(
+        names(flagged(&file, "--fs 100 --units mV --lead-names a,b,c")),
+        "a b c"
+    );
+    // In the order in which they are named.
+    assert_eq!(
+        names(flagged(&file, "--fs 100 --units mV --variable V1,I")),
+        "V1 I"
+    );
+    // The command line had no other part in it.
+    let verdict = flagged(&calibrated(file.clone()), "--variable V1,I");
+    assert_eq!(verdict.recording.unwrap().calibration.source, "variables");
+    assert_eq!(
+        names(judge(&calibrated(file.clone()), |about| about.metadata =
+            metadata(&[("ecg-variable", "II, I")]))),
+        "II I"
+    );
+    // The names of the variables count more than a list beside them, a header more than both.
+    let listed = [calibrated(file.clone()), text("lead_names", "a, b, c")].concat();
+    assert_eq!(names(judge(&listed, |_| {})), "I II V1");
+    let header = |lines: &str| {
+        let header = format!("r 3 500 20000\n{lines}");
+        judge(&file, |about| about.header = Some(header))
+    };
+    let other = header("r 16 100 16 0 0 0 0 A\nr 16 200 16 0 0 0 0\nr 16 300 16 0 0 0 0 C\n");
+    assert_eq!(names(other), "A II C");
+    // A header that describes the variables finds them whatever the order.
+    let same = header("r 16 300 16 0 0 0 0 V1\nr 16 200 16 0 0 0 0 II\nr 16 100 16 0 0 0 0 I\n");
+    let gains: Vec<(String, f64)> = same
+        .recording
+        .unwrap()
+        .calibration
+        .leads
+        .into_iter()
+        .map(|lead| (lead.name, lead.gain))
+        .collect();
+    assert_eq!(
+        gains,
+        [("I".into(), 100.0), ("II".into(), 200.0), ("V1".into(), 300.0)]
+    );
+}
+
+#[test]
+fn limits_hold_for_leads_in_variables_of_their_own() {
+    let many: Vec<u8> = (1..=17)
+        .flat_map(|n| int16(&format!("ch{n}"), [1, 20], &ramp(20)))
+        .collect();
+    let verdict = flagged(&many, "--fs 100 --units mV");
+    rejected(&verdict, "ch1 to ch17: leads", "17", "1 to 16", None);
+    let few = Rules {
+        reject_values_above: 39,
+        ..RULES
+    };
+    let two = [int16("I", [1, 20], &ramp(20)), int16("II", [1, 20], &ramp(20))].concat();
+    let verdict = judge_by(&two, &few, |about| about.settings = flags("--fs 100 --units mV"));
+    rejected(
+        &verdict,
+        "I to II: values",
+        "2 x 1 x 20",
+        "at most 39 values",
+        None,
+    );
+    let uneven = [int16("I", [1, 20], &ramp(20)), int16("II", [1, 21], &ramp(21))].concat();
+    let verdict = flagged(&uneven, "--fs 100 --units mV");
+    rejected(
+        &verdict,
+        "variable",
+        "I (int16 1 x 20), II (int16 1 x 21)",
+        "one that holds the samples",
+        None,
+    );
+    let empty = [int16("a", [1, 0], &[]), int16("b", [1, 0], &[])].concat();
+    let verdict = flagged(&empty, "--fs 100 --units mV --variable a,b");
+    rejected(&verdict, "a to b: samples", "0", "at least 1", None);
+}
+
+/// A verdict of one release is read by the one before and the one after it.
+#[test]
+fn the_verdict_on_one_variable_has_the_fields_that_it_always_had() {
+    let verdict = judge(&good(), |_| {});
+    let json: toml::Value = toml::Value::try_from(verdict.recording.as_ref().unwrap()).unwrap();
+    let mut fields: Vec<&str> = json.as_table().unwrap().keys().map(String::as_str).collect();
+    fields.sort_unstable();
+    assert_eq!(
+        fields,
+        [
+            "calibration",
+            "class",
+            "format",
+            "layout",
+            "leads",
+            "samples",
+            "variable",
+            "variable_index"
+        ]
+    );
+    let back: Recording = json.try_into().unwrap();
+    assert_eq!(Some(back), verdict.recording);
 }
 
 #[test]

@@ -132,6 +132,10 @@ impl Store for FaultyStore {
         .await
     }
 
+    async fn copy(&self, from: &Location, to: &Location) -> Result<(), StoreError> {
+        self.run("copy", to, self.inner.copy(from, to)).await
+    }
+
     async fn begin_upload(&self, location: &Location) -> Result<Box<dyn Upload>, StoreError> {
         let upload = self
             .run("begin_upload", location, self.inner.begin_upload(location))

@@ -152,6 +152,12 @@ impl Store for MemoryStore {
         self.store("writing, if absent,", location, bytes, BTreeMap::new(), true)
     }
 
+    async fn copy(&self, from: &Location, to: &Location) -> Result<(), StoreError> {
+        let content = self.find("copying", from)?;
+        self.store("copying to", to, content.bytes, BTreeMap::new(), false)?;
+        Ok(())
+    }
+
     async fn begin_upload(&self, location: &Location) -> Result<Box<dyn Upload>, StoreError> {
         location.check_for_write("beginning an upload of")?;
         Ok(Box::new(MemoryUpload {

@@ -56,6 +56,10 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// may find its own object and say `AlreadyExists`.
     async fn put_if_absent(&self, location: &Location, bytes: Bytes) -> Result<WrittenObject, StoreError>;
 
+    /// Puts a copy of an object under another key, whole, over whatever is there, without its user metadata. On S3 one
+    /// request, for objects of at most 5 GB.
+    async fn copy(&self, from: &Location, to: &Location) -> Result<(), StoreError>;
+
     /// Starts a write whose size is not known. Nothing is visible under the key before
     /// [`Upload::finish`].
     async fn begin_upload(&self, location: &Location) -> Result<Box<dyn Upload>, StoreError>;

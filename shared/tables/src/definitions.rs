@@ -29,6 +29,12 @@ const RECORDING_ID: Column = must(
     "id of the recording: readable tail of the key, then a hash of bucket, key and version; also the execution's name",
 );
 
+const RUN: Column = may(
+    "run",
+    Kind::Int,
+    "number of the deliberate rerun that wrote the row; 0 for the first run",
+);
+
 /// One row per accepted recording.
 pub const RECORDINGS: Table = Table {
     name: "recordings",
@@ -95,7 +101,7 @@ pub const RECORDINGS: Table = Table {
         must(
             "calibration_source",
             Kind::Text,
-            "where the calibration came from: header, variables, metadata or profile:<name>",
+            "where the calibration came from: header, variables, metadata or profile:<name>; flags (or flags, header and so on) where a person said part of it",
         ),
         must(
             "missing_samples",
@@ -125,7 +131,7 @@ pub const RECORDINGS: Table = Table {
         must(
             "pipeline_version",
             Kind::Text,
-            "version of the pipeline that wrote the row",
+            "version of the pipeline that wrote the row and the commit that it was built from, such as 0.2.0+g1a2b3c4",
         ),
         must("rules_version", Kind::Text, "version of the table of limits"),
         may(
@@ -145,6 +151,7 @@ pub const RECORDINGS: Table = Table {
             "ADC value at 0 mV of each lead, in adu",
         ),
         must("beats", Kind::BigInt, "beats found in the first lead"),
+        RUN,
     ],
 };
 
@@ -327,8 +334,9 @@ pub const REJECTIONS: Table = Table {
         must(
             "pipeline_version",
             Kind::Text,
-            "version of the pipeline that wrote the row",
+            "version of the pipeline that wrote the row and the commit that it was built from, such as 0.2.0+g1a2b3c4",
         ),
         may("rules_version", Kind::Text, "version of the table of limits"),
+        RUN,
     ],
 };

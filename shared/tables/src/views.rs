@@ -92,12 +92,14 @@ const UNRESOLVED: View = View {
     local: UNRESOLVED_SQL,
 };
 
-// A success under older limits resolves nothing: the recording was run again under newer ones, and rejected.
+// A success under older limits resolves nothing: the recording was run again under newer ones, and rejected. Nor does the
+// success of a run before it.
 const UNRESOLVED_SQL: &str = "
 SELECT rejections.*
 FROM rejections
 WHERE NOT EXISTS (SELECT 1 FROM recordings
                   WHERE recordings.recording_id = rejections.recording_id
                     AND CAST(recordings.rules_version AS INTEGER)
-                        >= CAST(coalesce(rejections.rules_version, '0') AS INTEGER))
+                        >= CAST(coalesce(rejections.rules_version, '0') AS INTEGER)
+                    AND coalesce(recordings.run, 0) >= coalesce(rejections.run, 0))
 ";

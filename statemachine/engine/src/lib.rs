@@ -53,7 +53,8 @@
 //! Everything else, with its place ([`LoadProblem`]): unknown fields and types, other resources and
 //! integration patterns, `DISTRIBUTED` Maps, `$eval`, and JSONPath. Of JSONPath there is only what a machine
 //! needs whose other states are JSONata: Pass, Task, Succeed and Fail states with plain paths (`$.a.b`) in
-//! `Parameters` and `Assign`.
+//! `Parameters` and `Assign`. A state without a `QueryLanguage` has the machine's, also inside a Map or
+//! Parallel that names another; a JSONata machine has JSONata states only.
 //!
 //! # What differs from AWS
 //!
@@ -66,8 +67,9 @@
 //!
 //! `load` and its parts make a `definition` of `template`s. `execution` starts and ends, `run` is the loop,
 //! `task`, `map_parallel` and `retry` are its harder parts, `track` knows where each branch stands.
-//! `expression` and `functions` evaluate, `history` and `checkpoint` are what is kept, `clock` and `random`
-//! stand between the engine and the world, [`mock`] tries a workflow without its functions.
+//! `expression` and `functions` evaluate, `timestamp` reads the end of a Wait, `history` and `checkpoint` are
+//! what is kept, `clock` and `random` stand between the engine and the world, [`mock`] tries a workflow without
+//! its functions.
 
 mod checkpoint;
 mod clock;
@@ -90,6 +92,7 @@ mod retry;
 mod run;
 mod task;
 mod template;
+mod timestamp;
 mod track;
 
 pub use checkpoint::Checkpoint;

@@ -63,10 +63,7 @@ impl StateMachine {
             }],
         })?;
         substitute(&mut document, substitutions);
-        let mut loader = Loader {
-            mixed: any_state_is_jsonata(&document, false),
-            ..Loader::default()
-        };
+        let mut loader = Loader::default();
         let machine = loader.machine(&document);
         match machine {
             Some(machine) if loader.problems.is_empty() => Ok(machine),
@@ -81,6 +78,8 @@ impl StateMachine {
 #[derive(Debug, Default)]
 pub(crate) struct Loader {
     pub(crate) problems: Vec<LoadProblem>,
+    /// Whether the machine is JSONata: every state that does not name its own language then is.
+    jsonata: bool,
     /// Whether some state is JSONata: only then are the plain JSONPath states beside it accepted.
     pub(crate) mixed: bool,
     /// Names are unique in the whole machine, branches included.
@@ -95,7 +94,7 @@ const MACHINE_FIELDS: [&str; 6] = [
     "TimeoutSeconds",
     "Version",
 ];
-const FLOW_FIELDS: [&str; 4] = ["Comment", "QueryLanguage", "StartAt", "States"];
+const FLOW_FIELDS: [&str; 3] = ["Comment", "StartAt", "States"];
 const LONGEST_NAME: usize = 80;
 /// The longest timeout that AWS accepts, in seconds.
 pub(crate) const LONGEST_SECONDS: f64 = 99_999_999.0;
@@ -109,6 +108,8 @@ impl Loader {
         {
             self.problem("/Version", format!("expected \"1.0\", found {version}"));
         }
+        self.jsonata = self.query_language("", fields);
+        self.mixed = self.jsonata || any_state_is_jsonata(document);
         if !self.mixed {
             self.problem(
                 "/QueryLanguage",
@@ -119,8 +120,7 @@ impl Loader {
         let timeout_seconds = fields
             .get("TimeoutSeconds")
             .and_then(|value| self.number("/TimeoutSeconds", value, 1.0, LONGEST_SECONDS, true));
-        let jsonata = self.query_language("", fields, false);
-        let flow = self.flow_body("", fields, jsonata)?;
+        let flow = self.flow_body("", fields)?;
         Some(StateMachine {
             flow,
             timeout_seconds,
@@ -128,15 +128,14 @@ impl Loader {
     }
 
     /// A branch or the body of a Map; `extra` are the fields it may have besides.
-    pub(crate) fn flow(&mut self, place: &str, value: &Value, extra: &[&str], jsonata: bool) -> Option<Flow> {
+    pub(crate) fn flow(&mut self, place: &str, value: &Value, extra: &[&str]) -> Option<Flow> {
         let fields = self.object(place, value)?;
         let known: Vec<&str> = FLOW_FIELDS.iter().chain(extra).copied().collect();
         self.known_fields(place, fields, &known);
-        let jsonata = self.query_language(place, fields, jsonata);
-        self.flow_body(place, fields, jsonata)
+        self.flow_body(place, fields)
     }
 
-    fn flow_body(&mut self, place: &str, fields: &Object<String, Value>, jsonata: bool) -> Option<Flow> {
+    fn flow_body(&mut self, place: &str, fields: &Object<String, Value>) -> Option<Flow> {
         let start_at = self.required_text(place, fields, "StartAt");
         let states_place = format!("{place}/States");
         let Some(states) = fields.get("States") else {
@@ -162,7 +161,7 @@ impl Loader {
                     "expected a name that no other state of the machine has",
                 );
             }
-            if let Some(state) = self.state(&state_place, state, jsonata) {
+            if let Some(state) = self.state(&state_place, state) {
                 loaded.insert(name.clone(), state);
             }
         }
@@ -288,6 +287,9 @@ impl Loader {
             let at = format!("{place}/{}", escape(field));
             let message = if JSONPATH_FIELDS.contains(&field.as_str()) {
                 format!("{field} is a field of JSONPath, which is not implemented: expected JSONata fields")
+            } else if field == "QueryLanguage" {
+                "expected QueryLanguage only on the machine and on each state inside, found it here"
+                    .to_string()
             } else {
                 format!("expected one of {}, found the field {field}", known.join(", "))
             };
@@ -306,18 +308,14 @@ impl Loader {
         self.known_fields(place, fields, &others);
     }
 
-    /// Whether the fields are JSONata, given what surrounds them.
-    pub(crate) fn query_language(
-        &mut self,
-        place: &str,
-        fields: &Object<String, Value>,
-        inherited: bool,
-    ) -> bool {
+    /// Whether a state, or the machine itself, is JSONata. As on AWS a state without a language has the
+    /// machine's, also inside a Map or Parallel that names another.
+    pub(crate) fn query_language(&mut self, place: &str, fields: &Object<String, Value>) -> bool {
         match fields.get("QueryLanguage") {
-            None => inherited,
+            None => self.jsonata,
             Some(Value::String(language)) if language == "JSONata" => true,
             Some(Value::String(language)) if language == "JSONPath" => {
-                if inherited {
+                if self.jsonata {
                     let at = format!("{place}/QueryLanguage");
                     self.problem(
                         &at,
@@ -331,7 +329,7 @@ impl Loader {
                     &format!("{place}/QueryLanguage"),
                     format!("expected \"JSONata\", found {}", brief(other)),
                 );
-                inherited
+                self.jsonata
             }
         }
     }
@@ -390,27 +388,13 @@ fn substitute(value: &mut Value, substitutions: &BTreeMap<String, String>) {
     }
 }
 
-/// Whether any state, at any depth, is JSONata by its own field or by what surrounds it.
-fn any_state_is_jsonata(flow: &Value, inherited: bool) -> bool {
-    let language = |value: &Value, inherited: bool| match value.get("QueryLanguage").and_then(Value::as_str) {
-        Some(name) => name == "JSONata",
-        None => inherited,
-    };
-    let here = language(flow, inherited);
-    if here {
-        return true;
-    }
+/// Whether any state, at any depth, names JSONata as its language.
+fn any_state_is_jsonata(flow: &Value) -> bool {
     let states = flow.get("States").and_then(Value::as_object);
     states.into_iter().flatten().any(|(_, state)| {
-        let state_language = language(state, here);
         let branches = state.get("Branches").and_then(Value::as_array);
-        state_language
-            || branches
-                .into_iter()
-                .flatten()
-                .any(|branch| any_state_is_jsonata(branch, state_language))
-            || state
-                .get("ItemProcessor")
-                .is_some_and(|body| any_state_is_jsonata(body, state_language))
+        state.get("QueryLanguage").is_some_and(|name| name == "JSONata")
+            || branches.into_iter().flatten().any(any_state_is_jsonata)
+            || state.get("ItemProcessor").is_some_and(any_state_is_jsonata)
     })
 }

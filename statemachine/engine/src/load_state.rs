@@ -5,18 +5,21 @@ use serde_json::{Map as Object, Value};
 use crate::definition::{ChoiceRule, Flow, Kind, Map, Next, State, Task, WaitFor};
 use crate::load::{LONGEST_SECONDS, Loader, brief};
 use crate::template::{Template, expression_source};
+use crate::timestamp;
 
 const COMMON: [&str; 3] = ["Type", "Comment", "QueryLanguage"];
 const TRANSITION: [&str; 2] = ["Next", "End"];
 const RESULT: [&str; 2] = ["Output", "Assign"];
 const HANDLING: [&str; 2] = ["Retry", "Catch"];
+/// Fields that only JSONata has, of the states that may be JSONPath.
+const JSONATA_FIELDS: [&str; 2] = ["Arguments", "Output"];
 
 type Fields = Object<String, Value>;
 
 impl Loader {
-    pub(crate) fn state(&mut self, place: &str, value: &Value, inherited_jsonata: bool) -> Option<State> {
+    pub(crate) fn state(&mut self, place: &str, value: &Value) -> Option<State> {
         let fields = self.object(place, value)?;
-        let jsonata = self.query_language(place, fields, inherited_jsonata);
+        let jsonata = self.query_language(place, fields);
         let kind = self.required_text(place, fields, "Type")?;
         if !jsonata {
             return self.path_state(place, fields, &kind);
@@ -62,8 +65,8 @@ impl Loader {
             "Wait" => self.wait(place, fields),
             "Choice" => self.choice(place, fields),
             "Task" => self.task(place, fields),
-            "Parallel" => self.parallel(place, fields, jsonata),
-            _ => self.map(place, fields, jsonata),
+            "Parallel" => self.parallel(place, fields),
+            _ => self.map(place, fields),
         };
         let next = self.transition(place, fields, known.contains(&"Next"));
         let output = self.optional_template(place, fields, "Output");
@@ -118,7 +121,16 @@ impl Loader {
                 return None;
             }
         };
-        let known: Vec<&str> = COMMON.iter().chain(own).copied().collect();
+        for field in JSONATA_FIELDS.iter().filter(|field| fields.contains_key(**field)) {
+            self.problem(
+                &format!("{place}/{field}"),
+                format!(
+                    "{field} is a field of JSONata, and this state is JSONPath: expected \"QueryLanguage\": \
+                     \"JSONata\" beside it, which a Map or Parallel does not hand down"
+                ),
+            );
+        }
+        let known: Vec<&str> = COMMON.iter().chain(own).chain(&JSONATA_FIELDS).copied().collect();
         self.known_fields(place, fields, &known);
         if let Some(path) = fields.get("OutputPath")
             && self.mixed
@@ -213,15 +225,20 @@ impl Loader {
                 0.0,
                 LONGEST_SECONDS,
             )?),
-            (None, Some(timestamp)) => {
+            (None, Some(value)) => {
                 let at = format!("{place}/Timestamp");
-                let text = self.text(&at, timestamp)?;
-                let is_expression = expression_source(&text).is_some();
-                if !is_expression && chrono::DateTime::parse_from_rfc3339(&text).is_err() {
-                    self.problem(&at, format!("expected an RFC 3339 timestamp, found \"{text}\""));
+                let text = self.text(&at, value)?;
+                if expression_source(&text).is_none() && !timestamp::is_literal(&text) {
+                    self.problem(
+                        &at,
+                        format!(
+                            "expected an RFC 3339 timestamp such as 2026-03-14T01:59:00Z or \
+                             2026-03-14T01:59:00+01:00, with T and Z uppercase, found \"{text}\""
+                        ),
+                    );
                     return None;
                 }
-                WaitFor::Timestamp(self.template(&at, timestamp)?)
+                WaitFor::Timestamp(self.template(&at, value)?)
             }
             _ => {
                 self.problem(place, "expected exactly one of Seconds and Timestamp");
@@ -292,7 +309,7 @@ impl Loader {
         })
     }
 
-    fn parallel(&mut self, place: &str, fields: &Fields, jsonata: bool) -> Option<Kind> {
+    fn parallel(&mut self, place: &str, fields: &Fields) -> Option<Kind> {
         let at = format!("{place}/Branches");
         let Some(branches) = fields.get("Branches") else {
             self.problem(&at, "expected an array of branches, found nothing");
@@ -305,7 +322,7 @@ impl Loader {
         let branches: Vec<Option<Flow>> = branches
             .iter()
             .enumerate()
-            .map(|(index, branch)| self.flow(&format!("{at}/{index}"), branch, &[], jsonata))
+            .map(|(index, branch)| self.flow(&format!("{at}/{index}"), branch, &[]))
             .collect();
         let arguments = self.optional_template(place, fields, "Arguments");
         Some(Kind::Parallel {
@@ -314,7 +331,7 @@ impl Loader {
         })
     }
 
-    fn map(&mut self, place: &str, fields: &Fields, jsonata: bool) -> Option<Kind> {
+    fn map(&mut self, place: &str, fields: &Fields) -> Option<Kind> {
         let at = format!("{place}/ItemProcessor");
         let Some(processor) = fields.get("ItemProcessor") else {
             self.problem(&at, "expected an object with StartAt and States, found nothing");
@@ -323,7 +340,7 @@ impl Loader {
         if let Some(config) = processor.get("ProcessorConfig") {
             self.processor_config(&format!("{at}/ProcessorConfig"), config);
         }
-        let processor = self.flow(&at, processor, &["ProcessorConfig"], jsonata);
+        let processor = self.flow(&at, processor, &["ProcessorConfig"]);
         let items = self.items(place, fields);
         let item_selector = self.optional_template(place, fields, "ItemSelector");
         let mut limit = |field: &str, most: f64| {

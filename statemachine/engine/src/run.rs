@@ -12,6 +12,7 @@ use crate::expression::{Expected, Fault, Scene, evaluate, evaluate_assign, state
 use crate::history::{Event, MOST_EVENTS};
 use crate::retry::Retries;
 use crate::template::Template;
+use crate::timestamp;
 use crate::track::Scope;
 
 /// One stay in a state, from Entered to Exited, retries included.
@@ -249,14 +250,19 @@ impl Execution<'_> {
             WaitFor::Timestamp(template) => {
                 let value = self.value(template, "Timestamp", Expected::String, visit, scope)?;
                 let text = value.as_str().unwrap_or_default();
-                let until = DateTime::parse_from_rfc3339(text).map_err(|error| {
-                    let message = format!(
-                        "The value '{text}' specified for the field 'Timestamp' is no RFC 3339 timestamp: {error}."
+                let Some(until) = timestamp::parse(text) else {
+                    let cause = self.cause(
+                        visit,
+                        &format!(
+                            "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time \
+                             format string: {text}"
+                        ),
                     );
-                    let fault = Fault { location: Some("Timestamp".into()), message, is_runtime: false };
-                    self.explain(Problem::Fault(fault), visit, scope)
-                })?;
-                let milliseconds = (until.with_timezone(&Utc) - self.clock.now()).num_milliseconds();
+                    // As recorded on AWS: the expression had a value, so the event points to the Entered event.
+                    let previous = scope.track.previous();
+                    return Err(self.evaluation_failed(cause, Some("Timestamp"), previous, visit, scope));
+                };
+                let milliseconds = (until - self.clock.now()).num_milliseconds();
                 milliseconds as f64 / 1000.0
             }
         };
@@ -387,21 +393,31 @@ impl Execution<'_> {
         if fault.is_runtime {
             return StateError::new("States.Runtime", cause);
         }
-        let error = StateError::new("States.QueryEvaluationError", cause);
         // As recorded on AWS: as long as the state has left no other event, the failed evaluation points to
         // what led to the state and not to its Entered event.
-        let track = &scope.track;
-        let previous = if track.previous() == visit.entered_id {
-            visit.entered_previous
-        } else {
-            track.previous()
+        let previous = match scope.track.previous() {
+            entered if entered == visit.entered_id => visit.entered_previous,
+            other => other,
         };
+        self.evaluation_failed(cause, fault.location.as_deref(), previous, visit, scope)
+    }
+
+    /// The error of a value that could not be had, with its event, which points to `previous`.
+    fn evaluation_failed(
+        &self,
+        cause: String,
+        location: Option<&str>,
+        previous: u64,
+        visit: &Visit<'_>,
+        scope: &Scope,
+    ) -> StateError {
+        let error = StateError::new("States.QueryEvaluationError", cause);
         let event = Event::EvaluationFailed {
             error: &error,
-            location: fault.location.as_deref(),
+            location,
             state: visit.name,
         };
-        track.set_previous(self.history.add(previous, event));
+        scope.track.set_previous(self.history.add(previous, event));
         error
     }
 

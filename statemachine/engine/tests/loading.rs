@@ -118,6 +118,54 @@ fn jsonpath_machines_and_what_of_them_is_taken_beside_jsonata() {
 }
 
 #[test]
+fn states_inside_a_map_or_parallel_have_the_language_of_the_machine() {
+    let around = |kind: &str, machine_language: &str, inner: &Value| {
+        let body = json!({"StartAt": "In", "States": {"In": inner}});
+        let mut state = match kind {
+            "Map" => json!({"Type": "Map", "ItemProcessor": body}),
+            _ => json!({"Type": "Parallel", "Branches": [body]}),
+        };
+        state["QueryLanguage"] = json!("JSONata");
+        state["End"] = json!(true);
+        json!({"QueryLanguage": machine_language, "StartAt": "A", "States": {"A": state}})
+    };
+    for (kind, body) in [
+        ("Map", "/States/A/ItemProcessor"),
+        ("Parallel", "/States/A/Branches/0"),
+    ] {
+        let at = |field: &str| format!("{body}/States/In/{field}");
+        let plain = json!({"Type": "Pass", "Parameters": {"v.$": "$.a"}, "End": true});
+        let mut named = plain.clone();
+        named["QueryLanguage"] = json!("JSONPath");
+        let unnamed_jsonata = json!({"Type": "Pass", "Output": "{% 1 %}", "End": true});
+        let mut jsonata = unnamed_jsonata.clone();
+        jsonata["QueryLanguage"] = json!("JSONata");
+
+        check(around(kind, "JSONPath", &plain), &[]);
+        check(around(kind, "JSONPath", &named), &[]);
+        check(around(kind, "JSONPath", &jsonata), &[]);
+        check(around(kind, "JSONPath", &unnamed_jsonata), &[&at("Output")]);
+        check(
+            around(
+                kind,
+                "JSONPath",
+                &json!({"Type": "Wait", "Seconds": 1, "End": true}),
+            ),
+            &[&at("QueryLanguage")],
+        );
+        check(around(kind, "JSONata", &unnamed_jsonata), &[]);
+        check(around(kind, "JSONata", &jsonata), &[]);
+        check(around(kind, "JSONata", &plain), &[&at("Parameters")]);
+        check(around(kind, "JSONata", &named), &[&at("QueryLanguage")]);
+
+        // What surrounds the states inside is no state and has no language.
+        let mut definition = around(kind, "JSONPath", &jsonata);
+        definition.pointer_mut(body).unwrap()["QueryLanguage"] = json!("JSONata");
+        check(definition, &[&format!("{body}/QueryLanguage")]);
+    }
+}
+
+#[test]
 fn types_transitions_and_names() {
     check(one(json!({"Type": "Tsak"})), &["/States/A/Type"]);
     check(machine(json!({"A": {"End": true}})), &["/States/A/Type"]);
@@ -242,6 +290,10 @@ fn values_and_expressions() {
         ),
         (json!({"Type": "Wait", "Seconds": -1}), "/Seconds"),
         (json!({"Type": "Wait", "Timestamp": "tomorrow"}), "/Timestamp"),
+        (
+            json!({"Type": "Wait", "Timestamp": "2016-12-05 21:29:29Z"}),
+            "/Timestamp",
+        ),
         (task("f", json!({"TimeoutSeconds": 0})), "/TimeoutSeconds"),
         (
             task("f", json!({"TimeoutSeconds": 5, "HeartbeatSeconds": 5})),

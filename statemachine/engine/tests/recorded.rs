@@ -14,13 +14,6 @@ use asl_engine::{ExecutionSettings, MemoryRecorder, Runtime, StateMachine, Wound
 use chrono::DateTime;
 use serde_json::{Value, json};
 
-/// Scenarios that can not agree, each with the reason. At most three.
-const EXCLUDED: [(&str, &str); 1] = [(
-    "TestMixedQueryLanguageFlow_test_lambda_task_resource_data_flow_TASK_LAMBDA_LEGACY_RESOURCE_JSONPATH_TO_JSONA",
-    "its mock and its history contradict each other: by the mock the function answered {\"foo\": …}, \
-     by LambdaFunctionSucceeded it answered {\"Payload\": {\"foo\": …}}",
-)];
-
 /// Members that a clock, chance or the network made. Both sides must have them; their values differ.
 const MASKED: [&str; 7] = [
     "timestamp",
@@ -45,21 +38,15 @@ async fn every_recorded_execution_agrees() {
     let scenarios: Vec<Value> = serde_json::from_str(&text).unwrap();
     let mut disagree = Vec::new();
     for scenario in &scenarios {
-        let name = scenario["name"].as_str().unwrap();
-        if let Some((_, reason)) = EXCLUDED.iter().find(|(excluded, _)| *excluded == name) {
-            println!("excluded: {name}: {reason}");
-            assert!(
-                compare(scenario).await.is_err(),
-                "{name} agrees: it need not be excluded"
-            );
-            continue;
-        }
         if let Err(difference) = compare(scenario).await {
-            disagree.push(format!("{name}: {difference}"));
+            disagree.push(format!("{}: {difference}", scenario["name"]));
         }
     }
-    let agree = scenarios.len() - EXCLUDED.len() - disagree.len();
-    println!("{agree} of {} agree", scenarios.len());
+    println!(
+        "{} of {} agree",
+        scenarios.len() - disagree.len(),
+        scenarios.len()
+    );
     assert_eq!(scenarios.len(), 70);
     assert!(disagree.is_empty(), "\n{}", disagree.join("\n"));
 }

@@ -196,6 +196,65 @@ async fn waits_pass_for_seconds_and_until_a_moment() {
     assert_eq!(stamps, [0.0, 0.0, 30.0, 30.0, 3600.0, 3600.0, 3600.0, 3600.0]);
 }
 
+#[tokio::test]
+async fn a_wait_ends_at_the_second_that_its_timestamp_names() {
+    for (timestamp, elapsed) in [
+        ("1970-01-01T00:01:00.999Z", 60.0),
+        ("1970-01-01t01:01+01:00", 60.0),
+        ("1969-12-31T23:59:59Z", 0.0),
+    ] {
+        let state = json!({"Type": "Wait", "Timestamp": "{% $states.input %}", "End": true});
+        let bench = bench(one(state), json!(timestamp), |_, _| {
+            async { Ok(json!(0)) }.boxed()
+        });
+        let outcome = bench.run().await;
+        assert_eq!(outcome.status, Status::Succeeded, "{timestamp}");
+        assert_eq!(bench.elapsed(), elapsed, "{timestamp}");
+    }
+}
+
+/// The events as AWS recorded them: the failed evaluation points to the Entered event.
+#[tokio::test]
+async fn a_timestamp_that_cannot_be_read_is_a_failed_evaluation() {
+    for timestamp in [
+        "2016-12-05 21:29:29Z",
+        "2016-12-05T21:29:29",
+        "2016-13-05T21:29:29Z",
+    ] {
+        let state = json!({"Type": "Wait", "Timestamp": "{% $states.input.at %}", "End": true});
+        let bench = bench(one(state), json!({ "at": timestamp }), |_, _| {
+            async { Ok(json!(0)) }.boxed()
+        });
+        let outcome = bench.run().await;
+        let error = "States.QueryEvaluationError";
+        let cause = format!(
+            "An error occurred while executing the state 'Only' (entered at the event id #2). The Timestamp \
+             field cannot be parsed as an ISO-8601 extended offset date-time format string: {timestamp}"
+        );
+        assert_eq!(
+            (outcome.error.as_deref(), outcome.cause.as_deref()),
+            (Some(error), Some(cause.as_str()))
+        );
+        let events = bench.events();
+        let ends: Vec<_> = events[1..]
+            .iter()
+            .map(|event| (event.event_type.as_str(), event.id, event.previous_event_id))
+            .collect();
+        assert_eq!(
+            ends,
+            [
+                ("WaitStateEntered", 2, 0),
+                ("EvaluationFailed", 3, 2),
+                ("ExecutionFailed", 4, 3)
+            ]
+        );
+        assert_eq!(
+            events[2].details["evaluationFailedEventDetails"],
+            json!({"error": error, "cause": cause, "location": "Timestamp", "state": "Only"})
+        );
+    }
+}
+
 // ---- catch, errors ----
 
 #[tokio::test]
@@ -501,6 +560,47 @@ async fn variables_of_a_branch_stay_in_it() {
         async { Ok(json!(0)) }.boxed()
     });
     assert_eq!(bench.run().await.output, Some(json!([2, false])));
+}
+
+#[tokio::test]
+async fn a_jsonpath_machine_runs_jsonata_maps_and_parallels_over_states_of_both_languages() {
+    let jsonata = |mut state: Value| {
+        state["QueryLanguage"] = json!("JSONata");
+        state
+    };
+    // In a JSONPath state a text between {% %} is a text, and `name.$` a path.
+    let body = |prefix: &str| {
+        let (first, last) = (format!("{prefix}First"), format!("{prefix}Last"));
+        json!({"StartAt": first, "States": {
+            &first: {"Type": "Pass", "Parameters": {"n.$": "$.v", "text": "{% 1 %}"}, "Next": last},
+            &last: jsonata(json!({
+                "Type": "Pass", "Output": {"got": "{% $states.input %}", "kept": "{% $kept %}"}, "End": true})),
+        }})
+    };
+    let definition = json!({"StartAt": "Keep", "States": {
+        "Keep": {"Type": "Pass", "Assign": {"kept.$": "$.k"}, "Next": "Each"},
+        "Each": jsonata(json!({
+            "Type": "Map", "Items": "{% $states.input.list %}",
+            "ItemSelector": {"v": "{% $states.context.Map.Item.Value * 10 %}"},
+            "ItemProcessor": body("Item"), "Next": "Both"})),
+        "Both": jsonata(json!({
+            "Type": "Parallel", "Arguments": {"v": "{% $states.input %}"},
+            "Branches": [body("Left"), body("Right")],
+            "Output": {"left": "{% $states.result[0] %}", "right": "{% $states.result[1].got.n[1].got.n %}"},
+            "End": true})),
+    }});
+    let bench = bench(definition, json!({"k": "key", "list": [1, 2]}), |_, _| {
+        async { Ok(json!(0)) }.boxed()
+    });
+    let outcome = bench.run().await;
+    let item = |n: u64| json!({"got": {"n": n, "text": "{% 1 %}"}, "kept": "key"});
+    let left = json!({"got": {"n": [item(10), item(20)], "text": "{% 1 %}"}, "kept": "key"});
+    assert_eq!(
+        outcome.output,
+        Some(json!({"left": left, "right": 20})),
+        "{:?}",
+        outcome.cause
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

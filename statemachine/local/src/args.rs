@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use ecg_core::settings::Settings;
 
 use crate::place::Place;
 use crate::query;
@@ -12,7 +13,8 @@ use crate::query;
 #[derive(Parser)]
 #[command(
     name = "ecg",
-    version,
+    version = ecg_core::PIPELINE_VERSION,
+    max_term_width = 120,
     after_help = "Start with:\n  ecg run testdata/recordings\n  ecg query 'select label, count(*) from recordings group by label'"
 )]
 pub(crate) struct Cli {
@@ -32,6 +34,8 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Run a failed execution again from the step that failed
     Redrive(RedriveArgs),
+    /// Run an upload again from the start, with a changed header, profile or options
+    Rerun(RerunArgs),
     /// On AWS: run the pipeline for every recording below a prefix of the raw bucket
     Backfill(BackfillArgs),
     /// Make a synthetic recording whose beats are known
@@ -47,22 +51,39 @@ pub(crate) enum Command {
 #[command(after_help = "\
 Examples:
   ecg run recordings/
-      Every .mat below the folder; the path below it becomes the key.
-  ecg run a.mat b.mat --lake /data/lake --jobs 4
+      Every .mat below the folder; its key is `recordings/` and the path below it.
+  ecg run mine.mat --fs 500 --units mV
+      A file that does not say how it is calibrated: docs/inputs.md.
+  ecg run recordings/ --again
+      Also what ended before, with the headers, profiles and options of now.
+  ecg run old-lake --lake new-lake
+      The uploads of another lake, under the same keys.
   ecg run recordings/ --workflow my-copy.asl.json
       The same steps under a changed workflow.
 
-Exit status: 0 if every recording was accepted, 1 if any was rejected or failed, 2 if nothing could be run.
+Exit status: 0 if every recording was accepted, 1 if any was rejected or failed or could not be read, 2 if nothing could
+be run.
 The day of a recording (`dt`) is that of the file's modification time, so keep it when you copy (`cp -p`).
-A second run does nothing twice; a killed one goes on where it was.
-Slack: set SLACK_WEBHOOK_URL, or SLACK_BOT_TOKEN and SLACK_CHANNEL; without them messages are printed.")]
+Hidden files and lakes inside a folder are passed over. A second run does nothing twice; a killed one goes on where it was.
+Slack: set SLACK_WEBHOOK_URL, or SLACK_BOT_TOKEN and SLACK_CHANNEL; `ecg show ID` has the message in any case.")]
 pub(crate) struct RunArgs {
     /// Recordings (.mat) and folders of recordings
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) lake: LakeArg,
-    /// Executions at a time [default: the number of processors]
+    #[command(flatten)]
+    pub(crate) calibration: CalibrationArgs,
+    /// Put in front of every key: keeps apart folders of equal names
+    #[arg(long, value_name = "NAME", value_parser = prefix)]
+    pub(crate) prefix: Option<String>,
+    /// A file of another place under a key that is in the lake is a new version of that recording
+    #[arg(long)]
+    pub(crate) new_version: bool,
+    /// Run again what has ended
+    #[arg(long)]
+    pub(crate) again: bool,
+    /// Executions at a time, at most 32 [default: the number of processors]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// Another workflow file than the built-in statemachine/ecg-pipeline.asl.json
@@ -71,6 +92,77 @@ pub(crate) struct RunArgs {
     /// Print the summary as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What a person says of a file. It counts before a header, variables of the file, metadata and profiles: docs/inputs.md.
+#[derive(Args)]
+#[command(next_help_heading = "Calibration (docs/inputs.md)")]
+pub(crate) struct CalibrationArgs {
+    /// Sampling frequency in Hz
+    #[arg(long, value_name = "HZ", value_parser = positive)]
+    pub(crate) fs: Option<f64>,
+    /// ADC gain in adu per unit: one number, or one per lead
+    #[arg(long, value_name = "G,...", value_delimiter = ',', allow_negative_numbers = true, value_parser = finite)]
+    pub(crate) gain: Vec<f64>,
+    /// ADC value at 0: one number, or one per lead
+    #[arg(long, value_name = "B,...", value_delimiter = ',', allow_negative_numbers = true, value_parser = finite)]
+    pub(crate) baseline: Vec<f64>,
+    /// Physical unit: V, mV, uV or nV, for all leads or one per lead. Without a gain the numbers are in this unit
+    #[arg(long, value_name = "UNIT,...", value_delimiter = ',')]
+    pub(crate) units: Vec<String>,
+    /// The variable that holds the samples, or several that hold a lead each
+    #[arg(long = "variable", value_name = "NAME,...", value_delimiter = ',')]
+    pub(crate) variables: Vec<String>,
+    /// Names of the leads, in order
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub(crate) lead_names: Vec<String>,
+    /// Profiles of data sets, as TOML; beside the recordings the name ecg-profiles.toml does without this option
+    #[arg(long, value_name = "FILE")]
+    pub(crate) profile: Option<PathBuf>,
+}
+
+impl CalibrationArgs {
+    /// What was said; `None` if nothing was.
+    pub(crate) fn settings(&self) -> Option<Settings> {
+        let settings = Settings {
+            sampling_frequency_hz: self.fs,
+            gain: self.gain.clone(),
+            baseline: self.baseline.clone(),
+            units: self.units.clone(),
+            leads: self.lead_names.clone(),
+            variables: self.variables.clone(),
+        };
+        (!settings.is_empty()).then_some(settings)
+    }
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    finite(text).and_then(|number| {
+        if number > 0.0 {
+            Ok(number)
+        } else {
+            Err("expected a number above 0".to_owned())
+        }
+    })
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    let number: f64 = text.trim().parse().map_err(|_| "expected a number".to_owned())?;
+    if number.is_finite() {
+        Ok(number)
+    } else {
+        Err("expected a finite number".to_owned())
+    }
+}
+
+fn prefix(text: &str) -> Result<String, String> {
+    let name = text.trim_end_matches('/');
+    let usable = |part: &str| !part.is_empty() && !part.starts_with('.');
+    if name.split('/').all(usable) {
+        Ok(name.to_owned())
+    } else {
+        Err("expected names separated by `/`, none of them empty or beginning with `.`".to_owned())
+    }
 }
 
 #[derive(Args)]
@@ -163,14 +255,11 @@ pub(crate) struct ShowArgs {
 
 #[derive(Args)]
 #[command(after_help = "\
-What succeeded before the failed step is kept. Correct the reason first, for example a missing header:
-  ecg run recordings/   (puts a new .hea into the lake)
-  ecg redrive ID
+What succeeded before the failed step is kept, and the input is the same: this is for a reason that has passed, such as a
+full disk, or a changed rule. A changed file, header or option is for `ecg rerun` or `ecg run`.
 
 With --aws an execution that timed out or was aborted goes on where it stopped. One that failed is started again
-with the same input, under the recording id and -r1, -r2, …; every step writes the same objects again:
-  aws s3 cp a.hea s3://RAW-BUCKET/a.hea
-  ecg redrive --aws ID")]
+with the same input, under the recording id and -r1, -r2, …; every step writes the same objects again.")]
 pub(crate) struct RedriveArgs {
     #[command(flatten)]
     pub(crate) aws: AwsArgs,
@@ -180,6 +269,34 @@ pub(crate) struct RedriveArgs {
     /// Every failed execution
     #[arg(long)]
     pub(crate) all: bool,
+    /// Another workflow file than the built-in one
+    #[arg(long, value_name = "FILE", conflicts_with = "aws")]
+    pub(crate) workflow: Option<PathBuf>,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) lake: LakeArg,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+The same upload runs again as a new execution, under the recording id and -r1, -r2, …, with the header that stands beside its
+file now, the profile that reads its key now, and the options that are given (without any, those of the run before). When it
+has succeeded, its rows replace the old ones; until then the old ones answer.
+
+Examples:
+  ecg rerun 100m                      after its .hea was corrected
+  ecg rerun 100m --fs 360 --gain 200
+  ecg run recordings/ --again         all of a folder
+  ecg rerun --aws ID                  on AWS, after aws s3 cp 100m.hea s3://RAW-BUCKET/...")]
+pub(crate) struct RerunArgs {
+    /// The execution, as `ecg show` takes it
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) aws: AwsArgs,
+    #[command(flatten)]
+    pub(crate) calibration: CalibrationArgs,
     /// Another workflow file than the built-in one
     #[arg(long, value_name = "FILE", conflicts_with = "aws")]
     pub(crate) workflow: Option<PathBuf>,
@@ -242,6 +359,8 @@ Exit status: 0 if the file would be accepted, 1 if it would be rejected.")]
 pub(crate) struct InspectArgs {
     /// The file
     pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) calibration: CalibrationArgs,
     /// Print JSON
     #[arg(long, conflicts_with = "csv")]
     pub(crate) json: bool,
@@ -251,11 +370,8 @@ pub(crate) struct InspectArgs {
     /// Also draw the strip as an SVG, at the scale of ECG paper: a name that ends in .svg
     #[arg(long, value_name = "FILE", value_parser = svg_name, conflicts_with_all = ["json", "csv"])]
     pub(crate) svg: Option<PathBuf>,
-    /// The variable to print
-    #[arg(long, value_name = "NAME", requires = "csv")]
-    pub(crate) variable: Option<String>,
-    /// Print the variable's numbers at full precision, one matrix row a line
-    #[arg(long, requires = "variable")]
+    /// Print the numbers of --variable at full precision, one matrix row a line
+    #[arg(long, requires = "variables")]
     pub(crate) csv: bool,
 }
 
@@ -288,7 +404,7 @@ Example:
   ecg workflow run statemachine/ecg-pipeline.asl.json --input '{\"recording_id\": \"x\", \"source\": {}}' \\
       --mock validate=validate.json --mock write=write.json --mock crawl=crawl.json --mock notify=notify.json
 
-Exit status: 0 if the execution succeeded, 1 if it did not, 2 if the file can not be loaded.")]
+Exit status: 0 if the execution succeeded, 1 if it did not, 2 if the file cannot be loaded.")]
 pub(crate) struct WorkflowRunArgs {
     /// The Amazon States Language file
     pub(crate) file: PathBuf,

@@ -14,7 +14,7 @@ use ecg_remote::{Error, Execution, Machine, Which};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::args::{BackfillArgs, RedriveArgs, RunsArgs, ShowArgs};
+use crate::args::{BackfillArgs, RedriveArgs, RerunArgs, RunsArgs, ShowArgs};
 use crate::commands::{FAILED, history_text, print, print_lines, report_text, runtime};
 use crate::execute::{now, reason_of};
 use crate::progress::Progress;
@@ -137,13 +137,33 @@ pub(crate) fn redrive(args: &RedriveArgs) -> Result<ExitCode, String> {
             None => redrive_all(&machine).await,
         }
     })?;
-    let text = if args.json {
-        format!("{:#}\n", redriven_json(&outcomes))
+    tell(&outcomes, args.json, &args.aws.state_machine, args.id.as_deref())
+}
+
+pub(crate) fn rerun(args: &RerunArgs) -> Result<ExitCode, String> {
+    if args.calibration.profile.is_some() {
+        return Err(
+            "--profile: on AWS the profiles are a setting of the deployment: infra/README.md".to_owned(),
+        );
+    }
+    let settings = args.calibration.settings();
+    let outcomes = block_on(async {
+        let machine = machine(Some(&args.id), &args.aws.state_machine).await?;
+        let execution = machine.find(&args.id).await?;
+        let again = ecg_remote::redrive::rerun(&machine, &execution, settings.as_ref()).await?;
+        Ok(vec![(execution, Ok(again))])
+    })?;
+    tell(&outcomes, args.json, &args.aws.state_machine, Some(&args.id))
+}
+
+/// Says how executions were run again.
+fn tell(outcomes: &[Outcome], json: bool, state_machine: &str, id: Option<&str>) -> Result<ExitCode, String> {
+    let text = if json {
+        format!("{:#}\n", redriven_json(outcomes))
     } else {
         // A name says enough where the machine is the usual one.
-        let by_arn =
-            args.aws.state_machine != PIPELINE || args.id.as_ref().is_some_and(|id| id.starts_with("arn:"));
-        redriven_text(&outcomes, by_arn)
+        let by_arn = state_machine != PIPELINE || id.is_some_and(|id| id.starts_with("arn:"));
+        redriven_text(outcomes, by_arn)
     };
     print(&text)?;
     let all_well = outcomes.iter().all(|(_, outcome)| !is_trouble(outcome));

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::args::{BackfillArgs, RedriveArgs, RunsArgs, ShowArgs};
+use crate::args::{BackfillArgs, RedriveArgs, RerunArgs, RunsArgs, ShowArgs};
 
 fn absent() -> Result<ExitCode, String> {
     Err(
@@ -21,6 +21,10 @@ pub(crate) fn show(_: &ShowArgs) -> Result<ExitCode, String> {
 }
 
 pub(crate) fn redrive(_: &RedriveArgs) -> Result<ExitCode, String> {
+    absent()
+}
+
+pub(crate) fn rerun(_: &RerunArgs) -> Result<ExitCode, String> {
     absent()
 }
 

@@ -1,167 +1,354 @@
 //! Which files become recordings, and under which keys.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::io;
+use std::path::{Path, PathBuf};
 
 use ecg_core::layout;
-use ecg_recording::profiles::{self, Profile};
+use ecg_core::message::ExecutionInput;
+
+use crate::place::Place;
+use crate::terminal::plain;
 
 /// A file that is to be put into the lake.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Found {
+    /// The file, as it was reached from the given path.
     pub(crate) path: PathBuf,
-    /// Key of the object: the path below the given folder, or the file's name.
+    /// The file itself, without links: which file it is.
+    pub(crate) file: PathBuf,
+    /// Key of the object.
     pub(crate) key: String,
+    /// The WFDB header beside it, where there is one.
+    pub(crate) header: PathBuf,
+    /// The profile of a person that reads its key, as TOML: see `profile_files.rs`.
+    pub(crate) profile: Option<String>,
+    /// Where it is an upload of another lake: the input of its last run there.
+    pub(crate) before: Option<ExecutionInput>,
+}
+
+impl Found {
+    pub(crate) fn new(path: &Path, file: PathBuf, key: String) -> Found {
+        Found {
+            path: path.to_owned(),
+            file,
+            key,
+            header: path.with_extension("hea"),
+            profile: None,
+            before: None,
+        }
+    }
+}
+
+/// Something that could not be looked at, or has no place in the lake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub(crate) path: PathBuf,
+    pub(crate) what: String,
+}
+
+impl Problem {
+    /// Both in one line, with nothing in it that a terminal would obey.
+    pub(crate) fn text(&self) -> String {
+        plain(&format!("{}: {}", self.path.display(), self.what)).into_owned()
+    }
 }
 
 /// What a search found.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Discovery {
     /// The recordings in the order of their keys.
     pub(crate) recordings: Vec<Found>,
+    /// What could not be read; the rest of its folder is among the recordings.
+    pub(crate) problems: Vec<Problem>,
     /// How many other files were passed over.
     pub(crate) passed_over: usize,
 }
 
 /// Every recording (a file whose name ends in `.mat`) among the paths: files as they are, folders with everything
-/// below them. Hidden files and folders are passed over.
+/// below them. Hidden files and folders and other lakes are passed over.
+///
+/// The key of a recording is `prefix`, the name of the folder that was given (of a file that was given: of the folder it
+/// stands in), and the path from there. So two folders with files of equal names are kept apart, and a folder's files have the
+/// same keys as its files given one by one.
 ///
 /// # Errors
-/// A path that is not there or can not be read, a file that is not named as a recording, or two files with one key.
-pub(crate) fn discover(paths: &[PathBuf]) -> Result<Discovery, String> {
-    let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
-    let mut passed_over = 0;
-    let profiles = profiles::built_in()?;
+/// A given path that is not there, or a given file that is not named as a recording: nothing of the command is meant then.
+pub(crate) fn discover(paths: &[&PathBuf], prefix: Option<&str>) -> Result<Discovery, String> {
+    let mut search = Search::default();
     for path in paths {
-        let metadata = fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        if metadata.is_dir() {
-            let mut files = Vec::new();
-            walk(path, "", &mut files)?;
-            for (key, file) in files {
-                if layout::is_recording(&key) {
-                    add(&mut found, key, file)?;
-                } else {
-                    passed_over += usize::from(layout::header_key(&key).is_none() && !key.ends_with(".hea"));
-                }
-            }
+        let found = fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let folder = if found.is_dir() {
+            Some(path.as_path())
         } else {
-            if !layout::is_recording(&path.to_string_lossy()) {
-                return Err(format!(
-                    "{}: expected a recording (a name that ends in .mat) or a folder",
-                    path.display()
-                ));
-            }
-            add(&mut found, key_of_file(path, &profiles), path.clone())?;
-        }
-    }
-    let recordings = found.into_iter().map(|(key, path)| Found { path, key }).collect();
-    Ok(Discovery {
-        recordings,
-        passed_over,
-    })
-}
-
-/// The key of a file that is given by itself: its name, with as many of the folders above it as a dataset profile needs
-/// to recognise it (`1 NSR/100m (0).mat` is a known fragment, `100m (0).mat` is not).
-pub(crate) fn key_of_file(path: &Path, profiles: &[Profile]) -> String {
-    const MOST_FOLDERS: usize = 4;
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let names: Vec<String> = absolute
-        .components()
-        .filter_map(|part| match part {
-            Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
-            _ => None,
-        })
-        .collect();
-    let key = |folders: usize| names[names.len().saturating_sub(folders + 1)..].join("/");
-    let known = |key: &String| profiles::matching(profiles, key).is_some();
-    (0..=MOST_FOLDERS).map(key).find(known).unwrap_or_else(|| key(0))
-}
-
-fn add(found: &mut BTreeMap<String, PathBuf>, key: String, path: PathBuf) -> Result<(), String> {
-    match found.get(&key) {
-        // The same file given twice is one file.
-        Some(other) if fs::canonicalize(other).ok() == fs::canonicalize(&path).ok() => Ok(()),
-        Some(other) => Err(format!(
-            "{} and {} would both get the key `{key}`; give the folder above them, so that keys tell them apart",
-            other.display(),
-            path.display()
-        )),
-        None => {
-            found.insert(key, path);
-            Ok(())
-        }
-    }
-}
-
-fn walk(directory: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) -> Result<(), String> {
-    let fail = |error: std::io::Error| format!("{}: {error}", directory.display());
-    for entry in fs::read_dir(directory).map_err(fail)? {
-        let entry = entry.map_err(fail)?;
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else {
-            return Err(format!("{}: expected a name in UTF-8", entry.path().display()));
+            path.parent()
         };
-        if name.starts_with('.') {
-            continue;
-        }
-        let key = format!("{prefix}{name}");
-        // Follows links, as a person who made the link would expect.
-        let metadata =
-            fs::metadata(entry.path()).map_err(|error| format!("{}: {error}", entry.path().display()))?;
-        if metadata.is_dir() {
-            walk(&entry.path(), &format!("{key}/"), files)?;
+        let begin = folder.map(folder_name).transpose()?.unwrap_or_default();
+        let begin = [prefix, Some(&begin)]
+            .into_iter()
+            .flatten()
+            .filter(|part| !part.is_empty());
+        let begin: String = begin.map(|part| format!("{part}/")).collect();
+        if found.is_dir() {
+            search.walk(path, &begin, &mut Vec::new());
+        } else if layout::is_recording(&path.to_string_lossy()) {
+            search.entry(path, &begin);
         } else {
-            files.push((key, entry.path()));
+            return Err(format!(
+                "{}: expected a recording (a name that ends in .mat) or a folder",
+                path.display()
+            ));
         }
     }
-    Ok(())
+    let mut discovery = search.discovery;
+    discovery.recordings = search.found.into_values().collect();
+    Ok(discovery)
+}
+
+/// Name of a folder; none for the root of the file system. `.` and `..` have the name of the folder that they stand for.
+fn folder_name(folder: &Path) -> Result<String, String> {
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    let fail = |error: io::Error| format!("{}: {error}", folder.display());
+    let mut whole = std::path::absolute(folder).map_err(fail)?;
+    if whole.file_name().is_none() {
+        whole = fs::canonicalize(folder).map_err(fail)?;
+    }
+    let name = whole.file_name().unwrap_or_default();
+    name.to_str()
+        .map(str::to_owned)
+        .ok_or_else(|| format!("{}: expected a folder whose name is UTF-8", whole.display()))
+}
+
+/// The key that a single file gets.
+pub(crate) fn key_of_file(path: &Path) -> String {
+    let folder = path
+        .parent()
+        .and_then(|folder| folder_name(folder).ok())
+        .unwrap_or_default();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if folder.is_empty() {
+        name.into_owned()
+    } else {
+        format!("{folder}/{name}")
+    }
+}
+
+#[derive(Default)]
+struct Search {
+    found: BTreeMap<String, Found>,
+    discovery: Discovery,
+}
+
+impl Search {
+    /// Everything below a folder. `above` are the folders on the way to it, themselves.
+    fn walk(&mut self, folder: &Path, begin: &str, above: &mut Vec<PathBuf>) {
+        let itself = match fs::canonicalize(folder) {
+            Ok(itself) => itself,
+            Err(error) => return self.problem(folder, error.to_string()),
+        };
+        if above.contains(&itself) {
+            return self.problem(
+                folder,
+                format!("a link back to {}, a folder above it", itself.display()),
+            );
+        }
+        // What is in it are copies of files that lie elsewhere.
+        if Place::new(folder).is_lake() {
+            return;
+        }
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) => return self.problem(folder, error.to_string()),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            match entry {
+                Ok(entry) => names.push(entry.file_name()),
+                Err(error) => self.problem(folder, error.to_string()),
+            }
+        }
+        // The order of a directory is chance; which of two links to a file is taken should not be.
+        names.sort();
+        above.push(itself);
+        for name in names {
+            if name.as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            let path = folder.join(&name);
+            // Follows links, as a person who made the link would expect.
+            match fs::metadata(&path) {
+                Err(error) => self.problem(&path, reason(&path, &error)),
+                Ok(found) if found.is_dir() => match name.to_str() {
+                    Some(name) => self.walk(&path, &format!("{begin}{name}/"), above),
+                    None => self.problem(&path, NOT_UTF_8.into()),
+                },
+                Ok(_) => self.entry(&path, begin),
+            }
+        }
+        above.pop();
+    }
+
+    /// One file: a recording, or something else.
+    fn entry(&mut self, path: &Path, begin: &str) {
+        let name = path.file_name().unwrap_or(OsStr::new(""));
+        if !layout::is_recording(&name.to_string_lossy()) {
+            self.discovery.passed_over += usize::from(path.extension() != Some(OsStr::new("hea")));
+            return;
+        }
+        let Some(name) = name.to_str() else {
+            return self.problem(path, NOT_UTF_8.into());
+        };
+        let file = match fs::canonicalize(path) {
+            Ok(file) => file,
+            Err(error) => return self.problem(path, error.to_string()),
+        };
+        let key = format!("{begin}{name}");
+        match self.found.get(&key) {
+            // The same file given twice is one file.
+            Some(other) if other.file == file => {}
+            Some(other) => {
+                let what = format!(
+                    "it would have the key `{key}`, which {} has; run it by itself with `--prefix NAME`",
+                    other.path.display()
+                );
+                self.problem(path, what);
+            }
+            None => {
+                self.found.insert(key.clone(), Found::new(path, file, key));
+            }
+        }
+    }
+
+    fn problem(&mut self, path: &Path, what: String) {
+        let path = path.to_owned();
+        self.discovery.problems.push(Problem { path, what });
+    }
+}
+
+const NOT_UTF_8: &str = "expected a name in UTF-8, as keys are";
+
+/// "Too many levels of symbolic links", on Linux and on macOS.
+const ELOOP: i32 = if cfg!(target_os = "macos") { 62 } else { 40 };
+
+fn reason(path: &Path, error: &io::Error) -> String {
+    match fs::read_link(path) {
+        Ok(target) if error.kind() == io::ErrorKind::NotFound => {
+            format!("a link to {}, which is not there", target.display())
+        }
+        // Rust has no stable name for this kind.
+        Ok(_) if error.raw_os_error() == Some(ELOOP) => "a link that leads back to itself".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
-    #[test]
-    fn a_single_file_keeps_the_folders_that_a_profile_reads() {
-        let profiles = profiles::built_in().unwrap();
-        let key = |path: &str| key_of_file(Path::new(path), &profiles);
-        assert_eq!(key("/data/x/1 NSR/100m (0).mat"), "1 NSR/100m (0).mat");
-        assert_eq!(key("/data/x/100m.mat"), "100m.mat");
-        assert_eq!(key("/data/1 NSR/other.mat"), "other.mat");
-        assert_eq!(key("other.mat"), "other.mat");
-    }
-
-    #[test]
-    fn folders_keep_relative_keys_and_collisions_are_refused() {
+    fn folder(names: &[&str]) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
-        for name in [
-            "a/1 NSR/x.mat",
-            "b/x.mat",
-            "a/x.hea",
-            "a/notes.txt",
-            "a/.hidden/y.mat",
-            "z.MAT",
-        ] {
+        for name in names {
             let path = root.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "x").unwrap();
         }
-        let found = discover(&[root.path().to_owned()]).unwrap();
-        let keys: Vec<&str> = found.recordings.iter().map(|found| found.key.as_str()).collect();
-        assert_eq!(keys, ["a/1 NSR/x.mat", "b/x.mat", "z.MAT"]);
-        assert_eq!(found.passed_over, 1);
+        root
+    }
 
-        let collision = discover(&[root.path().join("a/1 NSR"), root.path().join("b")]).unwrap_err();
-        assert!(collision.contains("both get the key `x.mat`"), "{collision}");
-        let twice = discover(&[root.path().join("b"), root.path().join("b/x.mat")]).unwrap();
-        assert_eq!(twice.recordings.len(), 1);
+    fn found(paths: &[PathBuf]) -> Result<Discovery, String> {
+        discover(&paths.iter().collect::<Vec<_>>(), None)
+    }
+
+    fn keys(paths: &[PathBuf], prefix: Option<&str>) -> Vec<String> {
+        let found = discover(&paths.iter().collect::<Vec<_>>(), prefix).unwrap();
+        assert_eq!(found.problems, []);
+        found.recordings.into_iter().map(|found| found.key).collect()
+    }
+
+    #[test]
+    fn keys_begin_with_the_folder_that_was_given() {
+        let root = folder(&[
+            "p/a/1 NSR/x.mat",
+            "p/b/x.mat",
+            "p/a/x.hea",
+            "p/a/notes.txt",
+            "p/a/.hidden/y.mat",
+            "p/z.MAT",
+        ]);
+        let at = |path: &str| root.path().join(path);
+        let all = ["p/a/1 NSR/x.mat", "p/b/x.mat", "p/z.MAT"];
+        assert_eq!(keys(&[at("p")], None), all);
+        assert_eq!(keys(&[at("p/.")], None), all);
+        assert_eq!(keys(&[at("p/b/..")], None), all);
+        assert_eq!(keys(&[at("p/a")], None), ["a/1 NSR/x.mat"]);
+        assert_eq!(keys(&[at("p/a/1 NSR")], None), ["1 NSR/x.mat"]);
+        assert_eq!(keys(&[at("p/a/1 NSR/x.mat")], None), ["1 NSR/x.mat"]);
+        assert_eq!(
+            keys(&[at("p/b/x.mat"), at("p/b")], Some("ward 7/new")),
+            ["ward 7/new/b/x.mat"]
+        );
+        assert_eq!(found(&[at("p")]).unwrap().passed_over, 1);
+        assert_eq!(key_of_file(&at("p/a/1 NSR/x.mat")), "1 NSR/x.mat");
+        assert_eq!(key_of_file(Path::new("/x.mat")), "x.mat");
         assert!(
-            discover(&[root.path().join("a/notes.txt")])
+            found(&[at("p/a/notes.txt")])
                 .unwrap_err()
                 .contains("ends in .mat")
         );
-        assert!(discover(&[root.path().join("nowhere")]).is_err());
+        assert!(found(&[at("nowhere")]).is_err());
+    }
+
+    #[test]
+    fn one_bad_entry_is_named_and_the_rest_is_found() {
+        let root = folder(&[
+            "p/a/x.mat",
+            "p/c/good.mat",
+            "q/a/x.mat",
+            "lake/lake.json",
+            "lake/local/u.mat",
+        ]);
+        let at = |path: &str| root.path().join(path);
+        symlink(at("nowhere"), at("p/dangling.mat")).unwrap();
+        symlink(at("p"), at("p/c/loop")).unwrap();
+        symlink("self.mat", at("p/self.mat")).unwrap();
+        symlink(at("lake"), at("p/lake")).unwrap();
+        fs::write(at("p").join(OsStr::from_bytes(b"\xff.mat")), "x").unwrap();
+        let found_all = found(&[at("p"), at("q/a")]).unwrap();
+        let keys: Vec<&str> = found_all
+            .recordings
+            .iter()
+            .map(|found| found.key.as_str())
+            .collect();
+        assert_eq!(keys, ["a/x.mat", "p/a/x.mat", "p/c/good.mat"]);
+        let whats: Vec<&str> = found_all
+            .problems
+            .iter()
+            .map(|problem| problem.what.as_str())
+            .collect();
+        assert_eq!(whats.len(), 4, "{whats:?}");
+        for (what, expected) in whats.iter().zip([
+            "a folder above it",
+            "which is not there",
+            "leads back to itself",
+            "UTF-8",
+        ]) {
+            assert!(what.contains(expected), "{what}");
+        }
+        let twice = found(&[at("p/a"), at("q/a")]).unwrap();
+        assert_eq!(twice.recordings.len(), 1);
+        assert!(
+            twice.problems[0].what.contains("the key `a/x.mat`"),
+            "{:?}",
+            twice.problems
+        );
     }
 }

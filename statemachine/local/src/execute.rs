@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use asl_engine::{ExecutionSettings, Outcome, RealClock, Runtime, StateMachine, Status};
@@ -32,7 +33,13 @@ pub(crate) fn load(definition: &str) -> Result<StateMachine, String> {
 
 impl Executor {
     /// Starts the execution, or goes on where it was interrupted.
-    pub(crate) async fn run(&self, journal: &Journal, input: &ExecutionInput) -> io::Result<Closed> {
+    /// `file` is where the upload came from.
+    pub(crate) async fn run(
+        &self,
+        journal: &Journal,
+        input: &ExecutionInput,
+        file: &Path,
+    ) -> io::Result<Closed> {
         let checkpoint = if journal.input()?.is_some() {
             journal.checkpoint()?
         } else {
@@ -40,7 +47,7 @@ impl Executor {
         };
         let outcome = match checkpoint {
             None => {
-                journal.begin(input)?;
+                journal.begin(input, file)?;
                 let runtime = self.runtime(journal, true)?;
                 asl_engine::run(&self.machine, &self.settings(journal, input)?, &runtime).await
             }
@@ -116,7 +123,7 @@ impl Executor {
             cause: outcome.cause,
         };
         match closed.status {
-            Status::Succeeded => self.tidy(input),
+            Status::Succeeded => self.tidy(journal),
             // The failure branch of the workflow has recorded it.
             Status::Failed => {}
             // A timeout of the whole execution reaches no Catch: the net under the workflow records it. On AWS that is
@@ -129,15 +136,17 @@ impl Executor {
 
     /// What the steps left for each other is not needed once the tables have it; the verdict is kept. On AWS the work
     /// bucket expires.
-    fn tidy(&self, input: &ExecutionInput) {
+    fn tidy(&self, journal: &Journal) {
         for name in [
             "parsed.arrow",
             "transformed-recordings.arrow",
             "transformed-segments.arrow",
             "transformed-beats.arrow",
+            "segments.parquet",
+            "beats.parquet",
             "recordings.parquet",
         ] {
-            let path = self.steps.place.work_of(&input.recording_id).join(name);
+            let path = self.steps.place.work_of(&journal.name()).join(name);
             // Left-overs cost space and nothing else, so a failure here is no failure of the run.
             let _ = std::fs::remove_file(path);
         }
@@ -164,6 +173,7 @@ impl Executor {
             transformed: None,
             failure: Some(failure),
             execution: Some(journal.name()),
+            run: input.run(),
         };
         let written = step_write::run(&self.steps.lake, write)
             .await

@@ -1,4 +1,4 @@
-//! What the lake remembers of an execution: input, history, checkpoint and outcome, one folder each.
+//! What the lake records of an execution: input, source file, history, checkpoint and outcome, one folder each.
 //!
 //! An execution whose outcome is there is closed and never runs again by itself. One without is open: it was
 //! interrupted, and goes on from its last checkpoint.
@@ -23,6 +23,12 @@ pub(crate) struct Closed {
     pub(crate) cause: Option<String>,
 }
 
+/// Where an uploaded file lies on this machine.
+#[derive(Serialize, Deserialize)]
+struct SourceFile {
+    path: PathBuf,
+}
+
 /// The folder of one execution.
 #[derive(Debug, Clone)]
 pub(crate) struct Journal {
@@ -34,6 +40,18 @@ impl Journal {
         Journal {
             directory: executions.join(name),
         }
+    }
+
+    /// The runs of a recording: the first one, then its reruns in order.
+    pub(crate) fn runs_of(executions: &Path, recording_id: &str) -> Vec<Journal> {
+        let name = |number: u32| match number {
+            0 => recording_id.to_owned(),
+            _ => format!("{recording_id}-r{number}"),
+        };
+        (0..)
+            .map(|number| Journal::new(executions, &name(number)))
+            .take_while(|journal| journal.directory.join("input.json").is_file())
+            .collect()
     }
 
     /// Every execution of a lake, in the order of their names.
@@ -61,9 +79,19 @@ impl Journal {
         &self.directory
     }
 
-    pub(crate) fn begin(&self, input: &ExecutionInput) -> io::Result<()> {
+    /// Records the input, and first the file that was uploaded: it is no part of the input, because where a file lies on
+    /// one machine must not reach a table.
+    pub(crate) fn begin(&self, input: &ExecutionInput, file: &Path) -> io::Result<()> {
         fs::create_dir_all(&self.directory)?;
+        let path = file.to_owned();
+        self.write("file.json", &SourceFile { path })?;
         self.write("input.json", input)
+    }
+
+    /// The file that was uploaded, without links.
+    pub(crate) fn file(&self) -> io::Result<Option<PathBuf>> {
+        let file: Option<SourceFile> = self.read("file.json")?;
+        Ok(file.map(|file| file.path))
     }
 
     pub(crate) fn input(&self) -> io::Result<Option<ExecutionInput>> {
@@ -207,7 +235,7 @@ fn open(path: &Path) -> io::Result<Option<File>> {
 }
 
 /// Whole or not at all: whoever is killed leaves the old file or the new one.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("tmp");
     fs::write(&temporary, bytes)?;
     fs::rename(&temporary, path)

@@ -15,6 +15,7 @@ mod execute;
 mod inspect;
 mod journal;
 mod place;
+mod profile_files;
 mod progress;
 mod query;
 mod report;
@@ -22,6 +23,7 @@ mod run;
 mod steps;
 mod summary;
 mod terminal;
+mod upload;
 
 use std::process::ExitCode;
 
@@ -32,7 +34,7 @@ fn main() -> ExitCode {
     match cli.command.run() {
         Ok(code) => code,
         Err(message) => {
-            eprintln!("ecg: {message}");
+            progress::tell(&format!("ecg: {message}"));
             ExitCode::from(2)
         }
     }

@@ -1,20 +1,38 @@
 //! Where a local lake keeps what, and how it is opened.
 
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ecg_lake::Lake;
 use ecg_store::{LocalCatalog, LocalStore};
+use serde::{Deserialize, Serialize};
+
+use crate::journal::replace;
+use crate::summary::{lake_option, shell_word};
 
 /// The bucket of the uploads.
 pub(crate) const BUCKET: &str = "local";
 
-const WORK: &str = "work";
+/// The bucket of what one step leaves for the next.
+pub(crate) const WORK: &str = "work";
 const PROCESSED: &str = "processed";
 
 /// Held by the process that runs executions.
 const LOCK: &str = ".lock";
+
+/// Says which form the lake has.
+const FORMAT_FILE: &str = "lake.json";
+
+/// The form of a lake that this program reads and writes. 1, which has no such file: keys without the name of the folder that
+/// was given.
+const FORMAT: u64 = 2;
+
+#[derive(Serialize, Deserialize)]
+struct LakeFormat {
+    format: u64,
+}
 
 /// A directory with uploads, work objects, tables, catalog and executions.
 #[derive(Debug, Clone)]
@@ -37,29 +55,79 @@ impl Place {
         self.root.join(PROCESSED)
     }
 
-    pub(crate) fn work_of(&self, recording_id: &str) -> PathBuf {
-        self.root.join(WORK).join(recording_id)
+    pub(crate) fn work_of(&self, execution: &str) -> PathBuf {
+        self.root.join(WORK).join(execution)
     }
 
     pub(crate) fn executions(&self) -> PathBuf {
         self.root.join("executions")
     }
 
-    /// Fails with the next command to type where there is no lake yet.
+    /// The folder of the uploads.
+    pub(crate) fn uploads(&self) -> PathBuf {
+        self.root.join(BUCKET)
+    }
+
+    /// Whether it is a lake, in whatever form.
+    pub(crate) fn is_lake(&self) -> bool {
+        self.root.join(FORMAT_FILE).is_file() || (self.executions().is_dir() && self.uploads().is_dir())
+    }
+
+    /// Fails with the next command to type where there is no lake yet, or one of another form.
     pub(crate) fn existing(self) -> Result<Place, String> {
-        if self.executions().is_dir() {
-            return Ok(self);
+        if !self.is_lake() {
+            return Err(format!(
+                "{}: expected a lake, found none; fill one with `ecg run PATH...{}`",
+                self.root.display(),
+                lake_option(&self.root.display().to_string())
+            ));
         }
+        self.check_format()?;
+        Ok(self)
+    }
+
+    /// Refuses a lake of another form, with the command that makes a new one from its uploads.
+    fn check_format(&self) -> Result<(), String> {
+        let path = self.root.join(FORMAT_FILE);
+        let found = match fs::read(&path) {
+            Ok(bytes) => {
+                let format: Option<LakeFormat> = serde_json::from_slice(&bytes).ok();
+                format
+                    .ok_or_else(|| format!("{}: expected {{\"format\": {FORMAT}}}", path.display()))?
+                    .format
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 1,
+            Err(error) => return Err(format!("{}: {error}", path.display())),
+        };
+        if found == FORMAT {
+            return Ok(());
+        }
+        let root = self.root.display().to_string();
+        if found > FORMAT {
+            return Err(format!(
+                "{root}: expected a lake of format {FORMAT}, found format {found}, made by a newer `ecg`; use that one"
+            ));
+        }
+        let new = format!("{}-new", root.trim_end_matches('/'));
         Err(format!(
-            "{}: expected a lake, found none; fill one with `ecg run PATH... --lake {}`",
-            self.root.display(),
-            self.root.display()
+            "{root}: expected a lake of format {FORMAT}, found format {found}, made by an older `ecg`; \
+             this makes a new one from its uploads, and leaves the old one as it is:\n  ecg run {} --lake {}",
+            shell_word(&root),
+            shell_word(&new),
         ))
     }
 
     /// Opens the lake for writing. One process at a time: the lock is held as long as the file is.
     pub(crate) fn open(&self) -> Result<(Lake, LocalStore, File), String> {
         let fail = |what: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", what.display());
+        if self.is_lake() {
+            self.check_format()?;
+        } else {
+            fs::create_dir_all(&self.root).map_err(|error| fail(&self.root, &error))?;
+            let path = self.root.join(FORMAT_FILE);
+            let text = format!("{}\n", serde_json::json!(LakeFormat { format: FORMAT }));
+            replace(&path, text.as_bytes()).map_err(|error| fail(&path, &error))?;
+        }
         fs::create_dir_all(self.executions()).map_err(|error| fail(&self.root, &error))?;
         let path = self.root.join(LOCK);
         let lock = File::create(&path).map_err(|error| fail(&path, &error))?;
@@ -73,7 +141,7 @@ impl Place {
             }
             Err(TryLockError::Error(error)) => return Err(fail(&path, &error)),
         }
-        let store = LocalStore::open(&self.root, [BUCKET]).map_err(|error| error.to_string())?;
+        let store = self.store()?;
         let catalog = LocalCatalog::open(self.root.join("catalog")).map_err(|error| error.to_string())?;
         let lake = Lake {
             store: Arc::new(store.clone()),
@@ -83,6 +151,11 @@ impl Place {
             database: ecg_tables::DATABASE.to_owned(),
         };
         Ok((lake, store, lock))
+    }
+
+    /// The objects of the lake.
+    pub(crate) fn store(&self) -> Result<LocalStore, String> {
+        LocalStore::open(&self.root, [BUCKET]).map_err(|error| error.to_string())
     }
 
     /// Whether a process is running executions in the lake.

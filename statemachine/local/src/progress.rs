@@ -1,7 +1,8 @@
 //! Progress: a bar on a terminal, plain lines otherwise, on standard error.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -9,9 +10,16 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// Without a terminal, at most one line in this time, and one at the end.
 const PLAIN_LINE_EVERY: Duration = Duration::from_secs(5);
 
+/// A line on standard error. A reader that went away (`2>&1 | head`) misses it, and the work goes on.
+pub(crate) fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// Progress over a known number of things.
 pub(crate) struct Progress {
     bar: ProgressBar,
+    what: &'static str,
+    failed: AtomicU64,
     plain: Option<Mutex<Plain>>,
 }
 
@@ -42,7 +50,12 @@ impl Progress {
                 last: Instant::now(),
             })
         });
-        Progress { bar, plain }
+        Progress {
+            bar,
+            what,
+            failed: AtomicU64::new(0),
+            plain,
+        }
     }
 
     /// So much there is to do, where it is only found on the way.
@@ -57,8 +70,18 @@ impl Progress {
         self.plain_line();
     }
 
-    /// One more is done.
-    pub(crate) fn step(&self) {
+    /// How much is done.
+    pub(crate) fn done(&self) -> u64 {
+        self.bar.position()
+    }
+
+    /// One more is done, well or not.
+    pub(crate) fn step(&self, well: bool) {
+        if !well {
+            let failed = self.failed.fetch_add(1, Ordering::Relaxed) + 1;
+            self.bar
+                .set_message(format!("{}, {failed} not accepted", self.what));
+        }
         self.bar.inc(1);
         self.plain_line();
     }
@@ -68,18 +91,18 @@ impl Progress {
         let mut plain = plain.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if plain.last.elapsed() >= PLAIN_LINE_EVERY {
             plain.last = Instant::now();
-            eprintln!(
+            tell(&format!(
                 "{}/{} {}",
                 self.bar.position(),
                 self.bar.length().unwrap_or_default(),
                 plain.what
-            );
+            ));
         }
     }
 
     /// A line for people, above the bar.
     pub(crate) fn line(&self, text: &str) {
-        self.bar.suspend(|| eprintln!("{text}"));
+        self.bar.suspend(|| tell(text));
     }
 
     pub(crate) fn finish(&self) {

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::execute::{json_text, reason};
 use crate::journal::Journal;
+use crate::terminal::plain;
 
 /// The name of a status, as Step Functions has it; and, where no process works in the lake, `INTERRUPTED` for an execution
 /// that is not closed.
@@ -109,7 +110,7 @@ pub(crate) fn table(lines: &[Value]) -> String {
             line["execution"].as_str().unwrap_or_default(),
         );
         if line["status"] == "INTERRUPTED" {
-            let key = line["key"].as_str().unwrap_or_default();
+            let key = plain(line["key"].as_str().unwrap_or_default());
             let _ = writeln!(
                 text,
                 "{:<22}{key}: goes on with the next `ecg run` of its file",
@@ -119,9 +120,10 @@ pub(crate) fn table(lines: &[Value]) -> String {
         if let Some(reason) = line["reason"].as_str() {
             let _ = writeln!(
                 text,
-                "{:<22}{}: {reason}",
+                "{:<22}{}: {}",
                 "",
-                line["key"].as_str().unwrap_or_default()
+                plain(line["key"].as_str().unwrap_or_default()),
+                plain(reason)
             );
         }
     }
@@ -142,7 +144,9 @@ pub(crate) fn show(journal: &Journal, at_work: bool) -> io::Result<Value> {
         output: journal.outcome()?.and_then(|closed| closed.output),
         notification: journal.notification(),
     };
-    Ok(inside.beside(line(journal, at_work)?))
+    let mut report = inside.beside(line(journal, at_work)?);
+    report["file"] = serde_json::to_value(journal.file()?)?;
+    Ok(report)
 }
 
 /// What is to be seen inside one execution, wherever it ran.
@@ -236,9 +240,16 @@ pub(crate) fn page(report: &Value) -> String {
         report["status"].as_str().unwrap_or_default(),
         report["execution"].as_str().unwrap_or_default()
     );
-    let _ = writeln!(text, "file {}", report["key"].as_str().unwrap_or_default());
+    let _ = writeln!(text, "key {}", plain(report["key"].as_str().unwrap_or_default()));
+    if let Some(file) = report["file"].as_str() {
+        let _ = writeln!(text, "file {}", plain(file));
+    }
+    let rerun = &report["input"]["rerun"];
+    if let (Some(number), Some(why)) = (rerun["number"].as_u64(), rerun["reason"].as_str()) {
+        let _ = writeln!(text, "rerun {number}: {}", plain(why));
+    }
     if let Some(reason) = report["reason"].as_str() {
-        let _ = writeln!(text, "reason {reason}");
+        let _ = writeln!(text, "reason {}", plain(reason));
     }
     let _ = writeln!(
         text,
@@ -268,7 +279,10 @@ pub(crate) fn page(report: &Value) -> String {
         }
     }
     if let Some(notification) = report["notification"].as_str() {
-        let _ = writeln!(text, "\nnotification\n{notification}");
+        let _ = writeln!(text, "\nnotification");
+        for line in notification.lines() {
+            let _ = writeln!(text, "{}", plain(line));
+        }
     }
     text
 }

@@ -1,30 +1,36 @@
-//! `ecg run`: puts files into the lake and runs the workflow for each.
+//! `ecg run` and `ecg rerun`: put files into the lake and run the workflow for each.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use asl_engine::Status;
-use ecg_core::message::{ExecutionInput, Source};
-use ecg_core::{layout, recording_id};
-use ecg_store::{LocalStore, Location};
+use ecg_core::settings::Settings;
 use futures::StreamExt;
-use md5::{Digest, Md5};
 
-use crate::discover::{Discovery, Found};
-use crate::execute::Executor;
-use crate::journal::{Closed, Journal};
-use crate::place::{BUCKET, Place};
+use crate::discover::Found;
+use crate::journal::Closed;
 use crate::progress::Progress;
+use crate::upload::{Known, Uploads};
 
-/// What became of one file.
+/// What a command says of all its recordings.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wanted {
+    /// What a person says of the files. `None`: what was said in the run before.
+    pub(crate) settings: Option<Settings>,
+    /// Run again what has ended.
+    pub(crate) again: bool,
+    /// A file of another place under a key that is in the lake is a new version of that recording.
+    pub(crate) new_version: bool,
+}
+
+/// What became of one file or execution.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) key: String,
     /// Empty where the file could not even be put into the lake.
     pub(crate) recording_id: String,
+    /// Name of the execution; empty where there is none.
+    pub(crate) execution: String,
     pub(crate) end: End,
     pub(crate) took: Duration,
 }
@@ -33,52 +39,83 @@ pub(crate) struct Ran {
 pub(crate) enum End {
     /// The workflow ran to this end now.
     Now(Closed),
-    /// It had ended so before: the same bytes under the same key.
-    Before(Closed),
+    /// It had ended so before: the same bytes under the same key. What changed since, which a rerun would take into
+    /// account, if anything did.
+    Before(Closed, Option<String>),
+    /// The file is in the lake under this other key.
+    Elsewhere(String),
     /// The file could not be put into the lake, or the run not recorded.
     Broken(String),
 }
 
 impl Ran {
     pub(crate) fn accepted(&self) -> bool {
-        match &self.end {
-            End::Now(closed) | End::Before(closed) => closed.status == Status::Succeeded,
-            End::Broken(_) => false,
-        }
+        self.closed()
+            .is_some_and(|closed| closed.status == Status::Succeeded)
     }
 
-    /// The error name of a run that did not succeed.
-    pub(crate) fn error(&self) -> Option<&str> {
+    /// Whether nothing is left to do about it.
+    pub(crate) fn settled(&self) -> bool {
+        self.accepted() || matches!(self.end, End::Elsewhere(_))
+    }
+
+    pub(crate) fn closed(&self) -> Option<&Closed> {
         match &self.end {
-            End::Now(closed) | End::Before(closed) => closed.error.as_deref(),
-            End::Broken(_) => None,
+            End::Now(closed) | End::Before(closed, _) => Some(closed),
+            End::Elsewhere(_) | End::Broken(_) => None,
+        }
+    }
+}
+
+/// What one file led to: the recording id, the name of the execution, and its end.
+pub(crate) struct Ended {
+    pub(crate) recording_id: String,
+    pub(crate) execution: String,
+    pub(crate) end: End,
+}
+
+impl Ended {
+    pub(crate) fn broken(message: String) -> Ended {
+        Ended {
+            recording_id: String::new(),
+            execution: String::new(),
+            end: End::Broken(message),
         }
     }
 }
 
 /// Runs the workflow for everything found, `jobs` at a time.
 pub(crate) async fn run(
-    discovery: &Discovery,
-    place: &Place,
-    store: &LocalStore,
-    executor: Arc<Executor>,
+    recordings: Vec<Found>,
+    uploads: Uploads,
+    known: Known,
+    wanted: Wanted,
     jobs: usize,
     progress: &Progress,
 ) -> Vec<Ran> {
-    let runs = discovery.recordings.iter().map(|found| {
-        let (found, place, store, executor) = (found.clone(), place.clone(), store.clone(), executor.clone());
+    let shared = Arc::new((uploads, known, wanted));
+    let runs = recordings.into_iter().map(|found| {
+        let shared = shared.clone();
         async move {
             let started = Instant::now();
             let key = found.key.clone();
             // A task of its own, so that several executions use several cores.
-            let one = tokio::spawn(async move { run_one(&found, &place, &store, &executor).await });
-            let (recording_id, end) = match one.await {
-                Ok(ended) => ended,
-                Err(error) => (String::new(), End::Broken(format!("the run stopped: {error}"))),
-            };
+            let one = tokio::spawn(async move {
+                let (uploads, known, wanted) = shared.as_ref();
+                uploads.run(&found, known, wanted).await
+            });
+            let ended = one
+                .await
+                .unwrap_or_else(|error| Ended::broken(format!("the run stopped: {error}")));
+            let Ended {
+                recording_id,
+                execution,
+                end,
+            } = ended;
             Ran {
                 key,
                 recording_id,
+                execution,
                 end,
                 took: started.elapsed(),
             }
@@ -86,105 +123,9 @@ pub(crate) async fn run(
     });
     let mut ran: Vec<Ran> = futures::stream::iter(runs)
         .buffer_unordered(jobs)
-        .inspect(|_| progress.step())
+        .inspect(|ran: &Ran| progress.step(ran.settled()))
         .collect()
         .await;
     ran.sort_by(|a, b| a.key.cmp(&b.key));
     ran
-}
-
-async fn run_one(found: &Found, place: &Place, store: &LocalStore, executor: &Executor) -> (String, End) {
-    let source = match source_of(found) {
-        Ok(source) => source,
-        Err(error) => {
-            return (
-                String::new(),
-                End::Broken(format!("{}: {error}", found.path.display())),
-            );
-        }
-    };
-    let id = recording_id(&source.bucket, &source.key, &source.version);
-    let outcome = async {
-        let text = |error: io::Error| error.to_string();
-        let journal = Journal::new(&place.executions(), &id);
-        // A header that came later is put in too: a redrive reads it.
-        put_header(found, store).await?;
-        if let Some(closed) = journal.outcome().map_err(text)? {
-            return Ok(End::Before(closed));
-        }
-        let location = Location::new(BUCKET, &source.key);
-        let written = store
-            .put_file(&location, &found.path)
-            .await
-            .map_err(|error| error.to_string())?;
-        if written.etag != source.etag {
-            return Err(format!(
-                "{}: the file changed while it was read; run again",
-                found.path.display()
-            ));
-        }
-        let input = match journal.input().map_err(text)? {
-            // An interrupted run goes on with what it began with, whatever the file's time is now.
-            Some(input) => input,
-            None => ExecutionInput {
-                recording_id: id.clone(),
-                source,
-            },
-        };
-        executor.run(&journal, &input).await.map(End::Now).map_err(text)
-    };
-    let end = outcome.await.unwrap_or_else(End::Broken);
-    (id, end)
-}
-
-/// Puts the WFDB header that stands beside a recording into the lake, beside the recording.
-async fn put_header(found: &Found, store: &LocalStore) -> Result<(), String> {
-    let path = found.path.with_extension("hea");
-    let Some(key) = layout::header_key(&found.key).filter(|_| path.is_file()) else {
-        return Ok(());
-    };
-    store
-        .put_file(&Location::new(BUCKET, key), &path)
-        .await
-        .map_err(|error| error.to_string())?;
-    Ok(())
-}
-
-/// The upload that this file stands for: its version is the MD5 of the content, its time the file's own.
-fn source_of(found: &Found) -> io::Result<Source> {
-    let (version, size) = md5_of(&found.path)?;
-    let modified = fs::metadata(&found.path)?.modified()?;
-    let uploaded_at_ms = match modified.duration_since(UNIX_EPOCH) {
-        Ok(after) => i64::try_from(after.as_millis()).unwrap_or(i64::MAX),
-        Err(before) => -i64::try_from(before.duration().as_millis()).unwrap_or(i64::MAX),
-    };
-    Ok(Source {
-        bucket: BUCKET.to_owned(),
-        key: found.key.clone(),
-        etag: version.clone(),
-        version,
-        size,
-        uploaded_at_ms,
-        sequencer: None,
-    })
-}
-
-fn md5_of(path: &Path) -> io::Result<(String, u64)> {
-    let mut file = File::open(path)?;
-    let mut hash = Md5::new();
-    let mut block = vec![0; 64 * 1024];
-    let mut size = 0;
-    loop {
-        match file.read(&mut block)? {
-            0 => break,
-            count => {
-                hash.update(&block[..count]);
-                size += count as u64;
-            }
-        }
-    }
-    Ok((
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
-        size,
-    ))
 }

@@ -1,13 +1,13 @@
 //! The steps as local functions: what Lambda is on AWS.
 
 use std::fs;
-use std::sync::Arc;
 
 use asl_engine::{FunctionError, FunctionHandler, Invocation};
 use async_trait::async_trait;
 use ecg_core::StepError;
 use ecg_core::message::NotifyInput;
 use ecg_lake::Lake;
+use ecg_recording::profiles::Profile;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -21,12 +21,12 @@ const MESSAGE_BYTES_MAX: usize = 4096;
 /// The functions that the workflow file calls by name.
 pub(crate) struct Steps {
     pub(crate) lake: Lake,
+    /// The built-in profiles.
+    pub(crate) profiles: Vec<Profile>,
     pub(crate) slack: Option<Slack>,
     pub(crate) links: Links,
     /// Where the message of a failed run is kept.
     pub(crate) place: Place,
-    /// Shows a message where no Slack is configured.
-    pub(crate) console: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
 #[async_trait]
@@ -34,7 +34,12 @@ impl FunctionHandler for Steps {
     async fn invoke(&self, invocation: Invocation) -> Result<Value, FunctionError> {
         let payload = invocation.payload;
         let outcome = match invocation.function.as_str() {
-            "validate" => call(payload, |input| step_validate::run(&self.lake, input)).await,
+            "validate" => {
+                call(payload, |input| {
+                    step_validate::run(&self.lake, &self.profiles, input)
+                })
+                .await
+            }
             "parse" => call(payload, |input| step_parse::run(&self.lake, input)).await,
             "transform" => call(payload, |input| step_transform::run(&self.lake, input)).await,
             "write" => call(payload, |input| step_write::run(&self.lake, input)).await,
@@ -57,10 +62,8 @@ impl Steps {
         let path = self.place.executions().join(name).join("notification.txt");
         fs::write(&path, format!("{text}\n"))
             .map_err(|error| StepError::Internal(format!("{}: {error}", path.display())))?;
-        step_notify::run(self.slack.as_ref(), &self.links, input, |text| {
-            (self.console)(text)
-        })
-        .await
+        // Without Slack nothing is printed: the command says at its end what failed, and `ecg show` has the message.
+        step_notify::run(self.slack.as_ref(), &self.links, input, |_| {}).await
     }
 }
 

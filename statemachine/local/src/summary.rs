@@ -1,122 +1,267 @@
-//! What `ecg run` and `ecg redrive` say at the end.
+//! What `ecg run`, `ecg rerun` and `ecg redrive` say at the end.
 
 use std::fmt::Write;
+use std::process::ExitCode;
 use std::time::Duration;
 
+use ecg_recording::Verdict;
 use serde_json::{Value, json};
 
+use crate::commands::FAILED;
+use crate::discover::{Discovery, Problem};
 use crate::execute::reason;
+use crate::place::Place;
 use crate::run::{End, Ran};
+use crate::terminal::plain;
 
-/// Most rejected recordings that are listed one by one.
+/// Most entries of a kind that are listed one by one.
 const LISTED: usize = 20;
 
+/// How a command ended that ran executions.
+pub(crate) struct Summary<'s> {
+    pub(crate) ran: &'s [Ran],
+    pub(crate) discovery: &'s Discovery,
+    pub(crate) took: Duration,
+    pub(crate) place: &'s Place,
+}
+
 /// How the runs ended: rejected is the input's fault, failed is not.
+#[derive(Default)]
 struct Counts {
     accepted: usize,
     rejected: usize,
     failed: usize,
+    before: usize,
+    elsewhere: usize,
 }
 
-impl Counts {
-    fn of(ran: &[Ran]) -> Counts {
-        let accepted = ran.iter().filter(|ran| ran.accepted()).count();
-        let rejected = ran.iter().filter(|ran| ran.error() == Some("Rejected")).count();
-        Counts {
-            accepted,
-            rejected,
-            failed: ran.len() - accepted - rejected,
+impl Summary<'_> {
+    /// 0 if every recording is in the tables, 1 if any is not.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        if self.ran.iter().all(Ran::settled) && self.discovery.problems.is_empty() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(FAILED)
         }
     }
-}
 
-/// The summary for people.
-pub(crate) fn text(ran: &[Ran], took: Duration, lake: &str) -> String {
-    let Counts {
-        accepted,
-        rejected,
-        failed,
-    } = Counts::of(ran);
-    let before = ran.iter().filter(|ran| matches!(ran.end, End::Before(_))).count();
-    let mut text = String::new();
-    let _ = write!(
-        text,
-        "{}: {accepted} accepted, {rejected} rejected",
-        recordings(ran.len())
-    );
-    if failed > 0 {
-        let _ = write!(text, ", {failed} failed for another reason");
+    fn lake(&self) -> String {
+        self.place.root().display().to_string()
     }
-    if before > 0 {
-        let _ = write!(text, "; done before and not done again: {before}");
-    }
-    let _ = writeln!(text, "; {:.1} s; lake {lake}", took.as_secs_f64());
-    let unaccepted: Vec<&Ran> = ran.iter().filter(|ran| !ran.accepted()).collect();
-    for ran in unaccepted.iter().take(LISTED) {
-        let _ = writeln!(text, "\n  {}\n    {}", ran.key, why(ran));
-        if !ran.recording_id.is_empty() {
-            let _ = writeln!(text, "    ecg show {}{}", ran.recording_id, lake_option(lake));
-            // Its upload alone does not start a closed run again.
-            if matches!(ran.end, End::Before(_)) {
-                let _ = writeln!(
-                    text,
-                    "    ecg redrive {}{}   (when the reason is corrected)",
-                    ran.recording_id,
-                    lake_option(lake)
-                );
+
+    fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for ran in self.ran {
+            counts.before += usize::from(matches!(ran.end, End::Before(..)));
+            match (&ran.end, ran.closed()) {
+                (End::Elsewhere(_), _) => counts.elsewhere += 1,
+                _ if ran.accepted() => counts.accepted += 1,
+                (_, Some(closed)) if closed.error.as_deref() == Some("Rejected") => counts.rejected += 1,
+                _ => counts.failed += 1,
             }
         }
+        counts
     }
-    if unaccepted.len() > LISTED {
+
+    /// The summary for people.
+    pub(crate) fn text(&self) -> String {
+        let counts = self.counts();
+        let mut text = format!(
+            "{}: {} accepted, {} rejected",
+            counted(self.ran.len(), "recording", "recordings"),
+            counts.accepted,
+            counts.rejected
+        );
+        if counts.failed > 0 {
+            let _ = write!(text, ", {} failed for another reason", counts.failed);
+        }
+        if counts.before > 0 {
+            let _ = write!(text, "; done before and not done again: {}", counts.before);
+        }
+        if counts.elsewhere > 0 {
+            let _ = write!(text, "; in the lake under another key: {}", counts.elsewhere);
+        }
+        let problems = &self.discovery.problems;
+        if !problems.is_empty() {
+            let _ = write!(text, "; could not be read: {}", problems.len());
+        }
         let _ = writeln!(
             text,
-            "\n  and {} more: ecg runs --failed{}",
-            unaccepted.len() - LISTED,
-            lake_option(lake)
+            "; {:.1} s; lake {}",
+            self.took.as_secs_f64(),
+            plain(&self.lake())
         );
+
+        let unsettled: Vec<&Ran> = self.ran.iter().filter(|ran| !ran.settled()).collect();
+        list(
+            &mut text,
+            &unsettled,
+            "ecg runs --failed",
+            self.place,
+            |text, ran| {
+                let _ = writeln!(text, "\n  {}\n    {}", plain(&ran.key), plain(&why(ran)));
+                for line in self.next(ran) {
+                    let _ = writeln!(text, "    {line}");
+                }
+            },
+        );
+        let changed: Vec<(&Ran, &String)> = self
+            .ran
+            .iter()
+            .filter(|ran| ran.accepted())
+            .filter_map(changed)
+            .collect();
+        list(
+            &mut text,
+            &changed,
+            "the same command with --again",
+            self.place,
+            |text, (ran, what)| {
+                let _ = writeln!(
+                    text,
+                    "\n  {}\n    {what} since it was done; run it again with",
+                    plain(&ran.key)
+                );
+                let _ = writeln!(text, "    {}", self.command("rerun", &ran.recording_id));
+            },
+        );
+        let elsewhere: Vec<(&str, &str)> = self.ran.iter().filter_map(elsewhere).collect();
+        list(&mut text, &elsewhere, "", self.place, |text, (key, known)| {
+            let _ = writeln!(
+                text,
+                "\n  {}\n    passed over: it is in the lake as {}",
+                plain(key),
+                plain(known)
+            );
+        });
+        list(
+            &mut text,
+            &problems.iter().collect::<Vec<_>>(),
+            "",
+            self.place,
+            |text, problem| {
+                let _ = writeln!(text, "\n  {}", problem.text());
+            },
+        );
+        if self.discovery.passed_over > 0 {
+            let _ = writeln!(
+                text,
+                "\nfiles passed over because their names do not end in .mat: {}",
+                self.discovery.passed_over
+            );
+        }
+        text
     }
-    text
-}
 
-fn recordings(count: usize) -> String {
-    format!("{count} recording{}", if count == 1 { "" } else { "s" })
-}
+    /// What to type about a recording that was not accepted.
+    fn next(&self, ran: &Ran) -> Vec<String> {
+        let Some(closed) = ran.closed() else {
+            return Vec::new();
+        };
+        let mut lines = vec![self.command("show", &ran.execution)];
+        let rerun = self.command("rerun", &ran.recording_id);
+        if let Some((_, what)) = changed(ran) {
+            lines.push(format!("{rerun}   ({what} since then)"));
+        } else if closed.error.as_deref() != Some("Rejected") {
+            lines.push(format!(
+                "{}   (when the reason has passed)",
+                self.command("redrive", &ran.execution)
+            ));
+        } else if let Some(flags) = self.flags(ran) {
+            lines.push(format!(
+                "{rerun} {flags}   (or with a header, see docs/inputs.md)"
+            ));
+        } else {
+            lines.push("needs another file, or another rule: docs/inputs.md".to_owned());
+        }
+        lines
+    }
 
-/// The summary for scripts.
-pub(crate) fn json(ran: &[Ran], took: Duration, lake: &str) -> Value {
-    let recordings: Vec<Value> = ran
-        .iter()
-        .map(|ran| {
-            json!({
-                "key": ran.key,
-                "recording_id": ran.recording_id,
-                "accepted": ran.accepted(),
-                "done_before": matches!(ran.end, End::Before(_)),
-                "reason": if ran.accepted() { None } else { Some(why(ran)) },
-                "seconds": ran.took.as_secs_f64(),
+    /// The options that would give the recording what it lacks, as its verdict proposes them.
+    fn flags(&self, ran: &Ran) -> Option<String> {
+        let verdict = std::fs::read(self.place.work_of(&ran.execution).join("verdict.json")).ok()?;
+        let verdict: Verdict = serde_json::from_slice(&verdict).ok()?;
+        verdict.reason?.try_flags
+    }
+
+    fn command(&self, name: &str, id: &str) -> String {
+        format!("ecg {name} {id}{}", lake_option(&self.lake()))
+    }
+
+    /// The summary for scripts.
+    pub(crate) fn json(&self) -> Value {
+        let recordings: Vec<Value> = self
+            .ran
+            .iter()
+            .map(|ran| {
+                json!({
+                    "key": ran.key,
+                    "recording_id": ran.recording_id,
+                    "execution": ran.execution,
+                    "accepted": ran.accepted(),
+                    "done_before": matches!(ran.end, End::Before(..)),
+                    "changed_since": changed(ran).map(|(_, what)| what),
+                    "in_the_lake_as": elsewhere(ran).map(|(_, key)| key),
+                    "reason": if ran.settled() { None } else { Some(why(ran)) },
+                    "seconds": ran.took.as_secs_f64(),
+                })
             })
+            .collect();
+        let counts = self.counts();
+        let problems = self.discovery.problems.iter();
+        json!({
+            "lake": self.lake(),
+            "accepted": counts.accepted,
+            "rejected": counts.rejected,
+            "failed": counts.failed,
+            "problems": problems.map(Problem::text).collect::<Vec<_>>(),
+            "seconds": self.took.as_secs_f64(),
+            "recordings": recordings,
         })
-        .collect();
-    let Counts {
-        accepted,
-        rejected,
-        failed,
-    } = Counts::of(ran);
-    json!({
-        "lake": lake,
-        "accepted": accepted,
-        "rejected": rejected,
-        "failed": failed,
-        "seconds": took.as_secs_f64(),
-        "recordings": recordings,
-    })
+    }
+}
+
+/// The first entries, and where the rest is.
+fn list<T: Copy>(text: &mut String, all: &[T], rest: &str, place: &Place, each: impl Fn(&mut String, T)) {
+    for one in all.iter().take(LISTED) {
+        each(text, *one);
+    }
+    if all.len() > LISTED {
+        let _ = write!(text, "\n  and {} more", all.len() - LISTED);
+        let option = lake_option(&place.root().display().to_string());
+        let _ = match rest {
+            "" => writeln!(text),
+            command if command.starts_with("ecg ") => writeln!(text, ": {command}{option}"),
+            words => writeln!(text, ": {words}"),
+        };
+    }
+}
+
+fn changed(ran: &Ran) -> Option<(&Ran, &String)> {
+    match &ran.end {
+        End::Before(_, Some(what)) => Some((ran, what)),
+        _ => None,
+    }
+}
+
+fn elsewhere(ran: &Ran) -> Option<(&str, &str)> {
+    match &ran.end {
+        End::Elsewhere(key) => Some((&ran.key, key)),
+        _ => None,
+    }
+}
+
+/// `1 recording`, `2 recordings`.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// Why a recording was not accepted, in one line.
-pub(crate) fn why(ran: &Ran) -> String {
+fn why(ran: &Ran) -> String {
     match &ran.end {
-        End::Now(closed) | End::Before(closed) => reason(closed),
+        End::Now(closed) | End::Before(closed, _) => reason(closed),
         End::Broken(message) => message.clone(),
+        End::Elsewhere(key) => key.clone(),
     }
 }
 

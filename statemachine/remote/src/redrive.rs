@@ -1,4 +1,4 @@
-//! Running a failed execution again.
+//! Running an execution again: a failed one with the same input, or an upload with something changed.
 //!
 //! Native redrive enters the state at which an execution stopped. Where the whole execution timed out or was aborted at a
 //! step, that is the step that was under way: right. Where a step failed, the workflow caught it, recorded and told it, and ended in
@@ -7,6 +7,9 @@
 
 use asl_engine::{HistoryEvent, Status};
 use ecg_core::execution_name;
+use ecg_core::message::Rerun;
+use ecg_core::settings::Settings;
+use serde_json::{Value, json};
 
 use crate::error::service;
 use crate::{Error, Execution, Machine};
@@ -54,10 +57,63 @@ pub async fn redrive(machine: &Machine, execution: &Execution) -> Result<Again, 
             name: target.name.clone(),
         });
     }
+    start(machine, execution.recording_id(), &mut next, |_| {
+        target.input.clone()
+    })
+    .await
+}
+
+/// Runs the upload of an execution again from the start: with the header that stands beside it now, and with these settings
+/// (`None`: those of the last run).
+///
+/// # Errors
+/// `Refused` if a run of the recording is under way; and those of the service.
+pub async fn rerun(
+    machine: &Machine,
+    execution: &Execution,
+    settings: Option<&Settings>,
+) -> Result<Again, Error> {
+    let (last, mut next) = reruns(machine, execution.recording_id()).await?;
+    let last = last
+        .as_ref()
+        .filter(|last| last.started >= execution.started)
+        .unwrap_or(execution);
+    if let Some(running) = [last, execution].into_iter().find(|run| run.status.is_none()) {
+        let found = format!(
+            "{}: expected an execution that has ended, found one that still runs",
+            running.name
+        );
+        return Err(Error::Refused(found));
+    }
+    let input = |number: u32| {
+        let mut input = last.input.clone();
+        let reason = match settings {
+            Some(settings) => {
+                input["settings"] = json!(settings);
+                "the options for it changed"
+            }
+            None => "asked for",
+        };
+        input["rerun"] = json!(Rerun {
+            number,
+            reason: reason.to_owned()
+        });
+        input
+    };
+    start(machine, execution.recording_id(), &mut next, input).await
+}
+
+/// Starts a new execution of a recording under the first suffix that is free, from `next` on.
+async fn start(
+    machine: &Machine,
+    recording_id: &str,
+    next: &mut u32,
+    input: impl Fn(u32) -> Value,
+) -> Result<Again, Error> {
     loop {
-        let name = rerun_name(execution.recording_id(), next)?;
+        let name = rerun_name(recording_id, *next)?;
         let request = machine.client.start_execution().state_machine_arn(&machine.arn);
-        match request.name(&name).input(target.input.to_string()).send().await {
+        match request.name(&name).input(input(*next).to_string()).send().await {
             Ok(_) => return Ok(Again::Started { name }),
             // Somebody else was quicker.
             Err(error)
@@ -65,7 +121,7 @@ pub async fn redrive(machine: &Machine, execution: &Execution) -> Result<Again, 
                     .as_service_error()
                     .is_some_and(|said| said.is_execution_already_exists()) =>
             {
-                next += 1
+                *next += 1
             }
             Err(error) => return Err(service("StartExecution")(error)),
         }
@@ -121,7 +177,6 @@ fn rerun_name(recording_id: &str, number: u32) -> Result<String, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn execution(status: Option<Status>, redrivable: bool) -> Execution {
         Execution {

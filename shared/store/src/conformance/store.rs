@@ -47,6 +47,7 @@ impl StoreSuite {
             user_metadata,
             put_if_absent_once,
             put_if_absent_race,
+            copies,
             upload_of_12_mib,
             small_uploads,
             unfinished_uploads,
@@ -86,6 +87,38 @@ fn pattern(length: usize, seed: u64) -> Bytes {
         .take(length)
         .collect::<Vec<u8>>()
         .into()
+}
+
+async fn copies(suite: &StoreSuite) {
+    let store = &suite.store;
+    // A key that has to be encoded where it is named as the source.
+    let from = suite.versioned("copies/ä +%?&=#/1 (a).bin");
+    let metadata = BTreeMap::from([("note".to_owned(), "of the source".to_owned())]);
+    let first = store
+        .put_with_metadata(&from, pattern(9 << 20, 41), metadata)
+        .await
+        .unwrap();
+    store.put(&from, pattern(10, 42)).await.unwrap();
+    let to = suite.at("copies/to/b.bin");
+    store.put(&to, pattern(20, 43)).await.unwrap();
+    // The version that is named, over what is there.
+    store.copy(&first.location, &to).await.unwrap();
+    let (meta, bytes) = store.get(&to, LIMIT).await.unwrap();
+    assert_eq!(bytes, pattern(9 << 20, 41));
+    assert_eq!(meta.metadata, BTreeMap::new());
+    store.copy(&from, &to).await.unwrap();
+    assert_eq!(store.get(&to, LIMIT).await.unwrap().1, pattern(10, 42));
+    // Nothing is put in the place of what is there.
+    for missing in [
+        suite.at("copies/none"),
+        first.location.with_version("0".repeat(32)),
+    ] {
+        let error = store.copy(&missing, &to).await.unwrap_err();
+        assert!(matches!(error, StoreError::NotFound(_)), "{error:?}");
+    }
+    assert_eq!(store.get(&to, LIMIT).await.unwrap().1, pattern(10, 42));
+    let error = store.copy(&from, &first.location).await.unwrap_err();
+    assert!(matches!(error, StoreError::Invalid(_)), "{error:?}");
 }
 
 async fn round_trip(suite: &StoreSuite) {

@@ -17,7 +17,7 @@ mod upload;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -93,10 +93,20 @@ impl LocalStore {
         &self.shared.root
     }
 
-    /// The file that holds the current version of an object, whether or not there is one.
+    /// The file that holds an object: the version that is named, else the current one, whether or not there is one.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] for a version that is not there.
     pub fn path_of(&self, location: &Location) -> Result<PathBuf, StoreError> {
-        location.check("finding the file of")?;
-        Ok(self.shared.path(location))
+        let operation = "finding the file of";
+        location.check(operation)?;
+        let current = self.shared.path(location);
+        let Some(version) = &location.version else {
+            return Ok(current);
+        };
+        self.shared.open_version(operation, location)?;
+        let kept = self.shared.version_path(location, version);
+        Ok(if kept.exists() { kept } else { current })
     }
 
     /// Copies a local file in, atomically, and keeps its modification time.
@@ -112,14 +122,7 @@ impl LocalStore {
                 .and_then(|found| found.modified())
                 .map_err(failed)?;
             let mut upload = UploadState::begin(shared, location).map_err(failed)?;
-            let mut block = vec![0; 1 << 20];
-            loop {
-                let length = from.read(&mut block).map_err(failed)?;
-                if length == 0 {
-                    break;
-                }
-                upload.write(&block[..length]).map_err(failed)?;
-            }
+            upload.write_all_of(&mut from).map_err(failed)?;
             upload.set_modified(modified).map_err(failed)?;
             upload.finish(shared, location, &BTreeMap::new()).map_err(failed)
         })
@@ -224,6 +227,25 @@ impl Store for LocalStore {
                 upload.finish_if_absent(shared, location)
             };
             write().map_err(|error| StoreError::from_file_error(operation, location, &error))
+        })
+        .await
+    }
+
+    async fn copy(&self, from: &Location, to: &Location) -> Result<(), StoreError> {
+        let operation = format!("copying {from} to");
+        from.check("copying")?;
+        to.check_for_write(&operation)?;
+        let from = from.clone();
+        self.blocking(operation.clone(), to, move |shared, to| {
+            let (mut file, _) = shared.open_version("copying", &from)?;
+            let mut copy = || {
+                let mut upload = UploadState::begin(shared, to)?;
+                upload.write_all_of(&mut file)?;
+                upload.finish(shared, to, &BTreeMap::new())
+            };
+            copy()
+                .map(|_| ())
+                .map_err(|error| StoreError::from_file_error(operation.as_str(), to, &error))
         })
         .await
     }

@@ -1,8 +1,8 @@
 //! One write of a [`LocalStore`]: a temporary file that gets its name at the end.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -37,6 +37,17 @@ impl UploadState {
         self.md5.update(bytes);
         self.size += bytes.len() as u64;
         Ok(())
+    }
+
+    /// Adds what is left to read in a file.
+    pub(super) fn write_all_of(&mut self, file: &mut File) -> io::Result<()> {
+        let mut block = vec![0; 1 << 20];
+        loop {
+            match file.read(&mut block)? {
+                0 => return Ok(()),
+                length => self.write(&block[..length])?,
+            }
+        }
     }
 
     pub(super) fn set_modified(&mut self, modified: SystemTime) -> io::Result<()> {

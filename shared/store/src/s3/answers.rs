@@ -248,6 +248,19 @@ pub(super) fn from_failure(operation: &str, location: &Location, failure: Failur
     }
 }
 
+/// A key as the source of a copy is named: every byte but letters, digits and `-_.~/` as `%XX`.
+pub(super) fn encode_key(key: &str) -> String {
+    let mut encoded = String::with_capacity(key.len());
+    for byte in key.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
 /// Undoes `encoding-type=url`: `+` is a space, `%XX` is a byte.
 pub(super) fn decode_key(encoded: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(encoded.len());

@@ -24,7 +24,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{ChecksumMode, EncodingType};
+use aws_sdk_s3::types::{ChecksumMode, EncodingType, MetadataDirective};
 use bytes::Bytes;
 
 use crate::aws::{Failure, FailureKind, classify};
@@ -32,8 +32,8 @@ use crate::checksum::ChecksumAlgorithm;
 use crate::error::{ErrorContext, StoreError};
 use crate::store::{ListedObject, Location, ObjectMeta, Store, Upload, WrittenObject};
 use answers::{
-    Facts, Pin, check_length, checksum_of, collect, cut_out, decode_key, from_failure, from_sdk_error,
-    milliseconds, object_meta, parse_content_range, written,
+    Facts, Pin, check_length, checksum_of, collect, cut_out, decode_key, encode_key, from_failure,
+    from_sdk_error, milliseconds, object_meta, parse_content_range, written,
 };
 use upload::S3Upload;
 
@@ -218,6 +218,26 @@ impl Store for S3Store {
             true,
         )
         .await
+    }
+
+    async fn copy(&self, from: &Location, to: &Location) -> Result<(), StoreError> {
+        let operation = format!("copying {from} to");
+        from.check("copying")?;
+        to.check_for_write(&operation)?;
+        let pin = Pin::of(from);
+        let mut source = format!("{}/{}", from.bucket, encode_key(&from.key));
+        if let Some(id) = &pin.version_id {
+            source.push_str(&format!("?versionId={id}"));
+        }
+        let request = self.client.copy_object().bucket(&to.bucket).key(&to.key);
+        request
+            .copy_source(source)
+            .set_copy_source_if_match(pin.if_match)
+            .metadata_directive(MetadataDirective::Replace)
+            .send()
+            .await
+            .map_err(|error| from_sdk_error(&operation, from, &error))?;
+        Ok(())
     }
 
     async fn begin_upload(&self, location: &Location) -> Result<Box<dyn Upload>, StoreError> {

@@ -15,8 +15,9 @@ use ecg_recording::header::MAX_HEADER_BYTES;
 use ecg_recording::{Examined, Surroundings, examine, profiles};
 use serde_json::{Value, json};
 
-use crate::args::InspectArgs;
+use crate::args::{CalibrationArgs, InspectArgs};
 use crate::discover::key_of_file;
+use crate::profile_files::ProfileFiles;
 use crate::summary::shell_word;
 use crate::terminal::plain;
 
@@ -24,15 +25,20 @@ pub(crate) use csv::csv;
 use window::Window;
 
 /// Judges a file as the validate step would.
-pub(crate) fn judge(path: &Path) -> Result<Examined, String> {
+pub(crate) fn judge(path: &Path, calibration: &CalibrationArgs) -> Result<Examined, String> {
     let fail = |error: io::Error| about(path, &error);
     let file = File::open(path).map_err(fail)?;
     let size = file.metadata().map_err(fail)?.len();
-    let profiles = profiles::built_in()?;
+    // The key that `ecg run` would give the file, so that both judge alike.
+    let key = key_of_file(path);
+    let itself = std::fs::canonicalize(path).map_err(fail)?;
+    let own = ProfileFiles::new(calibration.profile.as_deref(), None).find(&itself, &key)?;
+    let own = own.map_or_else(|| Ok(Vec::new()), |text| profiles::parse(&text, "the profile"))?;
+    let profiles = profiles::before_built_in(own)?;
     let surroundings = Surroundings {
-        // The key that `ecg run` would give it, so that both judge alike.
-        key: key_of_file(path, &profiles),
+        key,
         size,
+        settings: calibration.settings().unwrap_or_default(),
         header: companion_header(path).map_err(fail)?,
         metadata: Default::default(),
         profiles,
@@ -173,6 +179,14 @@ pub(crate) fn page(path: &Path, examined: &Examined) -> String {
         }
         Some(reason) => {
             let _ = writeln!(text, "\nrejected: {}", plain(&reason.message));
+            if let Some(flags) = &reason.try_flags {
+                let _ = writeln!(
+                    text,
+                    "next: ecg inspect {} {}",
+                    plain(&shell_word(&path.display().to_string())),
+                    plain(flags)
+                );
+            }
         }
     }
     text

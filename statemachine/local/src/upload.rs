@@ -1,0 +1,293 @@
+//! From a file to an upload in the lake, and to the input of its execution.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use ecg_core::message::{ExecutionInput, INPUT_BYTES_MAX, PinnedHeader, Rerun, Source};
+use ecg_core::{layout, recording_id};
+use ecg_store::{LocalStore, Location, Store};
+use md5::{Digest, Md5};
+use sha2::Sha256;
+
+use crate::discover::Found;
+use crate::execute::Executor;
+use crate::journal::{Closed, Journal};
+use crate::place::{BUCKET, Place, WORK};
+use crate::run::{End, Ended, Wanted};
+
+/// The files that are in a lake: a key belongs to one file, and a file has one key.
+pub(crate) struct Known {
+    /// The file and version of each upload under a key.
+    by_key: HashMap<String, Vec<(PathBuf, String)>>,
+    /// The key of a file, and its versions.
+    by_file: HashMap<PathBuf, (String, Vec<String>)>,
+}
+
+impl Known {
+    /// Reads what was recorded with the executions. `about` are the files of the command: of two links to one file that is not
+    /// in the lake, the first one gives it its key.
+    pub(crate) fn new(journals: &[Journal], about: &[Found]) -> io::Result<Known> {
+        let mut known = Known {
+            by_key: HashMap::new(),
+            by_file: HashMap::new(),
+        };
+        for journal in journals {
+            let (Some(input), Some(file)) = (journal.input()?, journal.file()?) else {
+                continue;
+            };
+            let Source { key, version, .. } = input.source;
+            let uploads = known.by_key.entry(key.clone()).or_default();
+            uploads.push((file.clone(), version.clone()));
+            let (_, versions) = known.by_file.entry(file).or_insert((key, Vec::new()));
+            versions.push(version);
+        }
+        for found in about {
+            let key = || (found.key.clone(), Vec::new());
+            known.by_file.entry(found.file.clone()).or_insert_with(key);
+        }
+        Ok(known)
+    }
+
+    /// Why the file does not go into the lake under its key; `None` if it does.
+    fn refuses(&self, found: &Found, version: &str, wanted: &Wanted) -> Option<End> {
+        if let Some((key, versions)) = self.by_file.get(&found.file)
+            && *key != found.key
+        {
+            if versions.is_empty() || versions.iter().any(|known| known == version) {
+                return Some(End::Elsewhere(key.clone()));
+            }
+            return Some(End::Broken(format!(
+                "its content changed since it came into the lake as `{key}`: give it as part of the same folder as then, and it \
+                 becomes a new version of that"
+            )));
+        }
+        let uploads = self.by_key.get(&found.key)?;
+        let same = |(file, known): &(PathBuf, String)| *file == found.file || known == version;
+        if wanted.new_version || uploads.iter().any(same) {
+            return None;
+        }
+        let (other, _) = uploads.last()?;
+        Some(End::Broken(format!(
+            "the key `{}` belongs to {}, and this is {}: `--prefix NAME` gives it a key of its own, `--new-version` makes it a \
+             new version of that recording",
+            found.key,
+            other.display(),
+            found.file.display(),
+        )))
+    }
+}
+
+/// Puts files into one lake and runs their executions.
+pub(crate) struct Uploads {
+    pub(crate) place: Place,
+    pub(crate) store: LocalStore,
+    pub(crate) executor: Arc<Executor>,
+}
+
+impl Uploads {
+    /// Runs the workflow for a file: the first time, on from where it was interrupted, again if that is wanted, or not at all if
+    /// it has ended.
+    pub(crate) async fn run(&self, found: &Found, known: &Known, wanted: &Wanted) -> Ended {
+        let source = match source_of(found) {
+            Ok(source) => source,
+            Err(error) => return Ended::broken(format!("{}: {error}", found.path.display())),
+        };
+        if let Some(end) = known.refuses(found, &source.version, wanted) {
+            return Ended {
+                end,
+                ..Ended::broken(String::new())
+            };
+        }
+        let recording_id = recording_id(&source.bucket, &source.key, &source.version);
+        let mut execution = String::new();
+        let end = self.run_upload(found, source, wanted, &mut execution).await;
+        Ended {
+            recording_id,
+            execution,
+            end: end.unwrap_or_else(End::Broken),
+        }
+    }
+
+    async fn run_upload(
+        &self,
+        found: &Found,
+        source: Source,
+        wanted: &Wanted,
+        execution: &mut String,
+    ) -> Result<End, String> {
+        let text = |error: io::Error| error.to_string();
+        let id = recording_id(&source.bucket, &source.key, &source.version);
+        let last = Journal::runs_of(&self.place.executions(), &id).pop();
+        let Some(last) = last else {
+            let journal = Journal::new(&self.place.executions(), &id);
+            *execution = journal.name();
+            let location = Location::new(BUCKET, &source.key);
+            let written = self.store.put_file(&location, &found.path).await;
+            let written = written.map_err(|error| error.to_string())?;
+            if written.etag != source.etag {
+                return Err(format!(
+                    "{}: the file changed while it was read; run again",
+                    found.path.display()
+                ));
+            }
+            let before = found
+                .before
+                .clone()
+                .unwrap_or_else(|| ExecutionInput::new(id, source));
+            let input = self.input(found, wanted, &before).await?;
+            return self.start(&journal, &input, &found.file).await.map(End::Now);
+        };
+        *execution = last.name();
+        let before = last.input().map_err(text)?;
+        let before = before.ok_or_else(|| format!("{}: its input is gone", last.name()))?;
+        let Some(closed) = last.outcome().map_err(text)? else {
+            // An interrupted run goes on with what it began with, whatever came meanwhile.
+            return self.start(&last, &before, &found.file).await.map(End::Now);
+        };
+        let input = self.input(found, wanted, &before).await?;
+        let changed = difference(&before, &input);
+        if !wanted.again {
+            return Ok(End::Before(closed, changed));
+        }
+        let number = before.run() + 1;
+        let journal = Journal::new(&self.place.executions(), &format!("{id}-r{number}"));
+        *execution = journal.name();
+        let reason = changed.unwrap_or_else(|| "asked for".to_owned());
+        let input = ExecutionInput {
+            rerun: Some(Rerun { number, reason }),
+            ..input
+        };
+        self.start(&journal, &input, &found.file).await.map(End::Now)
+    }
+
+    async fn start(&self, journal: &Journal, input: &ExecutionInput, file: &Path) -> Result<Closed, String> {
+        let closed = self.executor.run(journal, input, file).await;
+        closed.map_err(|error| error.to_string())
+    }
+
+    /// The input of a run as it would begin now, after one that began with `before`. What it points at is in the lake.
+    async fn input(
+        &self,
+        found: &Found,
+        wanted: &Wanted,
+        before: &ExecutionInput,
+    ) -> Result<ExecutionInput, String> {
+        let settings = wanted.settings.clone().or_else(|| before.settings.clone());
+        let profiles = match &found.profile {
+            Some(text) => Some(self.put_profile(text).await?),
+            None => before.profiles.clone(),
+        };
+        let input = ExecutionInput {
+            settings: settings.filter(|settings| !settings.is_empty()),
+            header: Some(self.put_header(found).await?),
+            profiles,
+            rerun: None,
+            ..before.clone()
+        };
+        match input.bytes() {
+            bytes if bytes <= INPUT_BYTES_MAX => Ok(input),
+            bytes => Err(format!(
+                "expected at most {INPUT_BYTES_MAX} bytes of key and options together, found {bytes}"
+            )),
+        }
+    }
+
+    /// Puts the WFDB header of a recording into the lake, beside the recording.
+    async fn put_header(&self, found: &Found) -> Result<PinnedHeader, String> {
+        let Some(key) = layout::header_key(&found.key).filter(|_| found.header.is_file()) else {
+            return Ok(PinnedHeader { version: None });
+        };
+        let written = self
+            .store
+            .put_file(&Location::new(BUCKET, key), &found.header)
+            .await;
+        let version = Some(written.map_err(|error| error.to_string())?.etag);
+        Ok(PinnedHeader { version })
+    }
+
+    async fn put_profile(&self, text: &str) -> Result<String, String> {
+        let digest = Sha256::digest(text);
+        let key = layout::profiles_key(
+            &digest
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>(),
+        );
+        let written = self
+            .store
+            .put(&Location::new(WORK, &key), text.to_owned().into())
+            .await;
+        written.map_err(|error| error.to_string())?;
+        Ok(key)
+    }
+}
+
+/// What is another in the second input than in the first, in words.
+fn difference(before: &ExecutionInput, now: &ExecutionInput) -> Option<String> {
+    let version = |input: &ExecutionInput| input.header.as_ref().and_then(|header| header.version.clone());
+    let header = match (version(before), version(now)) {
+        (None, Some(_)) => "its header (.hea) came",
+        (Some(_), None) => "its header (.hea) went",
+        (before, now) if before != now => "its header (.hea) changed",
+        _ => "",
+    };
+    let settings = if before.settings == now.settings {
+        ""
+    } else {
+        "the options for it changed"
+    };
+    let profiles = if before.profiles == now.profiles {
+        ""
+    } else {
+        "its profile changed"
+    };
+    let all = [header, settings, profiles];
+    let all: Vec<&str> = all.into_iter().filter(|what| !what.is_empty()).collect();
+    (!all.is_empty()).then(|| all.join(", "))
+}
+
+/// The upload that a file stands for: its version is the MD5 of the content, its time the file's own.
+fn source_of(found: &Found) -> io::Result<Source> {
+    if let Some(before) = &found.before {
+        return Ok(before.source.clone());
+    }
+    let (version, size) = md5_of(&found.path)?;
+    let modified = fs::metadata(&found.path)?.modified()?;
+    let uploaded_at_ms = match modified.duration_since(UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_millis()).unwrap_or(i64::MAX),
+        Err(before) => -i64::try_from(before.duration().as_millis()).unwrap_or(i64::MAX),
+    };
+    Ok(Source {
+        bucket: BUCKET.to_owned(),
+        key: found.key.clone(),
+        etag: version.clone(),
+        version,
+        size,
+        uploaded_at_ms,
+        sequencer: None,
+    })
+}
+
+fn md5_of(path: &Path) -> io::Result<(String, u64)> {
+    let mut file = File::open(path)?;
+    let mut hash = Md5::new();
+    let mut block = vec![0; 64 * 1024];
+    let mut size = 0;
+    loop {
+        match file.read(&mut block)? {
+            0 => break,
+            count => {
+                hash.update(&block[..count]);
+                size += count as u64;
+            }
+        }
+    }
+    Ok((
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
+        size,
+    ))
+}
