@@ -188,7 +188,10 @@ fn each_failure_is_told_and_kept() {
         .unwrap()
         .to_owned();
     let kept = fs::read_to_string(lake.path().join("executions").join(&id).join("notification.txt")).unwrap();
-    assert!(told.contains("val: signal: expected a signal that changes"), "{told}");
+    assert!(
+        told.contains("val: signal: expected a signal that changes"),
+        "{told}"
+    );
     for words in [
         "validate failed: Rejected",
         "cause: val: signal: expected a signal that changes",

@@ -90,12 +90,7 @@ fn the_beats_are_the_annotated_ones() {
     );
     let mut detected: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     for row in &rows {
-        let name = row["source_key"]
-            .as_str()
-            .unwrap()
-            .rsplit('/')
-            .next()
-            .unwrap();
+        let name = row["source_key"].as_str().unwrap().rsplit('/').next().unwrap();
         detected
             .entry(name)
             .or_default()

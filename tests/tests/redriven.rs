@@ -78,7 +78,8 @@ fn a_redrive_goes_on_in_the_history() {
     let lake = TestLake::new();
     let file = recordings().join("formats/level5.mat");
     let broken = changed_workflow(&lake, "Parse", "nowhere");
-    lake.ecg(&["run", text(&file), "--workflow", text(&broken)]).expect(1);
+    lake.ecg(&["run", text(&file), "--workflow", text(&broken)])
+        .expect(1);
     let id = lake.runs()[0]["execution"].as_str().unwrap().to_owned();
     lake.ecg(&["redrive", &id]).expect(0);
 
@@ -141,7 +142,8 @@ fn redrive_all_takes_only_the_last_run_of_what_failed() {
     let lake = TestLake::new();
     let broken = changed_workflow(&lake, "Parse", "nowhere");
     let folder = recordings().join("18 SBR");
-    lake.ecg(&["run", text(&folder), "--workflow", text(&broken)]).expect(1);
+    lake.ecg(&["run", text(&folder), "--workflow", text(&broken)])
+        .expect(1);
     let (uncalibrated, _) = uncalibrated(&lake);
     header(&uncalibrated);
     lake.ecg(&["run", text(&uncalibrated), "--again"]).expect(0);

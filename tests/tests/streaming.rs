@@ -1,4 +1,4 @@
-//! A 24-hour two-lead recording passes the whole workflow within a bounded peak of memory.
+//! A 24-hour two-lead recording passes the whole workflow, and `ecg inspect`, within a bounded peak of memory.
 
 // A test that can not go on stops: unwrap, expect and panic are how.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
@@ -13,6 +13,9 @@ use serde_json::Value;
 
 /// Most resident memory of the process, in MB.
 const PEAK_MB: f64 = 256.0;
+
+/// The same for `ecg inspect`.
+const INSPECT_PEAK_MB: f64 = 64.0;
 
 #[test]
 fn a_day_of_two_leads_stays_below_the_limit() {
@@ -31,6 +34,17 @@ fn a_day_of_two_leads_stays_below_the_limit() {
     .expect(0);
 
     let log = lake.beside("log");
+    let drawing = lake.beside("day.svg");
+    let arguments = ["inspect", text(&file), "--at", "86390", "--svg", text(&drawing)];
+    let mut inspect = start(&arguments, File::create(&log).unwrap());
+    let peak_mb = peak_resident_mb(&mut inspect);
+    assert!(inspect.wait().unwrap().success() && drawing.exists());
+    println!("inspect: peak resident {peak_mb:.0} MB");
+    assert!(
+        peak_mb > 1.0 && peak_mb <= INSPECT_PEAK_MB,
+        "inspect: peak resident size {peak_mb:.0} MB, allowed {INSPECT_PEAK_MB} MB"
+    );
+
     let began = Instant::now();
     let mut run = start(&lake.args(&["run", text(&file)]), File::create(&log).unwrap());
     let peak_mb = peak_resident_mb(&mut run);
