@@ -237,21 +237,19 @@ fn documented() -> Vec<Documented> {
     let mut lines = page.lines();
     let mut section = String::new();
     while let Some(line) = lines.next() {
-        let mut block = || {
-            lines
-                .by_ref()
-                .take_while(|line| *line != "```")
-                .map(str::to_owned)
+        let mut block = || -> Vec<String> {
+            let inside = lines.by_ref().take_while(|line| *line != "```");
+            inside.map(str::to_owned).collect()
         };
         match line {
             "```sql" => found.push(Documented {
                 section: section.clone(),
-                sql: block().collect::<Vec<_>>().join("\n"),
+                sql: block().join("\n"),
                 answer: Vec::new(),
             }),
             "```text" => {
                 if let Some(query) = found.last_mut() {
-                    query.answer = block().collect();
+                    query.answer = block();
                 }
             }
             other => {
