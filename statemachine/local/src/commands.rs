@@ -582,6 +582,7 @@ fn function_names(part: &Value, names: &mut BTreeSet<String>) {
             &part["Resource"],
             &part["Arguments"]["FunctionName"],
             &part["Parameters"]["FunctionName"],
+            &part["Parameters"]["FunctionName.$"],
         ];
         for text in called
             .into_iter()
@@ -615,8 +616,9 @@ fn workflow_run_command(args: &WorkflowRunArgs) -> Result<ExitCode, String> {
     let mut names = BTreeSet::new();
     function_names(&serde_json::from_str(&definition).unwrap_or_default(), &mut names);
     // What an expression names is only known at run time.
-    let (computed, functions): (BTreeSet<_>, BTreeSet<_>) =
-        names.into_iter().partition(|name| name.starts_with("{%"));
+    let (computed, functions): (BTreeSet<_>, BTreeSet<_>) = names
+        .into_iter()
+        .partition(|name| name.starts_with("{%") || name.starts_with("$."));
     let mut mocks = Mocks::new();
     for mock in &args.mocks {
         let (name, path) = mock
