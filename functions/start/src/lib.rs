@@ -85,7 +85,9 @@ impl ecg_boot::Counts for Batch {
 pub async fn answer<W: Executions>(starter: &Starter<W>, request: Request) -> Result<Answer, StepError> {
     match request {
         Request::Batch(event) => run(starter, event).await.map(Answer::Batch),
-        Request::Stored(stored) => named::name(starter, stored).await.map(Answer::Named),
+        Request::Stored(stored) => named::name(starter, stored)
+            .await
+            .map(|named| Answer::Named(Box::new(named))),
     }
 }
 

@@ -17,7 +17,6 @@ use crate::{Executions, Starter};
 
 /// An object in the raw bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Stored {
     /// The bucket.
     pub bucket: String,

@@ -36,7 +36,7 @@ pub enum Answer {
     /// The messages that have to come back.
     Batch(Batch),
     /// Name and input of an execution.
-    Named(Named),
+    Named(Box<Named>),
 }
 
 #[cfg(feature = "lambda")]
@@ -68,7 +68,7 @@ mod tests {
                 json!({ "bucket": "raw", "key": "a.mat", "head": {} }),
                 "missing field `ETag`",
             ),
-            (json!({ "bucket": "raw", "keys": [] }), "unknown field `keys`"),
+            (json!({ "bucket": "raw", "keys": [] }), "missing field `key`"),
         ] {
             let error = read(wrong).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");

@@ -73,8 +73,6 @@ pub(crate) struct RunArgs {
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) lake: LakeArg,
-    #[command(flatten)]
-    pub(crate) calibration: CalibrationArgs,
     /// Put in front of every key: keeps apart folders of equal names
     #[arg(long, value_name = "NAME", value_parser = prefix)]
     pub(crate) prefix: Option<String>,
@@ -93,6 +91,9 @@ pub(crate) struct RunArgs {
     /// Print the summary as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    // Last, because its heading holds for what follows.
+    #[command(flatten)]
+    pub(crate) calibration: CalibrationArgs,
 }
 
 /// What a person says of a file. It counts before a header, variables of the file, metadata and profiles: docs/inputs.md.
@@ -322,8 +323,6 @@ pub(crate) struct RerunArgs {
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) aws: AwsArgs,
-    #[command(flatten)]
-    pub(crate) calibration: CalibrationArgs,
     /// Another workflow file than the built-in one
     #[arg(long, value_name = "FILE", conflicts_with = "aws")]
     pub(crate) workflow: Option<PathBuf>,
@@ -332,6 +331,9 @@ pub(crate) struct RerunArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) lake: LakeArg,
+    // Last, because its heading holds for what follows.
+    #[command(flatten)]
+    pub(crate) calibration: CalibrationArgs,
 }
 
 #[derive(Args)]
@@ -386,8 +388,6 @@ Exit status: 0 if the file would be accepted, 1 if it would be rejected.")]
 pub(crate) struct InspectArgs {
     /// The file
     pub(crate) file: PathBuf,
-    #[command(flatten)]
-    pub(crate) calibration: CalibrationArgs,
     /// Print JSON
     #[arg(long, conflicts_with = "csv")]
     pub(crate) json: bool,
@@ -400,6 +400,9 @@ pub(crate) struct InspectArgs {
     /// Print the numbers of --variable at full precision, one matrix row a line
     #[arg(long, requires = "variables")]
     pub(crate) csv: bool,
+    // Last, because its heading holds for what follows.
+    #[command(flatten)]
+    pub(crate) calibration: CalibrationArgs,
 }
 
 /// A recording cannot be overwritten by a slip such as `--svg *.mat`.

@@ -206,14 +206,18 @@ async fn json(mut rows: Rows, window: Option<Window>, to: &mut dyn Write) -> Res
         let mut bytes = Vec::new();
         let mut writer = arrow::json::writer::WriterBuilder::new()
             .with_explicit_nulls(true)
-            .build::<_, arrow::json::writer::JsonArray>(&mut bytes);
+            .build::<_, arrow::json::writer::LineDelimited>(&mut bytes);
         writer.write(&piece)?;
         writer.finish()?;
         drop(writer);
-        // The pieces make one array: each without its brackets.
-        to.write_all(before.as_bytes())?;
-        for_programs(&bytes[1..bytes.len() - 1], window, to)?;
-        before = ",";
+        // A row a line, so that a reader of lines gets the first at once; together they make one array.
+        let mut text = Vec::with_capacity(bytes.len() + piece.num_rows());
+        for line in bytes.trim_ascii_end().split(|byte| *byte == b'\n') {
+            text.extend(before.as_bytes());
+            text.extend(line);
+            before = ",\n";
+        }
+        for_programs(&text, window, to)?;
     }
     let end = if before == "[" { "[]\n" } else { "]\n" };
     Ok(to.write_all(end.as_bytes())?)
