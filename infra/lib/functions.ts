@@ -121,7 +121,7 @@ function rightsOf(props: FunctionsProps): Record<Step, iam.PolicyStatement[]> {
     transform: [allow(['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'], objects(work))],
     write: [
       allow(['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'], objects(work)),
-      allow(['s3:PutObject', 's3:AbortMultipartUpload'], objects(processed, 'rejections/')),
+      allow(['s3:PutObject'], objects(processed, 'rejections/')),
     ],
     crawl: [
       allow(['s3:GetObject'], objects(work)),

@@ -30,7 +30,7 @@ def compared(cloud, ecg, folder, prefix, lake):
         cloud.put(str(path.relative_to(folder)), path.read_bytes())
     recordings = [path for path in paths if path.suffix == ".mat"]
     # Some fail: that is a row of rejections.
-    done = subprocess.run([ecg, "run", folder, "--lake", lake], capture_output=True, text=True)
+    done = subprocess.run([ecg, "run", target, "--lake", lake], capture_output=True, text=True)
     assert f"{len(recordings)} recordings" in done.stdout, done.stdout + done.stderr
     cloud.wait_for_executions(prefix, len(recordings), seconds=180)
     return len(recordings)

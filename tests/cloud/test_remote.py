@@ -42,7 +42,7 @@ def test_from_the_message_in_slack_to_the_recording(cloud, fixtures, run):
     # The header comes, and somebody types what the message says.
     cloud.put(prefix + "two-leads.hea", (fixtures / "recordings/header/two-leads.hea").read_bytes())
     [message] = cloud.slack.deliveries(failed.recording_id)
-    typed = shlex.split(re.search(r"\*Redrive:\* `(.+?)`", message.text)[1])
+    typed = shlex.split(re.search(r"\*Run again:\* `(.+?)`", message.text)[1])
     assert typed[0] == "ecg", typed
     run(*typed[1:])
 

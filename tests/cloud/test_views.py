@@ -38,7 +38,7 @@ def same_files(cloud, ecg, fixtures, tmp_path_factory):
     def both(source, name):
         shutil.copyfile(source, target / name)
         cloud.put(prefix + name, source.read_bytes())
-        subprocess.run([ecg, "run", folder / "files", "--lake", folder / "lake"], capture_output=True)
+        subprocess.run([ecg, "run", target, "--lake", folder / "lake"], capture_output=True)
 
     both(good, "1 NSR/900m (7).mat")
     both(fixtures / "recordings/warn/gap.mat", "2 GAP/903m (1).mat")
