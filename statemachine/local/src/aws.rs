@@ -115,7 +115,9 @@ pub(crate) fn show(args: &ShowArgs) -> Result<ExitCode, String> {
     if !args.json {
         let _ = writeln!(text, "\n{}", step_notify::execution_link(&execution.arn));
         if execution.failed() {
-            let _ = writeln!(text, "ecg redrive --aws {}", execution.arn);
+            let rejected = execution.error.as_deref() == Some("Rejected");
+            let command = if rejected { "rerun" } else { "redrive" };
+            let _ = writeln!(text, "ecg {command} --aws {}", execution.arn);
         }
     }
     print(&text)?;
