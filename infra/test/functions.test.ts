@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { STEPS } from '../lib/steps.ts';
 import { workflowFile } from '../lib/state-machines.ts';
@@ -35,6 +37,19 @@ describe.each(STEPS)('%s', (step) => {
     expect(Properties.LoggingConfig).toEqual({ LogGroup: { Ref: id } });
     expect(group.Properties.RetentionInDays).toBe(90);
   });
+});
+
+test('profiles of data sets are deployed with validate', () => {
+  const profiles = join(mkdtempSync(join(tmpdir(), 'profiles-')), 'mine.toml');
+  writeFileSync(profiles, '[[profile]]\nname = "ward"\n');
+  const { app, template: other } = pipeline({ profiles });
+  const changed = STEPS.filter((step) =>
+    functionOf(step, other)[1].Properties.Code.S3Key !== functionOf(step)[1].Properties.Code.S3Key);
+  expect(changed).toEqual(['validate']);
+  const [hash] = functionOf('validate', other)[1].Properties.Code.S3Key.split('.');
+  const asset = join(app.outdir, `asset.${hash}`);
+  expect(readFileSync(join(asset, 'ecg-profiles.toml'), 'utf8')).toContain('ward');
+  expect(existsSync(join(asset, 'bootstrap'))).toBe(true);
 });
 
 test('the other architecture is a setting', () => {

@@ -21,6 +21,7 @@ test('what the command line gives is text, and means the same', () => {
 
 describe.each([
   ['name', 'ECG'], ['name', ''], ['database', 'ecg-pipeline'], ['architecture', 'arm'], ['lambdaDir', ''],
+  ['profiles', 'nowhere.toml'],
   ['rawGlacierDays', -1], ['rawGlacierDays', 1.5], ['rawGlacierDays', ''], ['workDays', 14], ['workDays', 'x'], ['logDays', 31],
   ['executionLog', 'OFF'], ['startConcurrency', 1], ['startConcurrency', 1001], ['scanLimitGb', 0], ['failedAlarm', 0], ['crawler', 'yes'],
   ['slackWorkspaceId', 'my-team'], ['slackChannelId', '#alarms'], ['deliverySlackChannelId', 'c0123456789'],
