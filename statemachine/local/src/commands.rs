@@ -541,11 +541,11 @@ fn synth_command(args: &ecg_synth::SynthArgs) -> Result<ExitCode, String> {
         progress.finish();
     }
     let mut text = format!(
-        "{}: {} bytes, {} s, {} leads of {} samples, {} beats\n",
+        "{}: {} bytes, {} s, {} of {} samples, {} beats\n",
         written.path.display(),
         written.bytes,
         written.duration_s,
-        written.leads,
+        counted(written.leads, "lead", "leads"),
         written.samples,
         written.beats
     );
