@@ -72,7 +72,10 @@ fn try_scenario(folder: &Path, scenario: &Value) -> Answer {
         "--input".to_owned(),
         input,
     ];
-    for (name, answers) in scenario["mocks"].as_object().unwrap() {
+    // Some scenarios without a Task have the answers of a function all the same, which `--mock` refuses.
+    let calls = scenario["definition"].to_string().contains(r#""Type":"Task""#);
+    let mocks = scenario["mocks"].as_object().unwrap().iter();
+    for (name, answers) in mocks.filter(|_| calls) {
         args.push("--mock".to_owned());
         args.push(format!(
             "{name}={}",
