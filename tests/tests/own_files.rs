@@ -440,7 +440,7 @@ fn the_first_hour_with_files_of_ones_own() {
         (
             "adc.mat",
             "--fs HZ --gain ADU_PER_MV",
-            vec![("HZ", "250"), ("ADU_PER_MV", "200")],
+            vec![("HZ", "250"), ("ADU_PER_MV", "200"), ("ADU_AT_0_MV", "1024")],
         ),
         ("columns.mat", "--variable", vec![("NAME", "data"), ("HZ", "250")]),
     ] {
@@ -450,9 +450,6 @@ fn the_first_hour_with_files_of_ones_own() {
         typed = typed.split("   (").next().unwrap().to_owned();
         for (word, value) in fill {
             typed = typed.replace(word, value);
-        }
-        if key == "adc.mat" {
-            typed.push_str(" --baseline 1024");
         }
         if key == "columns.mat" && !typed.contains("--fs") {
             typed.push_str(" --fs 250 --units mV");
