@@ -227,11 +227,11 @@ fn a_missing_setting_is_named_and_nothing_is_done() {
 fn a_message_that_is_none_is_internal_and_the_next_one_is_served() {
     let mut large = event();
     large["source"]["key"] = json!("x".repeat(5_000));
-    let mut unknown = event();
-    unknown["surprise"] = json!(1);
+    let mut incomplete = event();
+    incomplete["source"].as_object_mut().unwrap().remove("key");
     let s3 = s3();
-    let run = validate().invoke([large, unknown, event()], move |request| s3.answer(request));
-    let [Err(large), Err(unknown), Ok(_)] = &run.outcomes[..] else {
+    let run = validate().invoke([large, incomplete, event()], move |request| s3.answer(request));
+    let [Err(large), Err(incomplete), Ok(_)] = &run.outcomes[..] else {
         panic!("{:?}", run.outcomes)
     };
     assert!(
@@ -239,8 +239,8 @@ fn a_message_that_is_none_is_internal_and_the_next_one_is_served() {
         "{large:?}"
     );
     assert!(
-        unknown.error == "Internal" && unknown.message.contains("surprise"),
-        "{unknown:?}"
+        incomplete.error == "Internal" && incomplete.message.contains("`key`"),
+        "{incomplete:?}"
     );
     assert_eq!(run.metrics().len(), 3);
 }
