@@ -14,6 +14,9 @@ use crate::{Error, Execution};
 /// Executions that are described at a time. DescribeExecution is limited to some 15 calls a second; the SDK waits when told.
 const AT_A_TIME: usize = 4;
 
+/// Name of the alias that executions are started by.
+const ALIAS: &str = "live";
+
 /// Names that are looked through for a part of one: ten pages of a listing.
 const LOOKED_THROUGH: usize = 10_000;
 
@@ -91,6 +94,50 @@ impl Machine {
     /// Its ARN.
     pub fn arn(&self) -> &str {
         &self.arn
+    }
+
+    /// The versions that its alias starts executions with: one, or two during a gradual deployment; none without an alias.
+    async fn versions_in_use(&self) -> Result<Vec<String>, Error> {
+        let request = self.client.describe_state_machine_alias();
+        match request.state_machine_alias_arn(self.alias()).send().await {
+            Ok(alias) => Ok(alias
+                .routing_configuration
+                .unwrap_or_default()
+                .into_iter()
+                .map(|part| part.state_machine_version_arn)
+                .collect()),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|said| said.is_resource_not_found()) =>
+            {
+                Ok(Vec::new())
+            }
+            Err(error) => Err(service("DescribeStateMachineAlias")(error)),
+        }
+    }
+
+    /// Whether an execution that began with this version would begin with it again today.
+    pub(crate) async fn is_in_use(&self, version: Option<&str>) -> Result<bool, Error> {
+        let in_use = self.versions_in_use().await?;
+        Ok(match version {
+            Some(version) => in_use.iter().any(|other| other == version),
+            None => in_use.is_empty(),
+        })
+    }
+
+    /// What to start executions of: its alias, where there is one.
+    pub(crate) async fn to_start(&self) -> Result<String, Error> {
+        Ok(if self.versions_in_use().await?.is_empty() {
+            self.arn.clone()
+        } else {
+            self.alias()
+        })
+    }
+
+    /// The alias that a deployment points at its newest version.
+    fn alias(&self) -> String {
+        format!("{}:{ALIAS}", self.arn)
     }
 
     /// The ARN that an execution of this name has or would have.
