@@ -6,6 +6,7 @@ use aws_sdk_sfn::Client;
 use aws_sdk_sfn::operation::list_executions::builders::ListExecutionsFluentBuilder;
 use aws_sdk_sfn::types::ExecutionStatus;
 use futures::{StreamExt, TryStreamExt, stream};
+use tokio::sync::OnceCell;
 
 use crate::error::service;
 use crate::execution::name_of;
@@ -25,6 +26,8 @@ const LOOKED_THROUGH: usize = 10_000;
 pub struct Machine {
     pub(crate) client: Client,
     pub(crate) arn: String,
+    /// Asked for once: a group of failed executions is hundreds of times the same question.
+    in_use: OnceCell<Vec<String>>,
 }
 
 /// Which executions are listed.
@@ -59,7 +62,7 @@ impl Machine {
         if name_or_arn.starts_with("arn:") {
             let client = client(region_of(name_or_arn)).await?;
             let arn = name_or_arn.to_owned();
-            return Ok(Machine { client, arn });
+            return Ok(Machine::new(client, arn));
         }
         let client = client(None).await?;
         let mut pages = client.list_state_machines().into_paginator().items().send();
@@ -67,7 +70,7 @@ impl Machine {
             let machine = machine.map_err(service("ListStateMachines"))?;
             if machine.name == name_or_arn {
                 let arn = machine.state_machine_arn;
-                return Ok(Machine { client, arn });
+                return Ok(Machine::new(client, arn));
             }
         }
         let region = client.config().region().map(ToString::to_string);
@@ -88,7 +91,15 @@ impl Machine {
             ))
         })?;
         let client = client(region_of(execution_arn)).await?;
-        Ok(Machine { client, arn })
+        Ok(Machine::new(client, arn))
+    }
+
+    fn new(client: Client, arn: String) -> Machine {
+        Machine {
+            client,
+            arn,
+            in_use: OnceCell::new(),
+        }
     }
 
     /// Its ARN.
@@ -97,7 +108,12 @@ impl Machine {
     }
 
     /// The versions that its alias starts executions with: one, or two during a gradual deployment; none without an alias.
-    async fn versions_in_use(&self) -> Result<Vec<String>, Error> {
+    async fn versions_in_use(&self) -> Result<&[String], Error> {
+        let versions = self.in_use.get_or_try_init(|| self.ask_versions_in_use()).await;
+        versions.map(Vec::as_slice)
+    }
+
+    async fn ask_versions_in_use(&self) -> Result<Vec<String>, Error> {
         let request = self.client.describe_state_machine_alias();
         match request.state_machine_alias_arn(self.alias()).send().await {
             Ok(alias) => Ok(alias
