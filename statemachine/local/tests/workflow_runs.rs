@@ -303,8 +303,16 @@ async fn load_is_waited_for_however_long() {
             mocks.insert(function.into(), answers);
             let run = run(mocks).await;
             let ended = if function == "notify" { "Rejected" } else { "" };
-            assert_eq!(run["error"].as_str().unwrap_or_default(), ended, "{function}: {error}");
-            let state = if function == "notify" { "Notify".to_owned() } else { state_of(function) };
+            assert_eq!(
+                run["error"].as_str().unwrap_or_default(),
+                ended,
+                "{function}: {error}"
+            );
+            let state = if function == "notify" {
+                "Notify".to_owned()
+            } else {
+                state_of(function)
+            };
             assert_eq!(calls(&run, &state).len(), 301, "{function}: {error}");
         }
     }
@@ -313,8 +321,14 @@ async fn load_is_waited_for_however_long() {
 #[tokio::test]
 async fn a_first_message_that_waits_is_seen_in_the_history() {
     for (answer, passed) in [
-        (json!({ "delivered_to": "digest", "begins_digest": true }), vec!["BeginsDigest", "DigestFollows", "Failed"]),
-        (json!({ "delivered_to": "digest" }), vec!["BeginsDigest", "Failed"]),
+        (
+            json!({ "delivered_to": "digest", "begins_digest": true }),
+            vec!["BeginsDigest", "DigestFollows", "Failed"],
+        ),
+        (
+            json!({ "delivered_to": "digest" }),
+            vec!["BeginsDigest", "Failed"],
+        ),
         // The release before says nothing of it.
         (json!({ "delivered_to": "slack" }), vec!["BeginsDigest", "Failed"]),
     ] {
@@ -343,7 +357,13 @@ async fn a_failure_inside_the_failure_branch_hides_nothing() {
             (
                 "crawl",
                 "RegisterFailure",
-                vec!["RecordFailure", "RegisterFailure", "Notify", "BeginsDigest", "Failed"],
+                vec![
+                    "RecordFailure",
+                    "RegisterFailure",
+                    "Notify",
+                    "BeginsDigest",
+                    "Failed",
+                ],
                 false,
             ),
             (
