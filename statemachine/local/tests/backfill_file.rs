@@ -390,7 +390,7 @@ async fn a_failure_of_the_pipeline_is_told_with_its_own_words() {
             .filter(|event| event["type"] == "MapIterationFailed");
         assert_eq!(failed.count(), 1, "{report:#}");
         assert_eq!(given(&report).len(), 3, "a failed pipeline is not started again");
-        let child = run_child(json!({ "key": "a.mat", "suffix": "" }), &answers).await;
+        let child = run_child(json!({ "key": "a.mat", "suffix": "", "run": "b" }), &answers).await;
         assert_eq!(child["error"], error);
         assert_eq!(child["cause"], format!("a.mat (a-1-b2): {said}"));
     }
@@ -407,7 +407,7 @@ async fn run_child(input: Value, answers: &[(&str, Value)]) -> Value {
 
 #[tokio::test]
 async fn what_fails_before_the_pipeline_fails_the_child_under_its_own_name() {
-    let input = json!({ "key": "a.mat", "suffix": "" });
+    let input = json!({ "key": "a.mat", "suffix": "", "run": "b" });
     let missing = json!([{ "error": "S3.NoSuchKeyException", "cause": "404" }]);
     let child = run_child(input.clone(), &[("head", missing)]).await;
     assert_eq!(

@@ -209,6 +209,7 @@ async fn a_rejected_verdict_fails_the_run_with_its_reason() {
             "RecordFailure",
             "RegisterFailure",
             "Notify",
+            "BeginsDigest",
             "Failed"
         ]
     );
@@ -272,7 +273,13 @@ async fn however_a_step_fails_its_error_is_recorded_told_and_kept() {
             let branch = path.iter().position(|name| *name == state).unwrap() + 1;
             assert_eq!(
                 path[branch..],
-                ["RecordFailure", "RegisterFailure", "Notify", "Failed"],
+                [
+                    "RecordFailure",
+                    "RegisterFailure",
+                    "Notify",
+                    "BeginsDigest",
+                    "Failed"
+                ],
                 "{place}"
             );
             assert_eq!(calls(&run, &state).len() as u64, attempts, "{place}");
