@@ -10,10 +10,11 @@ import { Catalog } from './catalog.ts';
 import { Dashboard } from './dashboard.ts';
 import { acknowledge } from './explain.ts';
 import { Functions } from './functions.ts';
+import { Live } from './live.ts';
 import { LogQueries } from './log-queries.ts';
 import { Net } from './net.ts';
 import type { Settings } from './settings.ts';
-import { executionsArn, stateMachineArn, StateMachines } from './state-machines.ts';
+import { executionsArn, liveArn, stateMachineArn, StateMachines } from './state-machines.ts';
 import { UploadQueue } from './upload-queue.ts';
 
 export class DataPipelineStack extends Stack {
@@ -29,6 +30,7 @@ export class DataPipelineStack extends Stack {
     const functions = new Functions(this, 'Functions', {
       settings, buckets, uploads, catalog, slackSecret,
       workflowArn: stateMachineArn(this, settings.name),
+      liveArn: liveArn(this, settings.name),
       executionsArn: executionsArn(this, settings.name),
     });
     const machines = new StateMachines(this, 'StateMachines', { settings, buckets, functions: functions.byStep });
@@ -37,6 +39,9 @@ export class DataPipelineStack extends Stack {
     const alerts = new Alerts(this, 'Alerts', settings);
     const net = new Net(this, 'Net', { settings, buckets, functions: functions.byStep, workflow, alerts });
     const alarms = new Alarms(this, 'Alarms', { settings, uploads, functions: functions.byStep, workflow, net, alerts });
+    const live = new Live(this, 'Live', { settings, workflow, rollbackAlarm: alarms.failed });
+    // Uploads wait in the queue until there is an alias to start them through, and until the new version has proved itself.
+    functions.byStep.start.node.addDependency(live.alias);
     new Dashboard(this, 'Dashboard', {
       settings, uploads, workflow, alarms: alarms.all, functions: functions.byStep, logGroups: functions.logGroups,
     });
@@ -46,6 +51,8 @@ export class DataPipelineStack extends Stack {
     this.output('WorkBucketName', buckets.work.bucketName, 'What one step leaves for the next');
     this.output('ProcessedBucketName', buckets.processed.bucketName, 'The tables as Parquet');
     this.output('StateMachineArn', workflow.stateMachineArn, 'One execution per uploaded recording');
+    this.output('StateMachineAliasArn', live.alias.ref, 'Starts the version of the workflow that is live');
+    this.output('StateMachineVersionArn', live.version.ref, 'The version that this deployment published');
     this.output('BackfillStateMachineArn', machines.backfill.stateMachineArn, 'Runs everything below a prefix again');
     this.output('WorkgroupName', catalog.workgroupName, 'Athena workgroup');
     this.output('DatabaseName', catalog.databaseName, 'Glue database');
