@@ -103,7 +103,7 @@ function environments({ buckets, catalog, slackSecret, liveArn }: FunctionsProps
       GLUE_DATABASE: catalog.databaseName,
       ...(catalog.crawlerName !== undefined && { GLUE_CRAWLER: catalog.crawlerName }),
     },
-    notify: { SLACK_SECRET: slackSecret.secretArn },
+    notify: { ...places, SLACK_SECRET: slackSecret.secretArn },
   };
 }
 
@@ -131,17 +131,26 @@ function rightsOf(props: FunctionsProps): Record<Step, iam.PolicyStatement[]> {
     ],
     crawl: [
       allow(['s3:GetObject'], objects(work)),
+      // What is registered already.
+      ...(props.catalog.crawlerName === undefined
+        ? [allow(['s3:PutObject'], objects(work, 'registered/')), allow(['s3:ListBucket'], work.bucketArn)]
+        : []),
       allow(['s3:PutObject'], ...['segments/', 'beats/', 'recordings/'].map((prefix) => objects(processed, prefix))),
       ...(props.catalog.crawlerName === undefined
         ? [allow(['s3:GetObject', 's3:GetObjectVersion'], objects(processed)), allow(CATALOG_ACTIONS, ...catalogArns(props))]
         : [allow(['glue:StartCrawler'], arn(props, 'glue', `crawler/${props.catalog.crawlerName}`))]),
     ],
-    notify: [allow(['secretsmanager:GetSecretValue'], props.slackSecret.secretArn)],
+    notify: [
+      allow(['secretsmanager:GetSecretValue'], props.slackSecret.secretArn),
+      // What is known of floods.
+      allow(['s3:GetObject', 's3:PutObject'], objects(work, 'notices/')),
+      allow(['s3:ListBucket'], work.bucketArn),
+    ],
   };
 }
 
 const CATALOG_ACTIONS = [
-  'glue:GetDatabase', 'glue:CreateDatabase', 'glue:GetTable', 'glue:CreateTable', 'glue:UpdateTable',
+  'glue:GetDatabase', 'glue:CreateDatabase', 'glue:GetTable', 'glue:GetTables', 'glue:CreateTable', 'glue:UpdateTable',
   'glue:GetPartition', 'glue:CreatePartition', 'glue:BatchUpdatePartition',
 ];
 

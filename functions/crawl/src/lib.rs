@@ -1,7 +1,9 @@
 //! The crawl step: registers in the catalog what was written, and publishes it.
 //!
 //! It reads the Parquet footers, checks them against the table and the number of rows, then makes sure of the
-//! database, the table with its column comments, and the `dt` partition. Its last act is to copy the objects that write held
+//! database, the tables with their column comments, and their `dt` partitions. It looks first: an object in the work bucket
+//! says that all of it was made for these tables and this day, and one call of the catalog that the partition is still there.
+//! Its last act is to copy the objects that write held
 //! back into their places, the row of `recordings` last: who sees it finds everything else, and a run that fails before it has
 //! no such row, so that an upload is in `recordings` or in `rejections`, never in both. Until then the rows of an earlier run
 //! answer. Running it twice changes nothing.
@@ -10,9 +12,9 @@ mod footer;
 
 use arrow_schema::Schema;
 use ecg_core::message::{CrawlOutput, TableObject, WriteOutput};
-use ecg_core::{StepError, layout};
-use ecg_lake::{Lake, catalog_error};
-use ecg_store::{ColumnSpec, Location, TableName, TableSpec};
+use ecg_core::{StepError, content_id, layout};
+use ecg_lake::{Lake, catalog_error, write_error};
+use ecg_store::{ColumnSpec, Location, StoreError, TableSpec};
 use ecg_tables::{PARTITION, PARTITION_COMMENT, RECORDINGS, Table};
 
 const DATABASE_COMMENT: &str = "ECG recordings: strips, beats and features, made by ecg-pipeline";
@@ -23,11 +25,8 @@ const DATABASE_COMMENT: &str = "ECG recordings: strips, beats and features, made
 /// `Internal` if an object is not what write said or the catalog holds an incompatible column (it names it), else
 /// what the store or the catalog says.
 pub async fn run(lake: &Lake, input: WriteOutput) -> Result<CrawlOutput, StepError> {
-    lake.catalog
-        .ensure_database(&lake.database, DATABASE_COMMENT)
-        .await
-        .map_err(|error| catalog_error(&error))?;
     let mut tables = Vec::new();
+    let mut specs = Vec::new();
     let mut held_back = Vec::new();
     for object in &input.objects {
         let table = ecg_tables::table(&object.table)
@@ -36,31 +35,58 @@ pub async fn run(lake: &Lake, input: WriteOutput) -> Result<CrawlOutput, StepErr
         if object.staged.is_some() {
             held_back.push((seen, object));
         }
-        let spec = table_spec(lake, table);
-        let name = TableName {
-            database: spec.database.clone(),
-            name: spec.name.clone(),
-        };
-        lake.catalog
-            .ensure_table(&spec)
-            .await
-            .map_err(|error| catalog_error(&error))?;
-        let location = format!(
-            "s3://{}/{}",
-            lake.processed,
-            layout::partition_prefix(table.name, &input.dt)
-        );
-        lake.catalog
-            .ensure_partition(&name, std::slice::from_ref(&input.dt), &location)
-            .await
-            .map_err(|error| catalog_error(&error))?;
+        specs.push(table_spec(lake, table));
         tables.push(table.name.to_owned());
     }
+    register(lake, &specs, &input.dt).await?;
     publish(lake, held_back).await?;
     Ok(CrawlOutput {
         recording_id: input.recording_id,
         tables,
     })
+}
+
+/// Makes sure of the tables and of their partitions of one day.
+async fn register(lake: &Lake, specs: &[TableSpec], dt: &str) -> Result<(), StepError> {
+    let Some(last) = specs.last() else {
+        return Ok(());
+    };
+    let catalog = &lake.catalog;
+    let values = [dt.to_owned()];
+    let location = |spec: &TableSpec| {
+        format!(
+            "s3://{}/{}",
+            lake.processed,
+            layout::partition_prefix(&spec.name, dt)
+        )
+    };
+    // A release that changes the definition of a table looks at everything once more.
+    let definition = serde_json::to_vec(specs).map_err(|error| StepError::Internal(error.to_string()))?;
+    let registered = lake.work(&layout::registered_key(&content_id(&definition, 16), dt));
+    match lake.store.head(&registered).await {
+        Ok(_) => {
+            let there = catalog.has_partition(last, &values, &location(last)).await;
+            if there.map_err(|error| catalog_error(&error))? {
+                return Ok(());
+            }
+        }
+        Err(StoreError::NotFound(_)) => {}
+        Err(error) => return Err(lake.error_at(&registered, &error)),
+    }
+    catalog
+        .ensure_tables(&lake.database, DATABASE_COMMENT, specs)
+        .await
+        .map_err(|error| catalog_error(&error))?;
+    // In the order in which objects are published, so that the partition that is looked for was the last.
+    for spec in specs {
+        catalog
+            .ensure_partition(spec, &values, &location(spec))
+            .await
+            .map_err(|error| catalog_error(&error))?;
+    }
+    let written = lake.store.put(&registered, definition.into()).await;
+    written.map_err(|error| write_error(&error))?;
+    Ok(())
 }
 
 /// Starts a crawler instead: it finds the objects, the tables and the partitions by itself. One that runs already is

@@ -2,39 +2,68 @@
 
 use ecg_core::StepError;
 use ecg_core::config::{self, SLACK_SECRET};
-use ecg_core::message::{NotifyInput, NotifyOutput};
-use step_notify::{Links, SecretsManager, slack_from_secret};
+use ecg_core::message::DigestOutput;
+use ecg_lake::Lake;
+use step_notify::{Answer, Links, Notices, Request, SecretsManager, slack_from_secret};
 
-/// Where the way to Slack is kept.
+/// Where the way to Slack is kept, and where notices lie.
 struct Settings {
     secrets: SecretsManager,
     secret: Option<String>,
+    lake: Lake,
 }
 
 #[tokio::main]
 async fn main() -> Result<(), ecg_boot::Error> {
     let client = aws_sdk_secretsmanager::Client::new(&ecg_boot::aws_config().await);
-    let settings = Settings {
+    let settings = ecg_boot::object_lake().await.map(|lake| Settings {
         secrets: SecretsManager::new(client),
         secret: config::optional(SLACK_SECRET),
-    };
-    ecg_boot::serve_step("notify", Ok(settings), notify).await
+        lake,
+    });
+    ecg_boot::serve_step("notify", settings, notify).await
 }
 
-async fn notify(settings: &Settings, input: NotifyInput) -> Result<NotifyOutput, StepError> {
-    let links = Links::step_functions(&input.execution);
+async fn notify(settings: &Settings, request: Request) -> Result<Answer, StepError> {
     let slack = match &settings.secret {
         Some(secret) => slack_from_secret(&settings.secrets, secret).await?,
         None => None,
     };
-    // Without Slack the log is the console.
-    step_notify::run(slack.as_ref(), &links, input, |text| {
-        let secret = settings.secret.as_deref();
-        tracing::warn!(
-            text,
-            secret,
-            "Slack is not configured: {SLACK_SECRET} is not set, or its secret is empty"
-        )
-    })
-    .await
+    let notices = Notices {
+        store: settings.lake.store.as_ref(),
+        bucket: &settings.lake.work,
+    };
+    let now_ms = i64::try_from(ecg_boot::now_ms()).unwrap_or(i64::MAX);
+    match (request, slack) {
+        (Request::Failure(input), Some(slack)) => {
+            let links = Links::step_functions(&input.execution);
+            step_notify::run_in_a_flood(&slack, notices, &links, *input, now_ms)
+                .await
+                .map(Answer::Failure)
+        }
+        // Without Slack the log is the console.
+        (Request::Failure(input), None) => {
+            let links = Links::step_functions(&input.execution);
+            step_notify::run(None, &links, *input, |text| {
+                let secret = settings.secret.as_deref();
+                tracing::warn!(
+                    text,
+                    secret,
+                    "Slack is not configured: {SLACK_SECRET} is not set, or its secret is empty"
+                )
+            })
+            .await
+            .map(Answer::Failure)
+        }
+        (Request::Digests(input), Some(slack)) => step_notify::digests(&slack, notices, &input, now_ms)
+            .await
+            .map(Answer::Digests),
+        (Request::Digests(input), None) => {
+            tracing::warn!(
+                execution = input.digest_for,
+                "no digest: Slack is not configured any more"
+            );
+            Ok(Answer::Digests(DigestOutput { told: 0, waiting: 0 }))
+        }
+    }
 }

@@ -1,7 +1,10 @@
 //! The message: step, error, cause in one line, file, recording id, link, and the command to run it again.
 
+use ecg_core::day::rfc3339;
 use ecg_core::message::NotifyInput;
 use serde_json::{Value, json};
+
+use crate::flood::Digest;
 
 /// Where a reader of the message can go, as text with `{execution}` (id of the execution) and `{name}` (its name) in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,13 +98,7 @@ pub fn slack_payload(input: &NotifyInput, links: &Links) -> Value {
     };
     let mut lines = vec![
         format!("*Cause:* {}", within(LONGEST_CAUSE, &escape(&failure.message()))),
-        format!(
-            "*File:* `{}`",
-            within(
-                LONGEST_FILE,
-                &escape(&format!("{}/{}", input.source.bucket, input.source.key))
-            )
-        ),
+        format!("*File:* `{}`", file(LONGEST_FILE, input)),
         format!("*Recording:* `{}`", input.recording_id),
         format!("*Attempts:* {}", failure.attempts),
         format!("*Execution:* {show}"),
@@ -110,12 +107,68 @@ pub fn slack_payload(input: &NotifyInput, links: &Links) -> Value {
     if !input.recorded {
         lines.push(":warning: The failure could not be recorded in the table `rejections`.".to_owned());
     }
-    let title = within(
-        LONGEST_TITLE,
-        &format!("{} failed: {}", failure.step, failure.error),
-    );
+    let title = format!("{} failed: {}", failure.step, failure.error);
+    payload(&title, &failure.message(), &lines)
+}
+
+/// The message about a flood as Slack's JSON.
+pub fn digest_payload(digest: &Digest) -> Value {
+    let Some(first) = digest.examples.first() else {
+        return Value::Null;
+    };
+    let (error, cause) = (&first.failure.error, first.failure.message());
+    let steps: Vec<String> = (digest.steps.iter())
+        .map(|(step, count)| format!("{step} {count}"))
+        .collect();
+    let (from, to) = digest.between_ms;
+    // The machine is named, so that the command finds its region as well.
+    let machine = first
+        .execution
+        .rsplit_once(':')
+        .map_or("", |(machine, _)| machine);
+    let machine = machine.replacen(":execution:", ":stateMachine:", 1);
+    let mut lines = vec![
+        format!("*Cause:* {}", within(LONGEST_CAUSE / 2, &escape(&cause))),
+        format!("*Failed:* {}, beside those told one by one", steps.join(", ")),
+        format!("*Between:* {} and {}", moment(from), moment(to)),
+        format!(
+            "*Run all of them again:* `ecg redrive --aws --all --group {} --state-machine {machine}`",
+            digest.group
+        ),
+        format!(
+            "*Such as:*{}",
+            if digest.count() > digest.examples.len() as u64 {
+                ""
+            } else {
+                " (all)"
+            }
+        ),
+    ];
+    for example in &digest.examples {
+        let show = execution_link(&example.execution);
+        lines.push(format!(
+            "• <{show}|execution> `{}`",
+            file(LONGEST_EXAMPLE, example)
+        ));
+    }
+    if digest.examples.iter().any(|example| !example.recorded) {
+        lines.push(":warning: Some of them could not be recorded in the table `rejections`.".to_owned());
+    }
+    let title = match digest.steps.len() {
+        1 => format!("{} failed {} times: {error}", first.failure.step, digest.count()),
+        _ => format!("{} recordings failed: {error}", digest.count()),
+    };
+    payload(&title, &cause, &lines)
+}
+
+fn moment(epoch_ms: i64) -> String {
+    rfc3339(epoch_ms).unwrap_or_default()
+}
+
+fn payload(title: &str, cause: &str, lines: &[String]) -> Value {
+    let title = within(LONGEST_TITLE, title);
     json!({
-        "text": escape(&format!("{title}: {}", failure.message())),
+        "text": escape(&format!("{title}: {cause}")),
         "blocks": [
             { "type": "header", "text": { "type": "plain_text", "text": title } },
             { "type": "section", "text": { "type": "mrkdwn", "text": lines.join("\n") } },
@@ -123,10 +176,17 @@ pub fn slack_payload(input: &NotifyInput, links: &Links) -> Value {
     })
 }
 
-// Slack refuses a header above 150 characters and a section above 3,000; links and ids take some hundred.
+fn file(limit: usize, input: &NotifyInput) -> String {
+    let file = format!("{}/{}", input.source.bucket, input.source.key);
+    within(limit, &escape(&file))
+}
+
+// Slack refuses a header above 150 characters and a section above 3,000; links and ids take some hundred, those of a digest
+// half of it.
 const LONGEST_TITLE: usize = 150;
 const LONGEST_CAUSE: usize = 1_200;
 const LONGEST_FILE: usize = 1_200;
+const LONGEST_EXAMPLE: usize = 100;
 
 /// At most so many characters of an escaped text, the last of them an ellipsis where it was cut.
 fn within(limit: usize, escaped: &str) -> String {

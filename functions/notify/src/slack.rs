@@ -66,7 +66,7 @@ impl std::fmt::Debug for Slack {
 /// Sends one message; waits once for a short `Retry-After`.
 ///
 /// # Errors
-/// `Transient` where Slack can not be reached, is overloaded or asks for a longer wait; `Internal` where it refuses,
+/// `Throttled` where Slack asks for a longer wait; `Transient` where it can not be reached or has an error of its own; `Internal` where it refuses,
 /// which it may do with status 200 and `{"ok":false}`.
 pub fn send(slack: &Slack, payload: &Value) -> Result<(), StepError> {
     match attempt(slack, payload)? {
@@ -88,7 +88,7 @@ enum Answer {
 }
 
 fn come_back(seconds: u64) -> StepError {
-    StepError::Transient(format!("Slack: status 429, come back in {seconds} s"))
+    StepError::Throttled(format!("Slack: status 429, come back in {seconds} s"))
 }
 
 fn attempt(slack: &Slack, payload: &Value) -> Result<Answer, StepError> {
@@ -139,11 +139,10 @@ fn attempt(slack: &Slack, payload: &Value) -> Result<Answer, StepError> {
                 .unwrap_or("an answer without `ok`")
                 .to_owned();
             match reason.as_str() {
-                "ratelimited"
-                | "service_unavailable"
-                | "internal_error"
-                | "fatal_error"
-                | "request_timeout" => Err(StepError::Transient(format!("Slack: {reason}"))),
+                "ratelimited" => Err(StepError::Throttled(format!("Slack: {reason}"))),
+                "service_unavailable" | "internal_error" | "fatal_error" | "request_timeout" => {
+                    Err(StepError::Transient(format!("Slack: {reason}")))
+                }
                 _ => Err(StepError::Internal(format!(
                     "Slack refused the message: {reason}"
                 ))),
@@ -227,8 +226,8 @@ mod tests {
             (vec![OK], Ok(())),
             (vec![WAIT, OK], Ok(())),
             (vec![NOT_OK], Err("Internal")),
-            (vec![WAIT, WAIT], Err("Transient")),
-            (vec![WAIT_LONG], Err("Transient")),
+            (vec![WAIT, WAIT], Err("Throttled")),
+            (vec![WAIT_LONG], Err("Throttled")),
             (vec![DOWN], Err("Transient")),
             (vec![GONE], Err("Internal")),
         ] {

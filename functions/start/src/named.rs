@@ -43,12 +43,6 @@ pub struct Head {
     pub content_length: u64,
     /// RFC 3339, or as HTTP has it.
     pub last_modified: String,
-    /// Missing for the class STANDARD.
-    #[serde(default)]
-    pub storage_class: Option<String>,
-    /// For an archived object: whether a copy was asked for, and is there.
-    #[serde(default)]
-    pub restore: Option<String>,
 }
 
 /// An execution that may be started.
@@ -75,7 +69,6 @@ struct Moment {
 
 /// Name and input of the execution of this object.
 pub(crate) async fn name<W: Executions>(starter: &Starter<W>, stored: Stored) -> Result<Named, StepError> {
-    refuse_archived(&stored)?;
     let Stored {
         bucket,
         key,
@@ -114,21 +107,6 @@ pub(crate) async fn name<W: Executions>(starter: &Starter<W>, stored: Stored) ->
     }
     tracing::info!(recording_id = input.recording_id, execution = name, key, "named");
     Ok(Named { name, input })
-}
-
-/// An archived object can be listed and not read: its run would fail, and use up the name.
-fn refuse_archived(stored: &Stored) -> Result<(), StepError> {
-    let class = stored.head.storage_class.as_deref().unwrap_or_default();
-    let restored =
-        (stored.head.restore.as_deref()).is_some_and(|told| told.contains("ongoing-request=\"false\""));
-    if matches!(class, "GLACIER" | "DEEP_ARCHIVE") && !restored {
-        return Err(StepError::Rejected(Details::new(
-            format!("object `{}`", stored.key),
-            "bytes that can be read",
-            format!("an archived object ({class}); `aws s3api restore-object` first"),
-        )));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -234,39 +212,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_can_not_be_run_is_refused() {
-        let archived = |class: &str, restore: Option<&str>| {
-            let mut head = head();
-            head["StorageClass"] = json!(class);
-            head["Restore"] = json!(restore);
-            head
-        };
-        let ongoing = Some("ongoing-request=\"true\"");
-        let restored = Some("ongoing-request=\"false\", expiry-date=\"Fri, 27 Nov 2026 00:00:00 GMT\"");
-        for readable in [
-            archived("GLACIER", restored),
-            archived("GLACIER_IR", None),
-            archived("STANDARD_IA", None),
-        ] {
-            assert!(ask(None, "a.mat", readable, "").await.is_ok());
-        }
         let mut undated = head();
         undated["LastModified"] = json!("lately");
         for (key, head, suffix, name, said) in [
             ("a.hea", head(), "", "Rejected", "found `a.hea`"),
-            (
-                "a.mat",
-                archived("GLACIER", None),
-                "",
-                "Rejected",
-                "archived object (GLACIER)",
-            ),
-            (
-                "a.mat",
-                archived("DEEP_ARCHIVE", ongoing),
-                "",
-                "Rejected",
-                "restore-object",
-            ),
             ("a.mat", head(), "too-long", "Internal", "at most 7 characters"),
             (
                 "a.mat",

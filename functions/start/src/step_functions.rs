@@ -8,11 +8,18 @@ use ecg_core::message::ExecutionInput;
 
 use crate::{Executions, Started};
 
-/// One state machine.
+/// One state machine, or an alias of it.
 #[derive(Debug, Clone)]
 pub struct StepFunctions {
     client: Client,
     state_machine_arn: String,
+}
+
+/// The ARN of an execution: that of its machine, whichever version or alias it was started by.
+fn execution_arn(state_machine_arn: &str, name: &str) -> String {
+    let machine: Vec<&str> = state_machine_arn.splitn(8, ':').take(7).collect();
+    let machine = machine.join(":").replacen(":stateMachine:", ":execution:", 1);
+    format!("{machine}:{name}")
 }
 
 impl StepFunctions {
@@ -43,13 +50,10 @@ impl Executions for StepFunctions {
     }
 
     async fn input_of(&self, name: &str) -> Result<Option<String>, StepError> {
-        let arn = self
-            .state_machine_arn
-            .replacen(":stateMachine:", ":execution:", 1);
         let request = self
             .client
             .describe_execution()
-            .execution_arn(format!("{arn}:{name}"));
+            .execution_arn(execution_arn(&self.state_machine_arn, name));
         match request.send().await {
             Ok(execution) => Ok(execution.input),
             Err(error) => match error.as_service_error() {
@@ -64,4 +68,20 @@ impl Executions for StepFunctions {
 /// The service did not answer, so it may next time.
 fn unanswered(operation: &str, error: &(impl std::error::Error + 'static)) -> StepError {
     StepError::Transient(format!("{operation}: {}", DisplayErrorContext(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_execution_is_named_by_its_machine() {
+        let machine = "arn:aws:states:eu-central-1:123456789012:stateMachine:ecg-pipeline";
+        for arn in [machine.to_owned(), format!("{machine}:live"), format!("{machine}:7")] {
+            assert_eq!(
+                execution_arn(&arn, "a-1"),
+                "arn:aws:states:eu-central-1:123456789012:execution:ecg-pipeline:a-1"
+            );
+        }
+    }
 }

@@ -23,12 +23,11 @@ pub fn service_error(operation: &str, code: Option<&str>, message: Option<&str>)
             | "RequestLimitExceeded"
             | "ExecutionLimitExceeded"
             | "KmsThrottlingException"
-            | "InternalServiceError"
-            | "InternalServerError"
-            | "InternalFailure"
             | "ServiceUnavailable",
-        )
-        | None => StepError::Transient(text),
+        ) => StepError::Throttled(text),
+        Some("InternalServiceError" | "InternalServerError" | "InternalFailure") | None => {
+            StepError::Transient(text)
+        }
         Some(_) => StepError::Internal(text),
     }
 }
@@ -38,10 +37,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_may_pass_is_transient() {
+    fn load_is_told_from_what_may_pass_and_from_what_may_not() {
         for (code, name) in [
-            (Some("ThrottlingException"), "Transient"),
-            (Some("ExecutionLimitExceeded"), "Transient"),
+            (Some("ThrottlingException"), "Throttled"),
+            (Some("ExecutionLimitExceeded"), "Throttled"),
+            (Some("InternalServerError"), "Transient"),
             (None, "Transient"),
             (Some("AccessDeniedException"), "Internal"),
             (Some("ResourceNotFoundException"), "Internal"),

@@ -64,8 +64,12 @@ impl Catalog for NoCatalog {
         NoCatalog::refuse("creating the table", spec.table())
     }
 
-    async fn ensure_partition(&self, table: &TableName, _: &[String], _: &str) -> Result<(), CatalogError> {
-        NoCatalog::refuse("creating a partition of", table)
+    async fn has_partition(&self, spec: &TableSpec, _: &[String], _: &str) -> Result<bool, CatalogError> {
+        NoCatalog::refuse("looking for a partition of", spec.table())
+    }
+
+    async fn ensure_partition(&self, spec: &TableSpec, _: &[String], _: &str) -> Result<(), CatalogError> {
+        NoCatalog::refuse("creating a partition of", spec.table())
     }
 
     async fn describe(&self, table: &TableName) -> Result<TableSpec, CatalogError> {

@@ -5,8 +5,8 @@
 //! * [`logs`] writes JSON lines, and each invocation ends with a line of [`metrics`].
 //! * `lake` (feature `s3`) opens the places of a deployment; only with feature `glue` is the SDK of Glue linked.
 //!
-//! Settings come from [`ecg_core::config`], once, before the first event. The clock here is for Lambda's deadline and for
-//! metrics: no time from it reaches a step.
+//! Settings come from [`ecg_core::config`], once, before the first event. The clock here is for Lambda's deadline, for
+//! metrics, and for how many messages notify sends: no time from it reaches a table.
 
 mod answer;
 #[cfg(feature = "aws")]
@@ -27,6 +27,7 @@ use serde_json::Value;
 pub use answer::diagnostic;
 #[cfg(feature = "aws")]
 pub use aws::{aws_config, service_error};
+pub use clock::now_ms;
 #[cfg(feature = "glue")]
 pub use lake::catalogued_lake;
 #[cfg(feature = "s3")]

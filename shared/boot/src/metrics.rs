@@ -22,6 +22,8 @@ pub enum Metric {
     Files,
     /// Sizes of these uploads.
     Bytes,
+    /// Messages of the queue that can not be read.
+    Faults,
     /// Beats found, in all leads.
     Beats,
     /// Recordings that were rejected.
@@ -30,13 +32,20 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric that is counted.
-    pub const ALL: [Metric; 4] = [Metric::Files, Metric::Bytes, Metric::Beats, Metric::Rejects];
+    pub const ALL: [Metric; 5] = [
+        Metric::Files,
+        Metric::Bytes,
+        Metric::Faults,
+        Metric::Beats,
+        Metric::Rejects,
+    ];
 
     /// Name and unit, as CloudWatch has them.
     pub fn name_and_unit(self) -> (&'static str, &'static str) {
         match self {
             Metric::Files => ("Files", "Count"),
             Metric::Bytes => ("Bytes", "Bytes"),
+            Metric::Faults => ("Faults", "Count"),
             Metric::Beats => ("Beats", "Count"),
             Metric::Rejects => ("Rejects", "Count"),
         }
@@ -77,7 +86,10 @@ impl Counts for NotifyOutput {}
 pub(crate) fn counts_of(error: &StepError) -> Vec<(Metric, u64)> {
     match error {
         StepError::Rejected(_) => vec![(Metric::Rejects, 1)],
-        StepError::Transient(_) | StepError::Conflict(_) | StepError::Internal(_) => Vec::new(),
+        StepError::Throttled(_)
+        | StepError::Transient(_)
+        | StepError::Conflict(_)
+        | StepError::Internal(_) => Vec::new(),
     }
 }
 

@@ -48,7 +48,7 @@ fn each_function_links_the_services_that_it_calls() {
         ("transform", &["s3"]),
         ("write", &["s3"]),
         ("crawl", &["glue", "s3"]),
-        ("notify", &["secretsmanager"]),
+        ("notify", &["s3", "secretsmanager"]),
     ] {
         let crates = crates_of(step);
         let found: Vec<&str> = (crates.keys())

@@ -7,7 +7,10 @@ use crate::message::one_line;
 /// Why a step failed. The name of the variant is the error name in the state machine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StepError {
-    /// The same call may succeed later: throttling, a time-out, a lost connection. Retried.
+    /// More at once than a service takes. Waited for, however long: it says nothing about the recording.
+    #[error("{0}")]
+    Throttled(String),
+    /// The same call may succeed later: a time-out, a lost connection. Retried a few times.
     #[error("{0}")]
     Transient(String),
     /// The input is at fault; the same call fails again. Never retried.
@@ -24,11 +27,12 @@ pub enum StepError {
 
 impl StepError {
     /// Every name that a step can fail with, as the workflow file has to know them.
-    pub const NAMES: [&'static str; 4] = ["Transient", "Rejected", "Conflict", "Internal"];
+    pub const NAMES: [&'static str; 5] = ["Throttled", "Transient", "Rejected", "Conflict", "Internal"];
 
     /// The error name as Step Functions sees it.
     pub fn name(&self) -> &'static str {
         match self {
+            StepError::Throttled(_) => "Throttled",
             StepError::Transient(_) => "Transient",
             StepError::Rejected(_) => "Rejected",
             StepError::Conflict(_) => "Conflict",

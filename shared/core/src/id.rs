@@ -24,18 +24,26 @@ pub fn recording_id(bucket: &str, key: &str, version: &str) -> String {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    let digest = hash.finalize();
-    let hex: String = digest
-        .iter()
-        .take(HASH_HEX_DIGITS / 2)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hex = hex(hash, HASH_HEX_DIGITS);
     let tail = readable_tail(key);
     if tail.is_empty() {
         hex
     } else {
         format!("{tail}-{hex}")
     }
+}
+
+/// A name for something that is told from others of its kind by its content alone: so many hex digits of its SHA-256.
+pub fn content_id(content: &[u8], digits: usize) -> String {
+    hex(Sha256::new().chain_update(content), digits)
+}
+
+fn hex(hash: Sha256, digits: usize) -> String {
+    let digest = hash.finalize();
+    let digest = digest.iter().take(digits.div_ceil(2));
+    let mut hex: String = digest.map(|byte| format!("{byte:02x}")).collect();
+    hex.truncate(digits);
+    hex
 }
 
 /// The name of an execution: the recording id, and for a deliberate rerun a hyphen and a suffix.

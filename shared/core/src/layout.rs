@@ -26,6 +26,15 @@ pub fn profiles_key(sha256: &str) -> String {
     format!("profiles/{sha256}.toml")
 }
 
+/// What the keys of uploads begin with that only try out a deployment: nobody is told of them.
+pub const SMOKE_TEST: &str = "smoke-test/";
+
+/// That tables defined like this are registered with their partitions of a day: `registered/<day>/<definition>.json` in the
+/// work bucket. Whoever removes it makes crawl look at all of them again.
+pub fn registered_key(definition: &str, day: &str) -> String {
+    format!("registered/{day}/{definition}.json")
+}
+
 /// The prefix of a table in the processed bucket.
 pub fn table_prefix(table: &str) -> String {
     format!("{table}/")

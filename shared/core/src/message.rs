@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Details;
+use crate::id::content_id;
 use crate::settings::Settings;
 
 /// Largest message to or from a step in bytes: messages point at objects, they do not carry them.
@@ -284,6 +286,34 @@ impl Failure {
         };
         one_line(&text)
     }
+
+    /// What failures of one cause have in common, whatever the recording: eight hex digits of its error name and its
+    /// message, without what belongs to the one upload or to the one attempt (key, version, id, numbers, quoted names).
+    /// Of a message that says what was expected, only that counts; of a time-out or a stop, the name alone.
+    ///
+    /// `ecg redrive --group` finds the executions of a group again, from what Step Functions says of them.
+    pub fn group(&self, recording_id: &str, source: &Source) -> String {
+        let mut message = self.message();
+        if matches!(self.error.as_str(), "States.Timeout" | "Aborted") {
+            message.clear();
+        }
+        for own in [source.key.as_str(), recording_id, &source.version] {
+            if own.len() > 3 {
+                message = message.replace(own, "");
+            }
+        }
+        if let Some(details) = Details::parse(&message) {
+            message = details.expected;
+        }
+        let mut quoted = false;
+        let common: String = (message.chars())
+            .filter(|&c| {
+                quoted ^= c == '`';
+                !quoted && !c.is_ascii_digit()
+            })
+            .collect();
+        content_id(format!("{}\n{common}", self.error).as_bytes(), 8)
+    }
 }
 
 /// Folds white space and control characters to single spaces and cuts to [`MAX_CAUSE_BYTES`], visibly.
@@ -330,8 +360,32 @@ pub struct NotifyInput {
 pub struct NotifyOutput {
     /// The one id.
     pub recording_id: String,
-    /// Where the message went: `slack`, or `console` where no Slack is configured.
+    /// Where the message went: `slack`; `console` where no Slack is configured; `digest` where it waits for one; `nobody`
+    /// about an upload of the smoke test.
     pub delivered_to: String,
+    /// It is the first that waits for a digest: whoever called sees to it that the digest is sent.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub begins_digest: bool,
+}
+
+/// Asks notify for the digests that an execution began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigestInput {
+    /// Id of the execution whose message was the first that waits: an ARN.
+    pub digest_for: String,
+}
+
+/// The answer about digests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigestOutput {
+    /// Failures that people were told of.
+    pub told: u64,
+    /// Digests that still wait for the end of a flood: ask again after a while.
+    pub waiting: u64,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 #[cfg(test)]

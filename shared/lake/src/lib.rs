@@ -133,6 +133,7 @@ impl Lake {
 pub fn step_error(error: &StoreError) -> StepError {
     let text = error.to_string();
     match error {
+        StoreError::Throttled(_) => StepError::Throttled(text),
         StoreError::Transient(_) => StepError::Transient(text),
         StoreError::Conflict(_) | StoreError::AlreadyExists(_) => StepError::Conflict(text),
         StoreError::NotFound(context) => {
@@ -156,6 +157,7 @@ pub fn write_error(error: &StoreError) -> StepError {
 pub fn catalog_error(error: &CatalogError) -> StepError {
     let text = error.to_string();
     match error {
+        CatalogError::Throttled { .. } => StepError::Throttled(text),
         CatalogError::Transient { .. } => StepError::Transient(text),
         _ => StepError::Internal(text),
     }
@@ -225,7 +227,7 @@ mod tests {
     #[test]
     fn errors_of_the_store_by_what_can_be_done() {
         let context = || ErrorContext::new("reading", &Location::new("b", "k").with_version("v"), "why");
-        let table: [(Variant, &str, &str); 7] = [
+        let table: [(Variant, &str, &str); 8] = [
             (
                 StoreError::NotFound,
                 "Rejected",
@@ -250,6 +252,11 @@ mod tests {
                 StoreError::Invalid,
                 "Internal",
                 "reading b/k (version v): not possible: why",
+            ),
+            (
+                StoreError::Throttled,
+                "Throttled",
+                "reading b/k (version v): throttled: why",
             ),
             (
                 StoreError::Transient,

@@ -25,6 +25,8 @@ pub(crate) enum FailureKind {
     /// Two writers met.
     Conflict,
     PermissionDenied,
+    /// More at once than the service takes.
+    Throttled,
     Transient,
     Other,
 }
@@ -90,19 +92,19 @@ fn by_code(code: &str) -> Option<FailureKind> {
         | "ExpiredTokenException"
         | "InvalidToken"
         | "UnrecognizedClientException" => FailureKind::PermissionDenied,
-        // An upload in parts that is not there any more: ended by a call whose answer was lost. The step writes it anew.
-        "NoSuchUpload"
-        | "SlowDown"
+        "SlowDown"
         | "Throttling"
         | "ThrottlingException"
         | "TooManyRequestsException"
         | "RequestLimitExceeded"
+        | "ServiceUnavailable" => FailureKind::Throttled,
+        // An upload in parts that is not there any more: ended by a call whose answer was lost. The step writes it anew.
+        "NoSuchUpload"
         | "RequestTimeout"
         | "RequestTimeTooSkewed"
         | "InternalError"
         | "InternalServiceException"
         | "InternalFailure"
-        | "ServiceUnavailable"
         | "OperationTimeoutException"
         | "ResourceNotReadyException"
         | "FederationSourceRetryableException" => FailureKind::Transient,
@@ -117,7 +119,9 @@ fn by_status(status: u16) -> FailureKind {
         412 => FailureKind::AlreadyExists,
         409 => FailureKind::Conflict,
         401 | 403 => FailureKind::PermissionDenied,
-        408 | 429 | 500..=599 => FailureKind::Transient,
+        // S3 says SlowDown with 503, and without a body in answer to HEAD.
+        429 | 503 => FailureKind::Throttled,
+        408 | 500..=599 => FailureKind::Transient,
         _ => FailureKind::Other,
     }
 }

@@ -21,7 +21,9 @@ pub enum StoreError {
     /// The caller asked for something that no backend can do (an unusable key, an object above the given
     /// limit). Retrying does not help.
     Invalid(Box<ErrorContext>),
-    /// Throttled, timed out, cut off, or a server error: the same call may succeed later.
+    /// More requests at once than the backend takes: the same call succeeds once there are fewer.
+    Throttled(Box<ErrorContext>),
+    /// Timed out, cut off, or a server error: the same call may succeed later.
     Transient(Box<ErrorContext>),
     /// Anything else: a bug, or a damaged disk.
     Other(Box<ErrorContext>),
@@ -62,6 +64,7 @@ impl StoreError {
             | StoreError::Conflict(context)
             | StoreError::PermissionDenied(context)
             | StoreError::Invalid(context)
+            | StoreError::Throttled(context)
             | StoreError::Transient(context)
             | StoreError::Other(context) => context,
         }
@@ -130,6 +133,7 @@ impl fmt::Display for StoreError {
             StoreError::Conflict(_) => "another write is under way",
             StoreError::PermissionDenied(_) => "permission denied",
             StoreError::Invalid(_) => "not possible",
+            StoreError::Throttled(_) => "throttled",
             StoreError::Transient(_) => "failed for now",
             StoreError::Other(_) => "failed",
         };
@@ -152,7 +156,10 @@ impl From<StoreError> for io::Error {
             StoreError::PermissionDenied(_) => io::ErrorKind::PermissionDenied,
             StoreError::Invalid(_) => io::ErrorKind::InvalidInput,
             // Never `Interrupted` for a transient error: `read_exact` would retry it for ever.
-            StoreError::Conflict(_) | StoreError::Transient(_) | StoreError::Other(_) => io::ErrorKind::Other,
+            StoreError::Conflict(_)
+            | StoreError::Throttled(_)
+            | StoreError::Transient(_)
+            | StoreError::Other(_) => io::ErrorKind::Other,
         };
         io::Error::new(kind, error)
     }

@@ -45,7 +45,7 @@ async fn the_same_calls_make_the_same_bytes() {
         for day in days {
             let place = format!("processed/beats/dt={day}");
             catalog
-                .ensure_partition(&spec.table(), &[(*day).to_owned()], &place)
+                .ensure_partition(&spec, &[(*day).to_owned()], &place)
                 .await
                 .unwrap();
         }

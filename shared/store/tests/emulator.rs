@@ -243,8 +243,9 @@ async fn glue() {
     let name = ecg_store::TableName::new("ecg", "evolving");
     let partition = catalog.partitions(&name).await.unwrap().remove(0);
     assert_eq!(columns().await, 3);
+    let grown = catalog.describe(&name).await.unwrap();
     catalog
-        .ensure_partition(&name, &partition.values, &partition.location)
+        .ensure_partition(&grown, &partition.values, &partition.location)
         .await
         .unwrap();
     assert_eq!(columns().await, 4);

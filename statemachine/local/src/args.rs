@@ -10,6 +10,9 @@ use crate::place::Place;
 use crate::query;
 use crate::summary::shell_word;
 
+/// The state machine of a backfill where nobody names another.
+pub(crate) const BACKFILL: &str = "ecg-pipeline-backfill";
+
 /// From ECG recordings to a table that answers SQL, on one machine.
 #[derive(Parser)]
 #[command(
@@ -286,8 +289,9 @@ pub(crate) struct ShowArgs {
 What succeeded before the failed step is kept, and the input is the same: this is for a reason that has passed, such as a
 full disk, or a changed rule. A changed file, header or option is for `ecg rerun` or `ecg run`.
 
-With --aws an execution that timed out or was aborted goes on where it stopped. One that failed is started again
-with the same input, under the recording id and -r1, -r2, …; every step writes the same objects again.")]
+With --aws an execution that timed out or was aborted goes on where it stopped, in the version of the workflow that it
+began with. One that failed, and one whose version is not the one in use any more, is started again with the same input,
+under the recording id and -r1, -r2, …; every step writes the same objects again.")]
 pub(crate) struct RedriveArgs {
     #[command(flatten)]
     pub(crate) aws: AwsArgs,
@@ -297,6 +301,9 @@ pub(crate) struct RedriveArgs {
     /// Every failed execution
     #[arg(long)]
     pub(crate) all: bool,
+    /// Of all, only those that failed for one cause: the group that the message in Slack names
+    #[arg(long, value_name = "GROUP", requires = "all", requires = "aws")]
+    pub(crate) group: Option<String>,
     /// Another workflow file than the built-in one
     #[arg(long, value_name = "FILE", conflicts_with = "aws")]
     pub(crate) workflow: Option<PathBuf>,
@@ -368,7 +375,7 @@ pub(crate) struct BackfillArgs {
     #[arg(long, required = true)]
     pub(crate) aws: bool,
     /// The state machine of the backfill, by name or ARN
-    #[arg(long, value_name = "NAME_OR_ARN", default_value = "ecg-pipeline-backfill")]
+    #[arg(long, value_name = "NAME_OR_ARN", default_value = BACKFILL)]
     pub(crate) state_machine: String,
 }
 

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use asl_engine::Status;
 use ecg_core::execution_name;
-use ecg_core::message::ExecutionInput;
+use ecg_core::message::{ExecutionInput, Failure};
 use ecg_remote::backfill::{Backfill, Counts};
 use ecg_remote::redrive::Again;
 use ecg_remote::{Error, Execution, Machine, Which};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::args::{BackfillArgs, RedriveArgs, RerunArgs, RunsArgs, ShowArgs};
+use crate::args::{BACKFILL, BackfillArgs, RedriveArgs, RerunArgs, RunsArgs, ShowArgs};
 use crate::commands::{FAILED, history_text, print, print_lines, report_text, runtime};
 use crate::execute::{now, reason_of};
 use crate::progress::Progress;
@@ -136,7 +136,7 @@ pub(crate) fn redrive(args: &RedriveArgs) -> Result<ExitCode, String> {
                 let again = ecg_remote::redrive::redrive(&machine, &execution).await?;
                 Ok(vec![(execution, Ok(again))])
             }
-            None => redrive_all(&machine).await,
+            None => redrive_all(&machine, args.group.as_deref()).await,
         }
     })?;
     tell(&outcomes, args.json, &args.aws.state_machine, args.id.as_deref())
@@ -176,18 +176,37 @@ fn tell(outcomes: &[Outcome], json: bool, state_machine: &str, id: Option<&str>)
     })
 }
 
-/// Every recording whose newest failed execution has not been made good by a rerun.
-async fn redrive_all(machine: &Machine) -> Result<Vec<Outcome>, Error> {
+/// Every recording whose newest failed execution has not been made good by a rerun, and is of this group.
+async fn redrive_all(machine: &Machine, group: Option<&str>) -> Result<Vec<Outcome>, Error> {
     let mut done = BTreeSet::new();
     let mut outcomes = Vec::new();
     // Newest first.
     for execution in machine.list(Which::Failed, usize::MAX).await? {
-        if done.insert(execution.recording_id().to_owned()) {
+        let newest = done.insert(execution.recording_id().to_owned());
+        if newest && group.is_none_or(|group| group_of(&execution).as_deref() == Some(group)) {
             let again = ecg_remote::redrive::redrive(machine, &execution).await;
             outcomes.push((execution, again));
         }
     }
     Ok(outcomes)
+}
+
+/// The group of its failure, as the message in Slack names it; `None` if it is about no upload.
+fn group_of(execution: &Execution) -> Option<String> {
+    let input = ExecutionInput::deserialize(&execution.input).ok()?;
+    // As the net names what has no error of its own.
+    let error = execution.error.as_deref().unwrap_or(match execution.status {
+        Some(Status::TimedOut) => "States.Timeout",
+        Some(Status::Aborted) => "Aborted",
+        _ => "Failed",
+    });
+    let failure = Failure {
+        step: String::new(),
+        error: error.to_owned(),
+        cause: execution.cause.clone().unwrap_or_default(),
+        attempts: 1,
+    };
+    Some(failure.group(&input.recording_id, &input.source))
 }
 
 /// That an execution runs or has succeeded meanwhile is no trouble.
@@ -361,6 +380,7 @@ impl Told<'_> {
         if more > 0 {
             let _ = writeln!(text, "\n  and {more} more");
         }
+        text.push_str(&self.archived());
         if failed > 0 {
             let _ = writeln!(
                 text,
@@ -369,6 +389,30 @@ impl Told<'_> {
             );
         }
         text
+    }
+
+    /// How many archived objects were passed over, and the commands that bring them back and run them. The state machine
+    /// counts them, see `backfill.asl.json`.
+    fn archived(&self) -> String {
+        let output = self.execution.output.as_ref();
+        let told = |field: &str| output.and_then(|output| output.get(field));
+        let count = told("archived").and_then(Value::as_u64).unwrap_or(0);
+        if count == 0 {
+            return String::new();
+        }
+        let bucket = told("bucket").and_then(Value::as_str).unwrap_or("RAW_BUCKET");
+        let prefix = shell_word(&self.args.prefix);
+        let backfill = match self.args.state_machine.as_str() {
+            BACKFILL => String::new(),
+            other => format!(" --state-machine {}", shell_word(other)),
+        };
+        format!(
+            "\n{count} of them are archived and were passed over. To restore them for a week, which takes hours:\n  \
+             aws s3api list-objects-v2 --bucket {bucket} --prefix {prefix} --output text \\\n    \
+             --query 'Contents[?StorageClass==`GLACIER` || StorageClass==`DEEP_ARCHIVE`].[Key]' | while IFS= read -r key; do\n    \
+             aws s3api restore-object --bucket {bucket} --key \"$key\" --restore-request Days=7; done\n  \
+             ecg backfill {prefix} --aws{backfill}   (once they are there)\n"
+        )
     }
 
     /// ` --state-machine M` where the pipeline is not the usual one. It is called as its backfill without the ending.

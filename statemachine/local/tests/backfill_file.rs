@@ -18,6 +18,10 @@ use validator::assert_valid;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../backfill.asl.json");
 const TEXT: &str = include_str!("../../backfill.asl.json");
+const WORKFLOW: &str = include_str!("../../ecg-pipeline.asl.json");
+
+/// What mocked runs are called.
+const NAME: &str = "mock";
 
 fn machine() -> Value {
     serde_json::from_str(TEXT).unwrap()
@@ -84,10 +88,10 @@ fn every_task_is_retried_where_that_helps_and_has_a_time_limit() {
         .filter(|(_, state)| state["Type"] == "Task")
         .map(|(name, state)| (name.as_str(), state))
         .collect();
-    assert_eq!(tasks.keys().copied().collect::<Vec<_>>(), ["Head", "Name", "Run"]);
+    assert_eq!(tasks.keys().copied().collect::<Vec<_>>(), ["Archived", "Head", "Name", "Run"]);
     for (name, task) in &tasks {
         assert!(
-            (1..=900).contains(&task["TimeoutSeconds"].as_u64().unwrap()),
+            (1..=35).contains(&task["TimeoutSeconds"].as_u64().unwrap()) || *name == "Run",
             "{name}"
         );
         for retrier in task["Retry"].as_array().unwrap() {
@@ -96,19 +100,24 @@ fn every_task_is_retried_where_that_helps_and_has_a_time_limit() {
                 (1..=60).contains(&retrier["MaxDelaySeconds"].as_u64().unwrap()),
                 "{name}"
             );
-            assert!(
-                (1..=8).contains(&retrier["MaxAttempts"].as_u64().unwrap()),
-                "{name}"
-            );
+            let load = retrier["ErrorEquals"].as_array().unwrap().iter().any(|error| {
+                let error = error.as_str().unwrap();
+                error.contains("Throttl") || error.contains("TooMany") || error.contains("Limit")
+            });
+            let attempts = retrier["MaxAttempts"].as_u64().unwrap();
+            assert!(if load { attempts == 99_999_999 } else { (1..=8).contains(&attempts) }, "{name}");
         }
     }
+    // The pipeline itself ends within its own limit, however long it has to wait.
+    let limit = serde_json::from_str::<Value>(WORKFLOW).unwrap()["TimeoutSeconds"].as_u64().unwrap();
+    assert!(tasks["Run"]["TimeoutSeconds"].as_u64().unwrap() > limit);
     // Of the names that start fails with, the one that says "again" is retried.
     let retried = names("Name", "Retry");
     let ours: Vec<&&str> = StepError::NAMES
         .iter()
         .filter(|name| retried.iter().any(|other| &other == name))
         .collect();
-    assert_eq!(ours, [&"Transient"]);
+    assert_eq!(ours, [&"Throttled", &"Transient"]);
     assert!(names("Head", "Retry").contains(&"S3.S3Exception".to_owned()));
     // A pipeline that failed has used up its name: a second start would find it and call that a success.
     for wrong in ["States.ALL", "States.TaskFailed", "States.Timeout"] {
@@ -154,9 +163,10 @@ fn here() -> String {
         "{% $states.context.Execution.Input.listing %}".into(),
     );
     map["ItemProcessor"]["ProcessorConfig"] = json!({ "Mode": "INLINE" });
-    for (task, function) in [("Head", "${head}"), ("Run", "${pipeline}")] {
+    for (task, function) in [("Head", "${head}"), ("Archived", "${put}"), ("Run", "${pipeline}")] {
         map["ItemProcessor"]["States"][task]["Resource"] = function.into();
     }
+    machine["States"]["CountArchived"]["Resource"] = "${count}".into();
     machine.to_string()
 }
 
@@ -168,7 +178,17 @@ async fn run(keys: &[&str], settings: Value, answers: &[(&str, Value)]) -> Value
         .as_object_mut()
         .unwrap()
         .extend(settings.as_object().unwrap().clone());
-    mocked(&here(), input, answers).await
+    let mut answers = answers.to_vec();
+    if !answers.iter().any(|(function, _)| *function == "count") {
+        answers.push(("count", json!([{ "payload": { "KeyCount": 0 } }])));
+    }
+    let mut report = mocked(&here(), input, &answers).await;
+    // What the children answered; on AWS it is in the objects that the ResultWriter writes.
+    if let Some(results) = report["output"].get("results").cloned() {
+        report["counted"] = report["output"].take();
+        report["output"] = results;
+    }
+    report
 }
 
 fn head() -> Value {
@@ -202,8 +222,51 @@ async fn a_recording_is_headed_named_and_run() {
             json!({ "FunctionName": "${start}", "Payload":
                 { "bucket": "${raw_bucket}", "key": "ward/a.mat", "head": seen, "suffix": "b2" } }),
             json!({ "StateMachineArn": "${pipeline}", "Name": "a-1-b2", "Input": { "recording_id": "a-1", "source": {} } }),
+            json!({ "Bucket": "${work_bucket}", "Prefix": format!("backfill/archived/{NAME}/"), "MaxKeys": 500 }),
         ]
     );
+}
+
+/// Passed over and counted, page by page; what was restored is run.
+#[tokio::test]
+async fn archived_objects_are_passed_over_and_counted() {
+    let restored = "ongoing-request=\"false\", expiry-date=\"Fri, 27 Nov 2026 00:00:00 GMT\"";
+    for (class, restore, status, archived) in [
+        (json!("GLACIER"), Value::Null, Value::Null, true),
+        (json!("DEEP_ARCHIVE"), json!("ongoing-request=\"true\""), Value::Null, true),
+        (json!("INTELLIGENT_TIERING"), Value::Null, json!("ARCHIVE_ACCESS"), true),
+        (json!("GLACIER"), json!(restored), Value::Null, false),
+        (json!("GLACIER_IR"), Value::Null, Value::Null, false),
+        (json!("INTELLIGENT_TIERING"), Value::Null, Value::Null, false),
+        (Value::Null, Value::Null, Value::Null, false),
+    ] {
+        let mut head = head();
+        for (field, value) in [("StorageClass", &class), ("Restore", &restore), ("ArchiveStatus", &status)] {
+            if !value.is_null() {
+                head[0]["payload"][field] = value.clone();
+            }
+        }
+        let ok = json!([{ "payload": {} }]);
+        let count = json!([{ "payload": { "KeyCount": 500, "NextContinuationToken": "t" } }, { "payload": { "KeyCount": 2 } }]);
+        let report = run(
+            &["a.mat"],
+            json!({}),
+            &[("head", head), ("start", named()), ("pipeline", ok.clone()), ("put", ok), ("count", count)],
+        )
+        .await;
+        assert_eq!(report["status"], "SUCCEEDED", "{report:#}");
+        let expected = if archived { json!({ "archived": "a.mat" }) } else { json!({ "execution": "a-1-b2" }) };
+        assert_eq!(report["output"][0], expected, "{class} {restore} {status}");
+        assert_eq!((&report["counted"]["archived"], &report["counted"]["bucket"]), (&json!(502), &json!("${raw_bucket}")));
+        let given = given(&report);
+        let (first, second) = (&given[given.len() - 2], &given[given.len() - 1]);
+        assert_eq!(first.get("ContinuationToken"), None);
+        assert_eq!(second["ContinuationToken"], "t");
+        if archived {
+            let key = given[1]["Key"].as_str().unwrap();
+            assert!(key.starts_with(first["Prefix"].as_str().unwrap()), "{key}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ fn every_placeholder_is_known() {
         .collect();
     assert_eq!(
         found,
-        ["crawl", "notify", "processed_bucket", "topic", "write"].into()
+        ["crawl", "notify", "pipeline", "processed_bucket", "topic", "write"].into()
     );
 }
 
@@ -55,7 +55,9 @@ fn no_task_swallows_an_error_and_all_together_end_in_time() {
         }
         let limit = state["TimeoutSeconds"].as_u64().unwrap();
         let retriers = state["Retry"].as_array().unwrap();
-        let worst = retriers.iter().map(|retrier| {
+        // What waits for capacity waits for as long as there is time.
+        let bounded = |retrier: &&Value| retrier["MaxAttempts"] != 99_999_999;
+        let worst = retriers.iter().filter(bounded).map(|retrier| {
             let number = |field: &str| retrier[field].as_u64().unwrap();
             let pauses = (0..number("MaxAttempts") as u32).map(|attempt| {
                 (number("IntervalSeconds") * number("BackoffRate").pow(attempt))
@@ -80,15 +82,34 @@ fn no_task_swallows_an_error_and_all_together_end_in_time() {
             .iter()
             .map(|catcher| &catcher["ErrorEquals"][0])
             .collect();
-        assert_eq!(caught, ["States.DataLimitExceeded", "States.ALL"], "{name}");
-        for catcher in catchers {
+        let own = caught.len() - 2;
+        assert_eq!(caught[own..], ["States.DataLimitExceeded", "States.ALL"], "{name}");
+        for catcher in &catchers[own..] {
             assert_eq!(catcher["Assign"]["fell"]["at"], **name, "{name}");
         }
     }
     assert!(
-        seconds < machine["TimeoutSeconds"].as_u64().unwrap(),
+        seconds < machine["TimeoutSeconds"].as_u64().unwrap() / 4,
         "{seconds} s"
     );
+}
+
+#[test]
+fn what_is_throttled_is_waited_for() {
+    for (name, state) in machine()["States"].as_object().unwrap() {
+        let throttling = match state["Resource"].as_str() {
+            Some("arn:aws:states:::lambda:invoke") => "Lambda.TooManyRequestsException",
+            Some(resource) if resource.contains(":aws-sdk:sfn:") => "Sfn.ThrottlingException",
+            _ => continue,
+        };
+        let load = &state["Retry"][0];
+        assert!(load["ErrorEquals"].as_array().unwrap().contains(&json!(throttling)), "{name}");
+        assert_eq!(
+            (&load["MaxAttempts"], &load["MaxDelaySeconds"], &load["JitterStrategy"]),
+            (&json!(99_999_999), &json!(60), &json!("FULL")),
+            "{name}"
+        );
+    }
 }
 
 /// It looks for states by their names; a state that is renamed in the workflow would not be found any more.
@@ -98,6 +119,7 @@ fn the_states_that_it_looks_for_are_those_of_the_workflow() {
         .as_str()
         .unwrap()
         .to_owned();
+    assert!(looks.contains("'DigestFollows'") && state(WORKFLOW, "DigestFollows")["Type"] == "Pass");
     for name in ["RecordFailure", "RegisterFailure", "Notify"] {
         assert!(looks.contains(&format!("'{name}'")), "{name}");
         assert_eq!(state(WORKFLOW, name)["Type"], "Task", "{name}");
@@ -112,10 +134,17 @@ fn the_states_that_it_looks_for_are_those_of_the_workflow() {
 
 /// A history as GetExecutionHistory tells it to Step Functions itself: names in Pascal case, the newest first.
 fn history(events: &[(&str, &str)]) -> Value {
+    pages(events, usize::MAX)
+}
+
+/// The same in pages of so many events.
+fn pages(events: &[(&str, &str)], size: usize) -> Value {
     let mut events: Vec<Value> = (events.iter().enumerate())
         .map(|(at, (kind, name))| {
             let mut event = json!({ "Id": at + 1, "PreviousEventId": at, "Type": kind });
-            if !name.is_empty() {
+            if *kind == "TaskFailed" && !name.is_empty() {
+                event["TaskFailedEventDetails"] = json!({ "Error": name });
+            } else if !name.is_empty() {
                 let details = format!("State{}EventDetails", kind.rsplit("State").next().unwrap());
                 event[details] = json!({ "Name": name });
             }
@@ -123,7 +152,13 @@ fn history(events: &[(&str, &str)]) -> Value {
         })
         .collect();
     events.reverse();
-    json!([{ "payload": { "Events": events } }])
+    let pages: Vec<Value> = (events.chunks(size.min(events.len())))
+        .map(|page| json!({ "payload": { "Events": page, "NextToken": format!("after {}", page[page.len() - 1]["Id"]) } }))
+        .collect();
+    let mut pages = json!(pages);
+    let last = pages.as_array_mut().unwrap().last_mut().unwrap();
+    last["payload"].as_object_mut().unwrap().remove("NextToken");
+    pages
 }
 
 fn entered(name: &str) -> Vec<(&'static str, &str)> {
@@ -154,6 +189,8 @@ fn here() -> String {
     for (task, function) in [
         ("LookBack", "${history}"),
         ("LookForTheRow", "${listing}"),
+        ("GoOn", "${redrive}"),
+        ("StartAnew", "${begin}"),
         ("Alert", "${sns}"),
     ] {
         machine["States"][task]["Resource"] = function.into();
@@ -165,7 +202,7 @@ const PAYLOAD: &str = r#"[{ "payload": { "rows": 1 } }]"#;
 
 /// Runs it. Functions that a case does not name answer well; one that it must not ask is `null`.
 async fn run(input: Value, cases: &[(&str, Value)]) -> Value {
-    let mut answers: Vec<(&str, Value)> = ["write", "crawl", "notify", "sns", "listing"]
+    let mut answers: Vec<(&str, Value)> = ["write", "crawl", "notify", "sns", "listing", "redrive", "begin"]
         .map(|function| (function, serde_json::from_str(PAYLOAD).unwrap()))
         .into();
     answers.retain(|(function, _)| !cases.iter().any(|(other, _)| other == function));
@@ -208,7 +245,7 @@ async fn what_timed_out_is_recorded_and_told_with_the_step_that_it_was_at() {
     assert_eq!(
         given(&report),
         [
-            json!({ "ExecutionArn": ARN, "ReverseOrder": true, "MaxResults": 200, "IncludeExecutionData": false }),
+            json!({ "ExecutionArn": ARN, "ReverseOrder": true, "MaxResults": 100, "IncludeExecutionData": false }),
             json!({ "FunctionName": "${write}", "Payload":
                 { "recording_id": "a-1", "source": source, "failure": failure, "execution": "a-1-r2", "run": 0 } }),
             json!({ "FunctionName": "${crawl}", "Payload": { "rows": 1, "execution": "a-1-r2" } }),
@@ -216,6 +253,150 @@ async fn what_timed_out_is_recorded_and_told_with_the_step_that_it_was_at() {
                 { "recording_id": "a-1", "source": source, "failure": failure, "execution": ARN, "recorded": true } }),
         ]
     );
+}
+
+/// A step waited for capacity until the time was over. Nothing is recorded and nobody is told: the execution goes on.
+#[tokio::test]
+async fn what_ran_out_of_time_while_it_was_throttled_is_started_again() {
+    let waited = |error: &'static str, tries: usize| {
+        let mut events = vec![("ExecutionStarted", ""), ("PassStateEntered", "Start")];
+        events.extend(done("Validate"));
+        events.push(("TaskStateEntered", "Parse"));
+        for _ in 0..tries {
+            events.extend([("TaskScheduled", ""), ("TaskStarted", ""), ("TaskFailed", error)]);
+        }
+        events.push(("ExecutionTimedOut", ""));
+        events
+    };
+    // In the step before, too: then the time was gone.
+    let mut before = waited("Throttled", 1);
+    before.pop();
+    before.extend([("TaskScheduled", ""), ("TaskSucceeded", ""), ("TaskStateExited", "Parse")]);
+    before.extend(entered("Transform"));
+    before.push(("ExecutionTimedOut", ""));
+    for (events, size, looks) in [
+        (waited("Throttled", 1), 100, 1),
+        (waited("Lambda.TooManyRequestsException", 3), 3, 1),
+        (waited("Lambda.TooManyRequestsException", 1_000), 100, 1),
+        // Whoever may not see errors can count: other errors are not tried so often.
+        (waited("", 8), 100, 1),
+        (waited("", 200), 100, 1),
+        (before, 3, 3),
+    ] {
+        let history = pages(&events, size);
+        let report = run(
+            event("TIMED_OUT", Value::Null, Value::Null),
+            &[("history", history), ("write", Value::Null), ("notify", Value::Null)],
+        )
+        .await;
+        assert_eq!(report["status"], "SUCCEEDED", "{report:#}");
+        let tasks = tasks(&report);
+        assert_eq!(tasks.last().map(String::as_str), Some("GoOn"), "{tasks:?}");
+        assert!(tasks.len() > looks, "{tasks:?}");
+        let asked = given(&report).pop().unwrap();
+        assert_eq!(asked, json!({ "ExecutionArn": ARN, "ClientToken": "mock" }));
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_redriven_is_started_anew_under_the_first_free_name() {
+    let mut events = vec![("ExecutionStarted", "")];
+    events.extend(entered("Validate"));
+    events.extend([("TaskFailed", "Throttled"), ("ExecutionTimedOut", "")]);
+    let no = |error: &str| json!({ "error": error, "cause": "no" });
+    let report = run(
+        event("TIMED_OUT", Value::Null, Value::Null),
+        &[
+            ("history", history(&events)),
+            ("redrive", json!([no("Sfn.ThrottlingException"), no("Sfn.ExecutionNotRedrivableException")])),
+            ("begin", json!([no("Sfn.ExecutionAlreadyExistsException"), { "payload": { "ExecutionArn": "x" } }])),
+        ],
+    )
+    .await;
+    assert_eq!(report["status"], "SUCCEEDED", "{report:#}");
+    assert_eq!(tasks(&report), ["LookBack", "GoOn", "StartAnew", "StartAnew"]);
+    let asked = given(&report).pop().unwrap();
+    let input = event("TIMED_OUT", Value::Null, Value::Null)["input"].take();
+    assert_eq!(asked["StateMachineArn"], "${pipeline}");
+    assert_eq!(asked["Name"], "a-1-r2");
+    let again: Value = serde_json::from_str(asked["Input"].as_str().unwrap()).unwrap();
+    assert_eq!(again, serde_json::from_str::<Value>(input.as_str().unwrap()).unwrap());
+}
+
+/// It looks back until it has found the failed step, however many attempts of the failure branch came after it.
+#[tokio::test]
+async fn the_failed_step_is_found_on_whatever_page_it_is() {
+    let mut events = vec![("ExecutionStarted", ""), ("PassStateEntered", "Start")];
+    events.extend(done("Validate"));
+    events.push(("TaskStateEntered", "Parse"));
+    for _ in 0..70 {
+        events.extend([("TaskScheduled", ""), ("TaskFailed", "Throttled")]);
+    }
+    events.push(("TaskStateExited", "Parse"));
+    events.push(("TaskStateEntered", "RecordFailure"));
+    for _ in 0..70 {
+        events.extend([("TaskScheduled", ""), ("TaskFailed", "Throttled")]);
+    }
+    events.extend([("TaskScheduled", ""), ("TaskSucceeded", ""), ("TaskStateExited", "RecordFailure")]);
+    events.extend(done("RegisterFailure"));
+    events.extend(failed("Notify"));
+    events.extend([("FailStateEntered", "Failed"), ("ExecutionFailed", "")]);
+    for size in [1, 2, 7, 100, 1_000] {
+        let report = run(
+            event("FAILED", json!("Internal"), json!("no")),
+            &[("history", pages(&events, size))],
+        )
+        .await;
+        let looks = tasks(&report).iter().filter(|task| *task == "LookBack").count();
+        assert_eq!(looks, (events.len() - 6).div_ceil(size), "{size}");
+        assert_eq!(tasks(&report)[looks..], ["Notify"], "{size}");
+        let asked = given(&report);
+        let failure = json!({ "step": "parse", "error": "Internal", "cause": "no", "attempts": 70 });
+        assert_eq!(asked[looks]["Payload"]["failure"], failure, "{size}");
+        // The token of one page asks for the next, and nothing else changes.
+        for (at, pair) in asked[..looks].windows(2).enumerate() {
+            let mut second = pair[1].clone();
+            let token = second.as_object_mut().unwrap().remove("NextToken");
+            assert!(token.is_some_and(|token| token.as_str().unwrap().starts_with("after ")), "{at}");
+            if at == 0 {
+                assert_eq!(second, pair[0]);
+            }
+        }
+    }
+}
+
+/// The first message that waits is seen to until its digest was sent.
+#[tokio::test]
+async fn a_digest_is_sent_when_the_flood_is_over() {
+    let mut events = vec![("ExecutionStarted", "")];
+    events.extend(failed("Validate"));
+    events.extend(done("RecordFailure"));
+    events.extend(done("RegisterFailure"));
+    events.extend(done("Notify"));
+    events.extend([("PassStateEntered", "DigestFollows"), ("FailStateEntered", "Failed"), ("ExecutionFailed", "")]);
+    let waits = |waiting: u64| json!({ "payload": { "told": 0, "waiting": waiting } });
+    let report = run(
+        event("FAILED", json!("Internal"), json!("no")),
+        &[("history", history(&events)), ("notify", json!([waits(1), waits(1), waits(0)]))],
+    )
+    .await;
+    assert_eq!(report["status"], "SUCCEEDED", "{report:#}");
+    assert_eq!(tasks(&report), ["LookBack", "Digest", "Digest", "Digest"]);
+    assert_eq!(
+        given(&report)[1],
+        json!({ "FunctionName": "${notify}", "Payload": { "digest_for": ARN } })
+    );
+
+    // Where the net itself was the first to be held back.
+    let report = run(
+        event("ABORTED", Value::Null, Value::Null),
+        &[
+            ("history", history(&[("ExecutionStarted", "")])),
+            ("notify", json!([{ "payload": { "begins_digest": true } }, waits(0)])),
+        ],
+    )
+    .await;
+    assert_eq!(tasks(&report)[3..], ["Notify", "Digest"], "{report:#}");
 }
 
 #[tokio::test]

@@ -221,13 +221,14 @@ async fn a_rejected_verdict_fails_the_run_with_its_reason() {
 
 /// Every way a step can fail, with how often it is tried.
 fn ways_to_fail() -> Vec<(String, String, u64)> {
+    // Throttled alone is waited for, and never fails a step.
     let steps = [
         StepError::Transient("the store is slow".into()),
         StepError::Rejected(Details::new("val", "7224 bytes", "4096").at(Some(24))),
         StepError::Conflict("somebody wrote first".into()),
         StepError::Internal("a bug".into()),
     ];
-    assert_eq!(steps.each_ref().map(StepError::name), StepError::NAMES);
+    assert_eq!(steps.each_ref().map(StepError::name), StepError::NAMES[1..]);
     let tried = |name: &str| if name == "Transient" { 6 } else { 1 };
     let mut ways: Vec<_> = steps
         .iter()
@@ -235,7 +236,7 @@ fn ways_to_fail() -> Vec<(String, String, u64)> {
         .collect();
     for (name, tried) in [
         ("Lambda.Unknown", 2),
-        ("Lambda.TooManyRequestsException", 6),
+        ("Lambda.ServiceException", 6),
         ("Lambda.ResourceNotFoundException", 1),
         ("States.Timeout", 2),
         ("States.DataLimitExceeded", 1),
@@ -288,6 +289,46 @@ async fn however_a_step_fails_its_error_is_recorded_told_and_kept() {
     }
 }
 
+/// Hundreds of refusals at every step, in the failure branch too; each attempt counts, and none is the last.
+#[tokio::test]
+async fn load_is_waited_for_however_long() {
+    for error in ["Throttled", "Lambda.TooManyRequestsException"] {
+        for function in STEPS.into_iter().chain(["notify"]) {
+            let mut mocks = healthy();
+            if function == "notify" {
+                mocks.insert("parse".into(), vec![failure("Rejected", "no")]);
+            }
+            let mut answers = vec![failure(error, "Rate Exceeded"); 300];
+            answers.extend(mocks[function].clone());
+            mocks.insert(function.into(), answers);
+            let run = run(mocks).await;
+            let ended = if function == "notify" { "Rejected" } else { "" };
+            assert_eq!(run["error"].as_str().unwrap_or_default(), ended, "{function}: {error}");
+            let state = if function == "notify" { "Notify".to_owned() } else { state_of(function) };
+            assert_eq!(calls(&run, &state).len(), 301, "{function}: {error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_first_message_that_waits_is_seen_in_the_history() {
+    for (answer, passed) in [
+        (json!({ "delivered_to": "digest", "begins_digest": true }), vec!["BeginsDigest", "DigestFollows", "Failed"]),
+        (json!({ "delivered_to": "digest" }), vec!["BeginsDigest", "Failed"]),
+        // The release before says nothing of it.
+        (json!({ "delivered_to": "slack" }), vec!["BeginsDigest", "Failed"]),
+    ] {
+        let mut mocks = healthy();
+        mocks.insert("parse".into(), vec![failure("Rejected", "no")]);
+        mocks.insert("notify".into(), payload(answer));
+        let run = run(mocks).await;
+        let path = path(&run);
+        let notify = path.iter().position(|name| *name == "Notify").unwrap() + 1;
+        assert_eq!(path[notify..], passed);
+        assert_eq!(run["error"], "Rejected");
+    }
+}
+
 #[tokio::test]
 async fn a_failure_inside_the_failure_branch_hides_nothing() {
     let original = "val: expected 7224 bytes, found 4096";
@@ -296,13 +337,13 @@ async fn a_failure_inside_the_failure_branch_hides_nothing() {
             (
                 "write",
                 "RecordFailure",
-                vec!["RecordFailure", "Notify", "Failed"],
+                vec!["RecordFailure", "Notify", "BeginsDigest", "Failed"],
                 false,
             ),
             (
                 "crawl",
                 "RegisterFailure",
-                vec!["RecordFailure", "RegisterFailure", "Notify", "Failed"],
+                vec!["RecordFailure", "RegisterFailure", "Notify", "BeginsDigest", "Failed"],
                 false,
             ),
             (

@@ -32,6 +32,8 @@ pub struct Execution {
     pub redrives: u64,
     /// Whether Step Functions would redrive it.
     pub redrivable: bool,
+    /// ARN of the version of the state machine that it began with and keeps; `None` where it was started without one.
+    pub version: Option<String>,
 }
 
 impl Execution {
@@ -57,6 +59,7 @@ impl Execution {
                 .and_then(|count| u64::try_from(count).ok())
                 .unwrap_or(0),
             redrivable: told.redrive_status == Some(ExecutionRedriveStatus::Redrivable),
+            version: told.state_machine_version_arn,
             arn: told.execution_arn,
             error: told.error,
             cause: told.cause,

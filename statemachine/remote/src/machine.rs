@@ -6,6 +6,7 @@ use aws_sdk_sfn::Client;
 use aws_sdk_sfn::operation::list_executions::builders::ListExecutionsFluentBuilder;
 use aws_sdk_sfn::types::ExecutionStatus;
 use futures::{StreamExt, TryStreamExt, stream};
+use tokio::sync::OnceCell;
 
 use crate::error::service;
 use crate::execution::name_of;
@@ -13,6 +14,9 @@ use crate::{Error, Execution};
 
 /// Executions that are described at a time. DescribeExecution is limited to some 15 calls a second; the SDK waits when told.
 const AT_A_TIME: usize = 4;
+
+/// Name of the alias that executions are started by.
+const ALIAS: &str = "live";
 
 /// Names that are looked through for a part of one: ten pages of a listing.
 const LOOKED_THROUGH: usize = 10_000;
@@ -22,6 +26,8 @@ const LOOKED_THROUGH: usize = 10_000;
 pub struct Machine {
     pub(crate) client: Client,
     pub(crate) arn: String,
+    /// Asked for once: a group of failed executions is hundreds of times the same question.
+    in_use: OnceCell<Vec<String>>,
 }
 
 /// Which executions are listed.
@@ -56,7 +62,7 @@ impl Machine {
         if name_or_arn.starts_with("arn:") {
             let client = client(region_of(name_or_arn)).await?;
             let arn = name_or_arn.to_owned();
-            return Ok(Machine { client, arn });
+            return Ok(Machine::new(client, arn));
         }
         let client = client(None).await?;
         let mut pages = client.list_state_machines().into_paginator().items().send();
@@ -64,7 +70,7 @@ impl Machine {
             let machine = machine.map_err(service("ListStateMachines"))?;
             if machine.name == name_or_arn {
                 let arn = machine.state_machine_arn;
-                return Ok(Machine { client, arn });
+                return Ok(Machine::new(client, arn));
             }
         }
         let region = client.config().region().map(ToString::to_string);
@@ -85,12 +91,69 @@ impl Machine {
             ))
         })?;
         let client = client(region_of(execution_arn)).await?;
-        Ok(Machine { client, arn })
+        Ok(Machine::new(client, arn))
+    }
+
+    fn new(client: Client, arn: String) -> Machine {
+        Machine {
+            client,
+            arn,
+            in_use: OnceCell::new(),
+        }
     }
 
     /// Its ARN.
     pub fn arn(&self) -> &str {
         &self.arn
+    }
+
+    /// The versions that its alias starts executions with: one, or two during a gradual deployment; none without an alias.
+    async fn versions_in_use(&self) -> Result<&[String], Error> {
+        let versions = self.in_use.get_or_try_init(|| self.ask_versions_in_use()).await;
+        versions.map(Vec::as_slice)
+    }
+
+    async fn ask_versions_in_use(&self) -> Result<Vec<String>, Error> {
+        let request = self.client.describe_state_machine_alias();
+        match request.state_machine_alias_arn(self.alias()).send().await {
+            Ok(alias) => Ok(alias
+                .routing_configuration
+                .unwrap_or_default()
+                .into_iter()
+                .map(|part| part.state_machine_version_arn)
+                .collect()),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|said| said.is_resource_not_found()) =>
+            {
+                Ok(Vec::new())
+            }
+            Err(error) => Err(service("DescribeStateMachineAlias")(error)),
+        }
+    }
+
+    /// Whether an execution that began with this version would begin with it again today.
+    pub(crate) async fn is_in_use(&self, version: Option<&str>) -> Result<bool, Error> {
+        let in_use = self.versions_in_use().await?;
+        Ok(match version {
+            Some(version) => in_use.iter().any(|other| other == version),
+            None => in_use.is_empty(),
+        })
+    }
+
+    /// What to start executions of: its alias, where there is one.
+    pub(crate) async fn to_start(&self) -> Result<String, Error> {
+        Ok(if self.versions_in_use().await?.is_empty() {
+            self.arn.clone()
+        } else {
+            self.alias()
+        })
+    }
+
+    /// The alias that a deployment points at its newest version.
+    fn alias(&self) -> String {
+        format!("{}:{ALIAS}", self.arn)
     }
 
     /// The ARN that an execution of this name has or would have.

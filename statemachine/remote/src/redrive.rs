@@ -1,7 +1,8 @@
 //! Running an execution again: a failed one with the same input, or an upload with something changed.
 //!
-//! Native redrive enters the state at which an execution stopped. Where the whole execution timed out or was aborted at a
-//! step, that is the step that was under way: right. Where a step failed, the workflow caught it, recorded and told it, and ended in
+//! Native redrive enters the state at which an execution stopped, in the version of the workflow and of the functions that
+//! it began with. Where the whole execution timed out or was aborted at a step, that is the step that was under way: right, as long as
+//! that version is the one in use. (The reason may be in it, so after a deployment it is started anew.) Where a step failed, the workflow caught it, recorded and told it, and ended in
 //! a Fail state: redriven there, it would fail again at once. So that one is started anew with the same input, under the
 //! recording id and the first suffix `-r1`, `-r2`, … that is free.
 
@@ -50,7 +51,10 @@ pub async fn redrive(machine: &Machine, execution: &Execution) -> Result<Again, 
         .filter(|last| last.started >= execution.started)
         .unwrap_or(execution);
     refuse_unless_failed(target)?;
-    if natively(target) && !in_failure_branch(&machine.history(&target.arn).await?) {
+    if natively(target)
+        && machine.is_in_use(target.version.as_deref()).await?
+        && !in_failure_branch(&machine.history(&target.arn).await?)
+    {
         let request = machine.client.redrive_execution().execution_arn(&target.arn);
         request.send().await.map_err(service("RedriveExecution"))?;
         return Ok(Again::Redriven {
@@ -112,7 +116,8 @@ async fn start(
 ) -> Result<Again, Error> {
     loop {
         let name = rerun_name(recording_id, *next)?;
-        let request = machine.client.start_execution().state_machine_arn(&machine.arn);
+        let request = machine.client.start_execution();
+        let request = request.state_machine_arn(machine.to_start().await?);
         match request.name(&name).input(input(*next).to_string()).send().await {
             Ok(_) => return Ok(Again::Started { name }),
             // Somebody else was quicker.
@@ -191,6 +196,7 @@ mod tests {
             cause: None,
             redrives: 0,
             redrivable,
+            version: None,
         }
     }
 

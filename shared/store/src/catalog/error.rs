@@ -51,7 +51,17 @@ pub enum CatalogError {
         /// What was expected and what was found.
         message: String,
     },
-    /// Throttled, timed out, changed by others again and again: the same call may succeed later.
+    /// More calls at once than the catalog takes: the same call succeeds once there are fewer.
+    #[error("{operation} {object}: throttled: {message}")]
+    Throttled {
+        /// What was being done.
+        operation: String,
+        /// The database, table, partition or crawler.
+        object: String,
+        /// What the backend said.
+        message: String,
+    },
+    /// Timed out, changed by others again and again: the same call may succeed later.
     #[error("{operation} {object}: failed for now: {message}")]
     Transient {
         /// What was being done.
@@ -71,11 +81,4 @@ pub enum CatalogError {
         /// What the backend said.
         message: String,
     },
-}
-
-impl CatalogError {
-    /// Whether the same call may succeed later.
-    pub fn is_transient(&self) -> bool {
-        matches!(self, CatalogError::Transient { .. })
-    }
 }

@@ -5,7 +5,7 @@
 //! [`CatalogError::Transient`]. A partition carries the table's columns; it is brought up to date whenever
 //! it is ensured again, because Athena compares the two.
 //!
-//! Needs `glue:GetDatabase`, `CreateDatabase`, `GetTable`, `CreateTable`, `UpdateTable`, `GetPartition`,
+//! Needs `glue:GetDatabase`, `CreateDatabase`, `GetTable`, `GetTables`, `CreateTable`, `UpdateTable`, `GetPartition`,
 //! `GetPartitions`, `CreatePartition`, `BatchUpdatePartition`, and with a crawler `StartCrawler`.
 
 use std::error::Error;
@@ -98,63 +98,76 @@ impl GlueCatalog {
         }
     }
 
-    /// One attempt; `None` if somebody else changed the partition in between.
-    async fn try_ensure_partition(
+    /// The tables of these names that are there. One call: a database of ours has few tables and views.
+    async fn tables_of(&self, database: &str, names: &[&str]) -> Result<Vec<Table>, CatalogError> {
+        let request = self.client.get_tables().database_name(database);
+        let mut pages = request.expression(names.join("|")).into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| from_sdk_error("looking at the tables of", database, &error))?;
+            found.extend(page.table_list.unwrap_or_default());
+        }
+        Ok(found)
+    }
+
+    async fn partition(
         &self,
+        operation: &str,
         table: &TableName,
         values: &[String],
-        location: &str,
-    ) -> Result<Option<()>, CatalogError> {
-        let operation = "creating a partition of";
-        let object = format!("{table} {values:?}");
-        let described = self.table(operation, table).await?;
-        check_values(table, described.partition_keys().len(), values)?;
-        let wanted = partition_storage(&described, location);
-        let input = |wanted: StorageDescriptor| {
-            PartitionInput::builder()
-                .set_values(Some(values.to_vec()))
-                .storage_descriptor(wanted)
-                .build()
-        };
-
+    ) -> Result<Option<aws_sdk_glue::types::Partition>, CatalogError> {
         let request = self
             .client
             .get_partition()
             .database_name(&table.database)
             .table_name(&table.name);
-        let existing = match request.set_partition_values(Some(values.to_vec())).send().await {
-            Ok(answer) => answer.partition,
-            Err(error) => match classify(&error).kind {
-                FailureKind::NotFound => None,
-                _ => return Err(from_sdk_error(operation, &object, &error)),
-            },
+        match request.set_partition_values(Some(values.to_vec())).send().await {
+            Ok(answer) => Ok(answer.partition),
+            Err(error) if classify(&error).kind == FailureKind::NotFound => Ok(None),
+            Err(error) => Err(from_sdk_error(operation, &format!("{table} {values:?}"), &error)),
+        }
+    }
+
+    /// One attempt; `None` if somebody else changed the partition in between.
+    async fn try_ensure_partition(
+        &self,
+        spec: &TableSpec,
+        values: &[String],
+        location: &str,
+    ) -> Result<Option<()>, CatalogError> {
+        let operation = "creating a partition of";
+        let table = spec.table();
+        let object = format!("{table} {values:?}");
+        let failed = |error: BuildError| other(operation, &object, &error.to_string());
+        let input = |storage: StorageDescriptor| {
+            PartitionInput::builder()
+                .set_values(Some(values.to_vec()))
+                .storage_descriptor(storage)
         };
-        let Some(existing) = existing else {
-            let request = self.client.create_partition().database_name(&table.database);
-            return match request
-                .table_name(&table.name)
-                .partition_input(input(wanted))
-                .send()
-                .await
-            {
-                Ok(_) => Ok(Some(())),
-                Err(error) => settle_or_fail(operation, &object, &error),
-            };
+        let request = self
+            .client
+            .create_partition()
+            .database_name(&table.database)
+            .table_name(&table.name)
+            .partition_input(input(storage(spec, location).map_err(failed)?).build());
+        match request.send().await {
+            Ok(_) => return Ok(Some(())),
+            Err(error) if classify(&error).kind == FailureKind::AlreadyExists => {}
+            Err(error) => return settle_or_fail(operation, &object, &error),
+        }
+
+        let Some(existing) = self.partition(operation, &table, values).await? else {
+            return Ok(None);
         };
-        let up_to_date = existing.storage_descriptor().is_some_and(|found| {
-            found.location() == Some(location)
-                && column_specs(found.columns()) == column_specs(wanted.columns())
-        });
-        if up_to_date {
+        if is_complete(&existing, spec, location) {
             return Ok(Some(()));
         }
-        let mut changed = input(wanted);
-        changed.parameters = existing.parameters;
+        let evolved = evolved_partition(&existing, spec, location).map_err(failed)?;
         let entry = BatchUpdatePartitionRequestEntry::builder()
             .set_partition_value_list(Some(values.to_vec()))
-            .partition_input(changed)
+            .partition_input(input(evolved).set_parameters(existing.parameters).build())
             .build()
-            .map_err(|error| other(operation, &object, &error.to_string()))?;
+            .map_err(failed)?;
         let request = self
             .client
             .batch_update_partition()
@@ -210,23 +223,63 @@ impl Catalog for GlueCatalog {
         Err(too_busy("evolving the table", &spec.table().to_string()))
     }
 
+    async fn ensure_tables(
+        &self,
+        database: &str,
+        comment: &str,
+        specs: &[TableSpec],
+    ) -> Result<(), CatalogError> {
+        let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
+        let existing = match self.tables_of(database, &names).await {
+            Ok(existing) => existing,
+            Err(CatalogError::NotFound { .. }) => {
+                self.ensure_database(database, comment).await?;
+                Vec::new()
+            }
+            Err(error) => return Err(error),
+        };
+        for spec in specs {
+            let found = existing
+                .iter()
+                .map(table_spec)
+                .find(|found| found.name == spec.name);
+            let complete = match found {
+                Some(found) => evolve(&found, spec)? == found,
+                None => false,
+            };
+            if !complete {
+                self.ensure_table(spec).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn has_partition(
+        &self,
+        spec: &TableSpec,
+        values: &[String],
+        location: &str,
+    ) -> Result<bool, CatalogError> {
+        let found = self
+            .partition("looking for a partition of", &spec.table(), values)
+            .await?;
+        Ok(found.is_some_and(|found| is_complete(&found, spec, location)))
+    }
+
     async fn ensure_partition(
         &self,
-        table: &TableName,
+        spec: &TableSpec,
         values: &[String],
         location: &str,
     ) -> Result<(), CatalogError> {
+        check_values(&spec.table(), spec.partition_keys.len(), values)?;
         for attempt in 0..ATTEMPTS {
             pause_before(attempt).await;
-            if self
-                .try_ensure_partition(table, values, location)
-                .await?
-                .is_some()
-            {
+            if self.try_ensure_partition(spec, values, location).await?.is_some() {
                 return Ok(());
             }
         }
-        Err(too_busy("creating a partition of", &table.to_string()))
+        Err(too_busy("creating a partition of", &spec.table().to_string()))
     }
 
     async fn describe(&self, table: &TableName) -> Result<TableSpec, CatalogError> {
@@ -268,15 +321,6 @@ impl Catalog for GlueCatalog {
 }
 
 fn new_table(spec: &TableSpec) -> Result<TableInput, BuildError> {
-    let serde = SerDeInfo::builder()
-        .serialization_library("org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe")
-        .parameters("serialization.format", "1");
-    let storage = StorageDescriptor::builder()
-        .set_columns(Some(columns(&[], &spec.columns)?))
-        .location(&spec.location)
-        .input_format("org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat")
-        .output_format("org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat")
-        .serde_info(serde.build());
     TableInput::builder()
         .name(&spec.name)
         .description(&spec.comment)
@@ -284,8 +328,22 @@ fn new_table(spec: &TableSpec) -> Result<TableInput, BuildError> {
         .parameters("EXTERNAL", "TRUE")
         .parameters("classification", "parquet")
         .set_partition_keys(Some(columns(&[], &spec.partition_keys)?))
-        .storage_descriptor(storage.build())
+        .storage_descriptor(storage(spec, &spec.location)?)
         .build()
+}
+
+/// How the files at a location are read, be it the table's or a partition's.
+fn storage(spec: &TableSpec, location: &str) -> Result<StorageDescriptor, BuildError> {
+    let serde = SerDeInfo::builder()
+        .serialization_library("org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe")
+        .parameters("serialization.format", "1");
+    let storage = StorageDescriptor::builder()
+        .set_columns(Some(columns(&[], &spec.columns)?))
+        .location(location)
+        .input_format("org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat")
+        .output_format("org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat")
+        .serde_info(serde.build());
+    Ok(storage.build())
 }
 
 /// The table with other columns and comments. An update replaces everything, so what others set (owner,
@@ -311,14 +369,35 @@ fn changed_table(existing: Table, evolved: &TableSpec) -> Result<TableInput, Bui
         .build()
 }
 
-/// A partition's files are read like the table's, at another place.
-fn partition_storage(table: &Table, location: &str) -> StorageDescriptor {
-    let mut storage = table
-        .storage_descriptor
-        .clone()
-        .unwrap_or_else(|| StorageDescriptor::builder().build());
+/// Whether a partition is at the location and has every column that the table asks for. One of a newer release has more.
+fn is_complete(partition: &aws_sdk_glue::types::Partition, spec: &TableSpec, location: &str) -> bool {
+    let Some(storage) = partition.storage_descriptor() else {
+        return false;
+    };
+    let found = column_specs(storage.columns());
+    storage.location() == Some(location) && spec.columns.iter().all(|wanted| found.contains(wanted))
+}
+
+/// The partition at the location, with the columns that it lacks at the end and the comments as they are now.
+fn evolved_partition(
+    partition: &aws_sdk_glue::types::Partition,
+    spec: &TableSpec,
+    location: &str,
+) -> Result<StorageDescriptor, BuildError> {
+    let mut storage = match partition.storage_descriptor() {
+        Some(storage) => storage.clone(),
+        None => storage(spec, location)?,
+    };
+    let mut wanted = column_specs(storage.columns());
+    for column in &spec.columns {
+        match wanted.iter_mut().find(|found| found.name == column.name) {
+            Some(found) => found.clone_from(column),
+            None => wanted.push(column.clone()),
+        }
+    }
+    storage.columns = Some(columns(storage.columns(), &wanted)?);
     storage.location = Some(location.to_owned());
-    storage
+    Ok(storage)
 }
 
 /// Glue's columns for the wanted ones, keeping what is known of existing ones beyond our fields.
@@ -421,6 +500,11 @@ where
             message,
         },
         FailureKind::PermissionDenied => CatalogError::PermissionDenied {
+            operation,
+            object,
+            message,
+        },
+        FailureKind::Throttled => CatalogError::Throttled {
             operation,
             object,
             message,

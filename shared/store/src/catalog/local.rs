@@ -152,26 +152,57 @@ impl Catalog for LocalCatalog {
         .await
     }
 
-    async fn ensure_partition(
+    async fn has_partition(
         &self,
-        table: &TableName,
+        spec: &TableSpec,
         values: &[String],
         location: &str,
-    ) -> Result<(), CatalogError> {
-        let keys = self.describe(table).await?.partition_keys.len();
-        check_values(table, keys, values)?;
+    ) -> Result<bool, CatalogError> {
+        let table = spec.table();
+        // The columns are the table's alone.
+        let complete = match self.describe(&table).await {
+            Ok(existing) => evolve(&existing, spec)? == existing,
+            Err(CatalogError::NotFound { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
         let partition = Partition {
             values: values.to_vec(),
             location: location.to_owned(),
         };
-        let owned = table.clone();
+        self.blocking(
+            "looking for a partition of",
+            table.to_string(),
+            move |root, operation, object| match read(
+                &partition_file(root, &table, &partition),
+                operation,
+                object,
+            ) {
+                Ok(existing) => Ok(complete && partition == existing),
+                Err(CatalogError::NotFound { .. }) => Ok(false),
+                Err(error) => Err(error),
+            },
+        )
+        .await
+    }
+
+    async fn ensure_partition(
+        &self,
+        spec: &TableSpec,
+        values: &[String],
+        location: &str,
+    ) -> Result<(), CatalogError> {
+        let table = spec.table();
+        let keys = self.describe(&table).await?.partition_keys.len();
+        check_values(&table, keys, values)?;
+        let partition = Partition {
+            values: values.to_vec(),
+            location: location.to_owned(),
+        };
         self.blocking(
             "creating a partition of",
-            table,
+            table.to_string(),
             move |root, operation, object| {
-                let path = table_folder(root, &owned)
-                    .join("partitions")
-                    .join(partition_path(&partition.values));
+                let path = partition_file(root, &table, &partition);
                 if read::<Partition>(&path, operation, object).is_ok_and(|existing| existing == partition) {
                     return Ok(());
                 }
@@ -219,6 +250,12 @@ impl Catalog for LocalCatalog {
 
 fn table_folder(root: &Path, table: &TableName) -> PathBuf {
     root.join(&table.database).join(&table.name)
+}
+
+fn partition_file(root: &Path, table: &TableName, partition: &Partition) -> PathBuf {
+    table_folder(root, table)
+        .join("partitions")
+        .join(partition_path(&partition.values))
 }
 
 /// `dt=2024-05-01` style would need the keys' names; the values alone are as unique. One folder per value

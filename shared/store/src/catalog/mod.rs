@@ -25,10 +25,33 @@ pub trait Catalog: fmt::Debug + Send + Sync {
     /// Makes the table, or adds to it what it lacks. The database must exist.
     async fn ensure_table(&self, spec: &TableSpec) -> Result<TableChange, CatalogError>;
 
-    /// Makes the partition with these values, or moves it to this location if it has another one.
+    /// Makes the database and its tables, or adds to them what they lack.
+    async fn ensure_tables(
+        &self,
+        database: &str,
+        comment: &str,
+        specs: &[TableSpec],
+    ) -> Result<(), CatalogError> {
+        self.ensure_database(database, comment).await?;
+        for spec in specs {
+            self.ensure_table(spec).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the partition with these values is there, at this location and with every column of the table that is
+    /// asked for: one call of Glue. `false` also where there is no such table.
+    async fn has_partition(
+        &self,
+        spec: &TableSpec,
+        values: &[String],
+        location: &str,
+    ) -> Result<bool, CatalogError>;
+
+    /// Makes the partition with these values, or moves it to this location if it has another one. The table must exist.
     async fn ensure_partition(
         &self,
-        table: &TableName,
+        spec: &TableSpec,
         values: &[String],
         location: &str,
     ) -> Result<(), CatalogError>;

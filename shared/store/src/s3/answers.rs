@@ -242,6 +242,7 @@ pub(super) fn from_failure(operation: &str, location: &Location, failure: Failur
         FailureKind::AlreadyExists => StoreError::NotFound(context),
         FailureKind::Conflict => StoreError::Conflict(context),
         FailureKind::PermissionDenied => StoreError::PermissionDenied(context),
+        FailureKind::Throttled => StoreError::Throttled(context),
         FailureKind::Transient => StoreError::Transient(context),
         FailureKind::Other if bad_version => StoreError::NotFound(context),
         FailureKind::Other => StoreError::Other(context),
