@@ -9,7 +9,6 @@ import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { Alerts } from './alerts.ts';
-import { embedded } from './dashboard.ts';
 import type { Net } from './net.ts';
 import type { Settings } from './settings.ts';
 import { STEPS, type Step } from './steps.ts';
@@ -135,7 +134,9 @@ function watched({ settings, uploads, functions, workflow, net }: AlarmsProps): 
     },
     {
       name: 'start-faults',
-      metric: embedded(settings.name, 'Faults', 'start', cloudwatch.Stats.SUM, 'faults'),
+      metric: new cloudwatch.Metric({
+        namespace: settings.name, metricName: 'Faults', dimensionsMap: { step: 'start' }, statistic: cloudwatch.Stats.SUM, period: PERIOD,
+      }),
       threshold: 1,
       means: `The function start cannot read a message about an upload. It comes again every three minutes and reaches ${settings.name}-uploads-dead after two days. `
         + `The log says what is wrong with it: /aws/lambda/${settings.name}-start.`,

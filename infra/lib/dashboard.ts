@@ -108,6 +108,6 @@ function graph(title: string, width: number, left: cloudwatch.IMetric[], right: 
 }
 
 /** A metric that the functions write into their logs (functions/README.md). */
-export function embedded(namespace: string, metricName: string, step: Step, statistic: string, label: string): cloudwatch.Metric {
+function embedded(namespace: string, metricName: string, step: Step, statistic: string, label: string): cloudwatch.Metric {
   return new cloudwatch.Metric({ namespace, metricName, dimensionsMap: { step }, statistic, label, period: PERIOD });
 }

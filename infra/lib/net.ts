@@ -12,7 +12,7 @@ import type { Alerts } from './alerts.ts';
 import type { Buckets } from './buckets.ts';
 import { acknowledge } from './explain.ts';
 import type { Settings } from './settings.ts';
-import { allow, executionsArn, invoke, standardMachine } from './state-machines.ts';
+import { allow, executionsArn, invoke, liveArn, standardMachine } from './state-machines.ts';
 import type { Step } from './steps.ts';
 
 export interface NetProps {
@@ -40,6 +40,7 @@ export class Net extends Construct {
         crawl: crawl.currentVersion.functionArn,
         notify: notify.currentVersion.functionArn,
         processed_bucket: buckets.processed.bucketName,
+        pipeline: liveArn(this, settings.name),
         topic: alerts.topic.topicArn,
       },
       rights: [
