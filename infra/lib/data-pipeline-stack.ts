@@ -14,11 +14,17 @@ import { Live } from './live.ts';
 import { LogQueries } from './log-queries.ts';
 import { Net } from './net.ts';
 import type { Settings } from './settings.ts';
+import { SmokeTestRole } from './smoke-test-role.ts';
 import { executionsArn, liveArn, stateMachineArn, StateMachines } from './state-machines.ts';
 import { UploadQueue } from './upload-queue.ts';
 
+export interface DataPipelineProps extends StackProps {
+  /** Account of the delivery that deploys this stack, where it is another one. */
+  readonly deliveredFrom?: string | undefined;
+}
+
 export class DataPipelineStack extends Stack {
-  constructor(scope: Construct, id: string, settings: Settings, props: StackProps = {}) {
+  constructor(scope: Construct, id: string, settings: Settings, { deliveredFrom, ...props }: DataPipelineProps = {}) {
     super(scope, id, {
       stackName: settings.name, description: 'ECG recordings from upload to SQL (ecg-pipeline)', ...props,
     });
@@ -46,6 +52,10 @@ export class DataPipelineStack extends Stack {
       settings, uploads, workflow, alarms: alarms.all, functions: functions.byStep, logGroups: functions.logGroups,
     });
     new LogQueries(this, 'LogQueries', settings, functions.logGroups);
+
+    new SmokeTestRole(this, 'SmokeTest', {
+      settings, buckets, catalog, functions: functions.byStep, machines, net: net.machine, trusted: deliveredFrom ?? this.account,
+    });
 
     this.output('RawBucketName', buckets.raw.bucketName, 'Upload recordings here');
     this.output('WorkBucketName', buckets.work.bucketName, 'What one step leaves for the next');

@@ -14,6 +14,7 @@ import { DataPipelineStack } from './data-pipeline-stack.ts';
 import { buildStep } from './delivery-build.ts';
 import { explainDelivery } from './delivery-findings.ts';
 import { DeliveryNotices } from './delivery-notices.ts';
+import { smokeTest } from './delivery-smoke-test.ts';
 import type { SecondStage } from './second-stage.ts';
 import type { Settings } from './settings.ts';
 
@@ -62,10 +63,16 @@ export class DeliveryStack extends Stack {
       cdkAssetsCliVersion: ASSETS_CLI,
       codeBuildDefaults: { logging: { cloudWatch: { logGroup } } },
     });
-    delivery.addStage(new DataPipelineStage(this, settings.name, settings));
+    const { partition, account, region } = this;
+    const first = smokeTest(source, settings.name, settings, { partition, account, region });
+    delivery.addStage(new DataPipelineStage(this, settings.name, settings), { pre: [first.before], post: [first.after] });
     if (secondStage) {
-      delivery.addStage(new DataPipelineStage(this, secondStage.name, secondStage.settings, secondStage.env), {
-        pre: [new ManualApprovalStep(`Approve-${secondStage.name}`, { comment: `Deploys this commit to ${secondStage.name}` })],
+      const { name } = secondStage;
+      const approval = new ManualApprovalStep(`Approve-${name}`, { comment: `Deploys this commit to ${name}` });
+      const second = smokeTest(source, name, secondStage.settings, { partition, account, region, ...secondStage.env });
+      second.before.addStepDependency(approval);
+      delivery.addStage(new DataPipelineStage(this, name, secondStage.settings, { env: secondStage.env, deliveredFrom: env?.account }), {
+        pre: [approval, second.before], post: [second.after],
       });
     }
     delivery.buildPipeline();
@@ -89,9 +96,10 @@ export class DeliveryStack extends Stack {
 
 /** The stack of a direct deploy under the same name, so that a delivery takes over what was deployed by hand. */
 class DataPipelineStage extends Stage {
-  constructor(scope: Construct, id: string, settings: Settings, env?: Environment) {
+  constructor(scope: Construct, id: string, settings: Settings, { env, deliveredFrom }: { env?: Environment | undefined; deliveredFrom?: string | undefined } = {}) {
     super(scope, id, { ...(env && { env }) });
-    new DataPipelineStack(this, settings.name, settings);
+    // In its own account the template is that of a direct deploy.
+    new DataPipelineStack(this, settings.name, settings, deliveredFrom === env?.account ? {} : { deliveredFrom });
   }
 }
 
