@@ -4,7 +4,7 @@
 import { Duration } from 'aws-cdk-lib';
 import * as codebuild from 'aws-cdk-lib/aws-codebuild';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import { CodeBuildStep, type CodePipelineSource, type Step } from 'aws-cdk-lib/pipelines';
+import { CodeBuildStep, type CodePipelineSource } from 'aws-cdk-lib/pipelines';
 import { NODE } from './delivery-build.ts';
 import type { Settings } from './settings.ts';
 import { smokeTestRoleName } from './smoke-test-role.ts';
@@ -16,7 +16,7 @@ export interface Place {
   readonly region: string;
 }
 
-export function smokeTest(input: CodePipelineSource, stage: string, settings: Settings, place: Place): { before: Step; after: Step } {
+export function smokeTest(input: CodePipelineSource, stage: string, settings: Settings, place: Place): { before: CodeBuildStep; after: CodeBuildStep } {
   const common = {
     env: { STACK: settings.name, AWS_REGION: place.region, AWS_DEFAULT_REGION: place.region },
     installCommands: takeOn(roleArn(settings, place)),

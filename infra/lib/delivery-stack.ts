@@ -7,7 +7,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as s3 from 'aws-cdk-lib/aws-s3';
-import { CodePipeline, CodePipelineSource, ManualApprovalStep } from 'aws-cdk-lib/pipelines';
+import { CodePipeline, CodePipelineSource, ManualApprovalStep, type CodeBuildStep } from 'aws-cdk-lib/pipelines';
 import type { Construct } from 'constructs';
 import { CLOSED } from './buckets.ts';
 import { DataPipelineStack } from './data-pipeline-stack.ts';
@@ -64,8 +64,10 @@ export class DeliveryStack extends Stack {
       codeBuildDefaults: { logging: { cloudWatch: { logGroup } } },
     });
     const { partition, account, region } = this;
+    const steps: CodeBuildStep[] = [];
     const first = smokeTest(source, settings.name, settings, { partition, account, region });
     delivery.addStage(new DataPipelineStage(this, settings.name, settings), { pre: [first.before], post: [first.after] });
+    steps.push(first.before, first.after);
     if (secondStage) {
       const { name } = secondStage;
       const approval = new ManualApprovalStep(`Approve-${name}`, { comment: `Deploys this commit to ${name}` });
@@ -74,6 +76,7 @@ export class DeliveryStack extends Stack {
       delivery.addStage(new DataPipelineStage(this, name, secondStage.settings, { env: secondStage.env, deliveredFrom: env?.account }), {
         pre: [approval, second.before], post: [second.after],
       });
+      steps.push(second.before, second.after);
     }
     delivery.buildPipeline();
     for (const { replicationBucket } of Object.values(delivery.pipeline.crossRegionSupport)) {
@@ -86,7 +89,7 @@ export class DeliveryStack extends Stack {
       }));
     }
 
-    explainDelivery(delivery, { artifacts, cache });
+    explainDelivery(delivery, { artifacts, cache, steps });
 
     const { topic } = new DeliveryNotices(this, 'Notices', { settings, pipeline: delivery.pipeline, key });
     new CfnOutput(this, 'PipelineName', { value: delivery.pipeline.pipelineName, description: 'What became of each commit' });
