@@ -5,14 +5,18 @@ A correction changes what a caller sees only from what AWS does not do to what i
 
 import functools
 import json
+import os
 import threading
 
 from ministack.app import main
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import lambda_svc, stepfunctions
 
+from . import executions, limited, resources
+
 # Function environments at work at the same time. On AWS each has a machine of its own; here hundreds of processes would
-# share two cores, and everything would time out. Further invocations wait, which looks like a slower function.
+# share two cores, and everything would time out. Further invocations wait, which looks like a slower function. Where a test
+# limits the concurrency of the account (quotas.py), that is the bound: nothing waits, what is too much is refused.
 ENVIRONMENTS = 8
 
 
@@ -22,6 +26,8 @@ def bound_the_environments():
     dispatch = lambda_svc._execute_function_dispatch
 
     def bounded(*arguments):
+        if lambda_svc._ACCOUNT_CONCURRENCY_CAP:
+            return dispatch(*arguments)
         with free:
             return dispatch(*arguments)
 
@@ -65,51 +71,12 @@ def evaluate_jsonata_in_a_distributed_map():
     stepfunctions._run_distributed_map = run_with_values
 
 
-def start_and_wait_as_aws_does():
-    """`startExecution.sync` of a name that was there before is refused by AWS; the emulator runs it again, over the first.
-
-    And an execution that fails is `States.TaskFailed` on AWS, with its description as the cause; the emulator passes the
-    error of the execution on.
-    """
-    start = stepfunctions._invoke_nested_start_execution_sync
-
-    def start_once(resource, input_data):
-        request = stepfunctions._nested_start_execution_request(input_data)
-        machine = request["stateMachineArn"].replace(":stateMachine:", ":execution:")
-        arn = f"{machine}:{request.get('name')}"
-        if arn in stepfunctions._executions:
-            raise stepfunctions._ExecutionError(
-                "StepFunctions.ExecutionAlreadyExistsException", f"Execution Already Exists: '{arn}'")
-        try:
-            return start(resource, input_data)
-        except stepfunctions._ExecutionError as error:
-            if arn not in stepfunctions._executions:
-                raise
-            description = {"ExecutionArn": arn, "Status": "FAILED", "Error": error.error, "Cause": error.cause}
-            raise stepfunctions._ExecutionError("States.TaskFailed", json.dumps(description)) from error
-
-    stepfunctions._invoke_nested_start_execution_sync = start_once
-
-
-def start_the_same_again_as_aws_does():
-    """The name and the input of an execution that still runs succeed again on AWS; the emulator refuses every name twice."""
-    start = stepfunctions._start_execution
-
-    def start_once(data):
-        machine = data.get("stateMachineArn", "").replace(":stateMachine:", ":execution:")
-        running = stepfunctions._executions.get(f"{machine}:{data.get('name')}")
-        if running and running["status"] == "RUNNING" and running["input"] == data.get("input", "{}"):
-            return stepfunctions.json_response({"executionArn": running["executionArn"], "startDate": running["startDate"]})
-        return start(data)
-
-    stepfunctions._start_execution = start_once
-
-
 if __name__ == "__main__":
     bound_the_environments()
     take_every_connection_as_secure()
     name_the_database_in_the_policy_check()
     evaluate_jsonata_in_a_distributed_map()
-    start_and_wait_as_aws_does()
-    start_the_same_again_as_aws_does()
+    executions.correct()
+    resources.make_versions_and_aliases()
+    limited.limit_the_account(int(os.environ["ECG_QUOTAS_PORT"]))
     main()

@@ -1,7 +1,7 @@
 """Stands between the functions and the emulator and keeps a record of every call.
 
 The functions' credentials and signatures go through untouched. A call is told by its access key: the emulator gives each
-function the session of its own role. On request a call is answered with an error instead.
+function the session of its own role. On request a call is answered with an error instead, or as where a quota is used up (quotas.py).
 """
 
 import http.client
@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
+
+from .quotas import Account, refusal
 
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/aws4_request")
 _CHUNK = 64 * 1024
@@ -38,14 +40,17 @@ class Proxy:
         self._calls: list[Call] = []
         self._upstream: str | None = None
         self._fault: Callable[[Call], bool] = lambda call: False
+        self.account = Account()
         proxy = self
 
         class Handler(_Handler):
             def upstream(self) -> str:
                 return proxy._upstream
 
-            def fails(self, call: Call) -> bool:
-                return proxy._fault(call)
+            def fails(self, call: Call) -> tuple[int, str, bytes] | None:
+                if proxy._fault(call):
+                    return 503, "text/plain", b""
+                return refusal(proxy.account, call.service, call.method, call.path)
 
             def record(self, call: Call):
                 proxy._calls.append(call)
@@ -93,11 +98,16 @@ class _Handler(BaseHTTPRequestHandler):
     def _forward(self):
         body = self._body()
         call = self._call()
-        if self.fails(call):
-            self.record(replace(call, status=503))
-            self.send_response_only(503)
-            self.send_header("Content-Length", "0")
+        failure = self.fails(call)
+        if failure:
+            status, kind, content = failure
+            self.record(replace(call, status=status))
+            self.send_response_only(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(content)
             return
         # As they are: the signature covers them. `Expect` was answered here already.
         headers = {name: value for name, value in self.headers.items() if name.lower() not in ("expect", "transfer-encoding")}

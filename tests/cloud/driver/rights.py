@@ -33,11 +33,25 @@ def granted(cloud: Cloud) -> dict[str, set[str]]:
 
 def called(cloud: Cloud) -> dict[str, set[str]]:
     """What the calls of each function need. Fails on a call that is not understood, or that no function made."""
-    functions = {_access_key_id(cloud, function): function for function in FUNCTIONS}
+    functions = callers(cloud)
     result = {function: set() for function in FUNCTIONS}
     for call in cloud.proxy.calls():
-        result[functions[call.access_key_id]] |= _needed(cloud, call)
+        result[functions[call.access_key_id][0]] |= _needed(cloud, call)
     return result
+
+
+def callers(cloud: Cloud) -> dict[str, tuple[str, str]]:
+    """Step and version by the key of the session that the emulator makes for it (ministack's core/lambda_runtime.py)."""
+    found = {}
+    for function in FUNCTIONS:
+        pages = cloud.client("lambda").get_paginator("list_versions_by_function").paginate(FunctionName=f"{STACK}-{function}")
+        for version in (version for page in pages for version in page["Versions"]):
+            arn = version["FunctionArn"].removesuffix(":$LATEST")
+            # Invoked by name it is the same code under a shorter ARN.
+            for called_as in {arn, f"{arn}:{version['Version']}"} if version["Version"] == "$LATEST" else {arn}:
+                digest = hashlib.sha256(f"{called_as}:{version['Role']}".encode()).hexdigest()
+                found[f"ASIA{digest[:16].upper()}"] = (function, version["Version"])
+    return found
 
 
 def documented(readme: str) -> dict[str, set[str]]:
@@ -50,13 +64,6 @@ def documented(readme: str) -> dict[str, set[str]]:
 
 def _configuration(cloud: Cloud, function: str) -> dict:
     return cloud.client("lambda").get_function_configuration(FunctionName=f"{STACK}-{function}")
-
-
-def _access_key_id(cloud: Cloud, function: str) -> str:
-    """The key that the emulator makes for the function's session of its role (ministack's core/lambda_runtime.py)."""
-    configuration = _configuration(cloud, function)
-    text = f"{configuration['FunctionArn']}:{configuration['Role']}"
-    return f"ASIA{hashlib.sha256(text.encode()).hexdigest()[:16].upper()}"
 
 
 def _buckets(cloud: Cloud) -> dict[str, str]:
