@@ -6,7 +6,7 @@
 //! stay as they are. Whoever raises the version leaves the folder of the release before.
 
 // Helpers of tests fail the test.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -74,8 +74,8 @@ class Ministack:
             # No limit, unless a test sets quotas (limited.py).
             "LAMBDA_ACCOUNT_CONCURRENCY": "0",
             "LAMBDA_WARM_TTL_SECONDS": "20",
-            "SFN_WAIT_SCALE": str(1 / SPEED),
-            "ECG_QUOTAS_PORT": str(self.quotas_port),
+            "SFN_WAIT_SCALE": "0.05",
+            "ECG_QUOTAS": str(self.folder / "quotas.json"),
             "TMPDIR": str(self.folder),
             "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
         }

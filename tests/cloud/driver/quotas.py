@@ -1,113 +1,122 @@
-"""What AWS lets an account do at once and in a second, and how it says no.
+"""AWS's quotas, off until a test turns them on: `Quotas` in the driver writes a file, the emulator's process and the proxy read it.
 
-Token buckets, as AWS documents them: a full bucket at first, one token a call, refilled at a rate. Off until a test asks for them
-(`Cloud.quotas`). Calls of the functions to S3 and Glue are counted at the proxy, everything else inside the emulator (limited.py).
+A token bucket has a burst and a rate a second. Waiting is scaled (`wait_scale`: a second lasts so long), so rates are divided by the same factor:
+what is 300 a second on AWS is 300 within that scaled second. Concurrency is a number of invocations at one time and is not scaled; functions take as
+long as they take, so in scaled time they are slower, and the concurrency is used up sooner, than on AWS.
 
-Time runs SPEED times as fast as on AWS: a Wait, the delay of a retrier and a visibility timeout last 1/SPEED of what they say, so
-the rates are multiplied by SPEED. The work of the functions is not faster. So two cores do not reach the published rates, and only
-the concurrency binds by itself; a test that is about another quota makes it smaller.
+Rates of Step Functions are those of the smaller regions (`/shared` facts: 500 and 150 for StartExecution). Glue publishes none: 10 a second and a burst of 20 is
+an assumption on the safe side. S3's are per prefix: here the first part of the key.
 """
 
+import json
+import os
 import threading
 import time
-import uuid
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
-SPEED = 20
-
-
-@dataclass(frozen=True)
-class Rate:
-    """A bucket: how much it holds, and what it gets back in a second."""
-
-    burst: float
-    per_second: float
-
-
-# Step Functions: "Quotas related to API action throttling", us-east-1. S3: for each prefix; a bucket begins as one prefix and is
-# split "gradually", so here it is one. Glue publishes no rate for its catalog: an assumption.
-PUBLISHED = {
-    "StartExecution": Rate(1300, 300),
-    "RedriveExecution": Rate(1300, 300),
-    "GetExecutionHistory": Rate(400, 20),
-    "S3 write": Rate(3500, 3500),
-    "S3 read": Rate(5500, 5500),
-    "Glue": Rate(100, 50),
+# Burst, and refilled a second.
+BUCKETS = {
+    "StartExecution": (500, 150),
+    "GetExecutionHistory": (400, 20),
+    "RedriveExecution": (500, 150),
+    "Glue": (20, 10),
+    "S3 writes": (3_500, 3_500),
+    "S3 reads": (5_500, 5_500),
 }
-# In most other regions.
-SMALLER = PUBLISHED | {"StartExecution": Rate(500, 150), "RedriveExecution": Rate(500, 150)}
+REFUSED = ("ThrottlingException", "Rate exceeded", 400)
 
 
-@dataclass(frozen=True)
-class Limits:
-    """The quotas of an account, in AWS's time. 10 is what many new accounts have."""
+class _File:
+    """The settings; read again when the file has changed."""
 
-    concurrency: int = 10
-    rates: dict[str, Rate] = field(default_factory=lambda: SMALLER)
+    def __init__(self, path: Path):
+        self._path, self._seen, self._settings = path, None, {}
 
-    def to_json(self) -> dict:
-        """For the emulator's process."""
-        return asdict(self)
+    def settings(self) -> dict:
+        try:
+            seen = self._path.stat().st_mtime_ns
+        except FileNotFoundError:
+            return {}
+        if seen != self._seen:
+            self._settings, self._seen = json.loads(self._path.read_text() or "{}"), seen
+        return self._settings
 
-    @staticmethod
-    def from_json(value: dict) -> "Limits":
-        """What `to_json` wrote."""
-        return Limits(value["concurrency"], {name: Rate(**rate) for name, rate in value["rates"].items()})
 
+class Buckets:
+    """Token buckets by name, and what each refused."""
 
-class Account:
-    """What is left of the quotas, and what was refused. Without limits nothing is."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic):
-        self._clock = clock
+    def __init__(self):
+        self._filled: dict[str, tuple[float, float]] = {}
         self._lock = threading.Lock()
-        self._limits: Limits | None = None
-        self._levels: dict[tuple[str, str], tuple[float, float]] = {}
-        self.refused: Counter[str] = Counter()
 
-    def limit(self, limits: Limits | None):
-        """From now on, with full buckets and nothing refused."""
+    def take(self, name: str, burst: float, rate: float) -> bool:
+        """Whether there was a token."""
+        now = time.monotonic()
         with self._lock:
-            self._limits = limits
-            self._levels.clear()
-            self.refused.clear()
-
-    def take(self, action: str, resource: str = "") -> bool:
-        """Whether the account may do that now."""
-        with self._lock:
-            rate = self._limits and self._limits.rates.get(action)
-            if not rate:
-                return True
-            now = self._clock()
-            level, at = self._levels.get((action, resource), (rate.burst, now))
-            level = min(rate.burst, level + (now - at) * rate.per_second * SPEED)
-            allowed = level >= 1
-            self._levels[action, resource] = (level - allowed, now)
-            if not allowed:
-                self.refused[action] += 1
-            return allowed
-
-    def refuse(self, action: str):
-        """Counts what was refused for another reason than a rate."""
-        with self._lock:
-            self.refused[action] += 1
+            tokens, at = self._filled.get(name, (burst, now))
+            tokens = min(burst, tokens + (now - at) * rate)
+            self._filled[name] = (max(tokens - 1, 0) if tokens >= 1 else tokens, now)
+            return tokens >= 1
 
 
-# The account of this process.
-ACCOUNT = Account()
+_FILE = _File(Path(os.environ.get("ECG_QUOTAS", "/nonexistent")))
+_BUCKETS = Buckets()
 
 
-def refusal(account: Account, service: str, method: str, path: str) -> tuple[int, str, bytes] | None:
-    """Status, content type and body of AWS's no to a call of a function; `None` if it is allowed."""
-    if service == "s3":
-        kind = "S3 read" if method in ("GET", "HEAD") else "S3 write"
-        bucket = path.lstrip("/").split("/")[0]
-        if not account.take(kind, bucket):
-            body = ('<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>SlowDown</Code><Message>Please reduce your request rate.'
-                    f"</Message><RequestId>{uuid.uuid4().hex[:16].upper()}</RequestId><HostId>host</HostId></Error>")
-            return 503, "application/xml", body.encode()
-    if service == "glue" and not account.take("Glue"):
-        return 400, "application/x-amz-json-1.1", b'{"__type":"ThrottlingException","Message":"Rate exceeded"}'
-    return None
+def setting(name: str, otherwise):
+    """A setting of the emulator's process; `otherwise` while no quotas are on."""
+    return _FILE.settings().get(name, otherwise)
+
+
+def refuse(operation: str):
+    """Code, message and status where the quota of an operation of Step Functions is used up; else None."""
+    settings = _FILE.settings()
+    if not settings.get("on"):
+        return None
+    burst, rate = settings.get("buckets", {}).get(operation, BUCKETS[operation])
+    return None if _BUCKETS.take(operation, burst, rate / settings["wait_scale"]) else REFUSED
+
+
+class Quotas:
+    """The driver's side: turns them on and off, and answers for the proxy."""
+
+    def __init__(self, path: Path):
+        self._path, self._settings, self._buckets = path, {}, Buckets()
+        self.refused: dict[str, int] = {}
+
+    def turn_on(self, *, concurrency: int, wait_scale: float, buckets: dict[str, tuple[float, float]] | None = None):
+        """From now on AWS's quotas hold, with this concurrency of the account; `buckets` overrides single ones."""
+        self._settings = {"on": True, "concurrency": concurrency, "wait_scale": wait_scale, "buckets": buckets or {}}
+        self.refused = {}
+        self._write()
+
+    def turn_off(self):
+        """Nothing is refused any more."""
+        self._settings = {}
+        self._write()
+
+    def answer(self, call) -> tuple[int, str, bytes] | None:
+        """Status, content type and body of a refusal of this call of a function; None where it may pass."""
+        if not self._settings:
+            return None
+        if call.service == "glue":
+            kind, bucket = "Glue", "Glue"
+        elif call.service == "s3":
+            kind = "S3 reads" if call.method in ("GET", "HEAD") else "S3 writes"
+            bucket = f"{kind} {'/'.join(call.path.split('/')[:3])}"
+        else:
+            return None
+        burst, rate = self._settings["buckets"].get(kind, BUCKETS[kind])
+        if self._buckets.take(bucket, burst, rate / self._settings["wait_scale"]):
+            return None
+        self.refused[kind] = self.refused.get(kind, 0) + 1
+        if kind == "Glue":
+            return 400, "application/x-amz-json-1.1", b'{"__type":"ThrottlingException","message":"Rate exceeded"}'
+        body = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+        return 503, "application/xml", b"" if call.method == "HEAD" else body
+
+    def _write(self):
+        # Whole or not at all: the other process may read at any moment.
+        aside = self._path.with_suffix(".new")
+        aside.write_text(json.dumps(self._settings))
+        os.replace(aside, self._path)
