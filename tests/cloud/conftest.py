@@ -31,14 +31,6 @@ def cloud():
         deployed.stop()
 
 
-@pytest.fixture(autouse=True)
-def no_flood_from_before(request):
-    """Each test begins as if nothing had failed for long: what the tests before it did is no flood."""
-    # Some tests need no cloud.
-    if "cloud" in request.fixturenames:
-        request.getfixturevalue("cloud").forget_floods()
-
-
 @pytest.fixture(scope="session")
 def ecg() -> Path:
     """The command line."""

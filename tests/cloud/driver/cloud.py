@@ -5,9 +5,6 @@ import os
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -46,10 +43,8 @@ class Execution:
 class Cloud:
     """Emulator, deployed stack, Slack, and the record of the functions' calls."""
 
-    def __init__(self, cdk_out: Path, changed: Callable[[dict], None] = lambda template: None):
-        """`changed` changes the template before it is deployed."""
+    def __init__(self, cdk_out: Path):
         self._cdk_out = cdk_out
-        self._changed = changed
         self.proxy = Proxy()
         self.emulator = Ministack(function_endpoint=self.proxy.endpoint)
         self.proxy.forward_to(self.emulator.endpoint)
@@ -64,7 +59,6 @@ class Cloud:
         """Starts everything, deploys, and tells the pipeline where Slack is."""
         self.emulator.start()
         self.stack = assembly.stack(self._cdk_out, STACK)
-        self._changed(self.stack.template)
         try:
             self.outputs = deploy(self.emulator.endpoint, self.stack)
         except RuntimeError as error:
@@ -126,29 +120,6 @@ class Cloud:
         self.client("secretsmanager").put_secret_value(
             SecretId=self.outputs["SlackSecretName"], SecretString=json.dumps(value))
 
-    # -- quotas
-
-    @contextmanager
-    def quotas(self, limits: Limits):
-        """Meanwhile the account has these quotas, and the queue's visibility timeout runs as fast as every other time.
-
-        What was refused until then is what the counter that it gives holds afterwards, by the quota's name.
-        """
-        refused: Counter[str] = Counter()
-        sqs, queue = self.client("sqs"), self.outputs["QueueUrl"]
-        visible = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
-        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": str(max(1, int(visible["VisibilityTimeout"]) // SPEED))})
-        self.emulator.limit(limits)
-        self.proxy.account.limit(limits)
-        try:
-            yield refused
-        finally:
-            refused.update(self.emulator.refused())
-            refused.update(self.proxy.account.refused)
-            self.emulator.limit(None)
-            self.proxy.account.limit(None)
-            sqs.set_queue_attributes(QueueUrl=queue, Attributes=visible)
-
     # -- uploads
 
     def aws(self, *arguments: str) -> str:
@@ -169,13 +140,6 @@ class Cloud:
             Bucket=self.outputs["ProcessedBucketName"], Prefix=prefix)
         return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
-    def forget_floods(self):
-        """Removes what notify knows of failures."""
-        s3, bucket = self.client("s3"), self.outputs["WorkBucketName"]
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="notices/"):
-            if page.get("Contents"):
-                s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": entry["Key"]} for entry in page["Contents"]]})
-
     # -- executions
 
     def executions(self, prefix: str = "") -> list[Execution]:
@@ -185,8 +149,8 @@ class Cloud:
         for page in states.get_paginator("list_executions").paginate(stateMachineArn=self.state_machine, maxResults=1000):
             for listed in page["executions"]:
                 execution = self._known.get(listed["executionArn"])
-                # What has ended changes no more, unless it is redriven.
-                if execution is None or execution.status != listed["status"]:
+                # What has ended changes no more.
+                if execution is None or (execution.status == "RUNNING" and listed["status"] != "RUNNING"):
                     described = states.describe_execution(executionArn=listed["executionArn"])
                     execution = Execution(
                         arn=listed["executionArn"], name=described["name"], status=described["status"],

@@ -5,7 +5,6 @@ A correction changes what a caller sees only from what AWS does not do to what i
 
 import functools
 import json
-import os
 import threading
 import time
 

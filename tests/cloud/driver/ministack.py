@@ -10,7 +10,6 @@ import urllib.request
 from pathlib import Path
 
 from .processes import Server, free_port, wait_until
-from .quotas import SPEED, Limits
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
@@ -26,7 +25,6 @@ class Ministack:
         """`function_endpoint` is where the functions find AWS: the emulator itself, or something in front of it."""
         self.folder = Path(tempfile.mkdtemp(prefix="ecg-cloud-"))
         self.port = free_port()
-        self.quotas_port = free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self.function_endpoint = function_endpoint or self.endpoint
         self.server = None
@@ -41,20 +39,6 @@ class Ministack:
         if self.server:
             self.server.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def limit(self, limits: Limits | None):
-        """The quotas of the account from now on."""
-        body = json.dumps(limits and limits.to_json()).encode()
-        with self._quotas(body, "PUT"):
-            pass
-
-    def refused(self) -> dict[str, int]:
-        """How often the emulator refused what for a quota."""
-        with self._quotas(None, "GET") as answer:
-            return json.load(answer)
-
-    def _quotas(self, body: bytes | None, method: str):
-        return urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{self.quotas_port}/", body, method=method), timeout=10)
 
     def _environment(self) -> dict[str, str]:
         # Nothing of the caller's AWS settings may get in: neither an account, nor a profile, nor a proxy.
@@ -71,7 +55,7 @@ class Ministack:
             "AUTH": "true",
             "ATHENA_ENGINE": "duckdb",
             "LAMBDA_EXECUTOR": "local",
-            # No limit, unless a test sets quotas (limited.py).
+            # At its limit the emulator fails with an error that Step Functions has not; corrected.py bounds it instead.
             "LAMBDA_ACCOUNT_CONCURRENCY": "0",
             "LAMBDA_WARM_TTL_SECONDS": "20",
             "SFN_WAIT_SCALE": "0.05",

@@ -1,7 +1,7 @@
 """Stands between the functions and the emulator and keeps a record of every call.
 
 The functions' credentials and signatures go through untouched. A call is told by its access key: the emulator gives each
-function the session of its own role. On request a call is answered with an error instead, or as where a quota is used up (quotas.py).
+function the session of its own role. On request a call is answered with an error instead.
 """
 
 import http.client
@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
-
-from .quotas import Account, refusal
 
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/aws4_request")
 _CHUNK = 64 * 1024
@@ -47,10 +45,8 @@ class Proxy:
             def upstream(self) -> str:
                 return proxy._upstream
 
-            def fails(self, call: Call) -> tuple[int, str, bytes] | None:
-                if proxy._fault(call):
-                    return 503, "text/plain", b""
-                return refusal(proxy.account, call.service, call.method, call.path)
+            def fails(self, call: Call) -> bool:
+                return proxy._fault(call)
 
             def refuses(self, call: Call) -> tuple[int, str, bytes] | None:
                 return proxy._quotas(call)

@@ -36,22 +36,8 @@ def called(cloud: Cloud) -> dict[str, set[str]]:
     functions = {key: function for function in FUNCTIONS for key in _access_key_ids(cloud, function)}
     result = {function: set() for function in FUNCTIONS}
     for call in cloud.proxy.calls():
-        result[functions[call.access_key_id][0]] |= _needed(cloud, call)
+        result[functions[call.access_key_id]] |= _needed(cloud, call)
     return result
-
-
-def callers(cloud: Cloud) -> dict[str, tuple[str, str]]:
-    """Step and version by the key of the session that the emulator makes for it (ministack's core/lambda_runtime.py)."""
-    found = {}
-    for function in FUNCTIONS:
-        pages = cloud.client("lambda").get_paginator("list_versions_by_function").paginate(FunctionName=f"{STACK}-{function}")
-        for version in (version for page in pages for version in page["Versions"]):
-            arn = version["FunctionArn"].removesuffix(":$LATEST")
-            # Invoked by name it is the same code under a shorter ARN.
-            for called_as in {arn, f"{arn}:{version['Version']}"} if version["Version"] == "$LATEST" else {arn}:
-                digest = hashlib.sha256(f"{called_as}:{version['Role']}".encode()).hexdigest()
-                found[f"ASIA{digest[:16].upper()}"] = (function, version["Version"])
-    return found
 
 
 def documented(readme: str) -> dict[str, set[str]]:
