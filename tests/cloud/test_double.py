@@ -45,9 +45,9 @@ def test_a_refusal_is_worded_as_the_service_words_it(tmp_path):
     quotas.turn_on(concurrency=1, wait_scale=1, buckets={"S3 writes": (1, 0.001), "Glue": (1, 0.001)})
     assert quotas.answer(call("s3", "PUT", "/bucket/a/key")) is None
     assert quotas.answer(call("s3", "GET", "/bucket/a/key")) is None
-    # Another prefix.
-    assert quotas.answer(call("s3", "PUT", "/bucket/b/key")) is None
-    status, _, body = quotas.answer(call("s3", "PUT", "/bucket/a/another"))
+    # A bucket begins as one prefix, and another bucket is another.
+    assert quotas.answer(call("s3", "PUT", "/other/a/key")) is None
+    status, _, body = quotas.answer(call("s3", "PUT", "/bucket/b/key"))
     assert (status, b"<Code>SlowDown</Code>" in body) == (503, True)
     assert quotas.answer(call("glue", "POST", "/")) is None
     status, _, body = quotas.answer(call("glue", "POST", "/"))
