@@ -67,7 +67,8 @@ export class StateMachines extends Construct {
           service: 'events', resource: 'rule', resourceName: 'StepFunctionsGetEventsForStepFunctionsExecutionRule',
         })),
       invoke(functions.start),
-      allow(['s3:ListBucket'], buckets.raw.bucketArn),
+      // Of work: what was passed over as archived is counted.
+      allow(['s3:ListBucket'], buckets.raw.bucketArn, buckets.work.bucketArn),
       allow(['s3:GetObject'], buckets.raw.arnForObjects('*')),
       allow(['s3:PutObject', 's3:GetObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts'],
         buckets.work.arnForObjects('backfill/*')),

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ecg_lambda_test::{Lambda, Request, Response, Run};
+use ecg_lambda_test::{Lambda, Request, Response, Run, S3};
 use serde_json::{Value, json};
 
 fn event() -> Value {
@@ -15,16 +15,32 @@ fn event() -> Value {
 /// Runs the example event with a secret; `@slack@` in it is where Slack is played, with these answers one after the
 /// other.
 fn notify(secret: Response, slack: Vec<Response>) -> Run {
-    let asked = AtomicUsize::new(0);
+    notify_each([event()], &S3::default(), secret, slack)
+}
+
+fn lambda() -> Lambda {
     Lambda::new(env!("CARGO_BIN_EXE_notify"))
+        .variable("WORK_BUCKET", "work")
+        .variable("PROCESSED_BUCKET", "processed")
+}
+
+fn notify_each(
+    events: impl IntoIterator<Item = Value>,
+    s3: &S3,
+    secret: Response,
+    slack: Vec<Response>,
+) -> Run {
+    let (asked, s3) = (AtomicUsize::new(0), s3.clone());
+    lambda()
         .variable("SLACK_SECRET", "ecg-pipeline/slack")
-        .invoke([event()], move |request| match request.header("x-amz-target") {
+        .invoke(events, move |request| match request.header("x-amz-target") {
             Some(target) => {
                 assert_eq!(target, "secretsmanager.GetSecretValue");
                 assert_eq!(request.json()["SecretId"], "ecg-pipeline/slack");
                 let host = request.header("host").unwrap();
                 secret.replaced("@slack@", &format!("http://{host}/slack"))
             }
+            None if request.path.starts_with("/work") => s3.answer(request),
             None => {
                 assert_eq!(
                     (request.method.as_str(), request.path.as_str()),
@@ -112,8 +128,70 @@ fn a_short_retry_after_is_waited_for_and_a_long_one_left_to_the_workflow() {
 
     let run = notify(webhook(), vec![busy("3600")]);
     let failure = run.outcome().clone().unwrap_err();
-    assert_eq!(failure.error, "Transient");
+    assert_eq!(failure.error, "Throttled");
     assert!(failure.message.contains("3600 s"), "{failure:?}");
+}
+
+/// Five messages, then one for all the rest, with everything that a reader needs. The played S3 dates all objects days ago: so a
+/// flood is over at once, and each message that waits finds that nobody sees to the others.
+#[test]
+fn a_flood_is_told_as_a_digest() {
+    let s3 = S3::default();
+    let of = |number: usize| {
+        let mut event = event();
+        let name = format!("file-{number}-89268e6343c5355902b6d03f");
+        event["execution"] = json!(
+            event["execution"]
+                .as_str()
+                .unwrap()
+                .replace(event["recording_id"].as_str().unwrap(), &name)
+        );
+        event["source"]["key"] = json!(format!("ward {number}/a <b> {number}.mat"));
+        event["recording_id"] = json!(name);
+        event
+    };
+    let ok = || Response::new(200, "ok");
+    let run = notify_each((0..9).map(of), &s3, webhook(), vec![ok(); 5]);
+    let answers: Vec<&Value> = run
+        .outcomes
+        .iter()
+        .map(|outcome| outcome.as_ref().unwrap())
+        .collect();
+    for (number, answer) in answers.iter().enumerate() {
+        let expected = if number < 5 { "slack" } else { "digest" };
+        assert_eq!(answer["delivered_to"], expected, "{number}");
+        assert_eq!(
+            answer.get("begins_digest"),
+            (number >= 5).then_some(&json!(true)),
+            "{number}"
+        );
+    }
+    assert_eq!(messages(&run).len(), 5);
+
+    let digest = json!({ "digest_for": of(5)["execution"] });
+    let run = notify_each([digest.clone()], &s3, webhook(), vec![ok()]);
+    assert_eq!(run.outcome(), &Ok(json!({ "told": 4, "waiting": 0 })));
+    let [message] = messages(&run)[..] else {
+        panic!("{:?}", run.requests)
+    };
+    let message = format!("{:#}\n", message.json());
+    ecg_golden::check(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/slack-digest.json"),
+        &message,
+    );
+    // Asked once more, there is nothing left.
+    let run = notify_each([digest], &s3, webhook(), vec![]);
+    assert_eq!(run.outcome(), &Ok(json!({ "told": 0, "waiting": 0 })));
+}
+
+#[test]
+fn about_a_smoke_test_nobody_is_told() {
+    let mut event = event();
+    event["source"]["key"] = json!("smoke-test/1/a.mat");
+    let s3 = S3::default();
+    let run = notify_each([event], &s3, webhook(), vec![]);
+    assert_eq!(run.outcome().as_ref().unwrap()["delivered_to"], "nobody");
+    assert_eq!(s3.keys("work"), Vec::<String>::new());
 }
 
 #[test]
@@ -125,7 +203,7 @@ fn without_slack_the_message_is_logged_and_nothing_fails() {
         assert_eq!(run.outcome().as_ref().unwrap()["delivered_to"], "console");
         check_logged(&run);
     }
-    let run = Lambda::new(env!("CARGO_BIN_EXE_notify")).invoke([event()], |request| panic!("{request:?}"));
+    let run = lambda().invoke([event()], |request| panic!("{request:?}"));
     assert_eq!(run.outcome().as_ref().unwrap()["delivered_to"], "console");
     check_logged(&run);
 }

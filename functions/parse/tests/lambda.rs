@@ -140,7 +140,7 @@ fn a_part_that_fails_leaves_nothing_behind() {
             service.answer(request)
         });
         let failure = run.outcome().clone().unwrap_err();
-        assert_eq!(failure.error, "Transient", "{failure:?}");
+        assert_eq!(failure.error, "Throttled", "{failure:?}");
         // Aborted before the answer: after it, Lambda stops the process.
         assert_eq!(s3.uploads(), (1, 0), "{failing}: begun, left over");
         assert_eq!(s3.keys("work"), ["noise-1/verdict.json"]);

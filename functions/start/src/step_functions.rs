@@ -77,7 +77,11 @@ mod tests {
     #[test]
     fn an_execution_is_named_by_its_machine() {
         let machine = "arn:aws:states:eu-central-1:123456789012:stateMachine:ecg-pipeline";
-        for arn in [machine.to_owned(), format!("{machine}:live"), format!("{machine}:7")] {
+        for arn in [
+            machine.to_owned(),
+            format!("{machine}:live"),
+            format!("{machine}:7"),
+        ] {
             assert_eq!(
                 execution_arn(&arn, "a-1"),
                 "arn:aws:states:eu-central-1:123456789012:execution:ecg-pipeline:a-1"

@@ -276,6 +276,7 @@ mod tests {
     #[test]
     fn an_error_looks_as_lambda_reports_it() {
         let errors = [
+            StepError::Throttled("too many".into()),
             StepError::Transient("slow down".into()),
             StepError::Rejected(Details::new("val", "2 leads", "0").at(Some(24))),
             StepError::Conflict("changed".into()),

@@ -270,8 +270,9 @@ mod tests {
                 metric("Latency", "Milliseconds", 12.345),
                 metric("Files", "Count", 1.0),
                 metric("Bytes", "Bytes", 2.0),
-                metric("Beats", "Count", 3.0),
-                metric("Rejects", "Count", 4.0),
+                metric("Faults", "Count", 3.0),
+                metric("Beats", "Count", 4.0),
+                metric("Rejects", "Count", 5.0),
             ]
         );
         let line: Value = serde_json::from_str(&line(Vec::new())).unwrap();

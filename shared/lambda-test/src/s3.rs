@@ -72,7 +72,16 @@ impl S3 {
         let mut state = self.state.lock().unwrap();
         let upload = request.asked("uploadId");
         match (request.method.as_str(), upload) {
+            ("GET", None) if key.is_empty() => {
+                state.list(bucket, &request.asked("prefix").unwrap_or_default())
+            }
             ("GET" | "HEAD", None) => state.read(bucket, key, request),
+            ("PUT", None)
+                if request.header("if-none-match") == Some("*")
+                    && state.objects.contains_key(&(bucket.to_owned(), key.to_owned())) =>
+            {
+                refusal(412, "PreconditionFailed")
+            }
             ("PUT", None) => {
                 let version = state.put(bucket, key, &request.body);
                 let etag = format!("\"{}\"", etag_of(&request.body));
@@ -127,6 +136,25 @@ impl State {
             version: version.clone(),
         });
         version
+    }
+
+    /// All in one page.
+    fn list(&self, bucket: &str, prefix: &str) -> Response {
+        let found = self
+            .objects
+            .iter()
+            .filter(|((of, key), _)| of == bucket && key.starts_with(prefix));
+        let contents: String = found
+            .map(|((_, key), versions)| {
+                let size = versions.last().map_or(0, |object| object.bytes.len());
+                format!(
+                    "<Contents><Key>{key}</Key><LastModified>2026-11-23T08:00:00.000Z</LastModified><Size>{size}</Size></Contents>"
+                )
+            })
+            .collect();
+        xml(&format!(
+            "<ListBucketResult><IsTruncated>false</IsTruncated>{contents}</ListBucketResult>"
+        ))
     }
 
     fn read(&self, bucket: &str, key: &str, request: &Request) -> Response {

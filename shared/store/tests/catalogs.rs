@@ -19,6 +19,7 @@ async fn local_directory() {
         database: "ecg".to_owned(),
         location: "/lake/processed".to_owned(),
         many_partitions: 1100,
+        knows_its_tables: true,
     };
     suite.run().await;
     let tables = catalog.tables().await.unwrap();

@@ -193,6 +193,7 @@ async fn glue() {
         database: "ecg".to_owned(),
         location: "s3://lake/processed".to_owned(),
         many_partitions: 200,
+        knows_its_tables: false,
     };
     suite.run().await;
 

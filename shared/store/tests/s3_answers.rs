@@ -85,7 +85,7 @@ async fn refusals_are_sorted_by_what_the_caller_can_do() {
             matches!(error, StoreError::PermissionDenied(_))
         }),
         ("503 Slow Down", "SlowDown", |error| {
-            matches!(error, StoreError::Transient(_))
+            matches!(error, StoreError::Throttled(_))
         }),
         ("500 Internal Server Error", "InternalError", |error| {
             matches!(error, StoreError::Transient(_))
@@ -94,7 +94,7 @@ async fn refusals_are_sorted_by_what_the_caller_can_do() {
             matches!(error, StoreError::Transient(_))
         }),
         ("429 Too Many Requests", "", |error| {
-            matches!(error, StoreError::Transient(_))
+            matches!(error, StoreError::Throttled(_))
         }),
         ("409 Conflict", "OperationAborted", |error| {
             matches!(error, StoreError::Conflict(_))

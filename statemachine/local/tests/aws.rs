@@ -132,7 +132,7 @@ fn a_failed_step_is_started_again_and_what_stopped_goes_on() {
         told,
         format!("started again: bad-2-r1\n  ecg show --aws {ARN}:bad-2-r1\n")
     );
-    let machine = "arn:aws:states:eu-central-1:123456789012:stateMachine:ecg-pipeline";
+    let machine = "arn:aws:states:eu-central-1:123456789012:stateMachine:ecg-pipeline:live";
     let start = json!({ "stateMachineArn": machine, "name": "bad-2-r1", "input": input("bad-2") });
     assert_eq!(played.writes(), [("StartExecution".to_owned(), start)]);
     // It runs now.
@@ -158,6 +158,27 @@ fn a_failed_step_is_started_again_and_what_stopped_goes_on() {
     caught["redriveStatus"] = json!("REDRIVABLE");
     let other = Played::new(vec![caught]);
     assert!(said(&other, 0, &["redrive", "--aws", "caught-9"]).starts_with("started again: caught-9-r1\n"));
+
+    // Stopped as well, but in a version that is not in use any more: the reason may have been in it.
+    for version in [
+        json!("arn:aws:states:eu-central-1:123456789012:stateMachine:ecg-pipeline:1"),
+        Value::Null,
+    ] {
+        let mut old = execution("old-10", "TIMED_OUT", 9);
+        old["redriveStatus"] = json!("REDRIVABLE");
+        old["stateMachineVersionArn"] = version;
+        let other = Played::new(vec![old]);
+        assert!(said(&other, 0, &["redrive", "--aws", "old-10"]).starts_with("started again: old-10-r1\n"));
+    }
+
+    // A deployment from before there were versions.
+    let mut unversioned = execution("old-11", "TIMED_OUT", 9);
+    unversioned["redriveStatus"] = json!("REDRIVABLE");
+    unversioned["stateMachineVersionArn"] = Value::Null;
+    let arn = format!("{}:old-11", ARN.replace(":ecg-pipeline", ":without-alias"));
+    unversioned["executionArn"] = json!(arn);
+    let other = Played::new(vec![unversioned]);
+    assert!(said(&other, 0, &["redrive", "--aws", &arn]).starts_with("goes on where it stopped: old-11\n"));
 
     assert!(said(&played, 0, &["redrive", "--aws", "twice-5"]).starts_with("started again: twice-5-r2\n"));
     let last = played.writes().pop().unwrap().1;
@@ -193,6 +214,48 @@ fn all_that_failed_is_run_again_once() {
     let again = said(&played, 0, &["redrive", "--aws", "--all", "--json"]);
     check(format!("{GOLDEN}/redrive-all-again.json"), &again);
     assert_eq!(played.writes().len(), 3, "what is under way is left alone");
+}
+
+/// As the message about a flood says it.
+#[test]
+fn a_group_that_failed_for_one_cause_is_run_again() {
+    let failed = |name: &str, minute: u32, cause: &str| {
+        let mut execution = execution(name, "FAILED", minute);
+        execution["error"] = json!("Internal");
+        execution["cause"] = json!(json!({ "errorType": "Internal", "errorMessage": cause }).to_string());
+        execution
+    };
+    let denied = |name: &str, minute: u32| {
+        let cause =
+            format!("writing processed/rejections/dt=2026-11-23/{name}.parquet: permission denied: no");
+        failed(name, minute, &cause)
+    };
+    let played = Played::new(vec![
+        denied("ward-a-1", 1),
+        failed("ward-b-2", 2, "a bug in line 7"),
+        denied("ward-c-3", 3),
+        failed("ward-d-4", 4, "a bug in line 12"),
+    ]);
+    let told = |group: &str| {
+        said(
+            &played,
+            0,
+            &["redrive", "--aws", "--all", "--json", "--group", group],
+        )
+    };
+    assert_eq!(told("00000000"), "[]\n");
+    let input: ecg_core::message::ExecutionInput =
+        serde_json::from_str(denied("ward-a-1", 1)["input"].as_str().unwrap()).unwrap();
+    let failure = ecg_core::message::Failure {
+        step: "write".to_owned(),
+        error: "Internal".to_owned(),
+        cause: denied("ward-a-1", 1)["cause"].as_str().unwrap().to_owned(),
+        attempts: 1,
+    };
+    let ran = told(&failure.group(&input.recording_id, &input.source));
+    let ran: Vec<Value> = serde_json::from_str(&ran).unwrap();
+    let names: Vec<&str> = ran.iter().map(|one| one["runs_as"].as_str().unwrap()).collect();
+    assert_eq!(names, ["ward-c-3-r1", "ward-a-1-r1"]);
 }
 
 #[test]

@@ -88,7 +88,10 @@ fn every_task_is_retried_where_that_helps_and_has_a_time_limit() {
         .filter(|(_, state)| state["Type"] == "Task")
         .map(|(name, state)| (name.as_str(), state))
         .collect();
-    assert_eq!(tasks.keys().copied().collect::<Vec<_>>(), ["Archived", "Head", "Name", "Run"]);
+    assert_eq!(
+        tasks.keys().copied().collect::<Vec<_>>(),
+        ["Archived", "Head", "Name", "Run"]
+    );
     for (name, task) in &tasks {
         assert!(
             (1..=35).contains(&task["TimeoutSeconds"].as_u64().unwrap()) || *name == "Run",
@@ -105,11 +108,20 @@ fn every_task_is_retried_where_that_helps_and_has_a_time_limit() {
                 error.contains("Throttl") || error.contains("TooMany") || error.contains("Limit")
             });
             let attempts = retrier["MaxAttempts"].as_u64().unwrap();
-            assert!(if load { attempts == 99_999_999 } else { (1..=8).contains(&attempts) }, "{name}");
+            assert!(
+                if load {
+                    attempts == 99_999_999
+                } else {
+                    (1..=8).contains(&attempts)
+                },
+                "{name}"
+            );
         }
     }
     // The pipeline itself ends within its own limit, however long it has to wait.
-    let limit = serde_json::from_str::<Value>(WORKFLOW).unwrap()["TimeoutSeconds"].as_u64().unwrap();
+    let limit = serde_json::from_str::<Value>(WORKFLOW).unwrap()["TimeoutSeconds"]
+        .as_u64()
+        .unwrap();
     assert!(tasks["Run"]["TimeoutSeconds"].as_u64().unwrap() > limit);
     // Of the names that start fails with, the one that says "again" is retried.
     let retried = names("Name", "Retry");
@@ -163,7 +175,11 @@ fn here() -> String {
         "{% $states.context.Execution.Input.listing %}".into(),
     );
     map["ItemProcessor"]["ProcessorConfig"] = json!({ "Mode": "INLINE" });
-    for (task, function) in [("Head", "${head}"), ("Archived", "${put}"), ("Run", "${pipeline}")] {
+    for (task, function) in [
+        ("Head", "${head}"),
+        ("Archived", "${put}"),
+        ("Run", "${pipeline}"),
+    ] {
         map["ItemProcessor"]["States"][task]["Resource"] = function.into();
     }
     machine["States"]["CountArchived"]["Resource"] = "${count}".into();
@@ -233,15 +249,29 @@ async fn archived_objects_are_passed_over_and_counted() {
     let restored = "ongoing-request=\"false\", expiry-date=\"Fri, 27 Nov 2026 00:00:00 GMT\"";
     for (class, restore, status, archived) in [
         (json!("GLACIER"), Value::Null, Value::Null, true),
-        (json!("DEEP_ARCHIVE"), json!("ongoing-request=\"true\""), Value::Null, true),
-        (json!("INTELLIGENT_TIERING"), Value::Null, json!("ARCHIVE_ACCESS"), true),
+        (
+            json!("DEEP_ARCHIVE"),
+            json!("ongoing-request=\"true\""),
+            Value::Null,
+            true,
+        ),
+        (
+            json!("INTELLIGENT_TIERING"),
+            Value::Null,
+            json!("ARCHIVE_ACCESS"),
+            true,
+        ),
         (json!("GLACIER"), json!(restored), Value::Null, false),
         (json!("GLACIER_IR"), Value::Null, Value::Null, false),
         (json!("INTELLIGENT_TIERING"), Value::Null, Value::Null, false),
         (Value::Null, Value::Null, Value::Null, false),
     ] {
         let mut head = head();
-        for (field, value) in [("StorageClass", &class), ("Restore", &restore), ("ArchiveStatus", &status)] {
+        for (field, value) in [
+            ("StorageClass", &class),
+            ("Restore", &restore),
+            ("ArchiveStatus", &status),
+        ] {
             if !value.is_null() {
                 head[0]["payload"][field] = value.clone();
             }
@@ -251,13 +281,26 @@ async fn archived_objects_are_passed_over_and_counted() {
         let report = run(
             &["a.mat"],
             json!({}),
-            &[("head", head), ("start", named()), ("pipeline", ok.clone()), ("put", ok), ("count", count)],
+            &[
+                ("head", head),
+                ("start", named()),
+                ("pipeline", ok.clone()),
+                ("put", ok),
+                ("count", count),
+            ],
         )
         .await;
         assert_eq!(report["status"], "SUCCEEDED", "{report:#}");
-        let expected = if archived { json!({ "archived": "a.mat" }) } else { json!({ "execution": "a-1-b2" }) };
+        let expected = if archived {
+            json!({ "archived": "a.mat" })
+        } else {
+            json!({ "execution": "a-1-b2" })
+        };
         assert_eq!(report["output"][0], expected, "{class} {restore} {status}");
-        assert_eq!((&report["counted"]["archived"], &report["counted"]["bucket"]), (&json!(502), &json!("${raw_bucket}")));
+        assert_eq!(
+            (&report["counted"]["archived"], &report["counted"]["bucket"]),
+            (&json!(502), &json!("${raw_bucket}"))
+        );
         let given = given(&report);
         let (first, second) = (&given[given.len() - 2], &given[given.len() - 1]);
         assert_eq!(first.get("ContinuationToken"), None);
@@ -347,7 +390,7 @@ async fn a_failure_of_the_pipeline_is_told_with_its_own_words() {
             .filter(|event| event["type"] == "MapIterationFailed");
         assert_eq!(failed.count(), 1, "{report:#}");
         assert_eq!(given(&report).len(), 3, "a failed pipeline is not started again");
-        let child = run_child(json!({ "key": "a.mat", "suffix": "" }), &answers).await;
+        let child = run_child(json!({ "key": "a.mat", "suffix": "", "run": "b" }), &answers).await;
         assert_eq!(child["error"], error);
         assert_eq!(child["cause"], format!("a.mat (a-1-b2): {said}"));
     }
@@ -364,7 +407,7 @@ async fn run_child(input: Value, answers: &[(&str, Value)]) -> Value {
 
 #[tokio::test]
 async fn what_fails_before_the_pipeline_fails_the_child_under_its_own_name() {
-    let input = json!({ "key": "a.mat", "suffix": "" });
+    let input = json!({ "key": "a.mat", "suffix": "", "run": "b" });
     let missing = json!([{ "error": "S3.NoSuchKeyException", "cause": "404" }]);
     let child = run_child(input.clone(), &[("head", missing)]).await;
     assert_eq!(

@@ -39,7 +39,15 @@ fn every_placeholder_is_known() {
         .collect();
     assert_eq!(
         found,
-        ["crawl", "notify", "pipeline", "processed_bucket", "topic", "write"].into()
+        [
+            "crawl",
+            "notify",
+            "pipeline",
+            "processed_bucket",
+            "topic",
+            "write"
+        ]
+        .into()
     );
 }
 
@@ -83,7 +91,11 @@ fn no_task_swallows_an_error_and_all_together_end_in_time() {
             .map(|catcher| &catcher["ErrorEquals"][0])
             .collect();
         let own = caught.len() - 2;
-        assert_eq!(caught[own..], ["States.DataLimitExceeded", "States.ALL"], "{name}");
+        assert_eq!(
+            caught[own..],
+            ["States.DataLimitExceeded", "States.ALL"],
+            "{name}"
+        );
         for catcher in &catchers[own..] {
             assert_eq!(catcher["Assign"]["fell"]["at"], **name, "{name}");
         }
@@ -103,9 +115,19 @@ fn what_is_throttled_is_waited_for() {
             _ => continue,
         };
         let load = &state["Retry"][0];
-        assert!(load["ErrorEquals"].as_array().unwrap().contains(&json!(throttling)), "{name}");
+        assert!(
+            load["ErrorEquals"]
+                .as_array()
+                .unwrap()
+                .contains(&json!(throttling)),
+            "{name}"
+        );
         assert_eq!(
-            (&load["MaxAttempts"], &load["MaxDelaySeconds"], &load["JitterStrategy"]),
+            (
+                &load["MaxAttempts"],
+                &load["MaxDelaySeconds"],
+                &load["JitterStrategy"]
+            ),
             (&json!(99_999_999), &json!(60), &json!("FULL")),
             "{name}"
         );
@@ -271,7 +293,11 @@ async fn what_ran_out_of_time_while_it_was_throttled_is_started_again() {
     // In the step before, too: then the time was gone.
     let mut before = waited("Throttled", 1);
     before.pop();
-    before.extend([("TaskScheduled", ""), ("TaskSucceeded", ""), ("TaskStateExited", "Parse")]);
+    before.extend([
+        ("TaskScheduled", ""),
+        ("TaskSucceeded", ""),
+        ("TaskStateExited", "Parse"),
+    ]);
     before.extend(entered("Transform"));
     before.push(("ExecutionTimedOut", ""));
     for (events, size, looks) in [
@@ -286,7 +312,11 @@ async fn what_ran_out_of_time_while_it_was_throttled_is_started_again() {
         let history = pages(&events, size);
         let report = run(
             event("TIMED_OUT", Value::Null, Value::Null),
-            &[("history", history), ("write", Value::Null), ("notify", Value::Null)],
+            &[
+                ("history", history),
+                ("write", Value::Null),
+                ("notify", Value::Null),
+            ],
         )
         .await;
         assert_eq!(report["status"], "SUCCEEDED", "{report:#}");
@@ -308,8 +338,17 @@ async fn what_cannot_be_redriven_is_started_anew_under_the_first_free_name() {
         event("TIMED_OUT", Value::Null, Value::Null),
         &[
             ("history", history(&events)),
-            ("redrive", json!([no("Sfn.ThrottlingException"), no("Sfn.ExecutionNotRedrivableException")])),
-            ("begin", json!([no("Sfn.ExecutionAlreadyExistsException"), { "payload": { "ExecutionArn": "x" } }])),
+            (
+                "redrive",
+                json!([
+                    no("Sfn.ThrottlingException"),
+                    no("Sfn.ExecutionNotRedrivableException")
+                ]),
+            ),
+            (
+                "begin",
+                json!([no("Sfn.ExecutionAlreadyExistsException"), { "payload": { "ExecutionArn": "x" } }]),
+            ),
         ],
     )
     .await;
@@ -320,7 +359,10 @@ async fn what_cannot_be_redriven_is_started_anew_under_the_first_free_name() {
     assert_eq!(asked["StateMachineArn"], "${pipeline}");
     assert_eq!(asked["Name"], "a-1-r2");
     let again: Value = serde_json::from_str(asked["Input"].as_str().unwrap()).unwrap();
-    assert_eq!(again, serde_json::from_str::<Value>(input.as_str().unwrap()).unwrap());
+    assert_eq!(
+        again,
+        serde_json::from_str::<Value>(input.as_str().unwrap()).unwrap()
+    );
 }
 
 /// It looks back until it has found the failed step, however many attempts of the failure branch came after it.
@@ -337,7 +379,11 @@ async fn the_failed_step_is_found_on_whatever_page_it_is() {
     for _ in 0..70 {
         events.extend([("TaskScheduled", ""), ("TaskFailed", "Throttled")]);
     }
-    events.extend([("TaskScheduled", ""), ("TaskSucceeded", ""), ("TaskStateExited", "RecordFailure")]);
+    events.extend([
+        ("TaskScheduled", ""),
+        ("TaskSucceeded", ""),
+        ("TaskStateExited", "RecordFailure"),
+    ]);
     events.extend(done("RegisterFailure"));
     events.extend(failed("Notify"));
     events.extend([("FailStateEntered", "Failed"), ("ExecutionFailed", "")]);
@@ -357,7 +403,10 @@ async fn the_failed_step_is_found_on_whatever_page_it_is() {
         for (at, pair) in asked[..looks].windows(2).enumerate() {
             let mut second = pair[1].clone();
             let token = second.as_object_mut().unwrap().remove("NextToken");
-            assert!(token.is_some_and(|token| token.as_str().unwrap().starts_with("after ")), "{at}");
+            assert!(
+                token.is_some_and(|token| token.as_str().unwrap().starts_with("after ")),
+                "{at}"
+            );
             if at == 0 {
                 assert_eq!(second, pair[0]);
             }
@@ -373,11 +422,18 @@ async fn a_digest_is_sent_when_the_flood_is_over() {
     events.extend(done("RecordFailure"));
     events.extend(done("RegisterFailure"));
     events.extend(done("Notify"));
-    events.extend([("PassStateEntered", "DigestFollows"), ("FailStateEntered", "Failed"), ("ExecutionFailed", "")]);
+    events.extend([
+        ("PassStateEntered", "DigestFollows"),
+        ("FailStateEntered", "Failed"),
+        ("ExecutionFailed", ""),
+    ]);
     let waits = |waiting: u64| json!({ "payload": { "told": 0, "waiting": waiting } });
     let report = run(
         event("FAILED", json!("Internal"), json!("no")),
-        &[("history", history(&events)), ("notify", json!([waits(1), waits(1), waits(0)]))],
+        &[
+            ("history", history(&events)),
+            ("notify", json!([waits(1), waits(1), waits(0)])),
+        ],
     )
     .await;
     assert_eq!(report["status"], "SUCCEEDED", "{report:#}");
@@ -392,7 +448,10 @@ async fn a_digest_is_sent_when_the_flood_is_over() {
         event("ABORTED", Value::Null, Value::Null),
         &[
             ("history", history(&[("ExecutionStarted", "")])),
-            ("notify", json!([{ "payload": { "begins_digest": true } }, waits(0)])),
+            (
+                "notify",
+                json!([{ "payload": { "begins_digest": true } }, waits(0)]),
+            ),
         ],
     )
     .await;

@@ -209,6 +209,7 @@ async fn a_rejected_verdict_fails_the_run_with_its_reason() {
             "RecordFailure",
             "RegisterFailure",
             "Notify",
+            "BeginsDigest",
             "Failed"
         ]
     );
@@ -272,7 +273,13 @@ async fn however_a_step_fails_its_error_is_recorded_told_and_kept() {
             let branch = path.iter().position(|name| *name == state).unwrap() + 1;
             assert_eq!(
                 path[branch..],
-                ["RecordFailure", "RegisterFailure", "Notify", "Failed"],
+                [
+                    "RecordFailure",
+                    "RegisterFailure",
+                    "Notify",
+                    "BeginsDigest",
+                    "Failed"
+                ],
                 "{place}"
             );
             assert_eq!(calls(&run, &state).len() as u64, attempts, "{place}");
@@ -303,8 +310,16 @@ async fn load_is_waited_for_however_long() {
             mocks.insert(function.into(), answers);
             let run = run(mocks).await;
             let ended = if function == "notify" { "Rejected" } else { "" };
-            assert_eq!(run["error"].as_str().unwrap_or_default(), ended, "{function}: {error}");
-            let state = if function == "notify" { "Notify".to_owned() } else { state_of(function) };
+            assert_eq!(
+                run["error"].as_str().unwrap_or_default(),
+                ended,
+                "{function}: {error}"
+            );
+            let state = if function == "notify" {
+                "Notify".to_owned()
+            } else {
+                state_of(function)
+            };
             assert_eq!(calls(&run, &state).len(), 301, "{function}: {error}");
         }
     }
@@ -313,8 +328,14 @@ async fn load_is_waited_for_however_long() {
 #[tokio::test]
 async fn a_first_message_that_waits_is_seen_in_the_history() {
     for (answer, passed) in [
-        (json!({ "delivered_to": "digest", "begins_digest": true }), vec!["BeginsDigest", "DigestFollows", "Failed"]),
-        (json!({ "delivered_to": "digest" }), vec!["BeginsDigest", "Failed"]),
+        (
+            json!({ "delivered_to": "digest", "begins_digest": true }),
+            vec!["BeginsDigest", "DigestFollows", "Failed"],
+        ),
+        (
+            json!({ "delivered_to": "digest" }),
+            vec!["BeginsDigest", "Failed"],
+        ),
         // The release before says nothing of it.
         (json!({ "delivered_to": "slack" }), vec!["BeginsDigest", "Failed"]),
     ] {
@@ -343,7 +364,13 @@ async fn a_failure_inside_the_failure_branch_hides_nothing() {
             (
                 "crawl",
                 "RegisterFailure",
-                vec!["RecordFailure", "RegisterFailure", "Notify", "BeginsDigest", "Failed"],
+                vec![
+                    "RecordFailure",
+                    "RegisterFailure",
+                    "Notify",
+                    "BeginsDigest",
+                    "Failed",
+                ],
                 false,
             ),
             (

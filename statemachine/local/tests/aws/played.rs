@@ -21,6 +21,8 @@ pub(crate) fn execution(name: &str, status: &str, minute: u32) -> Value {
     let mut execution = json!({
         "executionArn": format!("{ARN}:execution:ecg-pipeline:{name}"),
         "stateMachineArn": format!("{ARN}:stateMachine:ecg-pipeline"),
+        "stateMachineAliasArn": format!("{ARN}:stateMachine:ecg-pipeline:live"),
+        "stateMachineVersionArn": format!("{ARN}:stateMachine:ecg-pipeline:2"),
         "name": name, "status": status, "startDate": started, "redriveCount": 0,
         "input": json!({ "recording_id": recording_id, "source": source }).to_string(),
     });
@@ -207,6 +209,20 @@ impl World {
                 Ok(page("executions", listed, asked))
             }
             "DescribeExecution" => self.find(asked).cloned(),
+            // In the middle of a gradual deployment, both versions are in use.
+            "DescribeStateMachineAlias" => {
+                let arn = asked["stateMachineAliasArn"].as_str().unwrap();
+                let version = |number: u32, weight: u32| {
+                    let machine = arn.strip_suffix(":live").unwrap();
+                    json!({ "stateMachineVersionArn": format!("{machine}:{number}"), "weight": weight })
+                };
+                if arn.contains("without-alias") {
+                    return Err("ResourceNotFound");
+                }
+                Ok(
+                    json!({ "stateMachineAliasArn": arn, "name": "live", "routingConfiguration": [version(2, 90), version(3, 10)] }),
+                )
+            }
             "GetExecutionHistory" => {
                 let name = self.find(asked)?["name"].as_str().unwrap().to_owned();
                 let mut events = failed_history();
@@ -224,6 +240,7 @@ impl World {
                 let name = asked["name"].as_str().unwrap();
                 let mut started = execution(name, "RUNNING", 9);
                 let machine = asked["stateMachineArn"].as_str().unwrap();
+                let machine = machine.strip_suffix(":live").unwrap_or(machine);
                 let arn = format!("{}:{name}", machine.replace(":stateMachine:", ":execution:"));
                 if self
                     .executions
