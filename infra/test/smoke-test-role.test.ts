@@ -55,6 +55,7 @@ test('it removes what the smoke test made, and versions of functions but no func
   ]);
   expect(resourcesOf('states:StopExecution')).toEqual(['states execution:ecg-pipeline:smoke-test-*']);
   expect(resourcesOf('states:UpdateStateMachineAlias')).toEqual(['${StateMachinesWorkflow}']);
+  expect(resourcesOf('cloudformation:DescribeStacks')).toEqual(['cloudformation stack/ecg-pipeline/*']);
   for (const resource of resourcesOf('lambda:DeleteFunction')) {
     expect(resource).toMatch(/^\$\{Functions[A-Z][a-z]+\.Arn\}:\*$/);
   }
