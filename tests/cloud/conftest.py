@@ -31,6 +31,29 @@ def cloud():
         deployed.stop()
 
 
+@pytest.fixture
+def another_cloud():
+    """Makes a deployed pipeline beside that of the session, for what would disturb other tests."""
+    made = []
+
+    def make(changed=lambda template: None, environment=None):
+        made.append(Cloud(_from_environment("ECG_CDK_OUT", "the folder that cdk synth wrote"), changed, environment))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture(autouse=True)
+def no_flood_from_before(request):
+    """Each test begins as if nothing had failed for long: what the tests before it did is no flood."""
+    # Some tests need no cloud.
+    if "cloud" in request.fixturenames:
+        request.getfixturevalue("cloud").forget_floods()
+
+
 @pytest.fixture(scope="session")
 def ecg() -> Path:
     """The command line."""

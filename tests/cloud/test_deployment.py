@@ -9,7 +9,8 @@ from driver.gaps import LEFT_OUT, LEFT_OUT_WITH, REF_MEANS, deployable
 from driver.processes import wait_until
 
 OUTPUTS = {
-    "RawBucketName", "WorkBucketName", "ProcessedBucketName", "StateMachineArn", "BackfillStateMachineArn", "WorkgroupName",
+    "RawBucketName", "WorkBucketName", "ProcessedBucketName", "StateMachineArn", "StateMachineAliasArn", "StateMachineVersionArn",
+    "BackfillStateMachineArn", "WorkgroupName",
     "DatabaseName", "QueueUrl", "DeadLetterQueueUrl", "SlackSecretName", "NetStateMachineArn", "NetDeadLetterQueueUrl",
     "AlertTopicArn", "DashboardName",
 }

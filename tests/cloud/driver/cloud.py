@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -43,10 +44,12 @@ class Execution:
 class Cloud:
     """Emulator, deployed stack, Slack, and the record of the functions' calls."""
 
-    def __init__(self, cdk_out: Path):
+    def __init__(self, cdk_out: Path, changed: Callable[[dict], None] = lambda template: None, environment: dict[str, str] | None = None):
+        """`changed` changes the template before it is deployed; `environment` is for the emulator."""
         self._cdk_out = cdk_out
+        self._changed = changed
         self.proxy = Proxy()
-        self.emulator = Ministack(function_endpoint=self.proxy.endpoint)
+        self.emulator = Ministack(function_endpoint=self.proxy.endpoint, environment=environment)
         self.proxy.forward_to(self.emulator.endpoint)
         self.quotas = Quotas(self.emulator.folder / "quotas.json")
         self.proxy.hold_to(self.quotas.answer)
@@ -58,13 +61,19 @@ class Cloud:
     def start(self):
         """Starts everything, deploys, and tells the pipeline where Slack is."""
         self.emulator.start()
-        self.stack = assembly.stack(self._cdk_out, STACK)
+        stack = assembly.stack(self._cdk_out, STACK)
+        self._changed(stack.template)
+        self.deploy(stack)
+        self.set_slack_secret({"SLACK_WEBHOOK_URL": self.slack.webhook})
+
+    def deploy(self, stack: assembly.Stack):
+        """Deploys the stack, over the one that is there."""
         try:
-            self.outputs = deploy(self.emulator.endpoint, self.stack)
+            self.outputs = deploy(self.emulator.endpoint, stack)
         except RuntimeError as error:
             # The emulator's events do not say why.
             raise RuntimeError(f"{error}\n{self.emulator.server.tail()}") from error
-        self.set_slack_secret({"SLACK_WEBHOOK_URL": self.slack.webhook})
+        self.stack = stack
 
     def stop(self):
         """Ends everything that was started."""
@@ -140,6 +149,13 @@ class Cloud:
             Bucket=self.outputs["ProcessedBucketName"], Prefix=prefix)
         return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
+    def forget_floods(self):
+        """Removes what notify knows of failures."""
+        s3, bucket = self.client("s3"), self.outputs["WorkBucketName"]
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="notices/"):
+            if page.get("Contents"):
+                s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": entry["Key"]} for entry in page["Contents"]]})
+
     # -- executions
 
     def executions(self, prefix: str = "") -> list[Execution]:
@@ -149,8 +165,8 @@ class Cloud:
         for page in states.get_paginator("list_executions").paginate(stateMachineArn=self.state_machine, maxResults=1000):
             for listed in page["executions"]:
                 execution = self._known.get(listed["executionArn"])
-                # What has ended changes no more.
-                if execution is None or (execution.status == "RUNNING" and listed["status"] != "RUNNING"):
+                # What has ended changes no more, unless it is redriven.
+                if execution is None or execution.status != listed["status"]:
                     described = states.describe_execution(executionArn=listed["executionArn"])
                     execution = Execution(
                         arn=listed["executionArn"], name=described["name"], status=described["status"],

@@ -25,8 +25,8 @@ def client(endpoint: str, service: str):
     )
 
 
-def deploy(endpoint: str, stack: Stack) -> dict[str, str]:
-    """Deploys the stack and returns its outputs. Fails with the events of the resources that could not be made."""
+def deploy(endpoint: str, stack: Stack, seconds: float = 120) -> dict[str, str]:
+    """Deploys the stack, anew or over what is there, and returns its outputs. Fails with the events of what could not be made."""
     _bootstrap(endpoint, stack)
     template, _ = deployable(stack.template)
     s3 = client(endpoint, "s3")
@@ -34,10 +34,14 @@ def deploy(endpoint: str, stack: Stack) -> dict[str, str]:
     key = f"{stack.name}.template.json"
     s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(template).encode())
     cloudformation = client(endpoint, "cloudformation")
-    cloudformation.create_stack(
-        StackName=stack.name, TemplateURL=f"{endpoint}/{bucket}/{key}",
-        Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
-    )
+    try:
+        cloudformation.describe_stacks(StackName=stack.name)
+        verb, make = "UPDATE", cloudformation.update_stack
+    except cloudformation.exceptions.ClientError as error:
+        if "does not exist" not in str(error):
+            raise
+        verb, make = "CREATE", cloudformation.create_stack
+    make(StackName=stack.name, TemplateURL=f"{endpoint}/{bucket}/{key}", Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"])
 
     def state() -> dict:
         return cloudformation.describe_stacks(StackName=stack.name)["Stacks"][0]
@@ -49,8 +53,8 @@ def deploy(endpoint: str, stack: Stack) -> dict[str, str]:
             f"{event.get('ResourceStatusReason', '')}"
             for event in found if "FAILED" in event["ResourceStatus"] or "ROLLBACK" in event["ResourceStatus"])
 
-    wait_until(f"stack {stack.name} is made", 120, lambda: not state()["StackStatus"].endswith("IN_PROGRESS"), events)
-    if state()["StackStatus"] != "CREATE_COMPLETE":
+    wait_until(f"stack {stack.name} is made", seconds, lambda: not state()["StackStatus"].endswith("IN_PROGRESS"), events)
+    if state()["StackStatus"] != f"{verb}_COMPLETE":
         raise RuntimeError(f"stack {stack.name}: {state()['StackStatus']}\n{events()}")
     return {output["OutputKey"]: output["OutputValue"] for output in state().get("Outputs", [])}
 

@@ -21,8 +21,9 @@ SECRET_ACCESS_KEY = "test"
 class Ministack:
     """One emulator with nothing in it, on a free port, its files in a temporary folder."""
 
-    def __init__(self, function_endpoint: str | None = None):
+    def __init__(self, function_endpoint: str | None = None, environment: dict[str, str] | None = None):
         """`function_endpoint` is where the functions find AWS: the emulator itself, or something in front of it."""
+        self._more = environment or {}
         self.folder = Path(tempfile.mkdtemp(prefix="ecg-cloud-"))
         self.port = free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
@@ -62,7 +63,7 @@ class Ministack:
             "ECG_QUOTAS": str(self.folder / "quotas.json"),
             "TMPDIR": str(self.folder),
             "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
-        }
+        } | self._more
 
     def _healthy(self) -> bool:
         self.server.check()

@@ -33,11 +33,24 @@ def granted(cloud: Cloud) -> dict[str, set[str]]:
 
 def called(cloud: Cloud) -> dict[str, set[str]]:
     """What the calls of each function need. Fails on a call that is not understood, or that no function made."""
-    functions = {key: function for function in FUNCTIONS for key in _access_key_ids(cloud, function)}
+    functions = callers(cloud)
     result = {function: set() for function in FUNCTIONS}
     for call in cloud.proxy.calls():
-        result[functions[call.access_key_id]] |= _needed(cloud, call)
+        result[functions[call.access_key_id][0]] |= _needed(cloud, call)
     return result
+
+
+def callers(cloud: Cloud) -> dict[str, tuple[str, str]]:
+    """Step and version by the key of the session that the emulator makes for it (ministack's core/lambda_runtime.py)."""
+    found = {}
+    for function in FUNCTIONS:
+        pages = cloud.client("lambda").get_paginator("list_versions_by_function").paginate(FunctionName=f"{STACK}-{function}")
+        for version in (version for page in pages for version in page["Versions"]):
+            # Invoked without a version, the newest code has the ARN without one.
+            for arn in {version["FunctionArn"], version["FunctionArn"].removesuffix(":$LATEST")}:
+                digest = hashlib.sha256(f"{arn}:{version['Role']}".encode()).hexdigest()
+                found[f"ASIA{digest[:16].upper()}"] = (function, version["Version"])
+    return found
 
 
 def documented(readme: str) -> dict[str, set[str]]:
@@ -50,14 +63,6 @@ def documented(readme: str) -> dict[str, set[str]]:
 
 def _configuration(cloud: Cloud, function: str) -> dict:
     return cloud.client("lambda").get_function_configuration(FunctionName=f"{STACK}-{function}")
-
-
-def _access_key_ids(cloud: Cloud, function: str) -> list[str]:
-    """The keys that the emulator makes for the sessions of the function's role, of each of its versions (ministack's core/lambda_runtime.py)."""
-    versions = cloud.client("lambda").list_versions_by_function(FunctionName=f"{STACK}-{function}")["Versions"]
-    arns = {_configuration(cloud, function)["FunctionArn"], *(version["FunctionArn"] for version in versions)}
-    role = _configuration(cloud, function)["Role"]
-    return [f"ASIA{hashlib.sha256(f'{arn}:{role}'.encode()).hexdigest()[:16].upper()}" for arn in sorted(arns)]
 
 
 def _buckets(cloud: Cloud) -> dict[str, str]:

@@ -14,21 +14,25 @@ take as long as they take. A state that is under way when the time limit is reac
 import copy
 import inspect
 import json
+import os
 import random
 import textwrap
 import threading
 import time
+from datetime import datetime, timedelta, timezone
 
-from ministack.services import stepfunctions
+from ministack.services import eventbridge, lambda_svc, stepfunctions
 
 from . import quotas
 
 # Of a history, and of a redrive.
 MOST_EVENTS = 25_000
+# A test makes the 14 days shorter.
+REDRIVABLE = timedelta(days=float(os.environ.get("ECG_REDRIVABLE_DAYS", "14")))
 
 
 class TimedOut(Exception):
-    """The time limit of the state machine is reached."""
+    """The execution is over: the time limit of the state machine is reached, or it was stopped."""
 
 
 def patched(function, *changes: tuple[str, str]):
@@ -62,15 +66,15 @@ def wait_before_retry(retrier: dict, count: int, execution: dict):
     while True:
         check_time(execution)
         left = min(end, execution.get("deadline", end)) - time.monotonic()
-        if left <= 0 or execution["status"] != "RUNNING":
+        if left <= 0:
             check_time(execution)
             return
         time.sleep(min(left, 0.5))
 
 
 def check_time(execution: dict):
-    """Ends an execution whose time is over."""
-    if time.monotonic() >= execution.get("deadline", float("inf")):
+    """Ends an execution whose time is over, or that somebody has stopped: else it would try again and again."""
+    if execution["status"] != "RUNNING" or time.monotonic() >= execution.get("deadline", float("inf")):
         raise TimedOut
 
 
@@ -163,9 +167,12 @@ _LOCK = threading.Lock()
 
 
 def not_redrivable(execution: dict) -> str | None:
-    """Why RedriveExecution refuses it. (That 14 days are over does not happen here.)"""
+    """Why RedriveExecution refuses it."""
     if execution["status"] in ("RUNNING", "SUCCEEDED"):
         return f"Execution is {execution['status']} and cannot be redriven"
+    stopped = datetime.fromisoformat(execution["stopDate"].replace("Z", "+00:00"))
+    if datetime.now(timezone.utc) - stopped > REDRIVABLE:
+        return "Execution redrivable period exceeded"
     if len(execution["events"]) >= MOST_EVENTS - 1:
         return "Execution history event limit exceeded"
     return None
@@ -181,12 +188,54 @@ def described(answer, data):
         "redriveCount": execution.get("redriveCount", 0),
         "redriveStatus": "NOT_REDRIVABLE" if reason else "REDRIVABLE",
     }
-    for name in ("stateMachineVersionArn", "stateMachineAliasArn"):
+    for name in ("stateMachineVersionArn", "stateMachineAliasArn", "redriveDate"):
         if name in execution:
             told[name] = execution[name]
     if reason:
         told["redriveStatusReason"] = reason
     return stepfunctions.json_response(told)
+
+
+def listed(answer, data):
+    """ListExecutions by a version or an alias: those that were started through it."""
+    arn = data.get("stateMachineArn", "")
+    by = "stateMachineAliasArn" if arn in stepfunctions._state_machine_aliases else "stateMachineVersionArn"
+    told = json.loads(answer[2])
+    told["executions"] = [one for one in told["executions"] if stepfunctions._executions[one["executionArn"]].get(by) == arn]
+    return stepfunctions.json_response(told)
+
+
+def machine_of(answer, data):
+    """DescribeStateMachineForExecution: the definition that the execution began with."""
+    if answer[0] != 200:
+        return answer
+    definition = stepfunctions._executions[data["executionArn"]].get("definition")
+    return stepfunctions.json_response(json.loads(answer[2]) | ({"definition": definition} if definition else {}))
+
+
+def started_by_eventbridge(arn: str, payload: str):
+    """EventBridge tries again for a day, up to 185 times, with growing pauses and jitter; the emulator tries once. How long the pauses are is an assumption,
+    and what is given up is lost here, and not put into the dead-letter queue.
+    """
+
+    def try_to_start():
+        for tried in range(186):
+            answer = stepfunctions._start_execution({"stateMachineArn": arn, "input": payload})
+            if answer[0] != quotas.REFUSED[2] or json.loads(answer[2]).get("__type") != quotas.REFUSED[0]:
+                return
+            time.sleep(random.uniform(0, min(2 ** min(tried, 10), 600)) * scale())
+
+    # Whoever puts the event does not wait for its target.
+    threading.Thread(target=stepfunctions.contextvars.copy_context().run, args=(try_to_start,), daemon=True).start()
+
+
+def reserved_of_every_version(reserved):
+    """Reserved concurrency belongs to the function; the emulator looks for it at the version that is invoked."""
+
+    def reserved_for(function, config):
+        return reserved(lambda_svc._functions.get(config.get("FunctionName")) or function, config)
+
+    return reserved_for
 
 
 def invoked(result: dict):
@@ -252,6 +301,17 @@ def install():
     describe, history = stepfunctions._describe_execution, stepfunctions._get_execution_history
     module["_describe_execution"] = lambda data: described(describe(data), data)
     module["_start_execution"] = start_as_aws_does(stepfunctions._start_execution)
+    list_all, describe_machine = stepfunctions._list_executions, stepfunctions._describe_state_machine_for_execution
+
+    def list_by_any_arn(data):
+        arn = data.get("stateMachineArn")
+        machine = stepfunctions._resolve_state_machine_arn(arn) if arn else None
+        return list_all(data) if machine in (None, arn) else listed(list_all(data | {"stateMachineArn": machine}), data)
+
+    module["_list_executions"] = list_by_any_arn
+    module["_describe_state_machine_for_execution"] = lambda data: machine_of(describe_machine(data), data)
+    eventbridge._dispatch_to_stepfunctions = started_by_eventbridge
+    lambda_svc._reserved_concurrency = reserved_of_every_version(lambda_svc._reserved_concurrency)
 
     def history_within_the_quota(data):
         refused = quotas.refuse("GetExecutionHistory")
