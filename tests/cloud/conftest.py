@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from driver.cloud import Cloud
+from driver.assembly import Stack, stack
+from driver.cloud import STACK, Cloud
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _REPORT: list[str] = []
@@ -16,10 +17,19 @@ def _from_environment(variable: str, what: str) -> Path:
     return Path(os.environ[variable]).resolve()
 
 
+def _synthesised() -> Path:
+    return _from_environment("ECG_CDK_OUT", "the folder that cdk synth wrote")
+
+
+def assembled() -> Stack:
+    """The synthesised stack, for tests that need no cloud."""
+    return stack(_synthesised(), STACK)
+
+
 @pytest.fixture(scope="session")
 def cloud():
     """The deployed pipeline."""
-    deployed = Cloud(_from_environment("ECG_CDK_OUT", "the folder that cdk synth wrote"))
+    deployed = Cloud(_synthesised())
     try:
         try:
             deployed.start()
