@@ -1,0 +1,134 @@
+"""Every JSONata expression that the emulator evaluates, evaluated by the reference implementation as well, and compared.
+
+The emulator has a port of it in Python. AWS names version 2.0.6 of the reference ("Transforming data with JSONata"), which
+tests/package.json pins. What differs is written to a file, and fails the suite (conftest.py).
+"""
+
+import json
+import math
+import os
+import re
+import subprocess
+import threading
+from pathlib import Path
+
+# Where the differences are, in the emulator's folder.
+FILE = "jsonata.jsonl"
+# Differ in each evaluation: only that both give a value, or none, is compared.
+BY_CHANCE = re.compile(r"\$(random|uuid|now|millis)\(")
+# Expressions that may differ, by a part of their text, each with the reason why the emulator's answer is not AWS's.
+EXPECTED: dict[str, str] = {}
+# The members of the context object on AWS. The emulator keeps more in it.
+_CONTEXT = ("Execution", "State", "StateMachine", "Task", "Map")
+
+
+class Reference:
+    """A process of Node that stays for all expressions."""
+
+    def __init__(self, package: str):
+        self._process = subprocess.Popen(
+            ["node", str(Path(__file__).with_name("reference.js"))], env=os.environ | {"ECG_JSONATA": package},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._lock = threading.Lock()
+
+    def evaluate(self, expression: str, bindings: dict) -> dict:
+        """`{"value": …}` or `{"error": code}`."""
+        with self._lock:
+            self._process.stdin.write(json.dumps({"expression": expression, "bindings": bindings}) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the reference implementation ended at {expression}")
+        return json.loads(line)
+
+    def stop(self):
+        """Ends it."""
+        self._process.stdin.close()
+        self._process.wait(10)
+
+
+def bindings(states: dict, variables: dict) -> dict:
+    """What an expression can see. A result or an error that there is none of is not bound, as on AWS."""
+    bound = {name: value for name, value in states.items() if name in ("input", "context") or value is not None}
+    bound["context"] = {name: value for name, value in (states["context"] or {}).items() if name in _CONTEXT}
+    return variables | {"states": bound}
+
+
+def difference(expression: str, ours: dict, reference: dict) -> str | None:
+    """What is not the same, in words; `ours` and `reference` are `{"value": …}` or `{"error": code}`."""
+    if ("error" in ours) != ("error" in reference):
+        return "one of them is an error"
+    if BY_CHANCE.search(expression):
+        return None
+    if "error" in ours:
+        # The code is what AWS's cause begins with. The port has none where Python itself failed.
+        return None if ours["error"] in (reference["error"], "") else "another error"
+    return None if _equal(ours["value"], reference["value"]) else "another value"
+
+
+def expected(expression: str) -> str | None:
+    """The reason why it may differ."""
+    return next((reason for part, reason in EXPECTED.items() if part in expression), None)
+
+
+def found(folder: Path) -> tuple[int, list[dict]]:
+    """How many evaluations were compared, and the differences that nothing explains."""
+    path = folder / FILE
+    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return sum(line["compared"] for line in lines), [line for line in lines if line["difference"] and not line["expected"]]
+
+
+def compare_every_evaluation(stepfunctions, package: str, folder: Path):
+    """From now on. The answer stays the emulator's."""
+    reference = Reference(package)
+    evaluate, error_type = stepfunctions._evaluate_jsonata, stepfunctions._ExecutionError
+    log = (folder / FILE).open("a", buffering=1)
+    lock = threading.Lock()
+
+    def evaluate_and_compare(expression, raw_input, ctx=None, result=None, error_output=None):
+        states = {"input": raw_input, "result": result, "errorOutput": error_output, "context": ctx}
+        # Before: a state's Assign changes the variables.
+        seen = json.loads(_json(bindings(states, dict((ctx or {}).get("variables", {})))))
+        failed = None
+        try:
+            value = evaluate(expression, raw_input, ctx, result, error_output)
+            ours = {"value": json.loads(_json(value))}
+        except error_type as error:
+            failed = error
+            ours = {"error": _code(error.cause)}
+        theirs = reference.evaluate(expression, seen)
+        what = difference(expression, ours, theirs)
+        line = {"compared": 1, "difference": what, "expected": expected(expression)}
+        if what:
+            line |= {"expression": expression, "bindings": seen, "emulator": ours, "reference": theirs}
+        with lock:
+            log.write(json.dumps(line) + "\n")
+        if failed:
+            raise failed
+        return value
+
+    stepfunctions._evaluate_jsonata = evaluate_and_compare
+
+
+def _code(cause: str) -> str:
+    if "did not return a result" in cause:
+        return "undefined"
+    match = re.match(r"([A-Z]\d{4}):", cause)
+    return match[1] if match else ""
+
+
+def _json(value) -> str:
+    # The port has an object of its own for null.
+    return json.dumps(value, default=lambda _: None)
+
+
+def _equal(one, other) -> bool:
+    if isinstance(one, bool) or isinstance(other, bool) or one is None or other is None:
+        return one is other
+    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
+        return one == other or math.isclose(one, other, rel_tol=1e-15)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
+    return type(one) is type(other) and one == other
