@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from driver import strict
 from driver.assembly import Stack, stack
 from driver.cloud import STACK, Cloud
 
@@ -29,6 +30,7 @@ def assembled() -> Stack:
 @pytest.fixture(scope="session")
 def cloud():
     """The deployed pipeline."""
+    _from_environment("ECG_JSONATA", "the package jsonata")
     deployed = Cloud(_synthesised())
     try:
         try:
@@ -37,8 +39,13 @@ def cloud():
             # Else every test would try again.
             pytest.exit(f"the pipeline can not be deployed: {error}", returncode=3)
         yield deployed
+        # Whatever the tests showed: the double was as strict as it can be, and nothing fell through.
+        told = strict.told(deployed)
     finally:
         deployed.stop()
+    _REPORT.extend(told.counts)
+    if told.wrong:
+        pytest.fail("\n".join(told.wrong), pytrace=False)
 
 
 @pytest.fixture(scope="session")

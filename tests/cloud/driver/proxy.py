@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from . import models
+
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/aws4_request")
 _CHUNK = 64 * 1024
 
@@ -36,6 +38,7 @@ class Proxy:
 
     def __init__(self):
         self._calls: list[Call] = []
+        self._exchanges: list[tuple[models.Request, models.Answer | None]] = []
         self._upstream: str | None = None
         self._fault: Callable[[Call], bool] = lambda call: False
         proxy = self
@@ -50,6 +53,9 @@ class Proxy:
             def record(self, call: Call):
                 proxy._calls.append(call)
 
+            def keep(self, request: models.Request, answer: models.Answer | None):
+                proxy._exchanges.append((request, answer))
+
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -62,6 +68,10 @@ class Proxy:
     def calls(self) -> list[Call]:
         """Every call until now."""
         return list(self._calls)
+
+    def exchanges(self) -> list[tuple[models.Request, models.Answer | None]]:
+        """Every request until now with its answer; with none where the answer was not the emulator's."""
+        return list(self._exchanges)
 
     @contextmanager
     def failing(self, fault: Callable[[Call], bool]):
@@ -93,8 +103,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _forward(self):
         body = self._body()
         call = self._call()
+        request = self._request(call, body)
         if self.fails(call):
             self.record(replace(call, status=503))
+            self.keep(request, None)
             self.send_response_only(503)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -115,6 +127,10 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.record(replace(call, status=answer.status))
         length = answer.getheader("Content-Length")
+        answered = {name.lower(): value for name, value in answer.getheaders()}
+        # Not what is downloaded.
+        judged = call.service != "s3" or answer.status >= 300 or "xml" in answered.get("content-type", "")
+        kept = b""
         self.send_response_only(answer.status, answer.reason)
         for name, value in answer.getheaders():
             if name.lower() not in ("transfer-encoding", "connection"):
@@ -122,16 +138,20 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "HEAD" or answer.status in (204, 304):
             self.end_headers()
             answer.read()
+            self.keep(request, models.Answer(answer.status, answered, b""))
             return
         if length is None:
             content = answer.read()
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+            self.keep(request, models.Answer(answer.status, answered, content if judged else b""))
             return
         self.end_headers()
         while chunk := answer.read(_CHUNK):
             self.wfile.write(chunk)
+            kept += chunk if judged else b""
+        self.keep(request, models.Answer(answer.status, answered, kept))
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _forward
 
@@ -153,3 +173,8 @@ class _Handler(BaseHTTPRequestHandler):
             access_key_id=access_key_id, service=service, method=self.command, path=parts.path, query=parts.query,
             target=self.headers.get("X-Amz-Target", ""), copy_source=self.headers.get("X-Amz-Copy-Source", ""), status=0,
         )
+
+    def _request(self, call: Call, body: bytes) -> models.Request:
+        headers = {name.lower(): value for name, value in self.headers.items() if name.lower() != "authorization"}
+        # Not what is uploaded.
+        return models.Request(call.service, call.method, call.path, call.query, headers, b"" if call.method == "PUT" else body)
