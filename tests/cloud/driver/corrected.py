@@ -13,7 +13,7 @@ from ministack.app import main
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import lambda_svc, stepfunctions
 
-from . import reference
+from . import integrations, reference
 
 # Function environments at work at the same time. On AWS each has a machine of its own; here hundreds of processes would
 # share two cores, and everything would time out. Further invocations wait, which looks like a slower function.
@@ -95,6 +95,17 @@ def take_booleans_only_for_conditions():
     stepfunctions._evaluate_jsonata_choice_rule = judge
 
 
+def give_numbers_as_numbers():
+    """What S3 counts is a number in the result of an `aws-sdk:s3` task; the emulator passes on the texts of the XML."""
+    invoke = stepfunctions._invoke_aws_sdk_integration
+
+    def invoke_and_type(resource, input_data):
+        result = invoke(resource, input_data)
+        return integrations.typed(resource, result) if ":aws-sdk:s3:" in resource else result
+
+    stepfunctions._invoke_aws_sdk_integration = invoke_and_type
+
+
 def start_and_wait_as_aws_does():
     """`startExecution.sync` of a name that was there before is refused by AWS; the emulator runs it again, over the first.
 
@@ -142,8 +153,10 @@ if __name__ == "__main__":
     evaluate_jsonata_in_a_distributed_map()
     assign_all_at_once()
     take_booleans_only_for_conditions()
+    give_numbers_as_numbers()
     start_and_wait_as_aws_does()
     start_the_same_again_as_aws_does()
+    integrations.judge_every_call(stepfunctions, Path(os.environ["TMPDIR"]))
     if os.environ.get("ECG_JSONATA"):
         reference.compare_every_evaluation(stepfunctions, os.environ["ECG_JSONATA"], Path(os.environ["TMPDIR"]))
     main()
