@@ -40,7 +40,7 @@ def cloud():
             pytest.exit(f"the pipeline can not be deployed: {error}", returncode=3)
         yield deployed
         # Whatever the tests showed: the double was as strict as it can be, and nothing fell through.
-        told = strict.told(deployed)
+        told = strict.told(deployed, Path(os.environ["ECG_BIN"]) if os.environ.get("ECG_BIN") else None)
     finally:
         deployed.stop()
     _REPORT.extend(told.counts)

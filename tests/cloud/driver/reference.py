@@ -9,7 +9,9 @@ import math
 import os
 import re
 import subprocess
+import tempfile
 import threading
+from collections import Counter
 from pathlib import Path
 
 # Where the differences are, in the emulator's folder.
@@ -18,6 +20,8 @@ FILE = "jsonata.jsonl"
 BY_CHANCE = re.compile(r"\$(random|uuid|now|millis)\(")
 # Expressions that may differ, by a part of their text, each with the reason why the emulator's answer is not AWS's.
 EXPECTED: dict[str, str] = {}
+# So many evaluations of an expression are kept for the engine of the command line.
+_SAMPLES = 3
 # The members of the context object on AWS. The emulator keeps more in it.
 _CONTEXT = ("Execution", "State", "StateMachine", "Task", "Map")
 
@@ -73,9 +77,39 @@ def expected(expression: str) -> str | None:
 
 def found(folder: Path) -> tuple[int, list[dict]]:
     """How many evaluations were compared, and the differences that nothing explains."""
-    path = folder / FILE
-    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    lines = _lines(folder)
     return sum(line["compared"] for line in lines), [line for line in lines if line["difference"] and not line["expected"]]
+
+
+def engines_differences(ecg: Path, folder: Path) -> tuple[int, list[dict]]:
+    """The same for the engine of the command line: how many of the kept evaluations it did, and where it differs.
+
+    It evaluates in workflows only: one Pass binds what there was, the next evaluates. `$states` cannot be bound, so the expression
+    sees it under another name.
+    """
+    samples = [line for line in _lines(folder) if line.get("sample")]
+    states: dict[str, dict] = {}
+    for number, line in enumerate(samples):
+        bound = {name: value for name, value in line["bindings"].items() if name != "states"}
+        states[f"Bind{number}"] = {
+            "Type": "Pass", "Assign": bound | {"bound": line["bindings"]["states"]}, "Next": f"Evaluate{number}"}
+        expression = line["expression"].replace("$states", "$bound")
+        states[f"Evaluate{number}"] = {
+            "Type": "Pass", "Assign": {f"answer{number}": f"{{% {expression} %}}"}, "Next": f"Bind{number + 1}"}
+    answers = ", ".join(f"'{number}': $answer{number}" for number in range(len(samples)))
+    states[f"Bind{len(samples)}"] = {"Type": "Succeed", "Output": f"{{% {{{answers}}} %}}"}
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump({"QueryLanguage": "JSONata", "StartAt": "Bind0", "States": states}, file)
+        file.flush()
+        done = subprocess.run([ecg, "workflow", "run", file.name, "--input", "{}"], capture_output=True, text=True)
+    told = json.loads(done.stdout) if done.stdout.startswith("{") else {}
+    if done.returncode != 0:
+        return 0, [{"difference": "the engine cannot run it", "expression": str(told.get("cause") or done.stderr)[-1500:],
+                    "bindings": {}, "emulator": {}, "reference": {}}]
+    output = json.loads(told["output"]) if isinstance(told["output"], str) else told["output"]
+    return len(samples), [
+        line | {"difference": "another value by the engine of ecg", "emulator": {"value": output.get(str(number))}}
+        for number, line in enumerate(samples) if not _equal(output.get(str(number)), line["reference"]["value"])]
 
 
 def compare_every_evaluation(stepfunctions, package: str, folder: Path):
@@ -84,6 +118,7 @@ def compare_every_evaluation(stepfunctions, package: str, folder: Path):
     evaluate, error_type = stepfunctions._evaluate_jsonata, stepfunctions._ExecutionError
     log = (folder / FILE).open("a", buffering=1)
     lock = threading.Lock()
+    kept: Counter = Counter()
 
     def evaluate_and_compare(expression, raw_input, ctx=None, result=None, error_output=None):
         states = {"input": raw_input, "result": result, "errorOutput": error_output, "context": ctx}
@@ -99,15 +134,22 @@ def compare_every_evaluation(stepfunctions, package: str, folder: Path):
         theirs = reference.evaluate(expression, seen)
         what = difference(expression, ours, theirs)
         line = {"compared": 1, "difference": what, "expected": expected(expression)}
-        if what:
-            line |= {"expression": expression, "bindings": seen, "emulator": ours, "reference": theirs}
         with lock:
+            sample = "value" in theirs and not BY_CHANCE.search(expression) and kept[expression] < _SAMPLES
+            kept[expression] += sample
+            if what or sample:
+                line |= {"expression": expression, "bindings": seen, "emulator": ours, "reference": theirs, "sample": sample}
             log.write(json.dumps(line) + "\n")
         if failed:
             raise failed
         return value
 
     stepfunctions._evaluate_jsonata = evaluate_and_compare
+
+
+def _lines(folder: Path) -> list[dict]:
+    path = folder / FILE
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def _code(cause: str) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 from . import integrations, models, reference
 
@@ -27,18 +28,20 @@ class Told:
     wrong: list[str]
 
 
-def told(cloud) -> Told:
+def told(cloud, ecg: Path | None) -> Told:
     """What there is to say at the end."""
     exchanges = cloud.proxy.exchanges()
     calls, wrong = calls_against_models(exchanges)
     tasks, wrong_tasks = integrations.found(cloud.emulator.folder)
     compared, differences = reference.found(cloud.emulator.folder)
+    engine, more = reference.engines_differences(ecg, cloud.emulator.folder) if ecg else (0, [])
     return Told(
         counts=[f"{len(exchanges)} calls of {len(calls)} operations held against AWS's models",
                 f"{tasks.total()} calls of state machines, of {len(tasks)} kinds, as well",
-                f"{compared} evaluations of JSONata compared with the reference implementation"],
-        wrong=[*wrong, *_of_tasks(wrong_tasks), *(f"JSONata: {one['difference']}: {one['expression']}\n  emulator {one['emulator']}\n"
-                         f"  reference {one['reference']}\n  bindings {str(one['bindings'])[:2000]}" for one in differences)],
+                f"{compared} evaluations of JSONata compared with the reference implementation",
+                f"{engine} of them by the engine of ecg as well"],
+        wrong=[*wrong, *_of_tasks(wrong_tasks), *(f"JSONata: {one['difference']}: {one['expression']}\n  ours {one['emulator']}\n"
+                         f"  reference {one['reference']}\n  bindings {str(one['bindings'])[:2000]}" for one in [*differences, *more])],
     )
 
 
