@@ -7,6 +7,7 @@ import pytest
 from driver.cloud import unique
 from driver.processes import wait_until
 from driver.slack import Answer
+from driver.topic import listening
 
 BROKEN = Answer(500, "no")
 
@@ -119,7 +120,7 @@ def test_what_could_not_be_recorded_is_recorded_by_the_net(cloud, fixtures):
 
 def test_the_last_resort_is_the_topic(cloud):
     name = unique("by-hand").strip("/")
-    with cloud.listening() as messages:
+    with listening(cloud) as messages:
         arn = cloud.client("stepfunctions").start_execution(
             stateMachineArn=cloud.state_machine, name=name, input=json.dumps({"hello": "world"}))["executionArn"]
         content = wait_until("the topic tells it", 60, lambda: next(

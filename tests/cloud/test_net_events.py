@@ -9,6 +9,7 @@ import json
 import pytest
 from driver.cloud import STACK, unique
 from driver.processes import wait_until
+from driver.topic import listening
 from test_net import entered, rejections
 
 # All that the documentation's examples have for an execution that did not succeed ("Automating Step Functions event delivery").
@@ -120,7 +121,7 @@ def test_without_the_input_the_topic_tells(cloud, fallen, change):
     execution, detail = fallen
     detail = {name: value for name, value in detail.items() if name not in ("input", "inputDetails")} | change
     said = []
-    with cloud.listening() as messages:
+    with listening(cloud) as messages:
         net = dealt_with(cloud, detail)
         wait_until("the topic tells it", 30, lambda: said.extend(
             one for one in messages() if execution.name in one["content"]["title"]) or said)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from driver import integrations, models, reference, strict
 from driver.models import Answer, Request
+from driver.proxy import Exchange
 
 BUCKET_AND_KEY = "/bucket/folder/key.mat"
 STATES = {"content-type": "application/x-amz-json-1.0"}
@@ -102,7 +103,8 @@ def test_what_is_wrong_with_an_answer_is_found(request_, answer, said):
 
 
 def test_each_violation_is_told_once_with_how_often_it_came():
-    calls, wrong = strict.calls_against_models([(started(nmae="n"), None), (started(nmae="n"), None), (started(name="n"), None)])
+    calls, wrong = strict.calls_against_models(
+        [Exchange(started(nmae="n")), Exchange(started(nmae="n")), Exchange(started(name="n"))])
     assert calls == {"states:StartExecution": 3}
     assert len(wrong) == 1 and "2 times" in wrong[0] and '"nmae": "n"' in wrong[0]
 

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -191,22 +190,6 @@ class Cloud:
             QueueUrl=queue_url,
             AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"])["Attributes"]
         return (int(attributes["ApproximateNumberOfMessages"]), int(attributes["ApproximateNumberOfMessagesNotVisible"]))
-
-    @contextmanager
-    def listening(self):
-        """Gives a function that returns what the topic of the alarms told since the last time."""
-        sns, sqs = self.client("sns"), self.client("sqs")
-        queue = sqs.create_queue(QueueName=f"listens-{time.time_ns():x}")["QueueUrl"]
-        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [{
-            "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn}]})})
-        subscription = sns.subscribe(TopicArn=self.outputs["AlertTopicArn"], Protocol="sqs", Endpoint=arn)["SubscriptionArn"]
-        try:
-            yield lambda: [json.loads(json.loads(message["Body"])["Message"])
-                           for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])]
-        finally:
-            sns.unsubscribe(SubscriptionArn=subscription)
-            sqs.delete_queue(QueueUrl=queue)
 
     def invoke(self, function: str, event: dict) -> tuple[dict, bool]:
         """What the function of that step answers, and whether it failed."""

@@ -5,15 +5,13 @@ A correction changes what a caller sees only from what AWS does not do to what i
 
 import functools
 import json
-import os
 import threading
-from pathlib import Path
 
 from ministack.app import main
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import lambda_svc, stepfunctions
 
-from . import integrations, reference
+from . import exact
 
 # Function environments at work at the same time. On AWS each has a machine of its own; here hundreds of processes would
 # share two cores, and everything would time out. Further invocations wait, which looks like a slower function.
@@ -69,43 +67,6 @@ def evaluate_jsonata_in_a_distributed_map():
     stepfunctions._run_distributed_map = run_with_values
 
 
-def assign_all_at_once():
-    """The expressions of one Assign see the variables as they were before it; the emulator shows each the ones before it."""
-
-    def assign(state, raw_input, ctx, result=None, error_output=None):
-        if ctx is None or stepfunctions._state_query_language(state, ctx) != "JSONata":
-            return
-        ctx.setdefault("variables", {}).update({
-            name: stepfunctions._apply_jsonata_template(template, raw_input, ctx, result=result, error_output=error_output)
-            for name, template in (state.get("Assign") or {}).items()})
-
-    stepfunctions._apply_state_assign = assign
-
-
-def take_booleans_only_for_conditions():
-    """A Condition that gives something else than true or false is an error on AWS; the emulator judges as Python does."""
-
-    def judge(rule, raw_input, ctx):
-        value = stepfunctions._apply_jsonata_template(rule["Condition"], raw_input, ctx)
-        if not isinstance(value, bool):
-            raise stepfunctions._ExecutionError(
-                "States.QueryEvaluationError", f"Condition: expected a boolean, found {json.dumps(value)}")
-        return value
-
-    stepfunctions._evaluate_jsonata_choice_rule = judge
-
-
-def give_numbers_as_numbers():
-    """What S3 counts is a number in the result of an `aws-sdk:s3` task; the emulator passes on the texts of the XML."""
-    invoke = stepfunctions._invoke_aws_sdk_integration
-
-    def invoke_and_type(resource, input_data):
-        result = invoke(resource, input_data)
-        return integrations.typed(resource, result) if ":aws-sdk:s3:" in resource else result
-
-    stepfunctions._invoke_aws_sdk_integration = invoke_and_type
-
-
 def start_and_wait_as_aws_does():
     """`startExecution.sync` of a name that was there before is refused by AWS; the emulator runs it again, over the first.
 
@@ -151,12 +112,7 @@ if __name__ == "__main__":
     take_every_connection_as_secure()
     name_the_database_in_the_policy_check()
     evaluate_jsonata_in_a_distributed_map()
-    assign_all_at_once()
-    take_booleans_only_for_conditions()
-    give_numbers_as_numbers()
     start_and_wait_as_aws_does()
     start_the_same_again_as_aws_does()
-    integrations.judge_every_call(stepfunctions, Path(os.environ["TMPDIR"]))
-    if os.environ.get("ECG_JSONATA"):
-        reference.compare_every_evaluation(stepfunctions, os.environ["ECG_JSONATA"], Path(os.environ["TMPDIR"]))
+    exact.correct()
     main()

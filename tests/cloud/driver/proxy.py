@@ -33,12 +33,20 @@ class Call:
     status: int
 
 
+@dataclass
+class Exchange:
+    """A request and its answer, for models.py. There is none where the answer is not the emulator's."""
+
+    request: models.Request
+    answer: models.Answer | None = None
+
+
 class Proxy:
     """Listens on a free port of 127.0.0.1 and forwards to the emulator."""
 
     def __init__(self):
         self._calls: list[Call] = []
-        self._exchanges: list[tuple[models.Request, models.Answer | None]] = []
+        self._exchanges: list[Exchange] = []
         self._upstream: str | None = None
         self._fault: Callable[[Call], bool] = lambda call: False
         proxy = self
@@ -53,8 +61,8 @@ class Proxy:
             def record(self, call: Call):
                 proxy._calls.append(call)
 
-            def keep(self, request: models.Request, answer: models.Answer | None):
-                proxy._exchanges.append((request, answer))
+            def keep(self, exchange: Exchange):
+                proxy._exchanges.append(exchange)
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -69,8 +77,8 @@ class Proxy:
         """Every call until now."""
         return list(self._calls)
 
-    def exchanges(self) -> list[tuple[models.Request, models.Answer | None]]:
-        """Every request until now with its answer; with none where the answer was not the emulator's."""
+    def exchanges(self) -> list[Exchange]:
+        """Every request until now with its answer."""
         return list(self._exchanges)
 
     @contextmanager
@@ -102,11 +110,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _forward(self):
         body = self._body()
+        exchange = self._exchange(body)
         call = self._call()
-        request = self._request(call, body)
         if self.fails(call):
             self.record(replace(call, status=503))
-            self.keep(request, None)
             self.send_response_only(503)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -128,6 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.record(replace(call, status=answer.status))
         length = answer.getheader("Content-Length")
         answered = {name.lower(): value for name, value in answer.getheaders()}
+        exchange.answer = models.Answer(answer.status, answered, b"")
         # Not what is downloaded.
         judged = call.service != "s3" or answer.status >= 300 or "xml" in answered.get("content-type", "")
         kept = b""
@@ -138,20 +146,19 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "HEAD" or answer.status in (204, 304):
             self.end_headers()
             answer.read()
-            self.keep(request, models.Answer(answer.status, answered, b""))
             return
         if length is None:
             content = answer.read()
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
-            self.keep(request, models.Answer(answer.status, answered, content if judged else b""))
+            exchange.answer = replace(exchange.answer, body=content if judged else b"")
             return
         self.end_headers()
         while chunk := answer.read(_CHUNK):
             self.wfile.write(chunk)
             kept += chunk if judged else b""
-        self.keep(request, models.Answer(answer.status, answered, kept))
+        exchange.answer = replace(exchange.answer, body=kept)
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _forward
 
@@ -174,7 +181,11 @@ class _Handler(BaseHTTPRequestHandler):
             target=self.headers.get("X-Amz-Target", ""), copy_source=self.headers.get("X-Amz-Copy-Source", ""), status=0,
         )
 
-    def _request(self, call: Call, body: bytes) -> models.Request:
+    def _exchange(self, body: bytes) -> Exchange:
+        call = self._call()
         headers = {name.lower(): value for name, value in self.headers.items() if name.lower() != "authorization"}
         # Not what is uploaded.
-        return models.Request(call.service, call.method, call.path, call.query, headers, b"" if call.method == "PUT" else body)
+        exchange = Exchange(models.Request(
+            call.service, call.method, call.path, call.query, headers, b"" if call.method == "PUT" else body))
+        self.keep(exchange)
+        return exchange
