@@ -3,7 +3,7 @@
 #
 # Usage: infra/deploy.sh [delivery] [--dry-run]
 #
-#   infra/deploy.sh             the data pipeline, from this machine
+#   infra/deploy.sh             the data pipeline, from this machine; then one recording through it
 #   infra/deploy.sh delivery    the delivery, which from then on deploys each commit
 #   --dry-run                   checks what is needed, then prints the commands and runs none
 set -euo pipefail
@@ -59,6 +59,7 @@ trap 'rm -rf "$temporary"' EXIT
 outputs=$temporary/outputs.json
 
 if [ "$mode" = pipeline ]; then
+  infra/quotas.sh
   stack=$name
   functions=$(node -p "require('node:path').resolve('infra', '$(setting lambdaDir)')")
   run infra/build-functions.sh "$(setting architecture)" "$functions"
@@ -81,8 +82,19 @@ cd infra
 if ! aws ssm get-parameter --name /cdk-bootstrap/hnb659fds/version >/dev/null 2>&1; then
   run npx --no-install cdk bootstrap "aws://$account/$region"
 fi
+cd "$root"
+if [ "$mode" = pipeline ]; then
+  run infra/before-deployment.sh "$stack" "$temporary/before.json"
+fi
+cd infra
 # Whoever types this wants it; `npx cdk diff` shows beforehand which rights change.
 run npx --no-install cdk deploy "$stack" --require-approval never --outputs-file "$outputs" -c "lambdaDir=$functions"
+
+cd "$root"
+if [ "$mode" = pipeline ]; then
+  run infra/smoke-test.sh "$stack" "$temporary/before.json"
+  run infra/prune-versions.sh "$stack"
+fi
 
 output() {
   if $dry; then

@@ -15,6 +15,9 @@ import { STEPS, type Step } from './steps.ts';
 import type { UploadQueue } from './upload-queue.ts';
 
 const PERIOD = Duration.minutes(5);
+const FAILED = 'executions-failed';
+/** In how much time each recording is promised to be done. */
+const PROMISED = Duration.minutes(10);
 
 export interface AlarmsProps {
   readonly settings: Settings;
@@ -38,6 +41,8 @@ interface Watched {
 
 export class Alarms extends Construct {
   readonly all: cloudwatch.Alarm[];
+  /** `executions-failed`. */
+  readonly failed: cloudwatch.Alarm;
 
   constructor(scope: Construct, id: string, props: AlarmsProps) {
     super(scope, id);
@@ -59,6 +64,7 @@ export class Alarms extends Construct {
       }
       return alarm;
     });
+    this.failed = this.node.findChild(FAILED) as cloudwatch.Alarm;
   }
 }
 
@@ -67,17 +73,26 @@ function watched({ settings, uploads, functions, workflow, net }: AlarmsProps): 
   const ecg = (command: string) => `ecg ${command} --aws --state-machine ${settings.name}`;
   return [
     {
-      name: 'executions-failed',
+      name: FAILED,
       metric: workflow.metricFailed({ period: Duration.minutes(15) }),
       threshold: settings.failedAlarm,
       means: `${settings.failedAlarm} or more recordings failed within 15 minutes: more than a bad file. `
-        + `${ecg('runs --failed')} shows them; once the cause is gone, ${ecg('redrive --all')} runs them again.`,
+        + `${ecg('runs --failed')} shows them; once the cause is gone, ${ecg('redrive --all')} runs them again. `
+        + 'A deployment that is under way is taken back.',
     },
     {
       name: 'executions-timed-out',
       metric: workflow.metricTimedOut({ period: PERIOD }),
       threshold: 1,
-      means: `A recording was not done within 600 s. The net has recorded it; ${ecg('runs --failed')} shows it, ${ecg('redrive ID')} goes on with it.`,
+      means: `A recording waited for capacity for 12 hours, the limit of an execution. Nothing is lost and nothing is to be started: ${settings.name}-net goes on with it. `
+        + 'But the quotas are too small for what comes in: infra/README.md says which there are and how to ask for more.',
+    },
+    {
+      name: 'recordings-slow',
+      metric: workflow.metricTime({ period: PERIOD, statistic: cloudwatch.Stats.MAXIMUM }),
+      threshold: PROMISED.toMilliseconds(),
+      means: `A recording took more than ${PROMISED.toMinutes()} minutes, which is longer than promised. It is done. Where functions-throttled is on as well, it waited for capacity; `
+        + `else ${ecg('runs')} shows how long each took, and "the slowest invocations" in Logs Insights which step was slow.`,
     },
     {
       name: 'executions-aborted',
@@ -95,7 +110,7 @@ function watched({ settings, uploads, functions, workflow, net }: AlarmsProps): 
       means: `A failed recording could be neither recorded nor told. Look at the executions of ${settings.name}-net in the console; once the cause is gone, "New execution" there runs one again with the same input.`,
     },
     ...[
-      ['upload-dead-letters', uploads.deadLetters, `${settings.name}-uploads-dead`, 'Events of uploads that start handed back for an hour, because it could not read them or could not start their executions,'] as const,
+      ['upload-dead-letters', uploads.deadLetters, `${settings.name}-uploads-dead`, 'Events of uploads that start handed back for two days, because it could not read them or could not start their executions,'] as const,
       ['net-dead-letters', net.deadLetters, `${settings.name}-net-dead`, 'Events of failed executions that could not be handed to the net'] as const,
     ].map(([name, queue, queueName, what]) => ({
       name,
@@ -109,13 +124,22 @@ function watched({ settings, uploads, functions, workflow, net }: AlarmsProps): 
       metric: uploads.queue.metricApproximateAgeOfOldestMessage({ period: PERIOD, statistic: cloudwatch.Stats.MAXIMUM }),
       threshold: Duration.minutes(5).toSeconds(),
       lasts: true,
-      means: 'Uploads wait for more than 5 minutes before anything begins; each is promised to be done within 10. Are start or Step Functions throttled? Raise startConcurrency or the quota. Or start can not read one of them: its log says so.',
+      means: 'Uploads wait for more than 5 minutes before anything begins; each is promised to be done within 10. Are start or Step Functions throttled? Nothing is lost; raise startConcurrency or the quota. Or start cannot read one of them: then start-faults is on.',
     },
     {
       name: 'start-failed',
       metric: functions.start.metricErrors({ period: PERIOD }),
       threshold: 1,
       means: `The function start failed as a whole; its messages come again. Its log: /aws/lambda/${settings.name}-start.`,
+    },
+    {
+      name: 'start-faults',
+      metric: new cloudwatch.Metric({
+        namespace: settings.name, metricName: 'Faults', dimensionsMap: { step: 'start' }, statistic: cloudwatch.Stats.SUM, period: PERIOD,
+      }),
+      threshold: 1,
+      means: `The function start cannot read a message about an upload. It comes again every three minutes and reaches ${settings.name}-uploads-dead after two days. `
+        + `The log says what is wrong with it: /aws/lambda/${settings.name}-start.`,
     },
     {
       name: 'notify-failed',
@@ -128,13 +152,13 @@ function watched({ settings, uploads, functions, workflow, net }: AlarmsProps): 
       name: 'functions-throttled',
       metric: sum(STEPS.map((step) => functions[step].metricThrottles({ period: PERIOD })), 'Throttles'),
       threshold: 1,
-      means: 'Lambda refused invocations: the account has no free concurrency. They are tried again, so this costs time first. Ask for a higher quota, or lower what else runs.',
+      means: 'Lambda refused invocations: the account has no free concurrency. Executions wait and none is rejected, but recordings take longer. Ask for a higher quota, or lower what else runs.',
     },
     {
       name: 'executions-throttled',
       metric: workflow.metricThrottled({ period: PERIOD }),
       threshold: 1,
-      means: 'Step Functions slows executions down: the quota of state transitions is used up. They go on by themselves, later.',
+      means: 'Step Functions slows executions down: the quota of state transitions is used up. They wait and go on by themselves; none is rejected.',
     },
   ];
 }

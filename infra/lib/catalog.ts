@@ -11,8 +11,8 @@ import { acknowledge, explain } from './explain.ts';
 import { savedQueries, views } from './queries.ts';
 import type { Settings } from './settings.ts';
 
-/** The prefixes of the processed bucket that a crawler looks at. */
-const TABLES = ['recordings', 'segments', 'beats', 'rejections'];
+/** The tables, which are prefixes of the processed bucket as well. */
+export const TABLES = ['recordings', 'segments', 'beats', 'rejections'];
 
 export class Catalog extends Construct {
   readonly databaseName: string;

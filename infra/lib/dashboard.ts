@@ -59,6 +59,7 @@ export class Dashboard extends Construct {
         uploads.deadLetters.metricApproximateNumberOfMessagesVisible({
           label: 'dead letters', color: cloudwatch.Color.RED, statistic: 'Maximum', period: PERIOD,
         }),
+        embedded(settings.name, 'Faults', 'start', 'Sum', 'messages that start cannot read'),
       ], [
         uploads.queue.metricApproximateAgeOfOldestMessage({ label: 'oldest, seconds', statistic: 'Maximum', period: PERIOD }),
       ]),
@@ -67,6 +68,7 @@ export class Dashboard extends Construct {
       graph('From start to end of an execution, ms (promised: 600,000)', THIRD, [
         workflow.metricTime({ label: 'median', statistic: 'p50', period: PERIOD }),
         workflow.metricTime({ label: 'slowest of 100', statistic: 'p99', period: PERIOD }),
+        workflow.metricTime({ label: 'slowest', statistic: 'Maximum', period: PERIOD }),
       ]),
       graph('Each step, slowest of 20, ms', THIRD, STEPS.map((step) => embedded(settings.name, 'Latency', step, 'p95', step))),
       graph('Share of recordings that are rejected', THIRD, [embedded(settings.name, 'Rejects', 'validate', 'Average', 'rejected')], [

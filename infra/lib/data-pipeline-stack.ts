@@ -10,14 +10,21 @@ import { Catalog } from './catalog.ts';
 import { Dashboard } from './dashboard.ts';
 import { acknowledge } from './explain.ts';
 import { Functions } from './functions.ts';
+import { Live } from './live.ts';
 import { LogQueries } from './log-queries.ts';
 import { Net } from './net.ts';
 import type { Settings } from './settings.ts';
-import { executionsArn, stateMachineArn, StateMachines } from './state-machines.ts';
+import { SmokeTestRole } from './smoke-test-role.ts';
+import { executionsArn, liveArn, stateMachineArn, StateMachines } from './state-machines.ts';
 import { UploadQueue } from './upload-queue.ts';
 
+export interface DataPipelineProps extends StackProps {
+  /** Account of the delivery that deploys this stack, where it is another one. */
+  readonly deliveredFrom?: string | undefined;
+}
+
 export class DataPipelineStack extends Stack {
-  constructor(scope: Construct, id: string, settings: Settings, props: StackProps = {}) {
+  constructor(scope: Construct, id: string, settings: Settings, { deliveredFrom, ...props }: DataPipelineProps = {}) {
     super(scope, id, {
       stackName: settings.name, description: 'ECG recordings from upload to SQL (ecg-pipeline)', ...props,
     });
@@ -29,6 +36,7 @@ export class DataPipelineStack extends Stack {
     const functions = new Functions(this, 'Functions', {
       settings, buckets, uploads, catalog, slackSecret,
       workflowArn: stateMachineArn(this, settings.name),
+      liveArn: liveArn(this, settings.name),
       executionsArn: executionsArn(this, settings.name),
     });
     const machines = new StateMachines(this, 'StateMachines', { settings, buckets, functions: functions.byStep });
@@ -37,15 +45,24 @@ export class DataPipelineStack extends Stack {
     const alerts = new Alerts(this, 'Alerts', settings);
     const net = new Net(this, 'Net', { settings, buckets, functions: functions.byStep, workflow, alerts });
     const alarms = new Alarms(this, 'Alarms', { settings, uploads, functions: functions.byStep, workflow, net, alerts });
+    const live = new Live(this, 'Live', { settings, workflow, rollbackAlarm: alarms.failed });
+    // Uploads wait in the queue until there is an alias to start them through, and until the new version has proved itself.
+    functions.byStep.start.node.addDependency(live.alias);
     new Dashboard(this, 'Dashboard', {
       settings, uploads, workflow, alarms: alarms.all, functions: functions.byStep, logGroups: functions.logGroups,
     });
     new LogQueries(this, 'LogQueries', settings, functions.logGroups);
 
+    new SmokeTestRole(this, 'SmokeTest', {
+      settings, buckets, catalog, functions: functions.byStep, machines, net: net.machine, trusted: deliveredFrom ?? this.account,
+    });
+
     this.output('RawBucketName', buckets.raw.bucketName, 'Upload recordings here');
     this.output('WorkBucketName', buckets.work.bucketName, 'What one step leaves for the next');
     this.output('ProcessedBucketName', buckets.processed.bucketName, 'The tables as Parquet');
     this.output('StateMachineArn', workflow.stateMachineArn, 'One execution per uploaded recording');
+    this.output('StateMachineAliasArn', live.alias.ref, 'Starts the version of the workflow that is live');
+    this.output('StateMachineVersionArn', live.version.ref, 'The version that this deployment published');
     this.output('BackfillStateMachineArn', machines.backfill.stateMachineArn, 'Runs everything below a prefix again');
     this.output('WorkgroupName', catalog.workgroupName, 'Athena workgroup');
     this.output('DatabaseName', catalog.databaseName, 'Glue database');

@@ -4,7 +4,7 @@
 import { ArnFormat, Stack } from 'aws-cdk-lib';
 import type { CfnPipeline } from 'aws-cdk-lib/aws-codepipeline';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
-import type { CodePipeline } from 'aws-cdk-lib/pipelines';
+import type { CodeBuildStep, CodePipeline } from 'aws-cdk-lib/pipelines';
 import type { IConstruct } from 'constructs';
 import { acknowledge, explainResource } from './explain.ts';
 
@@ -14,9 +14,11 @@ const ARTIFACTS = 'The star stands for the names of artifacts, which CodePipelin
 export interface Delivered {
   readonly artifacts: Bucket;
   readonly cache: Bucket;
+  /** The steps around the deployments. */
+  readonly steps: CodeBuildStep[];
 }
 
-export function explainDelivery(delivery: CodePipeline, { artifacts, cache }: Delivered): void {
+export function explainDelivery(delivery: CodePipeline, { artifacts, cache, steps }: Delivered): void {
   for (const bucket of [artifacts, cache]) {
     acknowledge(bucket, 'AwsSolutions-S1', UNLOGGED);
   }
@@ -30,8 +32,8 @@ export function explainDelivery(delivery: CodePipeline, { artifacts, cache }: De
   const { synthProject, selfMutationProject: mutation } = delivery;
   const assets = delivery.node.findChild('Assets').node.findChild('FileRole');
   explainResource(synthProject, cache.arnForObjects('*'), 'The star stands for the names of objects in the cache of builds.');
-  for (const [construct, project] of [[synthProject, synthProject.projectName], [mutation, mutation.projectName]] as const) {
-    explainReports(construct, `${project}:*`, `${project}-*`);
+  for (const project of [synthProject, mutation, ...steps.map((step) => step.project)]) {
+    explainReports(project, `${project.projectName}:*`, `${project.projectName}-*`);
   }
   explainReports(assets, '*', '*');
   explainResource(mutation, `arn:*:iam::${Stack.of(delivery).account}:role/*`,

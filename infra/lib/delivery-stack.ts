@@ -7,13 +7,14 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as s3 from 'aws-cdk-lib/aws-s3';
-import { CodePipeline, CodePipelineSource, ManualApprovalStep } from 'aws-cdk-lib/pipelines';
+import { CodePipeline, CodePipelineSource, ManualApprovalStep, type CodeBuildStep } from 'aws-cdk-lib/pipelines';
 import type { Construct } from 'constructs';
 import { CLOSED } from './buckets.ts';
 import { DataPipelineStack } from './data-pipeline-stack.ts';
 import { buildStep } from './delivery-build.ts';
 import { explainDelivery } from './delivery-findings.ts';
 import { DeliveryNotices } from './delivery-notices.ts';
+import { smokeTest } from './delivery-smoke-test.ts';
 import type { SecondStage } from './second-stage.ts';
 import type { Settings } from './settings.ts';
 
@@ -62,11 +63,20 @@ export class DeliveryStack extends Stack {
       cdkAssetsCliVersion: ASSETS_CLI,
       codeBuildDefaults: { logging: { cloudWatch: { logGroup } } },
     });
-    delivery.addStage(new DataPipelineStage(this, settings.name, settings));
+    const { partition, account, region } = this;
+    const steps: CodeBuildStep[] = [];
+    const first = smokeTest(source, settings.name, settings, { partition, account, region });
+    delivery.addStage(new DataPipelineStage(this, settings.name, settings), { pre: [first.before], post: [first.after] });
+    steps.push(first.before, first.after);
     if (secondStage) {
-      delivery.addStage(new DataPipelineStage(this, secondStage.name, secondStage.settings, secondStage.env), {
-        pre: [new ManualApprovalStep(`Approve-${secondStage.name}`, { comment: `Deploys this commit to ${secondStage.name}` })],
+      const { name } = secondStage;
+      const approval = new ManualApprovalStep(`Approve-${name}`, { comment: `Deploys this commit to ${name}` });
+      const second = smokeTest(source, name, secondStage.settings, { partition, account, region, ...secondStage.env });
+      second.before.addStepDependency(approval);
+      delivery.addStage(new DataPipelineStage(this, name, secondStage.settings, { env: secondStage.env, deliveredFrom: env?.account }), {
+        pre: [approval, second.before], post: [second.after],
       });
+      steps.push(second.before, second.after);
     }
     delivery.buildPipeline();
     for (const { replicationBucket } of Object.values(delivery.pipeline.crossRegionSupport)) {
@@ -79,7 +89,7 @@ export class DeliveryStack extends Stack {
       }));
     }
 
-    explainDelivery(delivery, { artifacts, cache });
+    explainDelivery(delivery, { artifacts, cache, steps });
 
     const { topic } = new DeliveryNotices(this, 'Notices', { settings, pipeline: delivery.pipeline, key });
     new CfnOutput(this, 'PipelineName', { value: delivery.pipeline.pipelineName, description: 'What became of each commit' });
@@ -89,9 +99,10 @@ export class DeliveryStack extends Stack {
 
 /** The stack of a direct deploy under the same name, so that a delivery takes over what was deployed by hand. */
 class DataPipelineStage extends Stage {
-  constructor(scope: Construct, id: string, settings: Settings, env?: Environment) {
+  constructor(scope: Construct, id: string, settings: Settings, { env, deliveredFrom }: { env?: Environment | undefined; deliveredFrom?: string | undefined } = {}) {
     super(scope, id, { ...(env && { env }) });
-    new DataPipelineStack(this, settings.name, settings);
+    // In its own account the template is that of a direct deploy.
+    new DataPipelineStack(this, settings.name, settings, deliveredFrom === env?.account ? {} : { deliveredFrom });
   }
 }
 

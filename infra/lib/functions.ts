@@ -26,6 +26,8 @@ export interface FunctionsProps {
   readonly slackSecret: ISecret;
   /** ARN of the workflow, which does not exist yet: it needs the functions. */
   readonly workflowArn: string;
+  /** ARN of the alias through which executions of the workflow are started. */
+  readonly liveArn: string;
   /** ARN pattern of the workflow's executions. */
   readonly executionsArn: string;
 }
@@ -70,6 +72,9 @@ export class Functions extends Construct {
         environment: { ...environment[step], METRICS_NAMESPACE: settings.name },
         logGroup,
         role,
+        // A state machine names a version, and an execution keeps the definition that it began with. RETAIN keeps replaced versions
+        // for executions that still run and for redrives; prune-versions.sh removes them later.
+        currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
       });
     });
 
@@ -85,10 +90,10 @@ export class Functions extends Construct {
 }
 
 /** Environment variables: the tables "Settings" of functions/README.md. */
-function environments({ buckets, catalog, slackSecret, workflowArn }: FunctionsProps): Record<Step, Record<string, string>> {
+function environments({ buckets, catalog, slackSecret, liveArn }: FunctionsProps): Record<Step, Record<string, string>> {
   const places = { WORK_BUCKET: buckets.work.bucketName, PROCESSED_BUCKET: buckets.processed.bucketName };
   return {
-    start: { ...places, RAW_BUCKET: buckets.raw.bucketName, STATE_MACHINE_ARN: workflowArn },
+    start: { ...places, RAW_BUCKET: buckets.raw.bucketName, STATE_MACHINE_ARN: liveArn },
     validate: places,
     parse: places,
     transform: places,
@@ -112,6 +117,7 @@ function rightsOf(props: FunctionsProps): Record<Step, iam.PolicyStatement[]> {
   ];
   return {
     start: [
+      // Also through an alias: Step Functions authorizes on the machine's own ARN.
       allow(['states:StartExecution'], props.workflowArn),
       allow(['states:DescribeExecution'], props.executionsArn),
       allow(['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'], props.uploads.queue.queueArn),

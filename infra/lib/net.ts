@@ -12,7 +12,7 @@ import type { Alerts } from './alerts.ts';
 import type { Buckets } from './buckets.ts';
 import { acknowledge } from './explain.ts';
 import type { Settings } from './settings.ts';
-import { allow, executionsArn, standardMachine } from './state-machines.ts';
+import { allow, executionsArn, invoke, liveArn, standardMachine } from './state-machines.ts';
 import type { Step } from './steps.ts';
 
 export interface NetProps {
@@ -36,15 +36,18 @@ export class Net extends Construct {
       name: `${settings.name}-net`,
       file: 'net.asl.json',
       substitutions: {
-        write: write.functionArn,
-        crawl: crawl.functionArn,
-        notify: notify.functionArn,
+        write: write.currentVersion.functionArn,
+        crawl: crawl.currentVersion.functionArn,
+        notify: notify.currentVersion.functionArn,
         processed_bucket: buckets.processed.bucketName,
+        pipeline: liveArn(this, settings.name),
         topic: alerts.topic.topicArn,
       },
       rights: [
-        allow(['lambda:InvokeFunction'], write.functionArn, crawl.functionArn, notify.functionArn),
-        allow(['states:GetExecutionHistory'], executionsArn(this, settings.name)),
+        invoke(write, crawl, notify),
+        // What timed out while it waited for capacity goes on, or starts again.
+        allow(['states:GetExecutionHistory', 'states:RedriveExecution'], executionsArn(this, settings.name)),
+        allow(['states:StartExecution'], workflow.stateMachineArn),
         allow(['s3:ListBucket'], buckets.processed.bucketArn),
         ...alerts.publishing(),
       ],
@@ -67,8 +70,9 @@ export class Net extends Construct {
       targets: [new targets.SfnStateMachine(this.machine, {
         input: events.RuleTargetInput.fromEventPath('$.detail'),
         deadLetterQueue: this.deadLetters,
-        retryAttempts: 20,
-        maxEventAge: Duration.hours(12),
+        // EventBridge's most: a burst of failures can wait for the quota of StartExecution as long as it has to.
+        retryAttempts: 185,
+        maxEventAge: Duration.hours(24),
       })],
     });
   }

@@ -34,6 +34,8 @@ export interface Settings {
   readonly scanLimitGb: number;
   /** So many failed executions within 15 minutes are an alarm. Each single one is told by the workflow itself. */
   readonly failedAlarm: number;
+  /** Minutes for which a new version of the workflow takes a tenth of the executions; 0 is all at once, whatever the alarms say. */
+  readonly canaryMinutes: number;
   /** A Glue crawler registers tables instead of the function `crawl`. */
   readonly crawler: boolean;
   /** The Slack workspace that is connected to Amazon Q Developer in chat applications; '' is none. */
@@ -76,6 +78,7 @@ export function settingsFrom(node: Node, instead: Record<string, unknown> = {}):
     startConcurrency: context.whole('startConcurrency', 2, 1000),
     scanLimitGb: context.whole('scanLimitGb', 1, 100_000),
     failedAlarm: context.whole('failedAlarm', 1, 1_000_000),
+    canaryMinutes: context.whole('canaryMinutes', 0, 2100),
     crawler: context.oneOf('crawler', ['true', 'false']) === 'true',
     ...slack(context),
     ...source(context),

@@ -29,21 +29,21 @@ export class StateMachines extends Construct {
     super(scope, id);
     const { settings, functions, buckets } = props;
 
-    const steps = WORKFLOW_STEPS.map((step) => [step, functions[step].functionArn] as const);
+    const steps = WORKFLOW_STEPS.map((step) => functions[step]);
     this.workflow = standardMachine(this, 'Workflow', {
       settings,
       name: settings.name,
       file: 'ecg-pipeline.asl.json',
-      substitutions: Object.fromEntries(steps),
-      rights: [allow(['lambda:InvokeFunction'], ...steps.map(([, arn]) => arn))],
+      substitutions: Object.fromEntries(WORKFLOW_STEPS.map((step) => [step, functions[step].currentVersion.functionArn])),
+      rights: [invoke(...steps)],
     });
     this.backfill = standardMachine(this, 'Backfill', {
       settings,
       name: `${settings.name}-backfill`,
       file: 'backfill.asl.json',
       substitutions: {
-        start: functions.start.functionArn,
-        pipeline: this.workflow.stateMachineArn,
+        start: functions.start.currentVersion.functionArn,
+        pipeline: liveArn(this, settings.name),
         raw_bucket: buckets.raw.bucketName,
         work_bucket: buckets.work.bucketName,
       },
@@ -66,8 +66,9 @@ export class StateMachines extends Construct {
         Stack.of(this).formatArn({
           service: 'events', resource: 'rule', resourceName: 'StepFunctionsGetEventsForStepFunctionsExecutionRule',
         })),
-      allow(['lambda:InvokeFunction'], functions.start.functionArn),
-      allow(['s3:ListBucket'], buckets.raw.bucketArn),
+      invoke(functions.start),
+      // Of work: what was passed over as archived is counted.
+      allow(['s3:ListBucket'], buckets.raw.bucketArn, buckets.work.bucketArn),
       allow(['s3:GetObject'], buckets.raw.arnForObjects('*')),
       allow(['s3:PutObject', 's3:GetObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts'],
         buckets.work.arnForObjects('backfill/*')),
@@ -103,7 +104,7 @@ export function standardMachine(
     logs: { destination: logGroup, level: sfn.LogLevel[settings.executionLog], includeExecutionData: true },
   });
   rights.forEach((statement) => machine.addToRolePolicy(statement));
-  explain(machine.role, rights, 'The stars stand for the names of executions and of objects.');
+  explain(machine.role, rights, 'The stars stand for the names of executions and of objects, and for the versions of a function.');
   acknowledge(machine.role, 'AwsSolutions-IAM5[Resource::*]',
     'Step Functions delivers logs and X-Ray takes traces under rights that AWS gives for every resource only.');
   return machine;
@@ -124,6 +125,14 @@ export function stateMachineArn(scope: Construct, name: string): string {
   return statesArn(scope, 'stateMachine', name);
 }
 
+/** The alias through which executions of the workflow are started. */
+export const ALIAS = 'live';
+
+/** ARN of the alias of a state machine of this name, neither of which need exist yet. */
+export function liveArn(scope: Construct, name: string): string {
+  return `${stateMachineArn(scope, name)}:${ALIAS}`;
+}
+
 /** ARN pattern of the executions of a state machine of this name. */
 export function executionsArn(scope: Construct, name: string): string {
   return statesArn(scope, 'execution', `${name}:*`);
@@ -132,6 +141,11 @@ export function executionsArn(scope: Construct, name: string): string {
 function statesArn(scope: Construct, resource: string, name: string): string {
   const { partition, region, account } = Stack.of(scope);
   return `arn:${partition}:states:${region}:${account}:${resource}:${name}`;
+}
+
+/** Every version: an execution that began before a deployment calls the versions of that time. */
+export function invoke(...functions: lambda.Function[]): iam.PolicyStatement {
+  return allow(['lambda:InvokeFunction'], ...functions.flatMap(({ functionArn }) => [functionArn, `${functionArn}:*`]));
 }
 
 export function allow(actions: string[], ...resources: string[]): iam.PolicyStatement {

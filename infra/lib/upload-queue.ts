@@ -1,4 +1,4 @@
-// From an upload to a message: S3 tells a queue about each new recording. What `start` hands back for an hour
+// From an upload to a message: S3 tells a queue about each new recording. What `start` hands back for two days
 // goes to the dead-letter queue and stays there for two weeks.
 
 import { Duration, Stack } from 'aws-cdk-lib';
@@ -12,8 +12,12 @@ import { SIZES } from './steps.ts';
 /** S3 compares exactly. A header file beside a recording (`.hea`) is no recording. */
 const SUFFIXES = ['.mat', '.MAT'];
 
-/** One every three minutes: an hour in which nothing works is waited out. */
-const MAX_RECEIVES = 20;
+/**
+ * SQS's most, one every three minutes: two days. Where the account has no free concurrency, Lambda hands messages back unread,
+ * and each time counts, so with few receives good uploads would be given up under load. A message that `start` cannot read is
+ * told by the alarm `start-faults` at once.
+ */
+const MAX_RECEIVES = 1000;
 
 export class UploadQueue extends Construct {
   readonly queue: sqs.Queue;

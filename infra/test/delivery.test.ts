@@ -40,17 +40,20 @@ function placeless(template: unknown): unknown {
 
 test('a commit goes from its source through the build and the delivery itself to the one stage', () => {
   expect(order(plain.template)).toEqual([
-    'Source: ecg', 'Build: Synth', 'UpdatePipeline: SelfMutate', 'Assets: FileAssets', 'ecg-pipeline: Prepare, Deploy',
+    'Source: ecg', 'Build: Synth', 'UpdatePipeline: SelfMutate', 'Assets: FileAssets',
+    'ecg-pipeline: Before-ecg-pipeline, ecg-pipeline.Prepare, ecg-pipeline.Deploy, SmokeTest-ecg-pipeline',
   ]);
 });
 
 test('a second stage waits for an approval', () => {
   expect(order(approved.template).slice(4)).toEqual([
-    'ecg-pipeline: Prepare, Deploy', 'production: Approve-production, live.Prepare, live.Deploy',
+    'ecg-pipeline: Before-ecg-pipeline, ecg-pipeline.Prepare, ecg-pipeline.Deploy, SmokeTest-ecg-pipeline',
+    'production: Approve-production, Before-production, live.Prepare, live.Deploy, SmokeTest-production',
   ]);
   const approval = action(approved.template, 'Approve-production');
   expect(approval.ActionTypeId).toMatchObject({ Category: 'Approval', Provider: 'Manual' });
-  expect(approval.RunOrder).toBeLessThan(action(approved.template, 'live.Prepare').RunOrder);
+  expect(approval.RunOrder).toBeLessThan(action(approved.template, 'Before-production').RunOrder);
+  expect(action(approved.template, 'Before-production').RunOrder).toBeLessThan(action(approved.template, 'live.Deploy').RunOrder);
 });
 
 test('CodeCommit: a commit to the branch starts it', () => {
@@ -94,15 +97,24 @@ describe('the build', () => {
 
   test('synthesises with the settings of the commit and the functions that it built', () => {
     expect(commands.filter((command) => command.includes('build-functions'))).toEqual(['bash infra/build-functions.sh arm64 "$CARGO_TARGET_DIR/lambda"']);
-    expect(commands.at(-1)).toBe('npx cdk synth --quiet -c "lambdaDir=$CARGO_TARGET_DIR/lambda"');
+    expect(commands.filter((command) => command.startsWith('npx'))).toEqual(['npx cdk synth --quiet -c "lambdaDir=$CARGO_TARGET_DIR/lambda"']);
     expect(spec.artifacts).toEqual({ 'base-directory': 'infra/cdk.out', files: ['**/*'] });
   });
 
-  test('has Node 20, Python 3.11 and time, and keeps what it can use again', () => {
-    expect(spec.phases.install['runtime-versions']).toEqual({ nodejs: '20', python: '3.11' });
+  test('has Node 22, Python 3.11 and time, and keeps what it can use again', () => {
+    expect(spec.phases.install['runtime-versions']).toEqual({ nodejs: '22', python: '3.11' });
     expect(build.Properties.TimeoutInMinutes).toBe(120);
     const variables = Object.fromEntries(build.Properties.Environment.EnvironmentVariables.map(({ Name, Value }: any) => [Name, Value]));
-    expect(spec.cache.paths).toEqual(['/root/.cargo/registry/**/*', `${variables.ECG_CACHE}/**/*`]);
+    const target = `${variables.ECG_CACHE}/target`;
+    expect(spec.cache.paths).toEqual([
+      '/root/.cargo/registry/index/**/*', '/root/.cargo/registry/cache/**/*',
+      ...['debug', 'release', 'aarch64-unknown-linux-gnu/release'].flatMap((profile) =>
+        ['deps', 'build', '.fingerprint'].map((part) => `${target}/${profile}/${part}/**/*`)),
+    ]);
+    // What is left of the crates of this repository is removed before that, in both profiles.
+    expect(commands.slice(-2)).toEqual([
+      'cargo clean --workspace --quiet', 'cargo clean --workspace --quiet --release --target aarch64-unknown-linux-gnu',
+    ]);
     expect(variables.CARGO_TARGET_DIR).toBe(`${variables.ECG_CACHE}/target`);
     expect(build.Properties.Cache.Type).toBe('S3');
     const [cacheId] = one(plain.template, 'AWS::S3::Bucket', (_, id) => id.startsWith('BuildCache'));
@@ -145,6 +157,36 @@ test('the second stage has its own settings, and else those of the first', () =>
   expect(stageTemplate(approved.app, 'ecg-pipeline').stackName).toBe('ecg-pipeline');
 });
 
+describe.each([['Before-ecg-pipeline'], ['SmokeTest-ecg-pipeline']])('%s', (name) => {
+  const [, project] = one(plain.template, 'AWS::CodeBuild::Project', (_, id) => id.includes(name.replaceAll('-', '')));
+  const { phases } = JSON.parse(asText(project.Properties.Source.BuildSpec));
+
+  test('works with the sources of the commit, in the role of the stage', () => {
+    expect(action(plain.template, name).InputArtifacts[0]).toEqual(action(plain.template, 'ecg').OutputArtifacts[0]);
+    const role = 'arn:${AWS::Partition}:iam::${AWS::AccountId}:role/ecg-pipeline-smoke-${AWS::Region}';
+    expect(phases.install.commands.join('\n')).toContain('credential_source = EcsContainer');
+    const rights = rightsOf(plain.template, name).filter((right) => right.startsWith('sts:'));
+    expect(rights).toEqual([`sts:AssumeRole on ${role}`]);
+    const variables = Object.fromEntries(project.Properties.Environment.EnvironmentVariables.map(({ Name, Value }: any) => [Name, Value]));
+    expect(variables).toMatchObject({ STACK: 'ecg-pipeline', AWS_REGION: { Ref: 'AWS::Region' } });
+    expect(variables).not.toHaveProperty('AWS_PROFILE');
+  });
+});
+
+test('the smoke test knows what was live before, and whether it is deployed is not asked of it', () => {
+  const before = action(plain.template, 'Before-ecg-pipeline');
+  const after = action(plain.template, 'SmokeTest-ecg-pipeline');
+  expect(after.InputArtifacts.map(({ Name }: any) => Name)).toContain(before.OutputArtifacts[0].Name);
+  const deploy = action(plain.template, 'ecg-pipeline.Deploy').RunOrder;
+  expect(before.RunOrder).toBeLessThan(deploy);
+  expect(after.RunOrder).toBeGreaterThan(deploy);
+  const commands = (name: string) => JSON.parse(asText(one(plain.template, 'AWS::CodeBuild::Project', (_, id) => id.includes(name))[1].Properties.Source.BuildSpec)).phases.build.commands;
+  expect(commands('Beforeecgpipeline').at(-1)).toContain('bash infra/before-deployment.sh "$STACK" before/live.json');
+  expect(commands('SmokeTestecgpipeline').slice(-2)).toEqual([
+    'bash infra/smoke-test.sh "$STACK" before/live.json', 'bash infra/prune-versions.sh "$STACK"',
+  ]);
+});
+
 test('a second stage can lie in another account and region', () => {
   const { app, template } = delivery({ secondStage: 'production' }, { account: '222222222222', region: 'eu-west-1' });
   const stages = app.node.findAll().filter((found): found is Stage => Stage.isStage(found) && found.node.id === 'production');
@@ -156,6 +198,12 @@ test('a second stage can lie in another account and region', () => {
     expect(Region).toBe('eu-west-1');
     expect(JSON.stringify(RoleArn)).toContain(':role/cdk-hnb659fds-deploy-role-222222222222-eu-west-1');
   }
+  // The role in that account lets the delivery in, which may take on that role and no other.
+  const there = stageTemplate(app, 'production').Resources;
+  const [role] = Object.values(there).filter(({ Properties }: any) => Properties?.RoleName === 'ecg-pipeline-smoke-eu-west-1') as any[];
+  expect(asText(role.Properties.AssumeRolePolicyDocument.Statement[0].Principal.AWS)).toBe('arn:aws:iam::111111111111:root');
+  expect(rightsOf(template, 'SmokeTest-production').filter((right) => right.startsWith('sts:')))
+    .toEqual(['sts:AssumeRole on arn:aws:iam::222222222222:role/ecg-pipeline-smoke-eu-west-1']);
 });
 
 describe('the buckets', () => {
@@ -239,6 +287,13 @@ test('GitHub runs the same test command', () => {
   expect([...workflow.matchAll(/^ +- run: (.+)$/gm)].map(([, command]) => command).at(-1)).toBe('tests/all.sh');
   expect(workflow).toMatch(/^permissions:\n  contents: read\n(?! )/m);
 });
+
+/** The rights of a step around a deployment. */
+function rightsOf(template: Template, step: string): string[] {
+  const [, policy] = one(template, 'AWS::IAM::Policy', (_, id) => id.includes(`${step.replaceAll('-', '')}RoleDefaultPolicy`));
+  return policy.Properties.PolicyDocument.Statement.flatMap(({ Action, Resource }: any) =>
+    [Action].flat().flatMap((found: string) => [Resource].flat().map((on: any) => `${found} on ${asText(on)}`)));
+}
 
 function isBuild(_: unknown, id: string): boolean {
   return id.includes('BuildSynth');

@@ -90,7 +90,9 @@ test('start reads the queue in batches, answers per message, and is given time',
     ScalingConfig: { MaximumConcurrency: 5 },
   });
   expect(queue.Properties.VisibilityTimeout).toBeGreaterThanOrEqual(6 * start.Properties.Timeout);
-  expect(queue.Properties.RedrivePolicy).toEqual({ deadLetterTargetArn: { 'Fn::GetAtt': [deadId, 'Arn'] }, maxReceiveCount: 20 });
+  expect(queue.Properties.RedrivePolicy).toEqual({ deadLetterTargetArn: { 'Fn::GetAtt': [deadId, 'Arn'] }, maxReceiveCount: 1000 });
+  // A message that comes back all that time is not yet too old to be kept.
+  expect(1000 * queue.Properties.VisibilityTimeout).toBeLessThan(queue.Properties.MessageRetentionPeriod);
   for (const { Properties } of [queue, dead]) {
     expect(Properties.SqsManagedSseEnabled).toBe(true);
     expect(Properties.MessageRetentionPeriod).toBe(14 * 24 * 3600);
@@ -119,9 +121,9 @@ describe('environment', () => {
     expect(of('start').RAW_BUCKET).toEqual(bucket('Raw'));
     expect(of('write').WORK_BUCKET).toEqual(bucket('Work'));
     expect(of('write').PROCESSED_BUCKET).toEqual(bucket('Processed'));
-    expect(asText(of('start').STATE_MACHINE_ARN)).toMatch(/:stateMachine:ecg-pipeline$/);
+    expect(asText(of('start').STATE_MACHINE_ARN)).toMatch(/:stateMachine:ecg-pipeline:live$/);
     expect(of('crawl')).toMatchObject({ GLUE_DATABASE: 'ecg' });
-    expect(of('notify')).toEqual({ METRICS_NAMESPACE: 'ecg-pipeline', SLACK_SECRET: { Ref: one(template, 'AWS::SecretsManager::Secret')[0] } });
+    expect(of('notify')).toMatchObject({ METRICS_NAMESPACE: 'ecg-pipeline', SLACK_SECRET: { Ref: one(template, 'AWS::SecretsManager::Secret')[0] } });
   });
 });
 

@@ -22,6 +22,7 @@ describe('alarms', () => {
     ['executions-failed', 'AWS/States', 'ExecutionsFailed', { StateMachineArn: 'StateMachinesWorkflow' }, 5, 900],
     ['executions-timed-out', 'AWS/States', 'ExecutionsTimedOut', { StateMachineArn: 'StateMachinesWorkflow' }, 1, 300],
     ['executions-aborted', 'AWS/States', 'ExecutionsAborted', { StateMachineArn: 'StateMachinesWorkflow' }, 1, 300],
+    ['recordings-slow', 'AWS/States', 'ExecutionTime', { StateMachineArn: 'StateMachinesWorkflow' }, 600_000, 300],
     ['executions-throttled', 'AWS/States', 'ExecutionThrottled', { StateMachineArn: 'StateMachinesWorkflow' }, 1, 300],
     ['upload-dead-letters', 'AWS/SQS', 'ApproximateNumberOfMessagesVisible', { QueueName: 'UploadsDeadLetters' }, 1, 300],
     ['net-dead-letters', 'AWS/SQS', 'ApproximateNumberOfMessagesVisible', { QueueName: 'NetDeadLetters' }, 1, 300],
@@ -39,6 +40,14 @@ describe('alarms', () => {
     expect(properties.Dimensions[0].Name).toBe(dimension);
     expect(asText(properties.Dimensions[0].Value)).toMatch(new RegExp(`^\\$\\{${part}[0-9A-F]{8}`));
   });
+
+  test('start-faults watches what start writes about messages that it cannot read', () => {
+    expect(alarm('start-faults')).toMatchObject({
+      Namespace: 'ecg-pipeline', MetricName: 'Faults', Dimensions: [{ Name: 'step', Value: 'start' }], Statistic: 'Sum', Threshold: 1, Period: 300,
+    });
+  });
+
+  test('the slowest recording counts, not the mean', () => expect(alarm('recordings-slow').Statistic).toBe('Maximum'));
 
   test.each([
     ['functions-throttled', STEPS.map((step) => `Throttles of functions${step}`)],
@@ -68,7 +77,7 @@ describe('alarms', () => {
   });
 
   test('every one goes to the topic, is quiet where nothing happens, and says what to do', () => {
-    expect(alarms).toHaveLength(11);
+    expect(alarms).toHaveLength(13);
     for (const { AlarmName, AlarmActions, OKActions, AlarmDescription, TreatMissingData } of alarms) {
       expect(AlarmActions, AlarmName).toEqual([{ Ref: topicId }]);
       expect(TreatMissingData, AlarmName).toBe('notBreaching');
@@ -148,19 +157,25 @@ describe('the net', () => {
     const [target, ...others] = Properties.Targets;
     expect(others).toEqual([]);
     expect(target).toMatchObject({ Arn: { Ref: netId }, InputPath: '$.detail' });
+    expect(target.RetryPolicy).toEqual({ MaximumEventAgeInSeconds: 86_400, MaximumRetryAttempts: 185 });
     expect(asText(target.DeadLetterConfig.Arn)).toMatch(/^\$\{NetDeadLetters/);
   });
 
-  test('may record, tell, look back and look for the row; nothing else', () => {
+  test('may record, tell, look back, look for the row and go on with the execution; nothing else', () => {
     const rights = rightsOf(template, 'NetMachine').filter((right) => !/^(logs|xray|kms):/.test(right))
       .map((right) => right.replaceAll(/[0-9A-F]{8}/g, '').replace(/arn:\$\{AWS::Partition\}:states:\$\{AWS::Region\}:\$\{AWS::AccountId\}:/, ''));
     expect(rights.sort()).toEqual([
       'lambda:InvokeFunction on ${FunctionsCrawl.Arn}',
+      'lambda:InvokeFunction on ${FunctionsCrawl.Arn}:*',
       'lambda:InvokeFunction on ${FunctionsNotify.Arn}',
+      'lambda:InvokeFunction on ${FunctionsNotify.Arn}:*',
       'lambda:InvokeFunction on ${FunctionsWrite.Arn}',
+      'lambda:InvokeFunction on ${FunctionsWrite.Arn}:*',
       's3:ListBucket on ${BucketsProcessed.Arn}',
       'sns:Publish on ${AlertsTopic}',
       'states:GetExecutionHistory on execution:ecg-pipeline:*',
+      'states:RedriveExecution on execution:ecg-pipeline:*',
+      'states:StartExecution on ${StateMachinesWorkflow}',
     ]);
   });
 });

@@ -8,8 +8,8 @@ test('the outputs are those that README, the command line and the emulator suite
     Object.entries(template.toJSON().Outputs as Record<string, { Value: unknown }>).map(([name, { Value }]) => [name, asText(Value)]));
   expect(Object.keys(outputs).sort()).toEqual([
     'AlertTopicArn', 'BackfillStateMachineArn', 'DashboardName', 'DatabaseName', 'DeadLetterQueueUrl', 'NetDeadLetterQueueUrl',
-    'NetStateMachineArn', 'ProcessedBucketName', 'QueueUrl', 'RawBucketName', 'SlackSecretName', 'StateMachineArn',
-    'WorkBucketName', 'WorkgroupName',
+    'NetStateMachineArn', 'ProcessedBucketName', 'QueueUrl', 'RawBucketName', 'SlackSecretName', 'StateMachineAliasArn',
+    'StateMachineArn', 'StateMachineVersionArn', 'WorkBucketName', 'WorkgroupName',
   ]);
   expect(outputs).toMatchObject({ DatabaseName: 'ecg', WorkgroupName: 'ecg-pipeline', SlackSecretName: 'ecg-pipeline/slack' });
 });

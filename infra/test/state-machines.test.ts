@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { workflowFile } from '../lib/state-machines.ts';
+import { STEPS, type Step } from '../lib/steps.ts';
 import { one, pipeline, resources, rightsOf } from './synthesised.ts';
 
 const { template } = pipeline();
@@ -31,17 +32,21 @@ test('what is logged of executions is a setting', () => {
   }
 });
 
-test('each step of the workflow is the function of that name', () => {
-  for (const [step, arn] of Object.entries(machine('ecg-pipeline').DefinitionSubstitutions)) {
+test.each(['ecg-pipeline', 'ecg-pipeline-net', 'ecg-pipeline-backfill'])('each step of %s is a version of the function of that name', (name) => {
+  const steps = Object.entries(machine(name).DefinitionSubstitutions).filter(([key]) => STEPS.includes(key as Step)) as [string, any][];
+  expect(steps.length).toBeGreaterThan(0);
+  for (const [step, arn] of steps) {
     const [id] = one(template, 'AWS::Lambda::Function', ({ Properties }) => Properties.FunctionName === `ecg-pipeline-${step}`);
-    expect(arn).toEqual({ 'Fn::GetAtt': [id, 'Arn'] });
+    // The Ref of a version is its ARN.
+    const version = resources(template, 'AWS::Lambda::Version')[arn.Ref]!;
+    expect(version.Properties).toEqual({ FunctionName: { Ref: id } });
   }
 });
 
-test('the workflow may call its functions, and not start', () => {
+test('the workflow may call every version of its functions, and not start', () => {
   const rights = rightsOf(template, 'StateMachinesWorkflow');
-  expect(rights.filter((right) => right.startsWith('lambda:')).map((right) => right.replace(/^.*Functions([A-Z][a-z]+).*$/, '$1')).sort())
-    .toEqual(['Crawl', 'Notify', 'Parse', 'Transform', 'Validate', 'Write']);
+  expect(rights.filter((right) => right.startsWith('lambda:')).map((right) => right.replace(/^.*Functions([A-Z][a-z]+).*?(:\*)?$/, '$1$2')).sort())
+    .toEqual(['Crawl', 'Notify', 'Parse', 'Transform', 'Validate', 'Write'].flatMap((step) => [step, `${step}:*`]));
   expect(new Set(rights.map((right) => right.split(':')[0]))).toEqual(new Set(['lambda', 'logs', 'xray']));
 });
 
@@ -53,6 +58,7 @@ test('the backfill may run itself, the workflow and start, and read what lies in
     'events:PutRule on events rule/StepFunctionsGetEventsForStepFunctionsExecutionRule',
     'events:PutTargets on events rule/StepFunctionsGetEventsForStepFunctionsExecutionRule',
     'lambda:InvokeFunction on ${FunctionsStart.Arn}',
+    'lambda:InvokeFunction on ${FunctionsStart.Arn}:*',
     's3:AbortMultipartUpload on ${BucketsWork.Arn}/backfill/*',
     's3:GetObject on ${BucketsRaw.Arn}/*',
     's3:GetObject on ${BucketsWork.Arn}/backfill/*',

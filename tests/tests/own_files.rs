@@ -401,7 +401,7 @@ scipy.io.savemat(path("millivolts.mat"), {"ecg": beat, "fs": fs})
 scipy.io.savemat(path("said.mat"), {"ecg": beat * 1000, "fs": fs, "units": "uV"}, do_compression=True)
 scipy.io.savemat(path("adc.mat"), {"val": np.round(beat * 200 + 1024).astype("int16")[None, :]})
 scipy.io.savemat(path("leads.mat"), {"II": beat, "V1": beat * 0.5, "fs": fs, "units": "mV"})
-scipy.io.savemat(path("columns.mat"), {"data": np.stack([beat, beat * 0.5], 1), "other": np.stack([beat, beat], 1)}, format="4")
+scipy.io.savemat(path("columns.mat"), {"chest": np.stack([beat, beat * 0.5], 1), "other": np.stack([beat, beat], 1)}, format="4")
 with h5py.File(path("hdf5.mat"), "w", userblock_size=512) as f:
     f.create_dataset("ecg", data=beat[:, None]).attrs["MATLAB_class"] = np.bytes_("double")
     f.create_dataset("fs", data=[[float(fs)]]).attrs["MATLAB_class"] = np.bytes_("double")
@@ -442,7 +442,7 @@ fn the_first_hour_with_files_of_ones_own() {
             "--fs HZ --gain ADU_PER_MV",
             vec![("HZ", "250"), ("ADU_PER_MV", "200"), ("ADU_AT_0_MV", "1024")],
         ),
-        ("columns.mat", "--variable", vec![("NAME", "data"), ("HZ", "250")]),
+        ("columns.mat", "--variable", vec![("NAME", "chest"), ("HZ", "250")]),
     ] {
         let lines = next(key);
         let mut typed = command_in(&lines);

@@ -76,7 +76,7 @@ impl Digest {
 }
 
 impl Notices<'_> {
-    /// Decides about one message. The same message asked about again is a message of its own.
+    /// Decides about one message. Asked about it again, the answer is the same, unless a digest was begun meanwhile.
     ///
     /// # Errors
     /// What the store says.
@@ -87,7 +87,7 @@ impl Notices<'_> {
             let window = now_ms.div_euclid(TEN_MINUTES_MS);
             for number in 0..SINGLE_MESSAGES {
                 let slot = format!("notices/single/{group}/{window}/{number}");
-                if self.claim(&slot, &input.execution).await? {
+                if self.claim_for(&slot, &input.execution).await? {
                     return Ok(Admitted::Single);
                 }
             }
@@ -368,6 +368,11 @@ mod tests {
         }
         // A retry of the first that waits, whose answer was lost.
         assert_eq!(notices.admit(&of(5), now).await.unwrap(), Admitted::BeginsDigest);
+        // A retry of one that was sent on its own, or was to be; others of its kind do not lose their place by it.
+        let single = failed(99, "parse", "another");
+        for _ in 0..10 {
+            assert_eq!(notices.admit(&single, now).await.unwrap(), Admitted::Single);
+        }
         // Another cause.
         let other = failed(20, "write", "no space");
         assert_eq!(notices.admit(&other, now).await.unwrap(), Admitted::Single);

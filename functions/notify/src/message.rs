@@ -132,15 +132,15 @@ pub fn digest_payload(digest: &Digest) -> Value {
         format!("*Failed:* {}, beside those told one by one", steps.join(", ")),
         format!("*Between:* {} and {}", moment(from), moment(to)),
         format!(
-            "*Run all of them again:* `ecg redrive --aws --all --group {} --state-machine {machine}`",
+            "*Once the cause is gone, run all of them again:* `ecg redrive --aws --all --group {} --state-machine {machine}`",
             digest.group
         ),
         format!(
-            "*Such as:*{}",
+            "*{}:*",
             if digest.count() > digest.examples.len() as u64 {
-                ""
+                "Such as"
             } else {
-                " (all)"
+                "Which"
             }
         ),
     ];

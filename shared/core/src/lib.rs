@@ -16,6 +16,6 @@ mod wire_key;
 pub use error::{Details, StepError};
 pub use id::{content_id, execution_name, recording_id};
 
-/// Version of the pipeline and the commit that it was built from, such as `0.2.0+g1a2b3c4`; the version alone where there was
+/// Version of the pipeline and the commit that it was built from, such as `0.3.0+g1a2b3c4`; the version alone where there was
 /// no repository. A column of `recordings` and `rejections`.
 pub const PIPELINE_VERSION: &str = env!("PIPELINE_VERSION");

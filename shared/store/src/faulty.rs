@@ -75,7 +75,11 @@ impl FaultyStore {
     ) -> Result<T, StoreError> {
         match self.next(operation, location) {
             Some(Fault::Error(error)) => Err(error),
-            Some(Fault::ErrorAfter(error)) => work.await.and(Err(error)),
+            Some(Fault::ErrorAfter(error)) => {
+                // Whatever it was.
+                drop(work.await);
+                Err(error)
+            }
             Some(Fault::Truncated(_)) | None => work.await,
         }
     }

@@ -131,7 +131,7 @@ pub const RECORDINGS: Table = Table {
         must(
             "pipeline_version",
             Kind::Text,
-            "version of the pipeline that wrote the row and the commit that it was built from, such as 0.2.0+g1a2b3c4",
+            "version of the pipeline that wrote the row and the commit that it was built from, such as 0.3.0+g1a2b3c4",
         ),
         must("rules_version", Kind::Text, "version of the table of limits"),
         may(
@@ -334,7 +334,7 @@ pub const REJECTIONS: Table = Table {
         must(
             "pipeline_version",
             Kind::Text,
-            "version of the pipeline that wrote the row and the commit that it was built from, such as 0.2.0+g1a2b3c4",
+            "version of the pipeline that wrote the row and the commit that it was built from, such as 0.3.0+g1a2b3c4",
         ),
         may("rules_version", Kind::Text, "version of the table of limits"),
         RUN,

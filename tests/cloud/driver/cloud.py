@@ -14,6 +14,7 @@ from .deploy import client, deploy
 from .ministack import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, Ministack
 from .processes import wait_until
 from .proxy import Proxy
+from .quotas import Quotas
 from .slack import SlackStub
 
 STACK = "ecg-pipeline"
@@ -47,6 +48,8 @@ class Cloud:
         self.proxy = Proxy()
         self.emulator = Ministack(function_endpoint=self.proxy.endpoint)
         self.proxy.forward_to(self.emulator.endpoint)
+        self.quotas = Quotas(self.emulator.folder / "quotas.json")
+        self.proxy.hold_to(self.quotas.answer)
         self.slack = SlackStub(self.emulator.folder / "slack.log")
         self.outputs: dict[str, str] = {}
         self._clients: dict[str, object] = {}

@@ -6,28 +6,53 @@ A correction changes what a caller sees only from what AWS does not do to what i
 import functools
 import json
 import threading
+import time
 
 from ministack.app import main
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import lambda_svc, stepfunctions
 
-from . import exact
+from . import exact, quotas, versions, workflows
 
 # Function environments at work at the same time. On AWS each has a machine of its own; here hundreds of processes would
-# share two cores, and everything would time out. Further invocations wait, which looks like a slower function.
+# share two cores, and everything would time out. While no quotas are on, further invocations wait, which looks like a slower
+# function; with quotas on they are refused, as by an account of that concurrency.
 ENVIRONMENTS = 8
 
 
 def bound_the_environments():
-    """Capacity, not behaviour."""
+    """Capacity; or the account's concurrency, where a test has turned the quotas on."""
     free = threading.BoundedSemaphore(ENVIRONMENTS)
-    dispatch = lambda_svc._execute_function_dispatch
+    dispatch, acquire = lambda_svc._execute_function_dispatch, lambda_svc._acquire_execution_slot
 
     def bounded(*arguments):
+        if quotas.setting("on", False):
+            return dispatch(*arguments)
         with free:
             return dispatch(*arguments)
 
+    def acquire_within_the_quota(func, config):
+        lambda_svc._ACCOUNT_CONCURRENCY_CAP = quotas.setting("concurrency", 0)
+        return acquire(func, config)
+
     lambda_svc._execute_function_dispatch = bounded
+    lambda_svc._acquire_execution_slot = acquire_within_the_quota
+
+
+def hide_messages_in_scaled_time():
+    """What start could not take comes back after the queue's visibility timeout; that it was received counts."""
+    run = lambda_svc._run_sqs_batch
+
+    def run_and_scale(esm, func_rec, event, batch, queue_url, queue_name):
+        try:
+            return run(esm, func_rec, event, batch, queue_url, queue_name)
+        finally:
+            scale, now = quotas.setting("wait_scale", None), time.time()
+            for message in batch if scale else []:
+                if message.get("visible_at", 0) > now:
+                    message["visible_at"] = now + (message["visible_at"] - now) * scale
+
+    lambda_svc._run_sqs_batch = run_and_scale
 
 
 def take_every_connection_as_secure():
@@ -35,16 +60,20 @@ def take_every_connection_as_secure():
     iam_evaluator.EvalContext = functools.partial(iam_evaluator.EvalContext, secure_transport=True)
 
 
-def name_the_database_in_the_policy_check():
-    """`GetDatabase` is about a database; the emulator checks the right for a table of that name."""
+def name_the_resource_in_the_policy_check():
+    """`GetDatabase` is about a database; the emulator checks the right for a table of that name. A version or an alias of a state machine is
+    authorised by the machine's own ARN.
+    """
     extract = iam_actions.extract_resource_arn
 
-    def extract_the_database(service, method, path, headers, body, query, region, account):
+    def extract_the_resource(service, method, path, headers, body, query, region, account):
         if headers.get("x-amz-target") == "AWSGlue.GetDatabase":
             return f"arn:aws:glue:{region}:{account}:database/{json.loads(body)['Name']}"
+        if headers.get("x-amz-target") == "AWSStepFunctions.StartExecution":
+            return ":".join(json.loads(body)["stateMachineArn"].split(":")[:7])
         return extract(service, method, path, headers, body, query, region, account)
 
-    iam_actions.extract_resource_arn = extract_the_database
+    iam_actions.extract_resource_arn = extract_the_resource
 
 
 def evaluate_jsonata_in_a_distributed_map():
@@ -77,8 +106,8 @@ def start_and_wait_as_aws_does():
 
     def start_once(resource, input_data):
         request = stepfunctions._nested_start_execution_request(input_data)
-        machine = request["stateMachineArn"].replace(":stateMachine:", ":execution:")
-        arn = f"{machine}:{request.get('name')}"
+        machine = stepfunctions._resolve_state_machine_arn(request["stateMachineArn"]) or request["stateMachineArn"]
+        arn = f"{machine.replace(':stateMachine:', ':execution:')}:{request.get('name')}"
         if arn in stepfunctions._executions:
             raise stepfunctions._ExecutionError(
                 "StepFunctions.ExecutionAlreadyExistsException", f"Execution Already Exists: '{arn}'")
@@ -93,26 +122,14 @@ def start_and_wait_as_aws_does():
     stepfunctions._invoke_nested_start_execution_sync = start_once
 
 
-def start_the_same_again_as_aws_does():
-    """The name and the input of an execution that still runs succeed again on AWS; the emulator refuses every name twice."""
-    start = stepfunctions._start_execution
-
-    def start_once(data):
-        machine = data.get("stateMachineArn", "").replace(":stateMachine:", ":execution:")
-        running = stepfunctions._executions.get(f"{machine}:{data.get('name')}")
-        if running and running["status"] == "RUNNING" and running["input"] == data.get("input", "{}"):
-            return stepfunctions.json_response({"executionArn": running["executionArn"], "startDate": running["startDate"]})
-        return start(data)
-
-    stepfunctions._start_execution = start_once
-
-
 if __name__ == "__main__":
     bound_the_environments()
     take_every_connection_as_secure()
-    name_the_database_in_the_policy_check()
+    name_the_resource_in_the_policy_check()
     evaluate_jsonata_in_a_distributed_map()
+    workflows.install()
+    versions.install()
+    hide_messages_in_scaled_time()
     start_and_wait_as_aws_does()
-    start_the_same_again_as_aws_does()
     exact.correct()
     main()

@@ -59,6 +59,7 @@ class Ministack:
             "LAMBDA_ACCOUNT_CONCURRENCY": "0",
             "LAMBDA_WARM_TTL_SECONDS": "20",
             "SFN_WAIT_SCALE": "0.05",
+            "ECG_QUOTAS": str(self.folder / "quotas.json"),
             "TMPDIR": str(self.folder),
             "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
         }

@@ -49,6 +49,7 @@ class Proxy:
         self._exchanges: list[Exchange] = []
         self._upstream: str | None = None
         self._fault: Callable[[Call], bool] = lambda call: False
+        self._quotas: Callable[[Call], tuple[int, str, bytes] | None] = lambda call: None
         proxy = self
 
         class Handler(_Handler):
@@ -57,6 +58,9 @@ class Proxy:
 
             def fails(self, call: Call) -> bool:
                 return proxy._fault(call)
+
+            def refuses(self, call: Call) -> tuple[int, str, bytes] | None:
+                return proxy._quotas(call)
 
             def record(self, call: Call):
                 proxy._calls.append(call)
@@ -73,6 +77,10 @@ class Proxy:
         """Where requests go."""
         self._upstream = urlsplit(endpoint).netloc
 
+    def hold_to(self, quotas: Callable[[Call], tuple[int, str, bytes] | None]):
+        """Calls for which this gives status, content type and body are answered with that."""
+        self._quotas = quotas
+
     def calls(self) -> list[Call]:
         """Every call until now."""
         return list(self._calls)
@@ -83,7 +91,7 @@ class Proxy:
 
     @contextmanager
     def failing(self, fault: Callable[[Call], bool]):
-        """Meanwhile the calls that `fault` picks are answered with status 503, as by a service that is overloaded.
+        """Meanwhile the calls that `fault` picks are answered with status 500, as by a service that has a fault.
 
         `fault` sees each call before it is made, with status 0.
         """
@@ -112,11 +120,16 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         exchange = self._exchange(body)
         call = self._call()
-        if self.fails(call):
-            self.record(replace(call, status=503))
-            self.send_response_only(503)
-            self.send_header("Content-Length", "0")
+        # 500 and not 503, which means "slow down".
+        refusal = (500, "text/plain", b"") if self.fails(call) else self.refuses(call)
+        if refusal:
+            status, content_type, content = refusal
+            self.record(replace(call, status=status))
+            self.send_response_only(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
+            self.wfile.write(content)
             return
         # As they are: the signature covers them. `Expect` was answered here already.
         headers = {name: value for name, value in self.headers.items() if name.lower() not in ("expect", "transfer-encoding")}

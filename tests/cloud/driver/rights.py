@@ -33,7 +33,7 @@ def granted(cloud: Cloud) -> dict[str, set[str]]:
 
 def called(cloud: Cloud) -> dict[str, set[str]]:
     """What the calls of each function need. Fails on a call that is not understood, or that no function made."""
-    functions = {_access_key_id(cloud, function): function for function in FUNCTIONS}
+    functions = {key: function for function in FUNCTIONS for key in _access_key_ids(cloud, function)}
     result = {function: set() for function in FUNCTIONS}
     for call in cloud.proxy.calls():
         result[functions[call.access_key_id]] |= _needed(cloud, call)
@@ -52,11 +52,12 @@ def _configuration(cloud: Cloud, function: str) -> dict:
     return cloud.client("lambda").get_function_configuration(FunctionName=f"{STACK}-{function}")
 
 
-def _access_key_id(cloud: Cloud, function: str) -> str:
-    """The key that the emulator makes for the function's session of its role (ministack's core/lambda_runtime.py)."""
-    configuration = _configuration(cloud, function)
-    text = f"{configuration['FunctionArn']}:{configuration['Role']}"
-    return f"ASIA{hashlib.sha256(text.encode()).hexdigest()[:16].upper()}"
+def _access_key_ids(cloud: Cloud, function: str) -> list[str]:
+    """The keys that the emulator makes for the sessions of the function's role, of each of its versions (ministack's core/lambda_runtime.py)."""
+    versions = cloud.client("lambda").list_versions_by_function(FunctionName=f"{STACK}-{function}")["Versions"]
+    arns = {_configuration(cloud, function)["FunctionArn"], *(version["FunctionArn"] for version in versions)}
+    role = _configuration(cloud, function)["Role"]
+    return [f"ASIA{hashlib.sha256(f'{arn}:{role}'.encode()).hexdigest()[:16].upper()}" for arn in sorted(arns)]
 
 
 def _buckets(cloud: Cloud) -> dict[str, str]:
