@@ -1,4 +1,4 @@
-"""The strict parts of the double themselves: what AWS would refuse is found. What they found in the session, conftest.py tells."""
+"""The strict parts of the double themselves: what AWS would refuse is found. What they find in a session, conftest.py tells."""
 
 import json
 import os
@@ -79,7 +79,8 @@ def test_what_is_wrong_with_a_request_is_found(request_, said):
 
 LISTED = s3("GET", "/bucket", "list-type=2")
 START = started(name="n")
-LIST_ANSWER = b"<ListBucketResult><KeyCount>%s</KeyCount><Contents><Key>k</Key><StorageClass>%s</StorageClass></Contents></ListBucketResult>"
+LIST_ANSWER = (b"<ListBucketResult><KeyCount>%s</KeyCount>"
+               b"<Contents><Key>k</Key><StorageClass>%s</StorageClass></Contents></ListBucketResult>")
 
 
 @pytest.mark.parametrize("request_, answer, said", [
@@ -110,6 +111,7 @@ def test_each_violation_is_told_once_with_how_often_it_came():
 
 
 PUBLISH = "arn:aws:states:::sns:publish"
+STRANGE = {"Events": [{"Id": 1, "Type": "Strange", "Timestamp": "2026-01-01T00:00:00Z"}]}
 HISTORY = "arn:aws:states:::aws-sdk:sfn:getExecutionHistory"
 LIST = "arn:aws:states:::aws-sdk:s3:listObjectsV2"
 
@@ -121,7 +123,7 @@ LIST = "arn:aws:states:::aws-sdk:s3:listObjectsV2"
     (HISTORY, {"executionArn": "e"}, None, "PascalCase"),
     (HISTORY, {"ExecutionArn": "e", "MaxResults": 1001}, None, "at most 1000"),
     (HISTORY, {"ExecutionArn": "e", "Token": "t"}, None, "no member token"),
-    (HISTORY, {"ExecutionArn": "e"}, {"Events": [{"Id": 1, "Type": "Strange", "Timestamp": "2026-01-01T00:00:00Z"}]}, "expected one of"),
+    (HISTORY, {"ExecutionArn": "e"}, STRANGE, "expected one of"),
     (LIST, {"Bucket": "b"}, {"KeyCount": "1"}, "expected integer"),
     ("arn:aws:states:::aws-sdk:sfn:lookBack", {}, None, "no operation LookBack"),
     ("arn:aws:states:::aws-sdk:sfn:startExecution", {"StateMachineArn": "m", "Input": {"a": 1}}, None, "expected string"),
@@ -172,3 +174,20 @@ def test_the_reference_answers_as_step_functions_does(engine, expression, answer
 ])
 def test_what_differs(ours, theirs, what):
     assert reference.difference("an expression", ours, theirs) == what
+
+
+def test_the_engine_of_the_command_line_is_held_to_the_reference(ecg, tmp_path):
+    samples = [("$states.input.a & $b", "1x"), ("$count($states.context.Execution.Name)", 1),
+               ("$map([1, 2], function($v) { $v * 2 })", [2, 4])]
+    bindings = {"b": "x", "states": {"input": {"a": 1}, "context": {"Execution": {"Name": "n"}}}}
+
+    def written(changed):
+        (tmp_path / reference.FILE).write_text("".join(json.dumps({
+            "compared": 1, "difference": None, "expected": None, "sample": True, "expression": expression, "bindings": bindings,
+            "emulator": {}, "reference": {"value": changed if changed is not None and number == 1 else value},
+        }) + "\n" for number, (expression, value) in enumerate(samples)))
+        return reference.engines_differences(ecg, tmp_path)
+
+    assert written(None) == (3, [])
+    _, [difference] = written(2)
+    assert difference["expression"] == samples[1][0] and difference["emulator"] == {"value": 1}

@@ -42,8 +42,7 @@ def told(cloud, ecg: Path | None) -> Told:
                 f"{tasks.total()} calls of state machines, of {len(tasks)} kinds, as well",
                 f"{compared} evaluations of JSONata compared with the reference implementation",
                 f"{engine} of them by the engine of ecg as well"],
-        wrong=[*wrong, *_of_tasks(wrong_tasks), *(f"JSONata: {one['difference']}: {one['expression']}\n  ours {one['emulator']}\n"
-                         f"  reference {one['reference']}\n  bindings {str(one['bindings'])[:2000]}" for one in [*differences, *more])],
+        wrong=[*wrong, *_of_tasks(wrong_tasks), *map(_of_evaluation, [*differences, *more])],
     )
 
 
@@ -65,12 +64,18 @@ def calls_against_models(exchanges) -> tuple[Counter, list[str]]:
     return calls, [f"{key[0]}:{key[1]}, {often[key]} times: {said}" for key, said in first.items()]
 
 
+def _of_evaluation(line: dict) -> str:
+    return (f"JSONata: {line['difference']}: {line['expression']}\n  ours {line['emulator']}\n  reference {line['reference']}\n"
+            f"  bindings {str(line['bindings'])[:2000]}")
+
+
 def _of_tasks(lines: list[dict]) -> list[str]:
     first: dict[tuple[str, str], str] = {}
     for line in lines:
         for violation in line["wrong"]:
             if not expected("task", line["call"], violation):
-                first.setdefault((line["call"], violation.split(", found")[0]), f"{line['call']}: {violation}\n  {line['arguments']}")
+                key = (line["call"], violation.split(", found")[0])
+                first.setdefault(key, f"{line['call']}: {violation}\n  {line['arguments']}")
     return list(first.values())
 
 

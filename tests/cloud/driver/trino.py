@@ -65,7 +65,8 @@ def resolved(sql: str | exp.Expression, schema: Schema) -> dict[str, str]:
         known = schema.keys() | {cte.alias for cte in query.find_all(exp.CTE)}
         if table.name not in known:
             raise AssertionError(f"no table {table.name}, only {sorted(known)}")
-    if query.find(exp.Explode) or any(not isinstance(one.parent, (exp.From, exp.Join)) for one in query.find_all(exp.Unnest)):
+    in_from = [isinstance(one.parent, (exp.From, exp.Join)) for one in query.find_all(exp.Unnest)]
+    if query.find(exp.Explode) or not all(in_from):
         raise AssertionError("unnest: Trino has it in FROM only")
     # Trino knows the names that a SELECT gives in ORDER BY only.
     qualified = qualify(query.copy(), dialect=DIALECT, schema=schema, expand_alias_refs=False, quote_identifiers=False)
