@@ -15,9 +15,6 @@ from driver.template import Template
 
 MACHINES = ("ecg-pipeline", "ecg-pipeline-backfill", "ecg-pipeline-net")
 
-# What is granted beyond what the definitions show, each with its reason.
-EXPLAINED: dict[tuple[str, str], str] = {}
-
 # Roles that are judged elsewhere.
 ELSEWHERE = {
     "Functions": "functions: test_rights.py holds them against the calls of their binaries",
@@ -42,8 +39,7 @@ def role_of(machine_body) -> str:
 def judged(template, name, more=(), less=lambda grant: False):
     body = machine(template, name)
     granted = [grant for grant in rights.grants(template, role_of(body)) if not less(grant)] + list(more)
-    missing, too_much = rights.judge(rights.needs(template, body), granted)
-    return missing, [one for one in too_much if (name, one) not in EXPLAINED]
+    return rights.judge(rights.needs(template, body), granted)
 
 
 def test_the_machines(template):

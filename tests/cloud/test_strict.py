@@ -183,7 +183,7 @@ def test_the_engine_of_the_command_line_is_held_to_the_reference(ecg, tmp_path):
 
     def written(changed):
         (tmp_path / reference.FILE).write_text("".join(json.dumps({
-            "compared": 1, "difference": None, "expected": None, "sample": True, "expression": expression, "bindings": bindings,
+            "difference": None, "sample": True, "expression": expression, "bindings": bindings,
             "emulator": {}, "reference": {"value": changed if changed is not None and number == 1 else value},
         }) + "\n" for number, (expression, value) in enumerate(samples)))
         return reference.engines_differences(ecg, tmp_path)
