@@ -15,10 +15,10 @@ from driver.template import Template
 
 MACHINES = ("ecg-pipeline", "ecg-pipeline-backfill", "ecg-pipeline-net")
 
-# Roles that are judged elsewhere.
+# Roles that are not judged here.
 ELSEWHERE = {
     "Functions": "functions: test_rights.py holds them against the calls of their binaries",
-    "SmokeTest": "the delivery's smoke test, a script: infra/test holds its policy",
+    "SmokeTest": "scripts of the delivery: infra/test holds who may take it on; whether it suffices, the first delivery shows",
 }
 
 
@@ -104,7 +104,7 @@ def test_the_rule_starts_the_net_and_can_do_nothing_else(template):
         assert rights.trusts(body, "events.amazonaws.com", {})
 
 
-def test_every_other_role_is_judged_elsewhere(template):
+def test_every_other_role_has_its_reason(template):
     here = {role_of(machine(template, name)) for name in MACHINES} | rights.needs_of_rules(template).keys()
     rest = {name for name in template.of("AWS::IAM::Role") if name.lower() not in here}
     assert {name for name in rest if not name.startswith(tuple(ELSEWHERE))} == set()
