@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from driver.cloud import unique
 from driver.tables import from_cloud
+from test_load import SINGLE, told
 
 UPLOADS = 500
 # Every 25th is bad.
@@ -36,8 +37,9 @@ def test_a_burst(cloud, fixtures, report):
         keys = [key for key in from_cloud(cloud, table)["source_key"].to_pylist() if key.startswith(prefix)]
         assert sorted(keys) == sorted(key for key in bodies if expected[key] == status), table
         assert cloud.query(f"select count(*) as n from {table} where source_key like '{prefix}%'") == [{"n": str(len(keys))}]
-    for one in executions:
-        assert len(cloud.slack.deliveries(one.recording_id)) == (one.status == "FAILED")
+    # Of the failures five are told one by one, the rest in a digest.
+    singles, digests, in_digests = told(cloud, prefix, UPLOADS // BAD)
+    assert (len(singles), len(digests), in_digests) == (SINGLE, 1, UPLOADS // BAD - SINGLE)
     assert cloud.messages(cloud.outputs["QueueUrl"]) == (0, 0)
     assert cloud.messages(cloud.outputs["DeadLetterQueueUrl"]) == (0, 0)
     report(f"burst: {UPLOADS} uploads in {uploaded:.0f} s, the last execution ended after {ended:.0f} s")

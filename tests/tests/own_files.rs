@@ -442,7 +442,11 @@ fn the_first_hour_with_files_of_ones_own() {
             "--fs HZ --gain ADU_PER_MV",
             vec![("HZ", "250"), ("ADU_PER_MV", "200"), ("ADU_AT_0_MV", "1024")],
         ),
-        ("columns.mat", "--variable", vec![("NAME", "chest"), ("HZ", "250")]),
+        (
+            "columns.mat",
+            "--variable",
+            vec![("NAME", "chest"), ("HZ", "250")],
+        ),
     ] {
         let lines = next(key);
         let mut typed = command_in(&lines);

@@ -5,7 +5,7 @@ what is 300 a second on AWS is 300 within that scaled second. Concurrency is a n
 long as they take, so in scaled time they are slower, and the concurrency is used up sooner, than on AWS.
 
 Rates of Step Functions are those of the smaller regions (`/shared` facts: 500 and 150 for StartExecution). Glue publishes none: 10 a second and a burst of 20 is
-an assumption on the safe side. S3's are per prefix: here the first part of the key.
+an assumption on the safe side. S3's are per prefix, and a bucket begins as one.
 """
 
 import json
@@ -103,7 +103,7 @@ class Quotas:
             kind, bucket = "Glue", "Glue"
         elif call.service == "s3":
             kind = "S3 reads" if call.method in ("GET", "HEAD") else "S3 writes"
-            bucket = f"{kind} {'/'.join(call.path.split('/')[:3])}"
+            bucket = f"{kind} {call.path.split('/')[1]}"
         else:
             return None
         burst, rate = self._settings["buckets"].get(kind, BUCKETS[kind])

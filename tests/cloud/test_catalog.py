@@ -1,0 +1,47 @@
+"""crawl looks before it registers: how often Glue is asked."""
+
+from driver.cloud import unique
+
+TABLES = ("segments", "beats", "recordings")
+
+
+def asked(cloud, fixtures):
+    """The operations of Glue that one more recording leads to."""
+    before = len(cloud.proxy.calls())
+    key = unique("catalog") + "1 NSR/900m (0).mat"
+    cloud.put(key, (fixtures / "recordings/1 NSR/900m (0).mat").read_bytes())
+    execution = cloud.succeeded(key)
+    assert cloud.query(f"select source_key from recordings where recording_id = '{execution.name}'") == [{"source_key": key}]
+    return [call.target.removeprefix("AWSGlue.") for call in cloud.proxy.calls()[before:] if call.service == "glue"]
+
+
+def forget_the_day(cloud):
+    """As at midnight: nothing is registered of the day."""
+    s3, glue = cloud.client("s3"), cloud.client("glue")
+    work = cloud.outputs["WorkBucketName"]
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=work, Prefix="registered/"):
+        for entry in page.get("Contents", []):
+            s3.delete_object(Bucket=work, Key=entry["Key"])
+    for table in TABLES:
+        for partition in glue.get_partitions(DatabaseName=cloud.outputs["DatabaseName"], TableName=table)["Partitions"]:
+            glue.delete_partition(
+                DatabaseName=cloud.outputs["DatabaseName"], TableName=table, PartitionValues=partition["Values"])
+
+
+def test_four_calls_for_the_first_recording_of_a_day_and_one_for_the_next(cloud, fixtures):
+    # The tables are there.
+    asked(cloud, fixtures)
+    forget_the_day(cloud)
+    assert asked(cloud, fixtures) == ["GetTables", "CreatePartition", "CreatePartition", "CreatePartition"]
+    assert asked(cloud, fixtures) == ["GetPartition"]
+
+
+def test_a_partition_that_somebody_removed_is_made_again(cloud, fixtures):
+    asked(cloud, fixtures)
+    glue, database = cloud.client("glue"), cloud.outputs["DatabaseName"]
+    [partition] = glue.get_partitions(DatabaseName=database, TableName="recordings")["Partitions"]
+    glue.delete_partition(DatabaseName=database, TableName="recordings", PartitionValues=partition["Values"])
+    operations = asked(cloud, fixtures)
+    assert operations[:2] == ["GetPartition", "GetTables"]
+    assert operations.count("CreatePartition") == 3
+    assert asked(cloud, fixtures) == ["GetPartition"]
