@@ -20,11 +20,11 @@ if [ -z "$alias" ]; then
   exit 0
 fi
 aws stepfunctions describe-state-machine-alias --state-machine-alias-arn "$alias" --query routingConfiguration --output json >"$file"
-echo "new executions take $(node -p 'JSON.parse(require("fs").readFileSync(0)).map((to) => `${to.stateMachineVersionArn} (${to.weight} %)`).join(", ")' <"$file")"
+echo "new executions take $(routing "$file")"
 
 # A deployment that was rolled back leaves the versions that it published, since executions may still need them. Lambda
-# publishes no version that equals the newest one, and CloudFormation fails where none is published: the same code could never be deployed
-# again. So what is deployed now becomes the newest version once more.
+# publishes no version that equals the newest one, and CloudFormation fails where none is published: the same code could not
+# be deployed again. So what is deployed now becomes the newest version once more.
 case $stack_status in
   *ROLLBACK*)
     for step in start validate parse transform write crawl notify; do

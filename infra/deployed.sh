@@ -34,3 +34,8 @@ output() {
     fi
   done <<<"$stack_outputs"
 }
+
+# Prints which versions new executions take, from a file with the routing of the alias.
+routing() {
+  node -p 'JSON.parse(require("fs").readFileSync(process.argv[1])).map((to) => `${to.stateMachineVersionArn} (${to.weight} %)`).join(", ")' "$1"
+}

@@ -49,7 +49,7 @@ go_back() {
     return
   fi
   if aws stepfunctions update-state-machine-alias --state-machine-alias-arn "$alias" --routing-configuration "file://$before" >/dev/null; then
-    echo "new executions take the version before again: $(tr -d '\n' <"$before")" >&2
+    echo "new executions take the version before again: $(routing "$before")" >&2
   else
     echo "error: alias: could not be pointed back. next: aws stepfunctions update-state-machine-alias --state-machine-alias-arn $alias" \
       "--routing-configuration '$(tr -d '\n' <"$before")'" >&2
@@ -106,8 +106,8 @@ logs="aws logs tail /aws/lambda/$stack-start --since 15m"
 trap end EXIT
 
 # A deployment that changes nothing does not move the alias, for instance one that is repeated after this test had failed.
-routing=$(aws stepfunctions describe-state-machine-alias --state-machine-alias-arn "$alias" --query 'routingConfiguration[].[stateMachineVersionArn,weight]' --output text)
-if [ "$routing" != "$version"$'\t100' ]; then
+now=$(aws stepfunctions describe-state-machine-alias --state-machine-alias-arn "$alias" --query 'routingConfiguration[].[stateMachineVersionArn,weight]' --output text)
+if [ "$now" != "$version"$'\t100' ]; then
   echo "new executions did not all take the version of this deployment, and do from now on: $version"
   aws stepfunctions update-state-machine-alias --state-machine-alias-arn "$alias" --routing-configuration "stateMachineVersionArn=$version,weight=100" >/dev/null
 fi

@@ -18,11 +18,7 @@ say "Python environment"
 setup_python
 
 say "workflow files: asl-validator"
-npm_dir=$cache/npm
-mkdir -p "$npm_dir"
-cp tests/package.json tests/package-lock.json "$npm_dir/"
-npm ci --prefix "$npm_dir" --no-audit --no-fund --loglevel=error
-export ECG_ASL_VALIDATOR=$npm_dir/node_modules/.bin/asl-validator
+setup_node
 for workflow in statemachine/*.asl.json; do
   "$ECG_ASL_VALIDATOR" --json-path "$workflow"
 done

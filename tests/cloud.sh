@@ -18,6 +18,8 @@ say() { printf '== %s\n' "$*"; }
 
 say "Python environment"
 setup_python
+say "packages from npm"
+setup_node
 if [ -z "${ECG_CDK_OUT:-}" ]; then
   say "build"
   setup_build

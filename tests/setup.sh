@@ -24,6 +24,20 @@ setup_python() {
   export CFN_LINT=$venv/bin/cfn-lint
 }
 
+# What the tests take from npm: the validator of Amazon States Language ECG_ASL_VALIDATOR, and ECG_JSONATA, the reference
+# implementation of JSONata in the version that AWS names.
+setup_node() {
+  local npm_dir=$cache/npm
+  mkdir -p "$npm_dir"
+  if ! cmp -s tests/package-lock.json "$npm_dir/.installed-lock.json"; then
+    cp tests/package.json tests/package-lock.json "$npm_dir/"
+    npm ci --prefix "$npm_dir" --no-audit --no-fund --loglevel=error
+    cp tests/package-lock.json "$npm_dir/.installed-lock.json"
+  fi
+  export ECG_ASL_VALIDATOR=$npm_dir/node_modules/.bin/asl-validator
+  export ECG_JSONATA=$npm_dir/node_modules/jsonata
+}
+
 # Everything, as a development build: ECG_BIN, and the folder ECG_LAMBDA_DIR with <name>/bootstrap for each function. Where
 # ECG_LAMBDA_DIR is set, the functions are taken from there as they are.
 setup_build() {

@@ -40,7 +40,7 @@ export class SmokeTestRole extends Construct {
     });
     const statements = rights(this, props);
     statements.forEach((statement) => role.addToPolicy(statement));
-    explain(role, statements, 'The stars stand for the names of objects and executions of the smoke test, of query results, and for versions of a function.');
+    explain(role, statements, 'The stars stand for the names of objects and executions of the smoke test, of query results, for versions of a function, and for the id of this stack.');
   }
 }
 
@@ -51,12 +51,13 @@ export function smokeTestRoleName({ name }: Settings, region: string): string {
 
 function rights(scope: Construct, { settings, buckets, catalog, functions, machines, net }: SmokeTestRoleProps): iam.PolicyStatement[] {
   const { raw, work, processed, results } = buckets;
-  const { partition, region, account, stackId } = Stack.of(scope);
+  const { partition, region, account } = Stack.of(scope);
   const arn = (service: string, name: string) => `arn:${partition}:${service}:${region}:${account}:${name}`;
   const workflow = machines.workflow.stateMachineArn;
   const arns = STEPS.map((step) => functions[step].functionArn);
   return [
-    allow(['cloudformation:DescribeStacks'], stackId),
+    // With a star: asked by its name, a stack is authorized under any id.
+    allow(['cloudformation:DescribeStacks'], arn('cloudformation', `stack/${settings.name}/*`)),
     // Of versions and aliases too: Step Functions authorizes on the machine's own ARN.
     allow([
       'states:DescribeStateMachineAlias', 'states:UpdateStateMachineAlias', 'states:ListStateMachineVersions',

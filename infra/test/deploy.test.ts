@@ -26,9 +26,11 @@ interface Machine {
   readonly arguments?: string[];
   /** Nothing but the stubs can be reached in earnest either. */
   readonly dry?: boolean;
+  /** A script of this folder that fails. */
+  readonly failing?: string;
 }
 
-function deploy({ without, tools = {}, settings = {}, arguments: given = [], dry = true }: Machine) {
+function deploy({ without, tools = {}, settings = {}, arguments: given = [], dry = true, failing }: Machine) {
   const root = mkdtempSync(join(tmpdir(), 'ecg-deploy-'));
   const bin = join(root, 'bin');
   mkdirSync(bin);
@@ -48,7 +50,10 @@ function deploy({ without, tools = {}, settings = {}, arguments: given = [], dry
   const infra = join(root, 'infra');
   mkdirSync(infra);
   copyFileSync(fileURLToPath(new URL('../deploy.sh', import.meta.url)), join(infra, 'deploy.sh'));
-  writeFileSync(join(infra, 'build-functions.sh'), '#!/bin/sh\n', { mode: 0o755 });
+  for (const name of ['build-functions', 'before-deployment', 'smoke-test', 'prune-versions']) {
+    writeFileSync(join(infra, `${name}.sh`), `#!/bin/sh\n${name === failing ? 'exit 6' : ''}\n`, { mode: 0o755 });
+  }
+  writeFileSync(join(infra, 'quotas.sh'), '#!/bin/sh\necho quotas\n', { mode: 0o755 });
   writeFileSync(join(infra, 'settings.json'), JSON.stringify({ ...SETTINGS, ...settings }));
   const done = spawnSync(join(bin, 'bash'), [join(infra, 'deploy.sh'), ...(dry ? ['--dry-run'] : []), ...given], {
     encoding: 'utf8', env: { PATH: bin, TMPDIR: root }, cwd: '/',
@@ -66,8 +71,14 @@ test('the data pipeline: functions, packages, bootstrap, deploy', () => {
     'infra/build-functions.sh arm64 ROOT/target/lambda',
     'npm ci --prefix infra --no-audit --no-fund',
     'npx --no-install cdk bootstrap aws://111111111111/eu-central-1',
+    expect.stringMatching(/^infra\/before-deployment.sh ecg-pipeline ROOT\/tmp\.\w+\/before.json$/),
     expect.stringMatching(/^npx --no-install cdk deploy ecg-pipeline --require-approval never .* -c lambdaDir=ROOT\/target\/lambda$/),
+    expect.stringMatching(/^infra\/smoke-test.sh ecg-pipeline ROOT\/tmp\.\w+\/before.json$/),
+    'infra/prune-versions.sh ecg-pipeline',
   ]);
+  const [quotas, build] = ['quotas\n', '+ infra/build-functions.sh'].map((text) => stdout.indexOf(text)) as [number, number];
+  expect(quotas).toBeGreaterThanOrEqual(0);
+  expect(quotas).toBeLessThan(build);
   expect(stdout).toContain('aws s3 cp --recursive testdata/recordings/header s3://<RawBucketName>/header/');
 });
 
@@ -77,14 +88,16 @@ test('what is bootstrapped already is not bootstrapped again', () => {
   expect(stderr).toBe('');
   expect(status).toBe(0);
   expect(commands.map((command) => command.split(' ').slice(0, 4).join(' '))).toEqual([
-    'infra/build-functions.sh arm64 ROOT/target/lambda', 'npm ci --prefix infra', 'npx --no-install cdk deploy',
+    'infra/build-functions.sh arm64 ROOT/target/lambda', 'npm ci --prefix infra', expect.stringMatching(/^infra\/before-deployment.sh /),
+    'npx --no-install cdk deploy', expect.stringMatching(/^infra\/smoke-test.sh /), 'infra/prune-versions.sh ecg-pipeline',
   ]);
 });
 
 test('the settings count', () => {
   const { commands } = deploy({ settings: { name: 'trial', architecture: 'x86_64', lambdaDir: '../built' } });
   expect(commands[0]).toBe('infra/build-functions.sh x86_64 ROOT/built');
-  expect(commands.at(-1)).toContain('cdk deploy trial ');
+  expect(commands.filter((command) => command.includes('cdk deploy trial '))).toHaveLength(1);
+  expect(commands.at(-1)).toBe('infra/prune-versions.sh trial');
 });
 
 test('the delivery: nothing is built here, so neither Rust nor Python is needed', () => {
@@ -119,6 +132,13 @@ describe('in earnest', () => {
     expect(stderr).toBe('');
     expect(status).toBe(0);
     expect(stdout).toContain('--pipeline-name pipe-1');
+  });
+
+  test('a smoke test that fails is what it ends with, and nothing is pruned', () => {
+    const { commands, status, stdout } = deploy({ dry: false, tools: { npm: 'exit 0', npx }, failing: 'smoke-test' });
+    expect(status).toBe(6);
+    expect(commands.at(-1)).toMatch(/^infra\/smoke-test.sh /);
+    expect(stdout).not.toContain('After that');
   });
 
   test('it stops at the first command that fails', () => {
@@ -161,24 +181,62 @@ test('the files that stand in for functions are those of all functions', () => {
   expect(readFileSync(script('deploy.sh'), 'utf8')).toContain(`for step in ${STEPS.join(' ')}; do`);
 });
 
-test.each([['arm64', '--arm64', 'aarch64'], ['x86_64', '--x86-64', 'x86_64']])('the functions are built one by one for %s', (processor, flag, triple) => {
+/** A machine of that processor on which everything is installed, and whose cargo leaves bootstraps that say `said`. */
+function build(processor: string, { cpu, said, qemu = false }: { cpu: string; said: string; qemu?: boolean }) {
   const root = mkdtempSync(join(tmpdir(), 'ecg-build-'));
-  // As if cargo-lambda were installed and the standard library of no target were.
-  const version = /^version=(.+)$/m.exec(readFileSync(script('build-functions.sh'), 'utf8'))![1]!;
-  const bin = join(root, `cargo-lambda-${version}`, 'bin');
+  const [, version, zig] = /^version=(.+) zig=(.+)$/m.exec(readFileSync(script('build-functions.sh'), 'utf8'))!;
+  const bin = join(root, `cargo-lambda-${version}-zig-${zig}`, 'bin');
   mkdirSync(bin, { recursive: true });
-  const said = { cargo: 'cargo', rustup: 'rustup', 'cargo-lambda': 'not called' };
-  for (const [name, word] of Object.entries(said)) {
-    writeFileSync(join(bin, name), `#!/bin/sh\necho "${word} $*" >>"${root}/said"\n`, { mode: 0o755 });
+  const tool = (name: string, text: string) => writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+  const note = (name: string) => `echo "${name} $*" >>"${root}/said"`;
+  tool('cargo-lambda', note('not called'));
+  tool('rustup', note('rustup'));
+  tool('uname', `[ "$1" = -s ] && echo Linux || echo ${cpu}`);
+  // As if the standard library of no target were installed.
+  tool('rustc', `echo ${root}`);
+  tool('cargo', `${note('cargo')}
+while [ "$1" != --lambda-dir ]; do shift; done; folder=$2; while [ "$1" != -p ]; do shift; done; step=\${2#step-}
+mkdir -p "$folder/$step"; printf '#!/bin/sh\\necho "%s" >&2; exit 1\\n' '${said}' >"$folder/$step/bootstrap"; chmod +x "$folder/$step/bootstrap"`);
+  if (qemu) {
+    tool('qemu-aarch64', `${note('qemu')}\nexec "$@"`);
   }
-  writeFileSync(join(bin, 'rustc'), `#!/bin/sh\necho ${root}\n`, { mode: 0o755 });
   const done = spawnSync('bash', [script('build-functions.sh'), processor, join(root, 'out')], {
-    encoding: 'utf8', env: { ...process.env, ECG_CACHE: root, CARGO_TARGET_DIR: join(root, 'target') },
+    encoding: 'utf8', env: { ...process.env, ECG_CACHE: root, CARGO_TARGET_DIR: join(root, 'target'), QEMU_LD_PREFIX: root },
   });
-  expect(done.stderr).toBe('');
-  expect(readFileSync(join(root, 'said'), 'utf8').trim().split('\n')).toEqual([
-    `rustup target add ${triple}-unknown-linux-gnu`,
-    ...STEPS.map((step) => `cargo lambda build --release ${flag} --lambda-dir ${root}/out -p step-${step} --features lambda`),
-  ]);
+  const told = readFileSync(join(root, 'said'), 'utf8').trim().split('\n').map((line) => line.replaceAll(root, 'ROOT'));
   rmSync(root, { recursive: true });
+  return { ...done, told };
+}
+
+const STARTED = 'is a Lambda: expected its runtime at AWS_LAMBDA_RUNTIME_API';
+
+test.each([['arm64', '--arm64', 'aarch64'], ['x86_64', '--x86-64', 'x86_64']])('the functions are built one by one for %s, and started', (processor, flag, cpu) => {
+  const { told, status, stderr, stdout } = build(processor, { cpu, said: STARTED });
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  expect(told).toEqual([
+    `rustup target add ${cpu}-unknown-linux-gnu`,
+    ...STEPS.map((step) => `cargo lambda build --release ${flag} --lambda-dir ROOT/out -p step-${step} --features lambda`),
+  ]);
+  expect(stdout).toContain(`started: ${STEPS.join(' ')}`);
+});
+
+test('a function that does not come as far as the runtime stops the build', () => {
+  const { status, stderr } = build('arm64', { cpu: 'aarch64', said: 'libc.so.6: version GLIBC_2.38 not found' });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^error: start\/bootstrap: expected a program for arm64 .*, found libc.so.6: version GLIBC_2.38 not found\n$/);
+});
+
+test('for another processor they are started under qemu', () => {
+  const { told, status, stdout } = build('arm64', { cpu: 'x86_64', said: STARTED, qemu: true });
+  expect(status).toBe(0);
+  expect(told.filter((line) => line.startsWith('qemu'))).toEqual(STEPS.map((step) => `qemu ROOT/out/${step}/bootstrap`));
+  expect(stdout).toContain('started: ');
+});
+
+test('where there is no qemu, it says that they were not started', () => {
+  const { status, stdout } = build('x86_64', { cpu: 'riscv64', said: STARTED });
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/not started: .* another processor than x86_64.*qemu-user-static and libc6-amd64-cross/);
+  expect(stdout).not.toContain('started: s');
 });

@@ -23,7 +23,8 @@ describe.each([
   ['name', 'ECG'], ['name', ''], ['database', 'ecg-pipeline'], ['architecture', 'arm'], ['lambdaDir', ''],
   ['profiles', 'nowhere.toml'],
   ['rawGlacierDays', -1], ['rawGlacierDays', 1.5], ['rawGlacierDays', ''], ['workDays', 14], ['workDays', 'x'], ['logDays', 31],
-  ['executionLog', 'OFF'], ['startConcurrency', 1], ['startConcurrency', 1001], ['scanLimitGb', 0], ['failedAlarm', 0], ['crawler', 'yes'],
+  ['executionLog', 'OFF'], ['startConcurrency', 1], ['startConcurrency', 1001], ['scanLimitGb', 0], ['failedAlarm', 0], ['canaryMinutes', -1],
+  ['canaryMinutes', 2101], ['crawler', 'yes'],
   ['slackWorkspaceId', 'my-team'], ['slackChannelId', '#alarms'], ['deliverySlackChannelId', 'c0123456789'],
   ['repository', 'https://example.com/ecg'], ['connectionArn', 'github'], ['branch', ''], ['secondStage', 'Production'],
 ] as const)('%s = %j', (name, value) => {

@@ -63,6 +63,7 @@ test('the backfill may run itself, the workflow and start, and read what lies in
     's3:GetObject on ${BucketsRaw.Arn}/*',
     's3:GetObject on ${BucketsWork.Arn}/backfill/*',
     's3:ListBucket on ${BucketsRaw.Arn}',
+    's3:ListBucket on ${BucketsWork.Arn}',
     's3:ListMultipartUploadParts on ${BucketsWork.Arn}/backfill/*',
     's3:PutObject on ${BucketsWork.Arn}/backfill/*',
     'states:DescribeExecution on states execution:ecg-pipeline-backfill/objects:*',

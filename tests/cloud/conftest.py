@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-from driver.cloud import Cloud
+from driver import strict
+from driver.assembly import Stack, stack
+from driver.cloud import STACK, Cloud
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _REPORT: list[str] = []
@@ -16,10 +18,20 @@ def _from_environment(variable: str, what: str) -> Path:
     return Path(os.environ[variable]).resolve()
 
 
+def _synthesised() -> Path:
+    return _from_environment("ECG_CDK_OUT", "the folder that cdk synth wrote")
+
+
+def assembled() -> Stack:
+    """The synthesised stack, for tests that need no cloud."""
+    return stack(_synthesised(), STACK)
+
+
 @pytest.fixture(scope="session")
 def cloud():
     """The deployed pipeline."""
-    deployed = Cloud(_from_environment("ECG_CDK_OUT", "the folder that cdk synth wrote"))
+    _from_environment("ECG_JSONATA", "the package jsonata")
+    deployed = Cloud(_synthesised())
     try:
         try:
             deployed.start()
@@ -27,8 +39,13 @@ def cloud():
             # Else every test would try again.
             pytest.exit(f"the pipeline can not be deployed: {error}", returncode=3)
         yield deployed
+        # Whatever the tests showed: the double was as strict as it can be, and nothing fell through.
+        told = strict.told(deployed, Path(os.environ["ECG_BIN"]) if os.environ.get("ECG_BIN") else None)
     finally:
         deployed.stop()
+    _REPORT.extend(told.counts)
+    if told.wrong:
+        pytest.fail("\n".join(told.wrong), pytrace=False)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 from driver.cloud import unique
 from driver.processes import wait_until
 from driver.slack import Answer
+from driver.topic import listening
 
 BROKEN = Answer(500, "no")
 
@@ -117,28 +118,12 @@ def test_what_could_not_be_recorded_is_recorded_by_the_net(cloud, fixtures):
     assert (row["step"], row["error"]) == ("validate", "Rejected")
 
 
-def test_the_last_resort_is_the_topic(cloud, fixtures):
-    sns, sqs = cloud.client("sns"), cloud.client("sqs")
-    queue = sqs.create_queue(QueueName="listens-to-the-topic")["QueueUrl"]
-    queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": queue_arn}]})})
-    subscription = sns.subscribe(TopicArn=cloud.outputs["AlertTopicArn"], Protocol="sqs", Endpoint=queue_arn)["SubscriptionArn"]
-    try:
-        name = unique("by-hand").strip("/")
+def test_the_last_resort_is_the_topic(cloud):
+    name = unique("by-hand").strip("/")
+    with listening(cloud) as messages:
         arn = cloud.client("stepfunctions").start_execution(
             stateMachineArn=cloud.state_machine, name=name, input=json.dumps({"hello": "world"}))["executionArn"]
-
-        def said():
-            for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
-                content = json.loads(json.loads(message["Body"])["Message"])["content"]
-                if name in content["title"]:
-                    return content
-            return None
-
-        content = wait_until("the topic tells it", 60, said)
-    finally:
-        sns.unsubscribe(SubscriptionArn=subscription)
-        sqs.delete_queue(QueueUrl=queue)
+        content = wait_until("the topic tells it", 60, lambda: next(
+            (one["content"] for one in messages() if name in one["content"]["title"]), None))
     assert arn in content["description"]
     assert "expected recording_id and source" in content["description"]

@@ -22,6 +22,7 @@ WITHOUT_A_CALL = {
     "start": {"sqs:ReceiveMessage": POLLED, "sqs:DeleteMessage": POLLED, "sqs:GetQueueAttributes": POLLED},
     "validate": {"s3:ListBucket on raw": NOT_FOUND},
     "parse": {"s3:ListBucket on raw": NOT_FOUND},
+    "crawl": {"s3:ListBucket on work": NOT_FOUND},
 }
 FOR_THE_LOG = {"logs:CreateLogStream": LOGGED, "logs:PutLogEvents": LOGGED}
 

@@ -12,7 +12,7 @@ from ministack.app import main
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import lambda_svc, stepfunctions
 
-from . import quotas, versions, workflows
+from . import exact, quotas, versions, workflows
 
 # Function environments at work at the same time. On AWS each has a machine of its own; here hundreds of processes would
 # share two cores, and everything would time out. While no quotas are on, further invocations wait, which looks like a slower
@@ -97,29 +97,28 @@ def evaluate_jsonata_in_a_distributed_map():
 
 
 def start_and_wait_as_aws_does():
-    """`startExecution.sync` of a name that was there before is refused by AWS; the emulator runs it again, over the first.
-
-    And an execution that fails is `States.TaskFailed` on AWS, with its description as the cause; the emulator passes the
-    error of the execution on.
+    """`startExecution.sync` starts a Standard execution as StartExecution does: through an alias, with events, and a name that was there before is refused.
+    The emulator runs it as an Express one, over the first. And an execution that does not succeed is `States.TaskFailed` on AWS, with its description as the cause.
     """
-    start = stepfunctions._invoke_nested_start_execution_sync
 
-    def start_once(resource, input_data):
-        request = stepfunctions._nested_start_execution_request(input_data)
-        machine = stepfunctions._resolve_state_machine_arn(request["stateMachineArn"]) or request["stateMachineArn"]
-        arn = f"{machine.replace(':stateMachine:', ':execution:')}:{request.get('name')}"
-        if arn in stepfunctions._executions:
-            raise stepfunctions._ExecutionError(
-                "StepFunctions.ExecutionAlreadyExistsException", f"Execution Already Exists: '{arn}'")
-        try:
-            return start(resource, input_data)
-        except stepfunctions._ExecutionError as error:
-            if arn not in stepfunctions._executions:
-                raise
-            description = {"ExecutionArn": arn, "Status": "FAILED", "Error": error.error, "Cause": error.cause}
-            raise stepfunctions._ExecutionError("States.TaskFailed", json.dumps(description)) from error
+    def start_and_wait(resource, input_data):
+        status, _, body = stepfunctions._start_execution(stepfunctions._nested_start_execution_request(input_data))
+        answer = json.loads(body)
+        if status >= 400:
+            raise stepfunctions._ExecutionError(f"StepFunctions.{answer['__type'].removesuffix('Exception')}Exception", answer["message"])
+        execution = stepfunctions._executions[answer["executionArn"]]
+        while execution["status"] == "RUNNING":
+            time.sleep(0.05)
+        told = {"ExecutionArn": execution["executionArn"], "Name": execution["name"], "Status": execution["status"],
+                "StateMachineArn": execution["stateMachineArn"], "Input": execution["input"], "InputDetails": {"included": True},
+                "StartDate": execution["startDate"], "StopDate": execution["stopDate"]}
+        if execution["status"] != "SUCCEEDED":
+            failure = {"Error": execution.get("error"), "Cause": execution.get("cause")}
+            raise stepfunctions._ExecutionError("States.TaskFailed", json.dumps(told | {name: text for name, text in failure.items() if text}))
+        output = execution["output"]
+        return told | {"Output": json.loads(output) if resource.endswith(":2") else output, "OutputDetails": {"included": True}}
 
-    stepfunctions._invoke_nested_start_execution_sync = start_once
+    stepfunctions._invoke_nested_start_execution_sync = start_and_wait
 
 
 if __name__ == "__main__":
@@ -131,4 +130,5 @@ if __name__ == "__main__":
     versions.install()
     hide_messages_in_scaled_time()
     start_and_wait_as_aws_does()
+    exact.correct()
     main()

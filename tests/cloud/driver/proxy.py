@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from . import models
+
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/aws4_request")
 _CHUNK = 64 * 1024
 
@@ -31,11 +33,20 @@ class Call:
     status: int
 
 
+@dataclass
+class Exchange:
+    """A request and its answer, for models.py. There is none where the answer is not the emulator's."""
+
+    request: models.Request
+    answer: models.Answer | None = None
+
+
 class Proxy:
     """Listens on a free port of 127.0.0.1 and forwards to the emulator."""
 
     def __init__(self):
         self._calls: list[Call] = []
+        self._exchanges: list[Exchange] = []
         self._upstream: str | None = None
         self._fault: Callable[[Call], bool] = lambda call: False
         self._quotas: Callable[[Call], tuple[int, str, bytes] | None] = lambda call: None
@@ -54,6 +65,9 @@ class Proxy:
             def record(self, call: Call):
                 proxy._calls.append(call)
 
+            def keep(self, exchange: Exchange):
+                proxy._exchanges.append(exchange)
+
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -70,6 +84,10 @@ class Proxy:
     def calls(self) -> list[Call]:
         """Every call until now."""
         return list(self._calls)
+
+    def exchanges(self) -> list[Exchange]:
+        """Every request until now with its answer."""
+        return list(self._exchanges)
 
     @contextmanager
     def failing(self, fault: Callable[[Call], bool]):
@@ -100,6 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _forward(self):
         body = self._body()
+        exchange = self._exchange(body)
         call = self._call()
         # 500 and not 503, which means "slow down".
         refusal = (500, "text/plain", b"") if self.fails(call) else self.refuses(call)
@@ -128,6 +147,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.record(replace(call, status=answer.status))
         length = answer.getheader("Content-Length")
+        answered = {name.lower(): value for name, value in answer.getheaders()}
+        exchange.answer = models.Answer(answer.status, answered, b"")
+        # Not what is downloaded.
+        judged = call.service != "s3" or answer.status >= 300 or "xml" in answered.get("content-type", "")
+        kept = b""
         self.send_response_only(answer.status, answer.reason)
         for name, value in answer.getheaders():
             if name.lower() not in ("transfer-encoding", "connection"):
@@ -141,10 +165,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+            exchange.answer = replace(exchange.answer, body=content if judged else b"")
             return
         self.end_headers()
         while chunk := answer.read(_CHUNK):
             self.wfile.write(chunk)
+            kept += chunk if judged else b""
+        exchange.answer = replace(exchange.answer, body=kept)
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _forward
 
@@ -166,3 +193,12 @@ class _Handler(BaseHTTPRequestHandler):
             access_key_id=access_key_id, service=service, method=self.command, path=parts.path, query=parts.query,
             target=self.headers.get("X-Amz-Target", ""), copy_source=self.headers.get("X-Amz-Copy-Source", ""), status=0,
         )
+
+    def _exchange(self, body: bytes) -> Exchange:
+        call = self._call()
+        headers = {name.lower(): value for name, value in self.headers.items() if name.lower() != "authorization"}
+        # Not what is uploaded.
+        exchange = Exchange(models.Request(
+            call.service, call.method, call.path, call.query, headers, b"" if call.method == "PUT" else body))
+        self.keep(exchange)
+        return exchange
