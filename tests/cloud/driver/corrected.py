@@ -10,7 +10,7 @@ import time
 
 from ministack.app import main
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import lambda_svc, stepfunctions
+from ministack.services import lambda_svc, stepfunctions, sts
 
 from . import exact, quotas, versions, workflows
 
@@ -53,6 +53,17 @@ def hide_messages_in_scaled_time():
                     message["visible_at"] = now + (message["visible_at"] - now) * scale
 
     lambda_svc._run_sqs_batch = run_and_scale
+
+
+def make_one_session_at_a_time():
+    """Two environments of functions that begin at the same moment are in each other's way, and an invocation fails for it."""
+    register, lock = sts.register_session, threading.Lock()
+
+    def register_alone(access_key, session):
+        with lock:
+            register(access_key, session)
+
+    sts.register_session = register_alone
 
 
 def take_every_connection_as_secure():
@@ -123,6 +134,7 @@ def start_and_wait_as_aws_does():
 
 if __name__ == "__main__":
     bound_the_environments()
+    make_one_session_at_a_time()
     take_every_connection_as_secure()
     name_the_resource_in_the_policy_check()
     evaluate_jsonata_in_a_distributed_map()

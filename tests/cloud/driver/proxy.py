@@ -135,11 +135,8 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name: value for name, value in self.headers.items() if name.lower() not in ("expect", "transfer-encoding")}
         if body and self.headers.get("Transfer-Encoding"):
             headers["Content-Length"] = str(len(body))
-        if self._connection is None:
-            self._connection = http.client.HTTPConnection(self.upstream(), timeout=120)
         try:
-            self._connection.request(self.command, self.path, body, headers)
-            answer = self._connection.getresponse()
+            answer = self._answer(body, headers)
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             self._connection = None
@@ -172,6 +169,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(chunk)
             kept += chunk if judged else b""
         exchange.answer = replace(exchange.answer, body=kept)
+
+    def _answer(self, body: bytes, headers: dict[str, str]) -> http.client.HTTPResponse:
+        """What the emulator answers. It closes connections that nobody used for a while, which says nothing about the request."""
+        if self._connection is not None:
+            try:
+                self._connection.request(self.command, self.path, body, headers)
+                return self._connection.getresponse()
+            except (ConnectionError, http.client.BadStatusLine):
+                self._connection.close()
+        self._connection = http.client.HTTPConnection(self.upstream(), timeout=120)
+        self._connection.request(self.command, self.path, body, headers)
+        return self._connection.getresponse()
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _forward
 
