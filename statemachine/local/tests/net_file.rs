@@ -365,6 +365,31 @@ async fn what_cannot_be_redriven_is_started_anew_under_the_first_free_name() {
     );
 }
 
+/// A history ends at 25,000 events, in the middle of a round of waiting: that is a failure for Step Functions and load for us.
+#[tokio::test]
+async fn what_filled_its_history_while_it_was_throttled_is_started_anew() {
+    let mut events = vec![("ExecutionStarted", ""), ("TaskStateEntered", "Parse")];
+    while events.len() < 24_999 {
+        events.extend([("TaskScheduled", ""), ("TaskFailed", "Throttled")]);
+    }
+    events.push(("ExecutionFailed", ""));
+    let report = run(
+        event("FAILED", json!("States.Runtime"), Value::Null),
+        &[
+            ("history", pages(&events, 1_000)),
+            (
+                "redrive",
+                json!([{ "error": "Sfn.ExecutionNotRedrivableException", "cause": "no" }]),
+            ),
+            ("write", Value::Null),
+        ],
+    )
+    .await;
+    assert_eq!(report["status"], "SUCCEEDED", "{report:#}");
+    let tasks = tasks(&report);
+    assert_eq!(tasks[tasks.len() - 2..], ["GoOn", "StartAnew"]);
+}
+
 /// It looks back until it has found the failed step, however many attempts of the failure branch came after it.
 #[tokio::test]
 async fn the_failed_step_is_found_on_whatever_page_it_is() {
