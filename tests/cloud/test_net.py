@@ -64,11 +64,11 @@ def test_what_somebody_stops_is_recorded_and_told_with_the_step_it_was_at(cloud,
     def at_a_step():
         for execution in cloud.executions(prefix):
             events = states.get_execution_history(executionArn=execution.arn, maxResults=1000)["events"]
-            if any(event["type"] == "TaskSucceeded" for event in events):
+            if any(event.get("stateEnteredEventDetails", {}).get("name") == "Parse" for event in events):
                 return execution
         return None
 
-    running = wait_until("validate is done", 60, at_a_step, lambda: cloud.explain(prefix), 0.05)
+    running = wait_until("parse is under way", 60, at_a_step, lambda: cloud.explain(prefix), 0.05)
     states.stop_execution(executionArn=running.arn, error="Mistaken", cause="the wrong ward")
     execution = cloud.wait_for(prefix + "long.mat")
     assert execution.status == "ABORTED", cloud.explain(prefix)
