@@ -32,7 +32,7 @@ const LONGEST_MS: i64 = 900_000;
 const LOST_MS: i64 = 7_200_000;
 /// Failures that a digest names one by one.
 const EXAMPLES: usize = 5;
-/// Largest notice, in bytes: what notify is sent, indented by nothing.
+/// Largest notice, in bytes.
 const NOTICE_BYTES_MAX: u64 = 1 << 16;
 
 /// Where notices lie.
@@ -87,12 +87,12 @@ impl Notices<'_> {
             let window = now_ms.div_euclid(TEN_MINUTES_MS);
             for number in 0..SINGLE_MESSAGES {
                 let slot = format!("notices/single/{group}/{window}/{number}");
-                if self.claim_for(&slot, &input.execution).await? {
+                if self.claim(&slot, &input.execution).await? {
                     return Ok(Admitted::Single);
                 }
             }
         }
-        let name = name_of(&input.execution);
+        let name = input.execution_name();
         let notice = serde_json::to_vec(input).map_err(|error| StepError::Internal(error.to_string()))?;
         loop {
             let key = format!("{}{name}.{}.json", waiting(&group, round), input.failure.step);
@@ -103,7 +103,7 @@ impl Notices<'_> {
             round += 1;
         }
         let begun = begun(&group, round);
-        let ours = self.claim_for(&begun, &input.execution).await?
+        let ours = self.claim(&begun, &input.execution).await?
             || self
                 .written_ms(&begun)
                 .await?
@@ -176,10 +176,7 @@ impl Notices<'_> {
             let copied = self.store.copy(&self.at(&notice.key), &to).await;
             copied.map_err(|error| write_error(&error))?;
         }
-        Ok(!late.is_empty()
-            && self
-                .claim_for(&begun(group, round + 1), &input.digest_for)
-                .await?)
+        Ok(!late.is_empty() && self.claim(&begun(group, round + 1), &input.digest_for).await?)
     }
 
     async fn digest(&self, group: &str, found: &[ListedObject]) -> Result<Digest, StepError> {
@@ -215,20 +212,17 @@ impl Notices<'_> {
         Ok(last.max().unwrap_or(0))
     }
 
-    /// Puts an object that nobody else may put; whether it is ours.
+    /// Puts an object that nobody else may put. Whether it is ours, which is also what the same caller put before and does not
+    /// know of.
     async fn claim(&self, key: &str, by: &str) -> Result<bool, StepError> {
         let bytes = Bytes::from(by.to_owned());
         match self.store.put_if_absent(&self.at(key), bytes).await {
             Ok(_) => Ok(true),
-            // Somebody is about to have it.
-            Err(StoreError::AlreadyExists(_) | StoreError::Conflict(_)) => Ok(false),
+            Err(StoreError::AlreadyExists(_)) => Ok(self.text(key).await? == by),
+            // Who gets it is not decided yet.
+            Err(error @ StoreError::Conflict(_)) => Err(StepError::Transient(error.to_string())),
             Err(error) => Err(write_error(&error)),
         }
-    }
-
-    /// As [`claim`](Notices::claim), and ours is also what the same caller claimed before and does not know of.
-    async fn claim_for(&self, key: &str, by: &str) -> Result<bool, StepError> {
-        Ok(self.claim(key, by).await? || self.text(key).await? == by)
     }
 
     async fn put(&self, key: &str, bytes: Bytes) -> Result<(), StepError> {
@@ -279,17 +273,13 @@ fn group_and_round(key: &str) -> Option<(&str, u32)> {
     Some((parts.next()?, round))
 }
 
-/// The last part of an ARN.
-fn name_of(execution: &str) -> &str {
-    execution.rsplit(':').next().unwrap_or(execution)
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
+    use std::sync::Arc;
 
     use ecg_core::message::{Failure, Source};
-    use ecg_store::MemoryStore;
+    use ecg_store::{ErrorContext, Fault, FaultyStore, MemoryStore};
 
     use super::*;
 
@@ -448,6 +438,23 @@ mod tests {
             (told, sent[0].examples[0].recording_id.as_str()),
             (answer(1, 0), "a-6")
         );
+    }
+
+    #[tokio::test]
+    async fn two_that_claim_at_once_try_again() {
+        let store = FaultyStore::new(Arc::new(MemoryStore::default()));
+        let conflict =
+            StoreError::Conflict(ErrorContext::new("claiming", &Location::new("work", "k"), "409"));
+        // After the look for ended rounds and for one that has begun, the first place is claimed.
+        store.fail_on(2, Fault::Error(conflict));
+        let notices = Notices {
+            store: &store,
+            bucket: "work",
+        };
+        let failed = failed(0, "parse", "c");
+        let refused = notices.admit(&failed, NOW_MS).await.unwrap_err();
+        assert_eq!(refused.name(), "Transient", "{refused}");
+        assert_eq!(notices.admit(&failed, NOW_MS).await.unwrap(), Admitted::Single);
     }
 
     #[tokio::test]

@@ -46,10 +46,8 @@ impl Links {
     }
 
     fn fill(text: &str, input: &NotifyInput) -> String {
-        // The last part of an ARN is the name.
-        let name = input.execution.rsplit(':').next().unwrap_or_default();
         text.replace("{execution}", &input.execution)
-            .replace("{name}", name)
+            .replace("{name}", input.execution_name())
     }
 }
 

@@ -66,7 +66,7 @@ impl std::fmt::Debug for Slack {
 /// Sends one message; waits once for a short `Retry-After`.
 ///
 /// # Errors
-/// `Throttled` where Slack asks for a longer wait; `Transient` where it can not be reached or has an error of its own; `Internal` where it refuses,
+/// `Throttled` where Slack asks for a longer wait; `Transient` where it cannot be reached or has an error of its own; `Internal` where it refuses,
 /// which it may do with status 200 and `{"ok":false}`.
 pub fn send(slack: &Slack, payload: &Value) -> Result<(), StepError> {
     match attempt(slack, payload)? {

@@ -66,7 +66,7 @@ pub struct Batch {
     /// started once more for all that Step Functions says, so a repeated event may count again.)
     #[serde(skip)]
     pub started: BTreeMap<String, u64>,
-    /// Messages that can not be read: they come back, and nothing but a correction helps.
+    /// Messages that cannot be read: they come back, and nothing but a correction helps.
     #[serde(skip)]
     pub faults: u64,
 }
@@ -85,7 +85,8 @@ impl ecg_boot::Counts for Batch {
 /// Answers a request.
 ///
 /// # Errors
-/// Those of [`run`] for a batch. For a stored object: `Rejected` if it is no recording, `Internal` if it is not described as HeadObject does it, and what Step Functions answers.
+/// Those of [`run`] for a batch. For a stored object: `Rejected` if it is no recording, `Internal` if it is not described as
+/// HeadObject does it, and what Step Functions answers.
 pub async fn answer<W: Executions>(starter: &Starter<W>, request: Request) -> Result<Answer, StepError> {
     match request {
         Request::Batch(event) => run(starter, event).await.map(Answer::Batch),
@@ -118,7 +119,7 @@ pub async fn run<W: Executions>(starter: &Starter<W>, event: SqsEvent) -> Result
 
 /// What became of a message.
 struct Outcome {
-    /// Whether something in it can not be read.
+    /// Whether something in it cannot be read.
     fault: bool,
     /// Whether everything that it asks for is started, now or before.
     whole: bool,

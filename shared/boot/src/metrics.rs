@@ -22,7 +22,7 @@ pub enum Metric {
     Files,
     /// Sizes of these uploads.
     Bytes,
-    /// Messages of the queue that can not be read.
+    /// Messages of the queue that cannot be read.
     Faults,
     /// Beats found, in all leads.
     Beats,

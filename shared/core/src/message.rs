@@ -355,6 +355,13 @@ pub struct NotifyInput {
     pub recorded: bool,
 }
 
+impl NotifyInput {
+    /// The name of the execution: the last part of its ARN.
+    pub fn execution_name(&self) -> &str {
+        self.execution.rsplit(':').next().unwrap_or_default()
+    }
+}
+
 /// The answer of notify.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotifyOutput {

@@ -57,9 +57,11 @@ impl FunctionHandler for Steps {
 impl Steps {
     async fn notify(&self, input: NotifyInput) -> Result<ecg_core::message::NotifyOutput, StepError> {
         let text = step_notify::text(&input, &self.links);
-        // The last part of the execution's ARN is its name.
-        let name = input.execution.rsplit(':').next().unwrap_or_default();
-        let path = self.place.executions().join(name).join("notification.txt");
+        let path = self
+            .place
+            .executions()
+            .join(input.execution_name())
+            .join("notification.txt");
         fs::write(&path, format!("{text}\n"))
             .map_err(|error| StepError::Internal(format!("{}: {error}", path.display())))?;
         // Without Slack nothing is printed: the command says at its end what failed, and `ecg show` has the message.

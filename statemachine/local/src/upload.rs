@@ -8,10 +8,9 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use ecg_core::message::{ExecutionInput, INPUT_BYTES_MAX, PinnedHeader, Rerun, Source};
-use ecg_core::{layout, recording_id};
+use ecg_core::{content_id, layout, recording_id};
 use ecg_store::{LocalStore, Location, Store};
 use md5::{Digest, Md5};
-use sha2::Sha256;
 
 use crate::discover::Found;
 use crate::execute::Executor;
@@ -210,13 +209,7 @@ impl Uploads {
     }
 
     async fn put_profile(&self, text: &str) -> Result<String, String> {
-        let digest = Sha256::digest(text);
-        let key = layout::profiles_key(
-            &digest
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<String>(),
-        );
+        let key = layout::profiles_key(&content_id(text.as_bytes(), 64));
         let written = self
             .store
             .put(&Location::new(WORK, &key), text.to_owned().into())

@@ -98,8 +98,8 @@ impl GlueCatalog {
         }
     }
 
-    /// Every table of a database: one call for each hundred tables and views. (An expression that picks some by name is documented as a regular
-    /// expression, and taken as a pattern with `*`.)
+    /// Every table of a database: one call for each hundred tables and views. (What an expression that picks some by name may
+    /// be is not told the same everywhere: a regular expression, or a pattern with `*`.)
     async fn tables_of(&self, database: &str) -> Result<Vec<Table>, CatalogError> {
         let request = self.client.get_tables().database_name(database);
         let mut pages = request.into_paginator().send();
@@ -395,7 +395,8 @@ fn evolved_partition(
             None => wanted.push(column.clone()),
         }
     }
-    storage.columns = Some(columns(storage.columns(), &wanted)?);
+    // With the types of the table: what is kept of a column here and not there is of no use.
+    storage.columns = Some(columns(&[], &wanted)?);
     storage.location = Some(location.to_owned());
     Ok(storage)
 }
