@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from driver import rights
 from driver.cloud import STACK, unique
+from driver.many import bodies, upload
 from driver.processes import wait_until
 from driver.release import with_canary_minutes, with_other_code
 from driver.tables import from_cloud
@@ -25,15 +26,6 @@ INFRA = Path(__file__).resolve().parents[2] / "infra"
 BROKEN = b"#!/bin/sh\nexit 1\n"
 UPLOADS = 300
 WAIT_SCALE = 0.05
-
-
-def upload(cloud, fixtures, prefix: str, count: int) -> list[str]:
-    """Uploads so many at once; their keys."""
-    body = (fixtures / "recordings/1 NSR/900m (0).mat").read_bytes()
-    keys = [f"{prefix}1 NSR/{number}m ({number}).mat" for number in range(count)]
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda key: cloud.put(key, body), keys))
-    return keys
 
 
 def describe(cloud, execution) -> dict:
@@ -75,7 +67,7 @@ def test_deployments_in_the_middle_of_running_executions(another_cloud, fixtures
     prefix = unique("deployed")
     cloud.quotas.turn_on(concurrency=3, wait_scale=WAIT_SCALE)
     try:
-        keys = upload(cloud, fixtures, prefix, UPLOADS)
+        keys = list(upload(cloud, bodies(fixtures, prefix, UPLOADS)))
         wait_until("half of them have begun", 120, lambda: len(cloud.executions(prefix)) >= UPLOADS / 2, pause=1)
         cloud.deploy(second)
         [version_2] = routing(cloud)
@@ -83,7 +75,7 @@ def test_deployments_in_the_middle_of_running_executions(another_cloud, fixtures
         cloud.deploy(first)
         [version_3] = routing(cloud)
         still_running = [one for one in cloud.executions(prefix) if one.status == "RUNNING"]
-        keys += upload(cloud, fixtures, prefix + "later/", 5)
+        keys += upload(cloud, bodies(fixtures, prefix + "later/", 5))
         executions = cloud.wait_for_executions(prefix, len(keys), seconds=400)
     finally:
         cloud.quotas.turn_off()

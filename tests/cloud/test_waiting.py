@@ -6,15 +6,12 @@ names the throttling of `aws-sdk:sfn` (workflows.py assumes `Sfn.ThrottlingExcep
 
 import json
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from driver.cloud import unique
+from driver.many import SINGLE, check_rows, told, upload
 from driver.processes import wait_until
-from driver.tables import from_cloud
 
-# What notify sends one by one within ten minutes.
-SINGLE = 5
 WAIT_SCALE = 0.05
 
 
@@ -69,8 +66,7 @@ def test_starts_that_are_refused_wait_in_the_queue_and_in_eventbridge(cloud, fix
     cloud.quotas.turn_on(concurrency=8, wait_scale=WAIT_SCALE, buckets={
         "StartExecution": (2, 0.1), "GetExecutionHistory": (1, 0.1), "RedriveExecution": (1, 0.1)})
     try:
-        with ThreadPoolExecutor(16) as pool:
-            list(pool.map(lambda key: cloud.put(key, bad(fixtures) if files[key] else good(fixtures)), files))
+        upload(cloud, {key: bad(fixtures) if is_bad else good(fixtures) for key, is_bad in files.items()})
         executions = cloud.wait_for_executions(prefix, len(files), seconds=240)
         net = wait_until("the net has looked at every failure", 240, lambda: looked_at(cloud, prefix, 4), pause=1)
     finally:
@@ -82,10 +78,8 @@ def test_starts_that_are_refused_wait_in_the_queue_and_in_eventbridge(cloud, fix
                      if event["type"] == "TaskFailed")
     assert errors.keys() <= {"Sfn.ThrottlingException"}, errors
     assert Counter(one.input["source"]["key"] for one in executions) == Counter(files.keys())
-    for table, expected in (("recordings", False), ("rejections", True)):
-        found = [key for key in from_cloud(cloud, table)["source_key"].to_pylist() if key.startswith(prefix)]
-        assert Counter(found) == Counter(key for key in files if files[key] == expected), table
-    assert cloud.messages(cloud.outputs["DeadLetterQueueUrl"]) == (0, 0)
+    failed = {key for key, is_bad in files.items() if is_bad}
+    check_rows(cloud, prefix, files.keys() - failed, failed)
 
 
 def looked_at(cloud, prefix: str, count: int) -> list[str] | None:
@@ -97,31 +91,17 @@ def looked_at(cloud, prefix: str, count: int) -> list[str] | None:
     return found if len(found) >= count else None
 
 
-def counted(digest: str) -> int:
-    """How many failures a digest says it is about: "*Failed:* validate 4, write 2, beside …"."""
-    line = next(line for line in digest.splitlines() if line.startswith("*Failed:*"))
-    return sum(int(part.split()[-1]) for part in line.removeprefix("*Failed:*").split(",") if part.split()[-1].isdigit())
-
-
 def test_a_flood_is_five_messages_and_a_digest_for_each_cause(cloud, fixtures, report):
     prefix = unique("flood")
     causes = [(fixtures / f"malformed/{name}.mat").read_bytes() for name in ("text", "truncated-level5")]
     keys = [f"{prefix}{number}.mat" for number in range(200)]
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda number: cloud.put(keys[number], causes[number % 2]), range(len(keys))))
-
-    def everything_told():
-        texts = [delivery.text for delivery in cloud.slack.deliveries(prefix)]
-        digests = [text for text in texts if "beside those told one by one" in text]
-        singles = [text for text in texts if text not in digests]
-        return (singles, digests) if len(singles) + sum(map(counted, digests)) >= len(keys) else None
-
-    singles, digests = wait_until("every failure is told", 240, everything_told, pause=1)
-    assert len(digests) == len(causes), digests
+    upload(cloud, {key: causes[number % 2] for number, key in enumerate(keys)})
+    singles, digests = told(cloud, prefix, len(keys))
+    assert len(digests) == len(causes), list(digests)
     assert len(singles) <= SINGLE * len(causes), singles
-    assert len(singles) + sum(map(counted, digests)) == len(keys)
+    assert len(singles) + sum(digests.values()) == len(keys)
     for digest in digests:
         assert len([line for line in digest.splitlines() if "ecg redrive --aws --all --group" in line]) == 1, digest
     # Everything was recorded all the same.
     assert cloud.query(f"select count(*) as n from rejections where source_key like '{prefix}%'") == [{"n": str(len(keys))}]
-    report(f"flood: {len(singles)} single messages, then digests about {[counted(digest) for digest in digests]}")
+    report(f"flood: {len(singles)} single messages, then digests about {list(digests.values())}")
