@@ -15,6 +15,7 @@ import type { Buckets } from './buckets.ts';
 import type { Catalog } from './catalog.ts';
 import { explain } from './explain.ts';
 import type { Settings } from './settings.ts';
+import { allow } from './state-machines.ts';
 import { SIZES, STEPS, type Step } from './steps.ts';
 import type { UploadQueue } from './upload-queue.ts';
 
@@ -166,10 +167,6 @@ function arn({ buckets }: FunctionsProps, service: string, name: string): string
 
 function objects(bucket: Bucket, prefix = ''): string {
   return bucket.arnForObjects(`${prefix}*`);
-}
-
-function allow(actions: string[], ...resources: string[]): iam.PolicyStatement {
-  return new iam.PolicyStatement({ actions, resources });
 }
 
 /** The function validate with the profiles of the deployment beside it, where the setting names a file. */
