@@ -402,16 +402,19 @@ impl Told<'_> {
         }
         let bucket = told("bucket").and_then(Value::as_str).unwrap_or("RAW_BUCKET");
         let prefix = shell_word(&self.args.prefix);
-        let backfill = match self.args.state_machine.as_str() {
+        let mut options = match self.args.state_machine.as_str() {
             BACKFILL => String::new(),
             other => format!(" --state-machine {}", shell_word(other)),
         };
+        if let Some(suffix) = &self.args.suffix {
+            let _ = write!(options, " --suffix {suffix}");
+        }
         format!(
             "\n{count} of them are archived and were passed over. To restore them for a week, which takes hours:\n  \
              aws s3api list-objects-v2 --bucket {bucket} --prefix {prefix} --output text \\\n    \
              --query 'Contents[?StorageClass==`GLACIER` || StorageClass==`DEEP_ARCHIVE`].[Key]' | while IFS= read -r key; do\n    \
              aws s3api restore-object --bucket {bucket} --key \"$key\" --restore-request Days=7; done\n  \
-             ecg backfill {prefix} --aws{backfill}   (once they are there)\n"
+             ecg backfill {prefix} --aws{options}   (once they are there)\n"
         )
     }
 

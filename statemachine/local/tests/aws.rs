@@ -328,6 +328,17 @@ fn a_backfill_is_started_and_waited_for() {
 }
 
 #[test]
+fn archived_objects_are_counted_and_how_to_restore_them_is_said() {
+    let played = Played::new(vec![]).with_children(vec![]);
+    let told = said(&played, 0, &["backfill", "ward 7/", "--suffix", "v2", "--aws"]);
+    let (counted, rest) = told.split_once("; ").unwrap();
+    check(
+        format!("{GOLDEN}/backfill-archived.txt"),
+        &format!("{counted}; (time) s\n{}", rest.split_once('\n').unwrap().1),
+    );
+}
+
+#[test]
 fn what_is_missing_is_named() {
     let played = some();
     let message = refused(&played, &["runs", "--aws", "--state-machine", "elsewhere"]);

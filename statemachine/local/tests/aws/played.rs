@@ -266,7 +266,7 @@ impl World {
             }
             "ListMapRuns" => {
                 self.looks += 1;
-                // At the first look it has not begun to list objects; at the second it has failed.
+                // At the first look it has not begun to list objects; at the second it has ended: failed, if a child has.
                 let runs = match self.looks {
                     1 => json!([]),
                     _ => {
@@ -274,18 +274,27 @@ impl World {
                                   "stateMachineArn": format!("{ARN}:stateMachine:b"), "startDate": START }])
                     }
                 };
+                let all_well = self.children.is_empty();
                 if let Some(backfill) = self.executions.last_mut() {
-                    backfill["status"] = json!("FAILED");
                     backfill["stopDate"] = json!(START + 60.0);
+                    if all_well {
+                        backfill["status"] = json!("SUCCEEDED");
+                        backfill["output"] =
+                            json!(json!({ "bucket": "raw-1", "archived": 3, "results": {} }).to_string());
+                        return Ok(json!({ "mapRuns": runs }));
+                    }
+                    backfill["status"] = json!("FAILED");
                     backfill["error"] = json!("States.ExceedToleratedFailureThreshold");
                     backfill["cause"] = json!("The specified tolerated failure threshold was exceeded");
                 }
                 Ok(json!({ "mapRuns": runs }))
             }
             "DescribeMapRun" => {
+                let aborted = u32::from(!self.children.is_empty());
                 let counts = |succeeded: u32, failed: u32, open: u32| {
+                    let (failed, open) = (failed * aborted, open * aborted);
                     json!({ "pending": open, "running": 0, "succeeded": succeeded, "failed": failed, "timedOut": 0,
-                            "aborted": 1, "total": succeeded + failed + open + 1, "resultsWritten": 0 })
+                            "aborted": aborted, "total": succeeded + failed + open + aborted, "resultsWritten": 0 })
                 };
                 Ok(json!({
                     "mapRunArn": asked["mapRunArn"], "executionArn": "arn:e", "status": "FAILED", "startDate": START,
