@@ -20,7 +20,7 @@ use ecg_core::rules::Rules;
 use ecg_recording::{LeadCalibration, Recording, Verdict};
 use ecg_tables::{BEATS, Column, RECORDINGS, SEGMENTS, Table, arrow as table_arrow, parsed};
 
-use crate::recipe::{Beat, Calibration, LeadRecipe, LeadSummary, Quality, RecipeError, Strip, Warning};
+use ecg_recipe::{Beat, Calibration, LeadRecipe, LeadSummary, Quality, RecipeError, Strip, Warning};
 
 /// A batch of segments is written when it holds this many samples.
 const BATCH_SAMPLES: usize = 128 * 1024;

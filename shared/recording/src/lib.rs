@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use calibration::{Calibration, LeadCalibration};
 pub use error::RecordingError;
-pub use examine::{Examined, Surroundings, examine};
+pub use examine::{Examined, FileContext, examine};
 pub use verdict::{Check, Checks, Reason, SampleFacts, Verdict};
 
 /// A recording whose structure was checked: what is read later relies on it.

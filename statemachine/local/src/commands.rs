@@ -11,7 +11,8 @@ use std::time::Instant;
 
 use asl_engine::mock::{MockAnswer, MockRun, Mocks, run_with_mocks};
 use asl_engine::{HistoryEvent, StateMachine, Status};
-use ecg_core::{config, layout};
+use ecg_config as config;
+use ecg_core::layout;
 use ecg_recording::profiles;
 use ecg_store::Location;
 use serde_json::Value;

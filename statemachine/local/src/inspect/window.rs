@@ -7,8 +7,8 @@ use std::path::Path;
 
 use ecg_core::rules::RULES;
 use ecg_mat::{Limits, MatFile};
+use ecg_recipe::{Calibration, LeadRecipe, RecipeError, Strip};
 use ecg_recording::{LeadCalibration, Recording, samples};
-use step_transform::recipe::{Calibration, LeadRecipe, RecipeError, Strip};
 
 use super::about;
 

@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use ecg_core::rules::RULES;
-use step_transform::recipe::score::Score;
-use step_transform::recipe::{Calibration, LeadRecipe, LeadSummary, Strip};
+use ecg_recipe::score::Score;
+use ecg_recipe::{Calibration, LeadRecipe, LeadSummary, Strip};
 
 /// Sampling frequency, gain and baseline of the MIT-BIH Arrhythmia Database.
 pub(crate) const MITDB_HZ: f64 = 360.0;

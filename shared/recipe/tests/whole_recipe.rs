@@ -7,7 +7,7 @@ mod support {
 }
 
 use ecg_core::rules::RULES;
-use step_transform::recipe::{Calibration, LeadRecipe, LeadSummary, Quality, RecipeError, Strip, Warning};
+use ecg_recipe::{Calibration, LeadRecipe, LeadSummary, Quality, RecipeError, Strip, Warning};
 use support::synthetic::{Random, ecg};
 
 /// Input is in mV already, so that numbers read as they are.
