@@ -43,7 +43,7 @@ pub fn decode<R: Read + Seek + Send + 'static, W: Write>(
         serde_json::to_string(verdict).map_err(|error| ArrowError::ExternalError(Box::new(error)))?;
     let schema = schema(&recording.class, &verdict_json);
     let writer = FileWriter::try_new(out, &schema)?;
-    let segment_samples = usize::try_from(recording.strip_samples(segment_s)).unwrap_or(usize::MAX);
+    let segment_samples = usize::try_from(recording.segment_samples(segment_s)).unwrap_or(usize::MAX);
     let mut rows = Rows {
         writer,
         batch: Batch::new(&recording.class),

@@ -37,7 +37,7 @@ pub async fn run(lake: &Lake, input: StepInput) -> Result<ParseOutput, StepError
         let mut file =
             MatFile::open(reader, limits).map_err(|error| sort(RecordingError::from(error).into()))?;
         same_variables(&file, &recording)?;
-        let rows = decode(&mut file, &recording, &verdict, RULES.strip_s, &mut writer).map_err(sort)?;
+        let rows = decode(&mut file, &recording, &verdict, RULES.segment_s, &mut writer).map_err(sort)?;
         writer.finish().map_err(|error| codec_error(&error))?;
         Ok(rows)
     })

@@ -31,7 +31,7 @@ fn the_example_event_counts_the_beats_that_were_generated() {
     let recording = verdict.recording.clone().unwrap();
     let mut file = MatFile::open(Cursor::new(bytes), Limits::default()).unwrap();
     let mut parsed = Vec::new();
-    step_parse::decode(&mut file, &recording, &verdict, RULES.strip_s, &mut parsed).unwrap();
+    step_parse::decode(&mut file, &recording, &verdict, RULES.segment_s, &mut parsed).unwrap();
 
     let event: Value = serde_json::from_str(include_str!("../../events/transform.json")).unwrap();
     let next: Value = serde_json::from_str(include_str!("../../events/write.json")).unwrap();

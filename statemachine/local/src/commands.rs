@@ -567,7 +567,7 @@ fn inspect_command(args: &InspectArgs) -> Result<ExitCode, String> {
         print(&format!("{:#}\n", inspect::json(&args.file, &examined)))?;
     } else {
         print(&inspect::page(&args.file, &examined, &args.calibration))?;
-        print(&inspect::strip(args, &examined, terminal::columns())?)?;
+        print(&inspect::segment(args, &examined, terminal::columns())?)?;
     }
     Ok(if examined.verdict.accepted {
         ExitCode::SUCCESS

@@ -195,15 +195,16 @@ pub(crate) fn page(path: &Path, examined: &Examined, said: &CalibrationArgs) -> 
     text
 }
 
-/// The strip for people, after the page; and as an SVG where one is asked for. `columns` is the width of the terminal.
+/// The segment for people, after the page; and as an SVG where one is asked for. `columns` is the width of the terminal.
 ///
 /// A file is drawn if it has a calibration and its samples can be read to the end, also one that is rejected for what
 /// these are.
-pub(crate) fn strip(args: &InspectArgs, examined: &Examined, columns: usize) -> Result<String, String> {
+pub(crate) fn segment(args: &InspectArgs, examined: &Examined, columns: usize) -> Result<String, String> {
     let verdict = &examined.verdict;
     let (Some(recording), Some(_)) = (&verdict.recording, &verdict.samples) else {
         let mut text =
-            "\nnot drawn: a strip needs a calibration, and samples that can be read to the end\n".to_owned();
+            "\nnot drawn: a segment needs a calibration, and samples that can be read to the end\n"
+                .to_owned();
         if let Some(svg) = &args.svg {
             let _ = writeln!(text, "not written: {}", plain(&svg.display().to_string()));
         }
