@@ -327,6 +327,21 @@ mod tests {
     }
 
     #[test]
+    fn what_fits_into_16_bits() {
+        let fits = |name: &str| {
+            let class: SampleClass = serde_json::from_value(name.into()).unwrap();
+            assert_eq!(class.name(), name);
+            class.fits_int16()
+        };
+        for name in ["int8", "uint8", "int12", "int16"] {
+            assert!(fits(name), "{name}");
+        }
+        for name in ["uint16", "int24", "int32", "uint32", "int64", "uint64", "single", "double"] {
+            assert!(!fits(name), "{name}");
+        }
+    }
+
+    #[test]
     fn a_file_is_held_against_the_signals_that_were_chosen() {
         let check = |judged: &[u8], parsed: &[u8]| {
             let chosen = opened(judged).choose(&Named::default(), &mut Checks::default());
