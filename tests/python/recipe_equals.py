@@ -1,0 +1,309 @@
+"""Holds the recipe in Python (docs/recipe) and the one in Rust equal.
+
+    recipe_equals.py make FOLDER       writes random recordings
+    recipe_equals.py compare LAKE      applies the recipe to every upload of a lake, and compares with its tables
+
+Equal means: millivolts, places of missing samples, warnings, quality and counts exactly; features within 1e-6 relative or
+1e-9 absolute; beats to the sample. Where beats differ, a comparison before them must have been decided by less than 1e-9
+relative, which rounding may decide either way. Such leads are counted, and more than a few of them are a failure.
+"""
+
+import json
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as parquet
+import scipy.io
+
+WORKSPACE = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(WORKSPACE / "docs/recipe"))
+
+from process import process  # noqa: E402
+from rules import RULES  # noqa: E402
+
+RELATIVE, ABSOLUTE = 1e-6, 1e-9
+# Columns of `segments` that say where a row comes from; all others are the recipe's.
+ABOUT = {"recording_id", "lead", "lead_name", "sampling_frequency_hz", "label"}
+
+
+# Random recordings.
+
+def wave(fs, samples, at_s, width_s, mv):
+    """A Gaussian of this standard deviation."""
+    t = np.arange(samples) / fs - at_s
+    return mv * np.exp(-0.5 * (t / width_s) ** 2)
+
+
+def heart(rng, fs, samples, rr_s, mv=1.0, width_s=0.011, t_mv=0.25, vary=0.05, from_s=0.0, to_s=np.inf, every_second=1.0):
+    """Beats with P and T waves; every second one has the amplitude `every_second` times `mv`."""
+    x = np.zeros(samples)
+    at, number = from_s + rng.uniform(0.05, rr_s), 0
+    while at < min(samples / fs, to_s):
+        size = mv * (every_second if number % 2 else 1.0) * rng.uniform(0.9, 1.1)
+        for shift_s, sd_s, share in [(-0.16, 0.025, 0.12), (0, width_s, 1.0), (0.03, width_s, -0.2), (0.26, 0.05, t_mv)]:
+            near = slice(max(int((at + shift_s - 6 * sd_s) * fs), 0), max(int((at + shift_s + 6 * sd_s) * fs), 0))
+            t = np.arange(samples)[near] / fs - at - shift_s
+            x[near] += size * share * np.exp(-0.5 * (t / sd_s) ** 2)
+        at, number = at + rr_s * rng.uniform(1 - vary, 1 + vary), number + 1
+    return x
+
+
+def noise(rng, fs, samples, mv):
+    return rng.normal(0, mv, samples)
+
+
+def wander(rng, fs, samples, mv):
+    t = np.arange(samples) / fs
+    return mv * np.sin(2 * np.pi * (rng.uniform(0.1, 0.7) * t + rng.uniform()))
+
+
+def some_heart(rng, fs, samples):
+    """A rhythm of random rate, amplitude, width and regularity."""
+    return heart(
+        rng, fs, samples,
+        rr_s=rng.choice([0.26, 0.3, 0.35, 0.45, 0.6, 0.8, 1.0, 1.4, 2.1]),
+        mv=rng.choice([-1.0, 1.0]) * 10 ** rng.uniform(-1.5, 0.5),
+        width_s=rng.choice([0.008, 0.011, 0.02, 0.03, 0.04]),
+        t_mv=rng.choice([0.1, 0.25, 0.6, 0.9]),
+        vary=rng.choice([0.0, 0.05, 0.3]),
+        every_second=rng.choice([1.0, 1.0, 0.6, 0.3, 0.15]),
+    )
+
+
+def two_rhythms(rng, fs, samples):
+    """One after the other, a pause or an overlap between them."""
+    seconds = samples / fs
+    first_ends = rng.uniform(0.3, 0.7) * seconds
+    second_begins = first_ends + rng.choice([-1.0, 0.5, 3.0, 6.0, 12.0])
+    common = dict(mv=10 ** rng.uniform(-1, 0.3), t_mv=rng.choice([0.25, 0.7]))
+    x = heart(rng, fs, samples, rng.choice([0.4, 0.8, 1.2]), to_s=first_ends, **common)
+    common["mv"] *= 10 ** rng.uniform(-1.3, 0.5)
+    return x + heart(rng, fs, samples, rng.choice([0.3, 0.6, 1.5]), from_s=second_begins, **common)
+
+
+def flutter(rng, fs, samples):
+    t = np.arange(samples) / fs
+    return 0.8 * np.sin(2 * np.pi * rng.uniform(3, 6) * t) * (1 + 0.5 * np.sin(2 * np.pi * 0.3 * t))
+
+
+def bursts(rng, fs, samples):
+    """Beats, and muscle noise of random strength now and then."""
+    strength = np.repeat(rng.choice([0, 0, 0.1, 0.5], samples // int(2 * fs) + 1), int(2 * fs))[:samples]
+    return some_heart(rng, fs, samples) + strength * noise(rng, fs, samples, 1.0)
+
+
+def spikes(rng, fs, samples):
+    """Beats, and artefacts of one to some samples that are much larger."""
+    x = some_heart(rng, fs, samples)
+    for _ in range(int(samples / fs / 6) + 1):
+        at = rng.integers(0, samples)
+        x[at : at + rng.integers(1, 6)] += rng.choice([-1, 1]) * 10 ** rng.uniform(0, 1.2)
+    return x
+
+
+SIGNALS = [some_heart, some_heart, some_heart, two_rhythms, two_rhythms, flutter, bursts, spikes]
+
+
+def flat_stretches(rng, fs, x):
+    for _ in range(rng.integers(1, 4)):
+        at, length = rng.integers(0, x.size), int(rng.choice([0.3, 0.5, 0.52, 1.0, 4.0, 13.0]) * fs)
+        x[at : at + length] = x[at]
+
+
+def around_borders(rng, fs, x):
+    """Flat stretches of about half a second around borders of segments."""
+    length = int(np.floor(RULES.segment_s * fs + 0.5))
+    for border in range(length, x.size, length):
+        begin = max(border - rng.integers(1, int(0.6 * fs)), 0)
+        x[begin : begin + int(np.ceil(0.5 * fs)) + rng.integers(-1, 2)] = x[begin]
+
+
+def saturation(rng, fs, x):
+    limit = np.quantile(np.abs(x), rng.uniform(0.9, 0.999)) + 1e-3
+    np.clip(x, -limit * rng.uniform(0.5, 2), limit, out=x)
+
+
+def steps(rng, fs, x):
+    """The electrode is moved."""
+    at = rng.integers(0, x.size)
+    x[at:] += rng.choice([-2.0, 0.5, 6.0])
+
+
+CHANGES = [flat_stretches, around_borders, saturation, steps]
+
+
+def gaps(rng, fs, samples, share):
+    """True where a sample is to be missing: runs of one sample to eleven seconds, also at the ends."""
+    missing = np.zeros(samples, bool)
+    lengths = [1, 2, int(0.19 * fs), int(0.2 * fs), int(0.5 * fs), int(3 * fs), int(11 * fs)]
+    while missing.mean() < share:
+        left = int(share * samples - missing.sum()) + 1
+        length = min(max(int(rng.choice(lengths)), 1), left)
+        at = rng.choice([0, samples - length, rng.integers(0, samples)], p=[0.1, 0.1, 0.8])
+        missing[at : at + length] = True
+    return missing
+
+
+def random_lead(rng, fs, samples):
+    x = rng.choice(SIGNALS)(rng, fs, samples)
+    x += noise(rng, fs, samples, rng.choice([0.0, 0.002, 0.02, 0.1])) + wander(rng, fs, samples, rng.choice([0.0, 0.1, 1.5]))
+    for change in rng.choice(CHANGES, rng.integers(0, 3), replace=False):
+        change(rng, fs, x)
+    return x
+
+
+def make_recording(rng, path, fs, samples, leads, dtype, share_missing):
+    """Writes a file of random leads, each in ADC units of its own gain and baseline, its calibration beside them."""
+    signals = [random_lead(rng, fs, samples) for _ in range(leads)]
+    if leads > 3:
+        signals[1] = np.full(samples, 0.7)
+        signals[2] = noise(rng, fs, samples, 0.3)
+    gain = rng.choice([-1000.0, 100.0, 200.0, 1000.0, 204.8], leads)
+    baseline = rng.choice([-512.0, 0.0, 12.0, 1024.0], leads)
+    adu = np.array(signals) * gain[:, None] + baseline[:, None]
+    if dtype != "float64" or rng.uniform() < 0.5:
+        adu = np.round(adu)
+    if dtype == "int16":
+        adu = np.clip(adu, -32767, 32767)
+    for lead in range(leads):
+        adu[lead, gaps(rng, fs, samples, share_missing)] = -32768 if dtype == "int16" else rng.choice([np.nan, np.inf])
+    if dtype == "float64" and leads > 3:
+        # More may be missing where validate does not know it: numbers that no 32-bit float holds in mV.
+        adu[0, gaps(rng, fs, samples, 0.5)] = -1e300
+        adu[3] = 1e300 * rng.uniform(1, 2, samples)
+    matrix = adu.astype(dtype)
+    units = ", ".join(["mV"] * leads)
+    scipy.io.savemat(path, {"val": matrix, "fs": float(fs), "gain": gain, "baseline": baseline, "units": units})
+
+
+def make(folder):
+    folder.mkdir(parents=True)
+    for seed, fs in enumerate([100, 125, 128, 200, 250, 256, 257.3, 300, 360, 360, 500, 512, 977, 1000]):
+        rng = np.random.default_rng(seed)
+        dtype = ["int16", "float64", "float32"][seed % 3]
+        seconds = rng.uniform(61, 120)
+        make_recording(rng, folder / f"long-{seed}.mat", fs, int(seconds * fs), 8, dtype, 0.04)
+    # Lengths around borders of segments, and very short ones.
+    segment_at_360_hz = 3600
+    lengths = [2, 3, 5, 18, 40, 90, 360, 1000, 1225, 2400, segment_at_360_hz - 1, segment_at_360_hz, segment_at_360_hz + 1]
+    lengths += [segment_at_360_hz + 2, segment_at_360_hz + 1230, 2 * segment_at_360_hz, 2 * segment_at_360_hz + 179]
+    for samples in lengths:
+        rng = np.random.default_rng(1000 + samples)
+        make_recording(rng, folder / f"short-{samples}.mat", 360, samples, min(3, samples - 1), "float64", 0.0)
+
+
+# The comparison.
+
+def samples_of(path, leads):
+    """Leads x samples in ADC units, NaN where missing."""
+    if path.read_bytes()[:10] == b"MATLAB 7.3":
+        import h5py
+
+        with h5py.File(path) as file:
+            variables = {name: np.asarray(file[name]).T for name in file if isinstance(file[name], h5py.Dataset)}
+    else:
+        variables = {name: value for name, value in scipy.io.loadmat(path).items() if not name.startswith("__")}
+    matrix = max((value for value in variables.values() if value.dtype.kind in "iuf"), key=np.size)
+    adu = matrix.astype(float)
+    if matrix.dtype.str[1:] == "i2":
+        adu[matrix == -32768] = np.nan
+    return adu if adu.shape[0] == leads else adu.T
+
+
+def same(found, expected):
+    """Whether two features are equal; None is undefined."""
+    if found is None or expected is None:
+        return found is expected
+    return abs(found - expected) <= max(ABSOLUTE, RELATIVE * max(abs(found), abs(expected)))
+
+
+class Report:
+    def __init__(self):
+        self.differences = []
+        self.counts = Counter()
+
+    def differs(self, where, what, python, rust):
+        self.differences.append(f"{where}: {what}: Python {python}, Rust {rust}")
+
+    def exactly(self, where, what, python, rust):
+        if not np.array_equal(python, rust):
+            self.differs(where, what, python, rust)
+
+
+def compare_lead(report, where, segments, rows, rust_beats):
+    beats = [beat for segment in segments for beat in segment["beats"]]
+    r_samples = [beat["sample"] for beat in beats]
+    report.counts["beats"] += len(rust_beats)
+    if r_samples != [beat["sample"] for beat in rust_beats]:
+        return report.differs(
+            where, "beats",
+            sorted(set(r_samples) - {beat["sample"] for beat in rust_beats}),
+            sorted({beat["sample"] for beat in rust_beats} - set(r_samples)),
+        )
+    for beat, rust in zip(beats, rust_beats):
+        for name in ["time_s", "rr_ms", "r_mv"]:
+            if not same(beat[name], rust[name]):
+                report.differs(f"{where} beat {beat['sample']}", name, beat[name], rust[name])
+    report.exactly(where, "number of segments", len(segments), len(rows))
+    for segment, row in zip(segments, rows):
+        report.counts["segments"] += 1
+        report.counts.update(f"warning {warning}" for warning in segment["warnings"])
+        at = f"{where} segment {segment['segment']}"
+        exact = {name: segment[name] for name in ["segment", "start_sample", "mv", "missing_at", "warnings", "quality"]}
+        exact["samples"] = segment["mv"].size
+        features = {"start_s": segment["start_sample"] / row["sampling_frequency_hz"], **segment["features"]}
+        report.exactly(at, "columns", sorted({*exact, *features}), sorted(set(row) - ABOUT))
+        for name, value in exact.items():
+            rust = np.float32(row["mv"]) if name == "mv" else row[name]
+            report.exactly(at, name, value, rust)
+        for name, value in features.items():
+            if isinstance(row[name], int):
+                report.exactly(at, name, value, row[name])
+            elif not same(value, row[name]):
+                report.differs(at, name, value, row[name])
+
+
+def rows_of(lake, table, recording_id):
+    files = list(lake.glob(f"processed/{table}/dt=*/{recording_id}.parquet"))
+    return [row for file in files for row in parquet.read_table(file, partitioning=None).to_pylist()]
+
+
+def compare_recording(report, lake, row):
+    where = row["source_key"]
+    segments, beats = (rows_of(lake, table, row["recording_id"]) for table in ["segments", "beats"])
+    summaries = []
+    for lead, adu in enumerate(samples_of(lake / "local" / row["source_key"], row["leads"])):
+        made, summary = process(adu, row["sampling_frequency_hz"], row["lead_gains"][lead], row["lead_baselines"][lead])
+        summaries.append(summary)
+        report.counts["leads"] += 1
+        compare_lead(
+            report, f"{where} lead {lead}", made,
+            [segment for segment in segments if segment["lead"] == lead],
+            [beat for beat in beats if beat["lead"] == lead],
+        )
+    report.counts["recordings"] += 1
+    report.exactly(where, "samples", {summary["samples"] for summary in summaries}, {row["samples"]})
+    report.exactly(where, "missing_samples", sum(summary["missing_samples"] for summary in summaries), row["missing_samples"])
+    report.exactly(where, "warnings", sorted({w for s in summaries for w in s["warnings"]}), row["warnings"])
+    report.exactly(where, "quality", "warn" if row["warnings"] else "good", row["quality"])
+    report.exactly(where, "beats", summaries[0]["beats"], row["beats"])
+    report.exactly(where, "rules_version", RULES.version, row["rules_version"])
+    if not same(summaries[0]["heart_rate_bpm"], row["heart_rate_bpm"]):
+        report.differs(where, "heart_rate_bpm", summaries[0]["heart_rate_bpm"], row["heart_rate_bpm"])
+
+
+def compare(lake):
+    report = Report()
+    for file in sorted(lake.glob("processed/recordings/dt=*/*.parquet")):
+        [row] = parquet.read_table(file, partitioning=None).to_pylist()
+        compare_recording(report, lake, row)
+    print(dict(report.counts))
+    print("\n".join(report.differences))
+    sys.exit(bool(report.differences))
+
+
+if __name__ == "__main__":
+    {"make": make, "compare": compare}[sys.argv[1]](Path(sys.argv[2]))
