@@ -78,8 +78,12 @@ def blocks_of(above, longest):
             yield cut, min(cut + longest, end)
 
 
-def find_candidates(mv, sampling_frequency_hz):
-    """The candidates of a lead, in order."""
+def find_candidates(mv, sampling_frequency_hz, decisions=None):
+    """The candidates of a lead, in order.
+
+    Each comparison that decides is appended to the list `decisions`, if one is given, as (sample of the candidate, rule,
+    value, limit).
+    """
     if mv.size == 0:
         return []
     signals = qrs_signals(mv, sampling_frequency_hz)
@@ -90,25 +94,31 @@ def find_candidates(mv, sampling_frequency_hz):
     refine = int(REFINE_S * sampling_frequency_hz)
     contrast = qrs_energy[inside] / np.maximum(beat_energy, np.finfo(float).tiny)
 
+    def reaches(at, rule, value, limit):
+        if decisions is not None:
+            decisions.append((at, rule, value, limit))
+        return value >= limit
+
     candidates = []
     longest = int(np.ceil(LONGEST_BLOCK_S * sampling_frequency_hz)) + 1
     for start, end in blocks_of(qrs_energy[inside] > beat_energy, longest):
-        at = start + int(np.argmax(qrs_energy[inside][start:end]))
+        at = int(start + np.argmax(qrs_energy[inside][start:end]))
         peak = qrs_energy[around + at]
-        # The quiet after the peak may lie behind the end of the signal.
-        before = qrs_energy[around + max(at - refine, 0) : around + at + 1].min()
-        after = qrs_energy[around + at : around + at + refine + 1].min()
-        out_of_quiet = peak >= QUIET * max(before, after)
         highest = contrast[start:end].max()
-        if highest >= CONTRAST or (highest >= CONTRAST_OF_FAST_BEATS and out_of_quiet):
-            near = slice(max(at - refine, 0), at + refine + 1)
-            candidates.append(
-                Candidate(
-                    at=int(at),
-                    amplitude=float(np.sqrt(peak)),
-                    slope=float(slope[near].max()),
-                    # Farthest from the local baseline, up or down: no polarity is guessed.
-                    r_sample=near.start + int(np.argmax(deviation[near])),
-                )
-            )
+
+        # 3. Contrast; or less of it, and quiet on both sides, of which the second may lie behind the end of the signal.
+        if not reaches(at, "contrast", highest, CONTRAST):
+            if not reaches(at, "contrast of fast beats", highest, CONTRAST_OF_FAST_BEATS):
+                continue
+            before = qrs_energy[around + max(at - refine, 0) : around + at + 1].min()
+            after = qrs_energy[around + at : around + at + refine + 1].min()
+            if not reaches(at, "quiet", peak, QUIET * max(before, after)):
+                continue
+
+        # 7. R peak: the sample farthest from the local baseline, up or down. No polarity is guessed.
+        near = slice(max(at - refine, 0), at + refine + 1)
+        r_sample = near.start + int(np.argmax(deviation[near]))
+        others = np.delete(deviation[near], r_sample - near.start)
+        reaches(at, "R peak", deviation[r_sample], others.max(initial=0.0))
+        candidates.append(Candidate(at, float(np.sqrt(peak)), float(slope[near].max()), r_sample))
     return candidates

@@ -12,6 +12,7 @@ import json
 import re
 import sys
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,15 @@ sys.path.insert(0, str(WORKSPACE / "docs/recipe"))
 
 from process import process  # noqa: E402
 from rules import RULES  # noqa: E402
+from step3_find_beats import find_beats  # noqa: E402
+from step3_qrs_candidates import find_candidates, qrs_signals  # noqa: E402
 
+# Of features.
 RELATIVE, ABSOLUTE = 1e-6, 1e-9
+# Of comparisons, relative: what is decided by less may be decided otherwise by another order of additions.
+MARGIN = 1e-9
+# At most this share of the beats may differ for that reason.
+UNDECIDED_SHARE = 0.001
 # Columns of `segments` that say where a row comes from; all others are the recipe's.
 ABOUT = {"recording_id", "lead", "lead_name", "sampling_frequency_hz", "label"}
 
@@ -220,50 +228,71 @@ def same(found, expected):
     return abs(found - expected) <= max(ABSOLUTE, RELATIVE * max(abs(found), abs(expected)))
 
 
+def undecided(segments, fs):
+    """The samples at which a comparison of the search for beats is decided by less than MARGIN relative.
+
+    The energies are compared relative to the largest of the lead, because in a flat stretch or a filled gap nothing but
+    the rounding of their sums is left.
+    """
+    mv, decisions = np.concatenate([segment["mv"] for segment in segments]), []
+    find_beats(find_candidates(mv, fs, decisions), mv.size, fs, decisions)
+    decided_at = [at for at, _, value, limit in decisions if abs(value - limit) <= MARGIN * max(abs(value), abs(limit))]
+    signals = qrs_signals(mv, fs)
+    inside = slice(signals["around"], signals["around"] + mv.size)
+    difference = np.abs(signals["qrs_energy"] - signals["beat_energy"])[inside]
+    return [*np.flatnonzero(difference <= MARGIN * signals["qrs_energy"].max()), *decided_at]
+
+
 class Report:
     def __init__(self):
         self.differences = []
+        self.undecided = []
         self.counts = Counter()
-
-    def differs(self, where, what, python, rust):
-        self.differences.append(f"{where}: {what}: Python {python}, Rust {rust}")
 
     def exactly(self, where, what, python, rust):
         if not np.array_equal(python, rust):
-            self.differs(where, what, python, rust)
+            self.differences.append(f"{where}: {what}: Python {python}, Rust {rust}")
+
+    def nearly(self, where, what, python, rust):
+        if not same(python, rust):
+            self.differences.append(f"{where}: {what}: Python {python}, Rust {rust}")
 
 
-def compare_lead(report, where, segments, rows, rust_beats):
-    beats = [beat for segment in segments for beat in segment["beats"]]
-    r_samples = [beat["sample"] for beat in beats]
+def compare_lead(report, where, fs, segments, rows, rust_beats):
+    """Whether the beats are equal."""
+    beats = {beat["sample"]: beat for segment in segments for beat in segment["beats"]}
+    rust_beats = {beat["sample"]: beat for beat in rust_beats}
+    other = sorted(beats.keys() ^ rust_beats.keys())
+    if other and min(undecided(segments, fs), default=np.inf) <= other[0] + fs:
+        report.undecided.append(f"{where}: beats that only one of both found: {other}")
+        report.counts["undecided beats"] += len(other)
+    else:
+        report.exactly(where, "beats", list(beats), list(rust_beats))
     report.counts["beats"] += len(rust_beats)
-    if r_samples != [beat["sample"] for beat in rust_beats]:
-        return report.differs(
-            where, "beats",
-            sorted(set(r_samples) - {beat["sample"] for beat in rust_beats}),
-            sorted({beat["sample"] for beat in rust_beats} - set(r_samples)),
-        )
-    for beat, rust in zip(beats, rust_beats):
-        for name in ["time_s", "rr_ms", "r_mv"]:
-            if not same(beat[name], rust[name]):
-                report.differs(f"{where} beat {beat['sample']}", name, beat[name], rust[name])
-    report.exactly(where, "number of segments", len(segments), len(rows))
+
+    report.exactly(where, "segments", len(segments), len(rows))
     for segment, row in zip(segments, rows):
         report.counts["segments"] += 1
-        report.counts.update(f"warning {warning}" for warning in segment["warnings"])
+        report.counts.update(segment["warnings"])
         at = f"{where} segment {segment['segment']}"
-        exact = {name: segment[name] for name in ["segment", "start_sample", "mv", "missing_at", "warnings", "quality"]}
-        exact["samples"] = segment["mv"].size
-        features = {"start_s": segment["start_sample"] / row["sampling_frequency_hz"], **segment["features"]}
-        report.exactly(at, "columns", sorted({*exact, *features}), sorted(set(row) - ABOUT))
+        end = segment["start_sample"] + segment["mv"].size
+        exact = {name: segment[name] for name in ["segment", "start_sample", "missing_at", "warnings", "quality"]}
+        exact |= {"samples": segment["mv"].size, "mv": segment["mv"]}
+        features = segment["features"] | {"start_s": segment["start_sample"] / fs}
+        report.exactly(at, "columns", sorted(exact | features), sorted(row.keys() - ABOUT))
+        if any(segment["start_sample"] <= sample < end for sample in other):
+            report.counts["segments with an undecided beat"] += 1
+            exact = {name: exact[name] for name in ["segment", "start_sample", "missing_at", "samples", "mv"]}
+            features = {}
         for name, value in exact.items():
-            rust = np.float32(row["mv"]) if name == "mv" else row[name]
-            report.exactly(at, name, value, rust)
+            report.exactly(at, name, value, np.float32(row[name]) if name == "mv" else row[name])
         for name, value in features.items():
-            if isinstance(row[name], int):
-                report.exactly(at, name, value, row[name])
-            elif not same(value, row[name]):
-                report.differs(at, name, value, row[name])
+            (report.exactly if isinstance(row[name], int) else report.nearly)(at, name, value, row[name])
+    # The interval to a beat is the same only if the beat before it is.
+    for before, sample in set(pairwise([None, *beats])) & set(pairwise([None, *rust_beats])):
+        for name, value in beats[sample].items():
+            report.nearly(f"{where} beat {sample}", name, value, rust_beats[sample][name])
+    return not other
 
 
 def rows_of(lake, table, recording_id):
@@ -272,27 +301,28 @@ def rows_of(lake, table, recording_id):
 
 
 def compare_recording(report, lake, row):
-    where = row["source_key"]
+    where, fs = row["source_key"], row["sampling_frequency_hz"]
     segments, beats = (rows_of(lake, table, row["recording_id"]) for table in ["segments", "beats"])
-    summaries = []
-    for lead, adu in enumerate(samples_of(lake / "local" / row["source_key"], row["leads"])):
-        made, summary = process(adu, row["sampling_frequency_hz"], row["lead_gains"][lead], row["lead_baselines"][lead])
+    summaries, equal = [], []
+    for lead, adu in enumerate(samples_of(lake / "local" / where, row["leads"])):
+        made, summary = process(adu, fs, row["lead_gains"][lead], row["lead_baselines"][lead])
         summaries.append(summary)
-        report.counts["leads"] += 1
-        compare_lead(
-            report, f"{where} lead {lead}", made,
+        equal.append(compare_lead(
+            report, f"{where} lead {lead}", fs, made,
             [segment for segment in segments if segment["lead"] == lead],
             [beat for beat in beats if beat["lead"] == lead],
-        )
+        ))
     report.counts["recordings"] += 1
+    report.counts["leads"] += len(summaries)
+    report.exactly(where, "rules_version", RULES.version, row["rules_version"])
     report.exactly(where, "samples", {summary["samples"] for summary in summaries}, {row["samples"]})
     report.exactly(where, "missing_samples", sum(summary["missing_samples"] for summary in summaries), row["missing_samples"])
-    report.exactly(where, "warnings", sorted({w for s in summaries for w in s["warnings"]}), row["warnings"])
-    report.exactly(where, "quality", "warn" if row["warnings"] else "good", row["quality"])
-    report.exactly(where, "beats", summaries[0]["beats"], row["beats"])
-    report.exactly(where, "rules_version", RULES.version, row["rules_version"])
-    if not same(summaries[0]["heart_rate_bpm"], row["heart_rate_bpm"]):
-        report.differs(where, "heart_rate_bpm", summaries[0]["heart_rate_bpm"], row["heart_rate_bpm"])
+    if equal[0]:
+        report.exactly(where, "beats", summaries[0]["beats"], row["beats"])
+        report.nearly(where, "heart_rate_bpm", summaries[0]["heart_rate_bpm"], row["heart_rate_bpm"])
+    if all(equal):
+        report.exactly(where, "warnings", sorted({name for one in summaries for name in one["warnings"]}), row["warnings"])
+        report.exactly(where, "quality", "warn" if row["warnings"] else "good", row["quality"])
 
 
 def compare(lake):
@@ -300,9 +330,20 @@ def compare(lake):
     for file in sorted(lake.glob("processed/recordings/dt=*/*.parquet")):
         [row] = parquet.read_table(file, partitioning=None).to_pylist()
         compare_recording(report, lake, row)
-    print(dict(report.counts))
-    print("\n".join(report.differences))
-    sys.exit(bool(report.differences))
+    counts = report.counts
+    print(", ".join(f"{counts[name]} {name}" for name in counts))
+    print("\n".join(report.undecided))
+    if counts["undecided beats"] > UNDECIDED_SHARE * counts["beats"]:
+        report.differences.append(
+            f"beats that rounding decides: expected at most {UNDECIDED_SHARE:.1%} of {counts['beats']}, "
+            f"found {counts['undecided beats']}"
+        )
+    if report.differences:
+        shown = "\n".join(report.differences[:20])
+        sys.exit(
+            f"{len(report.differences)} differences between docs/recipe and the recipe in Rust, the first of them:\n{shown}\n"
+            "Change both in the same way, or neither."
+        )
 
 
 if __name__ == "__main__":
