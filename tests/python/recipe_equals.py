@@ -8,13 +8,13 @@ Equal means: millivolts, places of missing samples, warnings, quality and counts
 relative, which rounding may decide either way. Such leads are counted, and more than a few of them are a failure.
 """
 
-import json
 import re
 import sys
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pyarrow.parquet as parquet
 import scipy.io
@@ -23,6 +23,7 @@ WORKSPACE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(WORKSPACE / "docs/recipe"))
 
 from process import process  # noqa: E402
+from read_mat import leads_of, read_mat  # noqa: E402
 from rules import RULES  # noqa: E402
 from step3_find_beats import find_beats  # noqa: E402
 from step3_qrs_candidates import find_candidates, qrs_signals  # noqa: E402
@@ -38,12 +39,6 @@ ABOUT = {"recording_id", "lead", "lead_name", "sampling_frequency_hz", "label"}
 
 
 # Random recordings.
-
-def wave(fs, samples, at_s, width_s, mv):
-    """A Gaussian of this standard deviation."""
-    t = np.arange(samples) / fs - at_s
-    return mv * np.exp(-0.5 * (t / width_s) ** 2)
-
 
 def heart(rng, fs, samples, rr_s, mv=1.0, width_s=0.011, t_mv=0.25, vary=0.05, from_s=0.0, to_s=np.inf, every_second=1.0):
     """Beats with P and T waves; every second one has the amplitude `every_second` times `mv`."""
@@ -205,20 +200,12 @@ def make(folder):
 
 # The comparison.
 
-def samples_of(path, leads):
+def samples_of(path):
     """Leads x samples in ADC units, NaN where missing."""
-    if path.read_bytes()[:10] == b"MATLAB 7.3":
-        import h5py
-
-        with h5py.File(path) as file:
-            variables = {name: np.asarray(file[name]).T for name in file if isinstance(file[name], h5py.Dataset)}
-    else:
-        variables = {name: value for name, value in scipy.io.loadmat(path).items() if not name.startswith("__")}
-    matrix = max((value for value in variables.values() if value.dtype.kind in "iuf"), key=np.size)
-    adu = matrix.astype(float)
-    if matrix.dtype.str[1:] == "i2":
-        adu[matrix == -32768] = np.nan
-    return adu if adu.shape[0] == leads else adu.T
+    if path.read_bytes()[:10] != b"MATLAB 7.3":
+        return read_mat(path)[0]
+    with h5py.File(path) as file:
+        return leads_of({name: np.asarray(file[name]).T for name in file if isinstance(file[name], h5py.Dataset)})
 
 
 def same(found, expected):
@@ -289,7 +276,7 @@ def compare_lead(report, where, fs, segments, rows, rust_beats):
         for name, value in features.items():
             (report.exactly if isinstance(row[name], int) else report.nearly)(at, name, value, row[name])
     # The interval to a beat is the same only if the beat before it is.
-    for before, sample in set(pairwise([None, *beats])) & set(pairwise([None, *rust_beats])):
+    for before, sample in sorted(set(pairwise([-1, *beats])) & set(pairwise([-1, *rust_beats]))):
         for name, value in beats[sample].items():
             report.nearly(f"{where} beat {sample}", name, value, rust_beats[sample][name])
     return not other
@@ -304,7 +291,7 @@ def compare_recording(report, lake, row):
     where, fs = row["source_key"], row["sampling_frequency_hz"]
     segments, beats = (rows_of(lake, table, row["recording_id"]) for table in ["segments", "beats"])
     summaries, equal = [], []
-    for lead, adu in enumerate(samples_of(lake / "local" / where, row["leads"])):
+    for lead, adu in enumerate(samples_of(lake / "local" / where)):
         made, summary = process(adu, fs, row["lead_gains"][lead], row["lead_baselines"][lead])
         summaries.append(summary)
         equal.append(compare_lead(
@@ -325,8 +312,17 @@ def compare_recording(report, lake, row):
         report.exactly(where, "quality", "warn" if row["warnings"] else "good", row["quality"])
 
 
+def compare_rules(report):
+    """The limits themselves too: not every one of them decides something in these recordings."""
+    text = (WORKSPACE / "shared/core/src/rules.rs").read_text()
+    rust = dict(re.findall(r'^    (\w+): "?([\d.]+)"?,$', text, re.MULTILINE))
+    for name, value in RULES._asdict().items():
+        report.exactly("rules", name, value, type(value)(rust[name]) if name in rust else None)
+
+
 def compare(lake):
     report = Report()
+    compare_rules(report)
     for file in sorted(lake.glob("processed/recordings/dt=*/*.parquet")):
         [row] = parquet.read_table(file, partitioning=None).to_pylist()
         compare_recording(report, lake, row)
