@@ -4,8 +4,8 @@
     recipe_equals.py compare LAKE      applies the recipe to every upload of a lake, and compares with its tables
 
 Equal means: millivolts, places of missing samples, warnings, quality and counts exactly; features within 1e-6 relative or
-1e-9 absolute; beats to the sample. Where beats differ, a comparison before them must have been decided by less than 1e-9
-relative, which rounding may decide either way. Such leads are counted, and more than a few of them are a failure.
+1e-9 absolute; beats to the sample, but for those where a comparison is decided by less than 1e-9 relative, which rounding
+may decide either way. These are counted, and more than 0.05 % are a failure.
 """
 
 import re
@@ -25,33 +25,68 @@ sys.path.insert(0, str(WORKSPACE / "docs/recipe"))
 from process import process  # noqa: E402
 from read_mat import leads_of, read_mat  # noqa: E402
 from rules import RULES  # noqa: E402
-from step3_find_beats import find_beats  # noqa: E402
-from step3_qrs_candidates import find_candidates, qrs_signals  # noqa: E402
+from step3_find_beats import REMEMBERED, find_beats  # noqa: E402
+from step3_qrs_candidates import Candidate, blocks_of, find_candidates, qrs_signals  # noqa: E402
 
 # Of features.
 RELATIVE, ABSOLUTE = 1e-6, 1e-9
 # Of comparisons, relative: what is decided by less may be decided otherwise by another order of additions.
 MARGIN = 1e-9
 # At most this share of the beats may differ for that reason.
-UNDECIDED_SHARE = 0.001
+UNDECIDED_BEATS = 0.0005
 # Columns of `segments` that say where a row comes from; all others are the recipe's.
 ABOUT = {"recording_id", "lead", "lead_name", "sampling_frequency_hz", "label"}
 
 
 # Random recordings.
 
-def heart(rng, fs, samples, rr_s, mv=1.0, width_s=0.011, t_mv=0.25, vary=0.05, from_s=0.0, to_s=np.inf, every_second=1.0):
-    """Beats with P and T waves; every second one has the amplitude `every_second` times `mv`."""
+def waves(fs, samples, at_s, mv, width_s=0.011, t_mv=0.25, t_width_s=0.05, t_after_s=0.26):
+    """Beats at these times, with P and T waves; each of the others is one number, or one per beat."""
     x = np.zeros(samples)
-    at, number = from_s + rng.uniform(0.05, rr_s), 0
-    while at < min(samples / fs, to_s):
-        size = mv * (every_second if number % 2 else 1.0) * rng.uniform(0.9, 1.1)
-        for shift_s, sd_s, share in [(-0.16, 0.025, 0.12), (0, width_s, 1.0), (0.03, width_s, -0.2), (0.26, 0.05, t_mv)]:
-            near = slice(max(int((at + shift_s - 6 * sd_s) * fs), 0), max(int((at + shift_s + 6 * sd_s) * fs), 0))
-            t = np.arange(samples)[near] / fs - at - shift_s
-            x[near] += size * share * np.exp(-0.5 * (t / sd_s) ** 2)
-        at, number = at + rr_s * rng.uniform(1 - vary, 1 + vary), number + 1
+    for at, size, width, t_size, t_width, t_after in np.broadcast(at_s, mv, width_s, t_mv, t_width_s, t_after_s):
+        parts = [(-0.16, 0.025, 0.12), (0.0, width, 1.0), (0.03, width, -0.2), (t_after, t_width, t_size)]
+        for shift, deviation, share in parts:
+            begin, end = (max(int((at + shift + sign * 6 * deviation) * fs), 0) for sign in (-1, 1))
+            t = np.arange(begin, min(end, samples)) / fs - at - shift
+            x[begin : begin + t.size] += size * share * np.exp(-0.5 * (t / deviation) ** 2)
     return x
+
+
+def heart(rng, fs, samples, rr_s, mv=1.0, vary=0.05, from_s=0.0, to_s=np.inf, every_second=1.0, **shape):
+    """A rhythm; every second beat has the amplitude `every_second` times `mv`."""
+    to_s = min(to_s, samples / fs)
+    at = from_s + rng.uniform(0.05, rr_s) + np.cumsum(rr_s * rng.uniform(1 - vary, 1 + vary, int(to_s / rr_s * 1.5) + 1))
+    at = at[at < to_s]
+    sizes = mv * np.where(np.arange(at.size) % 2, every_second, 1.0) * rng.uniform(0.9, 1.1, at.size)
+    return waves(fs, samples, at, sizes, **shape)
+
+
+def irregular(rng, fs, samples):
+    """Intervals of 0.2 to 14 s and amplitudes of any size: pauses, weak beats, what is looked back at."""
+    count = int(samples / fs / 0.2)
+    at = np.cumsum(np.exp(rng.uniform(np.log(0.2), np.log(rng.choice([1.0, 2.5, 5.0, 14.0])), count)))
+    return waves(fs, samples, at, 10 ** rng.uniform(-rng.choice([0.5, 1.0, 1.5]), 0.3, count))
+
+
+def changing(rng, fs, samples):
+    """Amplitudes that change: some beats large, some small, at the same rate."""
+    at = np.cumsum(rng.uniform(0.5, 0.9) * rng.uniform(0.9, 1.1, int(samples / fs / 0.45)))
+    return waves(fs, samples, at, rng.choice([0.15, 0.25, 0.3, 1.0, 1.0, 1.0, 4.0], at.size) * rng.uniform(0.8, 1.2, at.size))
+
+
+def steep_t_waves(rng, fs, samples):
+    """T waves of any height, width and distance, some as steep as a QRS complex."""
+    at = np.cumsum(rng.uniform(0.6, 1.1, int(samples / fs / 0.6)))
+    between = lambda low, high: rng.uniform(low, high, at.size)  # noqa: E731
+    return waves(
+        fs, samples, at, 1.0, width_s=0.02, t_mv=between(0.2, 1.1), t_width_s=between(0.015, 0.05), t_after_s=between(0.22, 0.4)
+    )
+
+
+def near_the_floor(rng, fs, samples):
+    """Beats of some 0.05 mV, about the least that counts."""
+    at = np.cumsum(rng.uniform(0.5, 1.2, int(samples / fs / 0.5)))
+    return waves(fs, samples, at, 10 ** rng.uniform(-1.6, -1.1, at.size))
 
 
 def noise(rng, fs, samples, mv):
@@ -107,7 +142,10 @@ def spikes(rng, fs, samples):
     return x
 
 
-SIGNALS = [some_heart, some_heart, some_heart, two_rhythms, two_rhythms, flutter, bursts, spikes]
+SIGNALS = [
+    *[some_heart] * 3, *[irregular] * 4, *[changing] * 2, *[steep_t_waves] * 2, near_the_floor, *[two_rhythms] * 2,
+    flutter, bursts, spikes,
+]
 
 
 def flat_stretches(rng, fs, x):
@@ -150,33 +188,35 @@ def gaps(rng, fs, samples, share):
     return missing
 
 
-def random_lead(rng, fs, samples):
+def random_lead(rng, fs, samples, changes):
     x = rng.choice(SIGNALS)(rng, fs, samples)
-    x += noise(rng, fs, samples, rng.choice([0.0, 0.002, 0.02, 0.1])) + wander(rng, fs, samples, rng.choice([0.0, 0.1, 1.5]))
-    for change in rng.choice(CHANGES, rng.integers(0, 3), replace=False):
+    x += noise(rng, fs, samples, rng.choice([1e-4, 0.002, 0.02])) + wander(rng, fs, samples, rng.choice([0.0, 0.1, 1.5]))
+    for change in rng.choice(CHANGES, changes, replace=False):
         change(rng, fs, x)
     return x
 
 
-def make_recording(rng, path, fs, samples, leads, dtype, share_missing):
-    """Writes a file of random leads, each in ADC units of its own gain and baseline, its calibration beside them."""
-    signals = [random_lead(rng, fs, samples) for _ in range(leads)]
+def make_recording(rng, path, fs, samples, leads, dtype):
+    """Writes a file of random leads, each in ADC units of its own gain and baseline, its calibration beside them.
+
+    Every second lead is plain. The others have flat stretches, saturation, steps and gaps, in all 4 % of the samples:
+    above 5 % a recording is refused. In files of doubles more may be missing where validate does not know it: numbers
+    that no 32-bit float holds in mV.
+    """
+    signals = [random_lead(rng, fs, samples, rng.integers(0, 3) if lead % 2 else 0) for lead in range(leads)]
     if leads > 3:
         signals[1] = np.full(samples, 0.7)
-        signals[2] = noise(rng, fs, samples, 0.3)
+        signals[3] = noise(rng, fs, samples, 0.3)
     gain = rng.choice([-1000.0, 100.0, 200.0, 1000.0, 204.8], leads)
     baseline = rng.choice([-512.0, 0.0, 12.0, 1024.0], leads)
     adu = np.array(signals) * gain[:, None] + baseline[:, None]
-    if dtype != "float64" or rng.uniform() < 0.5:
-        adu = np.round(adu)
     if dtype == "int16":
-        adu = np.clip(adu, -32767, 32767)
-    for lead in range(leads):
-        adu[lead, gaps(rng, fs, samples, share_missing)] = -32768 if dtype == "int16" else rng.choice([np.nan, np.inf])
+        adu = np.clip(np.round(adu), -32767, 32767)
+    for lead in range(5, leads, 2):
+        adu[lead, gaps(rng, fs, samples, 0.08)] = -32768 if dtype == "int16" else rng.choice([np.nan, np.inf])
     if dtype == "float64" and leads > 3:
-        # More may be missing where validate does not know it: numbers that no 32-bit float holds in mV.
-        adu[0, gaps(rng, fs, samples, 0.5)] = -1e300
-        adu[3] = 1e300 * rng.uniform(1, 2, samples)
+        adu[5, gaps(rng, fs, samples, 0.5)] = -1e300
+        adu[7] = 1e300 * rng.uniform(1, 2, samples)
     matrix = adu.astype(dtype)
     units = ", ".join(["mV"] * leads)
     scipy.io.savemat(path, {"val": matrix, "fs": float(fs), "gain": gain, "baseline": baseline, "units": units})
@@ -188,14 +228,14 @@ def make(folder):
         rng = np.random.default_rng(seed)
         dtype = ["int16", "float64", "float32"][seed % 3]
         seconds = rng.uniform(61, 120)
-        make_recording(rng, folder / f"long-{seed}.mat", fs, int(seconds * fs), 8, dtype, 0.04)
+        make_recording(rng, folder / f"long-{seed}.mat", fs, int(seconds * fs), 16, dtype)
     # Lengths around borders of segments, and very short ones.
     segment_at_360_hz = 3600
     lengths = [2, 3, 5, 18, 40, 90, 360, 1000, 1225, 2400, segment_at_360_hz - 1, segment_at_360_hz, segment_at_360_hz + 1]
     lengths += [segment_at_360_hz + 2, segment_at_360_hz + 1230, 2 * segment_at_360_hz, 2 * segment_at_360_hz + 179]
     for samples in lengths:
         rng = np.random.default_rng(1000 + samples)
-        make_recording(rng, folder / f"short-{samples}.mat", 360, samples, min(3, samples - 1), "float64", 0.0)
+        make_recording(rng, folder / f"short-{samples}.mat", 360, samples, min(3, samples - 1), "float64")
 
 
 # The comparison.
@@ -215,19 +255,25 @@ def same(found, expected):
     return abs(found - expected) <= max(ABSOLUTE, RELATIVE * max(abs(found), abs(expected)))
 
 
-def undecided(segments, fs):
-    """The samples at which a comparison of the search for beats is decided by less than MARGIN relative.
-
-    The energies are compared relative to the largest of the lead, because in a flat stretch or a filled gap nothing but
-    the rounding of their sums is left.
-    """
-    mv, decisions = np.concatenate([segment["mv"] for segment in segments]), []
-    find_beats(find_candidates(mv, fs, decisions), mv.size, fs, decisions)
-    decided_at = [at for at, _, value, limit in decisions if abs(value - limit) <= MARGIN * max(abs(value), abs(limit))]
+def rounding_decides(mv, fs, rust_beats, other):
+    """Whether the beats that only one of both found, `other`, are explained by comparisons decided by less than MARGIN."""
+    decisions = []
+    candidates = find_candidates(mv, fs, decisions)
+    find_beats(candidates, mv.size, fs, decisions)
+    near = [at for at, _, value, limit in decisions if abs(value - limit) <= MARGIN * max(abs(value), abs(limit))]
+    if all(any(abs(at - sample) <= fs for at in near) for sample in other):
+        return True
+    # In a flat stretch or a filled gap nothing but the rounding of sums is left of the energies, and it can make
+    # candidates without amplitude, which lower the noise level. If that is the reason, some of them give the beats.
     signals = qrs_signals(mv, fs)
     inside = slice(signals["around"], signals["around"] + mv.size)
     difference = np.abs(signals["qrs_energy"] - signals["beat_energy"])[inside]
-    return [*np.flatnonzero(difference <= MARGIN * signals["qrs_energy"].max()), *decided_at]
+    for start, end in blocks_of(difference <= MARGIN * signals["qrs_energy"].max(), mv.size):
+        for count in range(1, min(REMEMBERED, end - start) + 1):
+            weak = [Candidate(at, 0.0, 0.0, at) for at in range(start, start + count)]
+            if [beat.r_sample for beat in find_beats(sorted(candidates + weak), mv.size, fs)] == rust_beats:
+                return True
+    return False
 
 
 class Report:
@@ -250,11 +296,13 @@ def compare_lead(report, where, fs, segments, rows, rust_beats):
     beats = {beat["sample"]: beat for segment in segments for beat in segment["beats"]}
     rust_beats = {beat["sample"]: beat for beat in rust_beats}
     other = sorted(beats.keys() ^ rust_beats.keys())
-    if other and min(undecided(segments, fs), default=np.inf) <= other[0] + fs:
-        report.undecided.append(f"{where}: beats that only one of both found: {other}")
+    mv = np.concatenate([segment["mv"] for segment in segments])
+    if other and rounding_decides(mv, fs, list(rust_beats), other):
+        report.undecided.append(f"{where}: {other}")
         report.counts["undecided beats"] += len(other)
     else:
-        report.exactly(where, "beats", list(beats), list(rust_beats))
+        only = [sorted(a.keys() - b.keys()) for a, b in [(beats, rust_beats), (rust_beats, beats)]]
+        report.exactly(where, "beats that only one found", *only)
     report.counts["beats"] += len(rust_beats)
 
     report.exactly(where, "segments", len(segments), len(rows))
@@ -268,7 +316,6 @@ def compare_lead(report, where, fs, segments, rows, rust_beats):
         features = segment["features"] | {"start_s": segment["start_sample"] / fs}
         report.exactly(at, "columns", sorted(exact | features), sorted(row.keys() - ABOUT))
         if any(segment["start_sample"] <= sample < end for sample in other):
-            report.counts["segments with an undecided beat"] += 1
             exact = {name: exact[name] for name in ["segment", "start_sample", "missing_at", "samples", "mv"]}
             features = {}
         for name, value in exact.items():
@@ -328,10 +375,10 @@ def compare(lake):
         compare_recording(report, lake, row)
     counts = report.counts
     print(", ".join(f"{counts[name]} {name}" for name in counts))
-    print("\n".join(report.undecided))
-    if counts["undecided beats"] > UNDECIDED_SHARE * counts["beats"]:
+    print("beats that only one of both found, because rounding decides:", *report.undecided, sep="\n")
+    if counts["undecided beats"] > UNDECIDED_BEATS * counts["beats"]:
         report.differences.append(
-            f"beats that rounding decides: expected at most {UNDECIDED_SHARE:.1%} of {counts['beats']}, "
+            f"beats that rounding decides: expected at most {UNDECIDED_BEATS:.2%} of {counts['beats']}, "
             f"found {counts['undecided beats']}"
         )
     if report.differences:
