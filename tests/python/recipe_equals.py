@@ -83,6 +83,19 @@ def steep_t_waves(rng, fs, samples):
     )
 
 
+def weak_in_pauses(rng, fs, samples):
+    """A rhythm with pauses of up to 16 s, and in each some beats that are found only when the level has fallen."""
+    at, sizes, now = [], [], 0.0
+    while now < samples / fs:
+        rhythm = now + np.cumsum(rng.uniform(0.6, 0.9, rng.integers(3, 9)))
+        pause = rng.uniform(3, 16)
+        weak = rhythm[-1] + np.sort(rng.uniform(0.5, pause, rng.integers(1, 4)))
+        at += [*rhythm, *weak]
+        sizes += [*rng.uniform(0.9, 1.1, rhythm.size), *10 ** rng.uniform(-1.8, -0.9, weak.size)]
+        now = rhythm[-1] + pause
+    return waves(fs, samples, at, sizes)
+
+
 def near_the_floor(rng, fs, samples):
     """Beats of some 0.05 mV, about the least that counts."""
     at = np.cumsum(rng.uniform(0.5, 1.2, int(samples / fs / 0.5)))
@@ -143,8 +156,8 @@ def spikes(rng, fs, samples):
 
 
 SIGNALS = [
-    *[some_heart] * 3, *[irregular] * 4, *[changing] * 2, *[steep_t_waves] * 2, near_the_floor, *[two_rhythms] * 2,
-    flutter, bursts, spikes,
+    *[some_heart] * 3, *[irregular] * 3, *[weak_in_pauses] * 3, *[changing] * 2, *[steep_t_waves] * 2, near_the_floor,
+    *[two_rhythms] * 2, flutter, bursts, spikes,
 ]
 
 
@@ -280,7 +293,7 @@ class Report:
     def __init__(self):
         self.differences = []
         self.undecided = []
-        self.counts = Counter()
+        self.counts = Counter(recordings=0, leads=0)
 
     def exactly(self, where, what, python, rust):
         if not np.array_equal(python, rust):
@@ -374,7 +387,7 @@ def compare(lake):
         [row] = parquet.read_table(file, partitioning=None).to_pylist()
         compare_recording(report, lake, row)
     counts = report.counts
-    print(", ".join(f"{counts[name]} {name}" for name in counts))
+    print(", ".join(f"{count} {name}" for name, count in counts.items()))
     print("beats that only one of both found, because rounding decides:", *report.undecided, sep="\n")
     if counts["undecided beats"] > UNDECIDED_BEATS * counts["beats"]:
         report.differences.append(
