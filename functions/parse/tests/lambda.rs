@@ -7,8 +7,8 @@
 use std::io::Cursor;
 
 use ecg_core::rules::RULES;
-use ecg_lambda_test::{Lambda, Response, Run, S3};
 use ecg_recording::{FileContext, examine};
+use ecg_testing::lambda::{Lambda, Response, Run, S3};
 use serde_json::{Value, json};
 
 const SAMPLES: u32 = 5_500_000;

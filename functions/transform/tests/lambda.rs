@@ -7,8 +7,8 @@ use std::io::Cursor;
 use std::path::Path;
 
 use ecg_core::rules::RULES;
-use ecg_lambda_test::{Lambda, S3};
 use ecg_recording::{FileContext, Verdict, examine};
+use ecg_testing::lambda::{Lambda, S3};
 use serde_json::Value;
 
 #[test]

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::error::StoreError;
-use crate::store::{Location, Store};
+use ecg_store::{Location, Store, StoreError};
 
 /// A store under test, and what the suite may do to it.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::catalog::{Catalog, CatalogError, ColumnSpec, Partition, TableChange, TableName, TableSpec};
+use ecg_store::{Catalog, CatalogError, ColumnSpec, Partition, TableChange, TableName, TableSpec};
 
 /// A catalog under test.
 #[derive(Debug, Clone)]

@@ -8,9 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use md5::{Digest, Md5};
 
-use crate::error::{ErrorContext, StoreError};
-use crate::local::hex;
-use crate::store::{ListedObject, Location, ObjectMeta, Store, Upload, WrittenObject};
+use ecg_store::{ErrorContext, ListedObject, Location, ObjectMeta, Store, StoreError, Upload, WrittenObject};
 
 /// Objects in memory. ETag and version are the MD5 of the content, as in a [`crate::LocalStore`]; the time
 /// is what [`MemoryStore::set_time_ms`] said last, so that tests are repeatable. Cloning shares the objects.
@@ -77,7 +75,10 @@ impl MemoryStore {
         only_if_absent: bool,
     ) -> Result<WrittenObject, StoreError> {
         location.check_for_write(operation)?;
-        let md5 = hex(&Md5::digest(&bytes));
+        let md5 = Md5::digest(&bytes)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>();
         let written = WrittenObject {
             location: location.with_version(&md5),
             size: bytes.len() as u64,

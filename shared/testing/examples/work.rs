@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! ecg synth day.mat --duration 24h --leads 2
-//! cargo run --release -p ecg-lambda-test --example work -- [FOLDER] day.mat
+//! cargo run --release -p ecg-testing --example work -- [FOLDER] day.mat
 //! ```
 //!
 //! The folder has `<function>/bootstrap` in it, as `cargo lambda build` leaves them. A header beside the recording is put into
@@ -14,7 +14,7 @@
 
 use std::path::Path;
 
-use ecg_lambda_test::{Lambda, S3};
+use ecg_testing::lambda::{Lambda, S3};
 use md5::{Digest, Md5};
 use serde_json::{Value, json};
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use md5::{Digest, Md5};
 
-use crate::http::{Request, Response};
+use super::http::{Request, Response};
 
 /// Objects by bucket and key. Clones share them.
 #[derive(Debug, Clone, Default)]

@@ -2,7 +2,7 @@
 //! what it asks for, what it answers, what it logs.
 //!
 //! ```no_run
-//! use ecg_lambda_test::{Lambda, Response};
+//! use ecg_testing::lambda::{Lambda, Response};
 //!
 //! let run = Lambda::new("target/debug/notify")
 //!     .variable("SLACK_SECRET", "slack")
@@ -11,9 +11,6 @@
 //!     });
 //! assert!(run.outcomes[0].is_err());
 //! ```
-
-// Code of tests: it may stop at the first surprise.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc)]
 
 mod http;
 mod s3;

@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::error::StoreError;
-use crate::store::{ListedObject, Location, ObjectMeta, Store, Upload, WrittenObject};
+use ecg_store::{ListedObject, Location, ObjectMeta, Store, StoreError, Upload, WrittenObject};
 
 /// What goes wrong.
 #[derive(Debug, Clone)]

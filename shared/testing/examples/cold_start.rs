@@ -1,7 +1,7 @@
 //! How long each Lambda takes from the spawn of its process to its first request for an event, and how large it is.
 //!
 //! ```sh
-//! cargo run --release -p ecg-lambda-test --example cold_start -- [FOLDER] [SPAWNS]
+//! cargo run --release -p ecg-testing --example cold_start -- [FOLDER] [SPAWNS]
 //! ```
 //!
 //! The folder has `<function>/bootstrap` in it, as `cargo lambda build` leaves them: `target/lambda` where nothing else
