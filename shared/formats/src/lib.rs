@@ -3,6 +3,7 @@
 //!
 //! Nothing here knows a bucket, a clock or millivolts.
 
+pub mod edf;
 mod error;
 mod frames;
 mod lead_names;
