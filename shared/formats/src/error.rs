@@ -3,6 +3,7 @@
 use std::io;
 
 use ecg_core::Details;
+use ecg_mat::MatError;
 
 /// Why a file could not be read as a recording.
 #[derive(Debug, thiserror::Error)]
@@ -18,5 +19,49 @@ pub enum FormatError {
 impl From<Details> for FormatError {
     fn from(details: Details) -> FormatError {
         FormatError::Rejected(details)
+    }
+}
+
+impl From<MatError> for FormatError {
+    fn from(error: MatError) -> FormatError {
+        let (prefix, finding) = match error {
+            MatError::Io(error) => return FormatError::Io(error),
+            // The word that a person would say first.
+            MatError::Truncated(finding) => ("truncated ", finding),
+            MatError::Unsupported(finding) => ("unsupported ", finding),
+            MatError::NotMat(finding) | MatError::Malformed(finding) | MatError::LimitExceeded(finding) => {
+                ("", finding)
+            }
+        };
+        let subject = format!("{prefix}{}", finding.what);
+        FormatError::Rejected(Details::new(subject, finding.expected, finding.found).at(finding.offset))
+    }
+}
+
+/// Why the samples could not be found or calibrated, with the flags that would help.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// What is wrong.
+    pub details: Details,
+    /// Flags of `ecg run` and `ecg inspect` that would help, such as `--variable NAME`.
+    pub try_flags: Option<String>,
+}
+
+impl From<Details> for Refused {
+    fn from(details: Details) -> Refused {
+        Refused {
+            details,
+            try_flags: None,
+        }
+    }
+}
+
+impl Refused {
+    /// A person has to say which variable, or which, hold the samples.
+    pub(crate) fn to_be_named(details: Details) -> Refused {
+        Refused {
+            details,
+            try_flags: Some("--variable NAME".to_owned()),
+        }
     }
 }

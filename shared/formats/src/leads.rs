@@ -6,7 +6,7 @@
 use ecg_core::Details;
 
 use crate::lead_names::{FRANK, is_numbered, lead_order};
-use crate::{Signal, units_per_millivolt};
+use crate::{Named, Refused, SignalInfo, units_per_millivolt};
 
 /// First words of signals that may have a unit of voltage and are no ECG: the types of EDF+, and the pulse wave.
 const OTHER_KINDS: [&str; 17] = [
@@ -57,11 +57,18 @@ pub(crate) enum Unnamed {
     OnlyAlone,
 }
 
-/// Chooses the leads by their units and names.
+/// Chooses the leads: those that somebody named, else by their units and names.
 ///
 /// # Errors
-/// No signal can be the ECG, or several can and none is named so.
-pub(crate) fn choose(signals: &[Signal], unnamed: Unnamed) -> Result<Choice, Details> {
+/// No signal can be the ECG, or several can and none is named so; or those that were named are not there.
+pub(crate) fn choose(signals: &[SignalInfo], named: &Named<'_>, unnamed: Unnamed) -> Result<Choice, Refused> {
+    match named.names {
+        [] => by_units_and_names(signals, unnamed).map_err(Refused::to_be_named),
+        names => Ok(those_named(signals, names, named.by)?),
+    }
+}
+
+fn by_units_and_names(signals: &[SignalInfo], unnamed: Unnamed) -> Result<Choice, Details> {
     let frank = FRANK
         .iter()
         .all(|name| signals.iter().any(|signal| signal.name == *name));
@@ -101,12 +108,8 @@ pub(crate) fn choose(signals: &[Signal], unnamed: Unnamed) -> Result<Choice, Det
     }))
 }
 
-/// Chooses the signals that somebody named, in that order. Upper and lower case count only where names differ in nothing
-/// else. `by` is who named them.
-///
-/// # Errors
-/// No such signal, one named twice, or signals of different sampling frequencies.
-pub(crate) fn choose_named(signals: &[Signal], names: &[String], by: &str) -> Result<Choice, Details> {
+/// The signals of these names, in this order. Upper and lower case count only where names differ in nothing else.
+fn those_named(signals: &[SignalInfo], names: &[String], by: &str) -> Result<Choice, Details> {
     let mut leads: Vec<usize> = Vec::new();
     for name in names {
         let exactly = signals.iter().position(|signal| signal.name == *name);
@@ -132,7 +135,7 @@ pub(crate) fn choose_named(signals: &[Signal], names: &[String], by: &str) -> Re
     Ok(with_left_out(signals, leads, |_| format!("not named by {by}")))
 }
 
-fn with_left_out(signals: &[Signal], leads: Vec<usize>, reason: impl Fn(usize) -> String) -> Choice {
+fn with_left_out(signals: &[SignalInfo], leads: Vec<usize>, reason: impl Fn(usize) -> String) -> Choice {
     let left_out = (0..signals.len())
         .filter(|index| !leads.contains(index))
         .map(|index| LeftOut {
@@ -146,7 +149,7 @@ fn with_left_out(signals: &[Signal], leads: Vec<usize>, reason: impl Fn(usize) -
 }
 
 /// The sampling frequency that most of the signals have; of several such the highest.
-fn usual_frequency(signals: &[Signal], candidates: &[usize]) -> f64 {
+fn usual_frequency(signals: &[SignalInfo], candidates: &[usize]) -> f64 {
     let frequency = |index: &usize| signals[*index].sampling_frequency_hz;
     let count = |wanted: f64| {
         candidates
@@ -174,7 +177,7 @@ enum Kind {
 
 /// What a signal is by its unit and the words in its name: `EEG EKG1-REF` is an ECG, `EEG Fpz-Cz` is none. A signal
 /// without a unit can be an ECG by its name only.
-fn kind(signal: &Signal, frank: bool) -> Kind {
+fn kind(signal: &SignalInfo, frank: bool) -> Kind {
     let volts = units_per_millivolt(&signal.units).is_some();
     if !volts && !signal.units.is_empty() {
         return Kind::NoVoltage;
@@ -201,7 +204,7 @@ fn kind(signal: &Signal, frank: bool) -> Kind {
     }
 }
 
-fn no_voltage(signal: &Signal) -> String {
+fn no_voltage(signal: &SignalInfo) -> String {
     match signal.units.as_str() {
         "" => "no unit, and not named as an ECG".to_owned(),
         units => format!("its unit is {units}, no voltage"),
@@ -209,7 +212,7 @@ fn no_voltage(signal: &Signal) -> String {
 }
 
 /// Name, unit and sampling frequency of each signal.
-fn list(signals: &[Signal]) -> String {
+fn list(signals: &[SignalInfo]) -> String {
     const SHOWN: usize = 8;
     const LONGEST_NAME: usize = 64;
     let short = |text: &str| text.chars().take(LONGEST_NAME).collect::<String>();
@@ -235,8 +238,8 @@ fn list(signals: &[Signal]) -> String {
 mod tests {
     use super::*;
 
-    fn signal(name: &str, units: &str, sampling_frequency_hz: f64) -> Signal {
-        Signal {
+    fn signal(name: &str, units: &str, sampling_frequency_hz: f64) -> SignalInfo {
+        SignalInfo {
             name: name.into(),
             samples: 10,
             sampling_frequency_hz,
@@ -248,7 +251,7 @@ mod tests {
     }
 
     /// Names that are read, and what is said of the others.
-    fn read(signals: &[Signal], choice: Result<Choice, Details>) -> Result<String, Details> {
+    fn read(signals: &[SignalInfo], choice: Result<Choice, Details>) -> Result<String, Details> {
         let choice = choice?;
         let leads: Vec<&str> = choice
             .leads
@@ -263,8 +266,8 @@ mod tests {
         Ok(format!("{} | {}", leads.join(", "), left_out.join("; ")))
     }
 
-    fn chosen(signals: &[Signal], unnamed: Unnamed) -> Result<String, Details> {
-        read(signals, choose(signals, unnamed))
+    fn chosen(signals: &[SignalInfo], unnamed: Unnamed) -> Result<String, Details> {
+        read(signals, by_units_and_names(signals, unnamed))
     }
 
     #[test]
@@ -387,7 +390,7 @@ mod tests {
         ];
         let named = |names: &[&str]| {
             let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-            read(&signals, choose_named(&signals, &names, "--variable"))
+            read(&signals, those_named(&signals, &names, "--variable"))
         };
         let rest = "EEG: not named by --variable; ecg: not named by --variable";
         assert_eq!(named(&["ECG"]), Ok(format!("ECG | {rest}")));

@@ -1,14 +1,8 @@
 //! What the formats of signals side by side (WFDB, EDF) have in common: a list of signals, each with its own calibration.
 
-use std::ops::ControlFlow;
-
-/// Takes consecutive samples of one lead: `(lead, samples)`, lead from 0, samples in ADC units, NaN where one is missing. A
-/// break ends the reading.
-pub type Sink<'a> = &'a mut dyn FnMut(usize, &[f64]) -> ControlFlow<()>;
-
 /// One signal of a file. A physical value is `(sample - baseline) / gain`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Signal {
+pub struct SignalInfo {
     /// Its name as the file has it, without the blanks around it. It may be empty, and two signals may have the same.
     pub name: String,
     /// Number of samples.

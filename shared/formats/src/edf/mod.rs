@@ -15,7 +15,7 @@ use ecg_core::Details;
 
 use crate::frames::{Frames, Slot, length, read_exact, truncated};
 use crate::leads::{self, Choice, Unnamed};
-use crate::{FormatError, Signal, Sink};
+use crate::{FormatError, Named, Refused, SignalInfo, Sink};
 use header::{FIRST_PART, Header};
 
 pub use header::Kind;
@@ -25,7 +25,7 @@ pub use header::Kind;
 pub struct EdfFile<R> {
     source: R,
     kind: Kind,
-    signals: Vec<Signal>,
+    signals: Vec<SignalInfo>,
     /// Where each of the signals lies in a record.
     slots: Vec<usize>,
     frames: Frames,
@@ -100,7 +100,7 @@ impl<R: Read + Seek> EdfFile<R> {
             .collect();
         let signals = read.iter().map(|index| {
             let signal = &header.signals[*index];
-            Signal {
+            SignalInfo {
                 name: signal.label.clone(),
                 // No overflow: there are as many in the file.
                 samples: frames.frames * signal.samples_per_record,
@@ -126,21 +126,18 @@ impl<R: Read + Seek> EdfFile<R> {
     }
 
     /// The signals in the order of the file, without annotations.
-    pub fn signals(&self) -> &[Signal] {
+    pub fn signals(&self) -> &[SignalInfo] {
         &self.signals
     }
 
-    /// Chooses the leads: the signals that `by` named. Without names, those of voltage that are named as an ECG or its leads;
+    /// Chooses the leads: the signals that are named. Without names, those of voltage that are named as an ECG or its leads;
     /// else the numbered channels; else the only voltage that is not named as something else. They have one sampling
     /// frequency.
     ///
     /// # Errors
     /// There are none, several could be meant, or those that were named are not there.
-    pub fn choose(&self, names: &[String], by: &str) -> Result<Choice, Details> {
-        match names {
-            [] => leads::choose(&self.signals, Unnamed::OnlyAlone),
-            names => leads::choose_named(&self.signals, names, by),
-        }
+    pub fn choose(&self, named: &Named<'_>) -> Result<Choice, Refused> {
+        leads::choose(&self.signals, named, Unnamed::OnlyAlone)
     }
 
     /// Streams these signals (different ones; lead 0 is the first) as they lie in the file, in blocks of bounded size. If

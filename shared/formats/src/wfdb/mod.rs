@@ -14,7 +14,7 @@ use ecg_core::Details;
 
 use crate::frames::{Encoding, Frames, Slot, length, truncated};
 use crate::leads::{self, Choice, LeftOut, Unnamed};
-use crate::{FormatError, Signal, Sink};
+use crate::{FormatError, Named, Refused, SignalInfo, Sink};
 
 pub use header::{Header, MAX_HEADER_BYTES, SignalLine};
 
@@ -41,7 +41,7 @@ pub use header::{Header, MAX_HEADER_BYTES, SignalLine};
 pub struct WfdbFile<R> {
     source: R,
     format: u32,
-    signals: Vec<Signal>,
+    signals: Vec<SignalInfo>,
     frames: Frames,
     /// The signals that the header puts into other files.
     elsewhere: Vec<LeftOut>,
@@ -114,7 +114,7 @@ impl<R: Read + Seek> WfdbFile<R> {
             }
         }
 
-        let signals = here.iter().map(|(_, signal)| Signal {
+        let signals = here.iter().map(|(_, signal)| SignalInfo {
             name: signal.description.clone().unwrap_or_default(),
             // No overflow: there are as many in the file.
             samples: frames.frames * signal.samples_per_frame,
@@ -143,20 +143,17 @@ impl<R: Read + Seek> WfdbFile<R> {
     }
 
     /// The signals in this file, in its order.
-    pub fn signals(&self) -> &[Signal] {
+    pub fn signals(&self) -> &[SignalInfo] {
         &self.signals
     }
 
-    /// Chooses the leads: the signals that `by` named, or without names all that have a unit of voltage and are not named as
+    /// Chooses the leads: the signals that are named, or without names all that have a unit of voltage and are not named as
     /// something else, of one sampling frequency.
     ///
     /// # Errors
     /// There are none, or those that were named are not there.
-    pub fn choose(&self, names: &[String], by: &str) -> Result<Choice, Details> {
-        let mut choice = match names {
-            [] => leads::choose(&self.signals, Unnamed::Leads)?,
-            names => leads::choose_named(&self.signals, names, by)?,
-        };
+    pub fn choose(&self, named: &Named<'_>) -> Result<Choice, Refused> {
+        let mut choice = leads::choose(&self.signals, named, Unnamed::Leads)?;
         choice.left_out.extend(self.elsewhere.iter().cloned());
         Ok(choice)
     }
@@ -330,7 +327,7 @@ mod tests {
         };
         assert_eq!(
             *second,
-            Signal {
+            SignalInfo {
                 name: "V1".into(),
                 samples: 2,
                 sampling_frequency_hz: 100.0,
@@ -479,11 +476,19 @@ mod tests {
             name: name.into(),
             reason: "in the file y.dat".into(),
         };
-        let choice = file.choose(&[], "").unwrap();
+        let choice = file.choose(&Named::default()).unwrap();
         assert_eq!(choice.leads, [0]);
         assert_eq!(choice.left_out, [left_out("VX"), left_out("ABP")]);
-        assert!(file.choose(&["VX".to_owned()], "--variable").is_err());
-        assert_eq!(file.choose(&["i".to_owned()], "--variable").unwrap().leads, [0]);
+        let named = |name: &str| {
+            let names = [name.to_owned()];
+            let named = Named {
+                names: &names,
+                by: "--variable",
+            };
+            file.choose(&named)
+        };
+        assert!(named("VX").is_err());
+        assert_eq!(named("i").unwrap().leads, [0]);
     }
 
     #[test]
