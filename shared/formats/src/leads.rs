@@ -416,4 +416,12 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn the_document_has_every_kind() {
+        let document = include_str!("../../../docs/inputs.md").to_lowercase();
+        for kind in OTHER_KINDS {
+            assert!(document.contains(&format!("`{kind}`")), "{kind}");
+        }
+    }
 }
