@@ -7,9 +7,15 @@
 //! Nothing here knows a bucket, a clock or millivolts.
 
 mod checks;
+pub mod edf;
 mod error;
+mod frames;
+mod lead_names;
+mod leads;
 mod mat;
 pub mod names;
+mod signal;
+pub mod wfdb;
 
 use std::io::{Read, Seek};
 use std::ops::ControlFlow;
@@ -22,7 +28,9 @@ use serde::{Deserialize, Serialize};
 pub use checks::{Check, Checks};
 pub use ecg_mat::{Part, Values};
 pub use error::{FormatError, Refused};
+pub use leads::{Choice, LeftOut};
 pub use mat::to_adu;
+pub use signal::{SignalInfo, units_per_millivolt};
 
 /// The bytes of a file.
 pub trait Bytes: Read + Seek + Send {}

@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 use ecg_core::Details;
 use ecg_core::rules::Rules;
 use ecg_core::settings::Settings;
+use ecg_formats::wfdb::Header;
 use ecg_formats::{Bytes, Check, Checks, Content, FormatError, Named, Refused, SignalFile, Signals};
 
-use crate::header::Header;
 use crate::profiles::{self, Profile};
 use crate::{Calibration, Reason, Recording, SampleFacts, Verdict, missing, sources};
 

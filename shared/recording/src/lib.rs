@@ -4,7 +4,6 @@
 
 mod calibration;
 mod examine;
-pub mod header;
 mod missing;
 pub mod profiles;
 mod sources;
@@ -12,6 +11,9 @@ mod verdict;
 
 use ecg_formats::Signals;
 use serde::{Deserialize, Serialize};
+
+/// The WFDB header beside a file.
+pub use ecg_formats::wfdb as header;
 
 pub use calibration::{Calibration, LeadCalibration};
 pub use examine::{Examined, FileContext, examine};

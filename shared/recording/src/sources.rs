@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use ecg_core::Details;
 use ecg_core::settings::{Settings, parts};
+use ecg_formats::wfdb::Header;
 use ecg_formats::{FormatError, SignalFile, Signals};
 
 use crate::calibration::complete;
-use crate::header::Header;
 use crate::profiles::KeyFacts;
 use crate::{Calibration, FileContext};
 

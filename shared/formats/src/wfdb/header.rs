@@ -1,7 +1,8 @@
 //! WFDB headers (`.hea`): the record line and one line per signal.
 //!
 //! Source of the rules: the WFDB Applications Guide, header(5). Sampling frequency missing: 250 Hz. Gain missing or 0:
-//! 200 adu per unit, uncalibrated. Baseline missing: the ADC zero. Units missing: mV.
+//! 200 adu per unit, uncalibrated. Baseline missing: the ADC zero. Units missing: mV. Of the signal lines, ADC resolution,
+//! initial value, checksum and block size are passed over: nothing that is read depends on them.
 
 use ecg_core::Details;
 use ecg_core::settings::Settings;
@@ -20,19 +21,27 @@ const DEFAULT_GAIN: f64 = 200.0;
 pub struct Header {
     /// Name of the record.
     pub record: String,
-    /// Sampling frequency in Hz.
+    /// Frames per second in Hz: the sampling frequency of a signal with one sample a frame.
     pub sampling_frequency_hz: f64,
-    /// Samples per signal, where the header says.
+    /// Frames, where the header says: the samples of a signal with one sample a frame.
     pub samples: Option<u64>,
     /// The signals in order.
-    pub signals: Vec<Signal>,
+    pub signals: Vec<SignalLine>,
 }
 
 /// One signal line of a header.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Signal {
+pub struct SignalLine {
     /// File that holds the signal.
     pub file: String,
+    /// Number of the format that the samples have in the file.
+    pub format: u32,
+    /// Samples in a frame, at least 1.
+    pub samples_per_frame: u64,
+    /// Frames by which the signal is stored too late in the file.
+    pub skew: u64,
+    /// Byte of the file at which the samples begin.
+    pub byte_offset: u64,
     /// ADC gain in adu per physical unit, never 0.
     pub gain: f64,
     /// ADC value at 0 physical units.
@@ -77,18 +86,18 @@ impl Header {
 
     /// What the header says of leads with these names, or of unnamed ones: in the order of the header, unless it
     /// describes every one of the names.
-    pub(crate) fn settings(&self, names: &[String]) -> Settings {
+    pub fn settings(&self, names: &[String]) -> Settings {
         let described = |name: &String| {
             self.signals.iter().find(|signal| {
                 let description = signal.description.as_deref();
                 description.is_some_and(|description| description.eq_ignore_ascii_case(name))
             })
         };
-        let by_name: Option<Vec<&Signal>> = names.iter().map(described).collect();
+        let by_name: Option<Vec<&SignalLine>> = names.iter().map(described).collect();
         let signals = by_name
             .filter(|found| !found.is_empty())
             .unwrap_or_else(|| self.signals.iter().collect());
-        let name = |signal: &&Signal| signal.description.clone().unwrap_or_default();
+        let name = |signal: &&SignalLine| signal.description.clone().unwrap_or_default();
         Settings {
             sampling_frequency_hz: Some(self.sampling_frequency_hz),
             gain: signals.iter().map(|signal| signal.gain).collect(),
@@ -153,17 +162,18 @@ fn parse_record_line(line: &str) -> Result<(Header, usize), Details> {
     Ok((header, count))
 }
 
-/// `file format [gain[(baseline)][/units] [resolution [zero [initial [checksum [block [description]]]]]]]`
-fn parse_signal_line(line: &str) -> Result<Signal, Details> {
+/// `file format[xN][:skew][+offset] [gain[(baseline)][/units] [resolution [zero [initial [checksum [block [description]]]]]]]`
+fn parse_signal_line(line: &str) -> Result<SignalLine, Details> {
     let mut words = line.split_whitespace();
     let file = words.next().unwrap_or_default().to_owned();
-    if words.next().is_none() {
-        return Err(Details::new(
+    let format = words.next().ok_or_else(|| {
+        Details::new(
             "header (.hea)",
             "a signal line `file format gain ...`",
             format!("`{line}`"),
-        ));
-    }
+        )
+    })?;
+    let (format, samples_per_frame, skew, byte_offset) = parse_format(format)?;
     let gain_word = words.next().unwrap_or_default();
     let _resolution = words.next();
     let adc_zero = number_of::<f64>(words.next(), "ADC zero")?.unwrap_or(0.0);
@@ -187,13 +197,59 @@ fn parse_signal_line(line: &str) -> Result<Signal, Details> {
             format!("`{line}`"),
         ));
     }
-    Ok(Signal {
+    Ok(SignalLine {
         file,
+        format,
+        samples_per_frame,
+        skew,
+        byte_offset,
         gain: if gain == 0.0 { DEFAULT_GAIN } else { gain },
         baseline,
         units: units.to_owned(),
         description: Some(description).filter(|text| !text.is_empty()),
     })
+}
+
+/// `format[xN][:skew][+offset]`: the number of the format, samples per frame, skew and byte offset.
+fn parse_format(word: &str) -> Result<(u32, u64, u64, u64), Details> {
+    let wrong = || {
+        Details::new(
+            "header (.hea)",
+            "a format such as 212, 16+24, 16x4 or 16:2",
+            format!("`{word}`"),
+        )
+    };
+    let marker = |c: char| matches!(c, 'x' | ':' | '+');
+    let digits = |text: &str| -> Result<u64, Details> {
+        // Parsing a number takes a sign, which has a meaning of its own here.
+        let text = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        text.and_then(|text| text.parse().ok()).ok_or_else(wrong)
+    };
+    let (format, mut rest) = word.split_at(word.find(marker).unwrap_or(word.len()));
+    let mut given = [None; 3];
+    while let Some(mark) = rest.chars().next() {
+        let end = rest[1..].find(marker).map_or(rest.len(), |end| end + 1);
+        let place = match mark {
+            'x' => 0,
+            ':' => 1,
+            _ => 2,
+        };
+        if given[place].replace(digits(&rest[1..end])?).is_some() {
+            return Err(wrong());
+        }
+        rest = &rest[end..];
+    }
+    let samples_per_frame = given[0].unwrap_or(1);
+    if samples_per_frame == 0 {
+        return Err(wrong());
+    }
+    let format = u32::try_from(digits(format)?).map_err(|_| wrong())?;
+    Ok((
+        format,
+        samples_per_frame,
+        given[1].unwrap_or(0),
+        given[2].unwrap_or(0),
+    ))
 }
 
 /// A number, `None` where the word is missing.
@@ -254,6 +310,51 @@ mod tests {
         assert_eq!(header.signals[0].description, None);
         let counters = Header::parse("x 0 360/50(3) 0").unwrap();
         assert_eq!((counters.sampling_frequency_hz, counters.samples), (360.0, None));
+    }
+
+    #[test]
+    fn a_format_has_samples_per_frame_skew_and_offset() {
+        let format = |word: &str| {
+            let header = Header::parse(&format!("x 1 100\nx.dat {word} 200\n"));
+            header.map(|header| {
+                let signal = &header.signals[0];
+                (
+                    signal.format,
+                    signal.samples_per_frame,
+                    signal.skew,
+                    signal.byte_offset,
+                )
+            })
+        };
+        assert_eq!(format("212"), Ok((212, 1, 0, 0)));
+        assert_eq!(format("16+24"), Ok((16, 1, 0, 24)));
+        assert_eq!(format("16x4:3+512"), Ok((16, 4, 3, 512)));
+        assert_eq!(format("80:3x2"), Ok((80, 2, 3, 0)));
+        for word in [
+            "x",
+            "16x",
+            "16x0",
+            "16:",
+            "16:-1",
+            "16+",
+            "16++2",
+            "16x2x2",
+            "+16",
+            "-16",
+            "16.5",
+            "16y4",
+            "4294967296",
+            "16+18446744073709551616",
+            "µ",
+        ] {
+            let details = format(word).unwrap_err();
+            assert_eq!(
+                details.to_string(),
+                format!(
+                    "header (.hea): expected a format such as 212, 16+24, 16x4 or 16:2, found `{word}`, at offset 8"
+                )
+            );
+        }
     }
 
     #[test]
