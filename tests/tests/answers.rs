@@ -105,7 +105,7 @@ fn an_answer_larger_than_memory_passes_within_the_limit() {
     println!("csv of 5 million samples, one line read: {peak:.0} MB");
     assert!((1.0..=PEAK_MB).contains(&peak), "{peak:.0} MB");
 
-    // A condition on strips alone makes them look few; they are not held all the same.
+    // A condition on segments alone makes them look few; they are not held all the same.
     let sql = "select count(*) as n from samples where segment < 700";
     for (args, rows) in [
         (

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use asl_engine::{
     ExecutionSettings, FunctionError, FunctionHandler, Invocation, MemoryRecorder, Outcome, Runtime,
-    StateMachine, Status, WoundClock, run,
+    SimulatedClock, StateMachine, Status, run,
 };
 use async_trait::async_trait;
 use chrono::DateTime;
@@ -137,7 +137,7 @@ fn machine() -> StateMachine {
 fn runtime(steps: Steps) -> Runtime {
     Runtime {
         handler: Arc::new(steps),
-        clock: Arc::new(WoundClock::starting_at(DateTime::UNIX_EPOCH)),
+        clock: Arc::new(SimulatedClock::starting_at(DateTime::UNIX_EPOCH)),
         recorder: Arc::new(MemoryRecorder::default()),
         seed: 1,
     }

@@ -17,7 +17,7 @@ use ecg_lake::{Lake, catalog_error, write_error};
 use ecg_store::{ColumnSpec, Location, StoreError, TableSpec};
 use ecg_tables::{PARTITION, PARTITION_COMMENT, RECORDINGS, Table};
 
-const DATABASE_COMMENT: &str = "ECG recordings: strips, beats and features, made by ecg-pipeline";
+const DATABASE_COMMENT: &str = "ECG recordings: segments, beats and features, made by ecg-pipeline";
 
 /// Registers what write wrote.
 ///

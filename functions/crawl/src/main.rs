@@ -2,9 +2,9 @@
 //! it to AWS.
 
 use ecg_core::StepError;
-use ecg_core::config::{self, GLUE_CRAWLER};
 use ecg_core::message::{CrawlOutput, WriteOutput};
 use ecg_lake::Lake;
+use ecg_lambda::config::{self, GLUE_CRAWLER};
 
 /// The places, and the crawler where one is to do the work.
 struct Settings {
@@ -13,12 +13,12 @@ struct Settings {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), ecg_boot::Error> {
+async fn main() -> Result<(), ecg_lambda::Error> {
     let crawler = config::optional(GLUE_CRAWLER);
-    let settings = ecg_boot::catalogued_lake()
+    let settings = ecg_lambda::catalogued_lake()
         .await
         .map(|lake| Settings { lake, crawler });
-    ecg_boot::serve_step("crawl", settings, crawl).await
+    ecg_lambda::serve_step("crawl", settings, crawl).await
 }
 
 async fn crawl(settings: &Settings, input: WriteOutput) -> Result<CrawlOutput, StepError> {

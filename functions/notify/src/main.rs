@@ -1,9 +1,9 @@
 //! The Lambda `notify`: tells Slack what failed. What it does is in the library; this only ties it to AWS.
 
 use ecg_core::StepError;
-use ecg_core::config::{self, SLACK_SECRET};
 use ecg_core::message::DigestOutput;
 use ecg_lake::Lake;
+use ecg_lambda::config::{self, SLACK_SECRET};
 use step_notify::{Answer, Links, Notices, Request, SecretsManager, slack_from_secret};
 
 /// Where the way to Slack is kept, and where notices lie.
@@ -14,14 +14,14 @@ struct Settings {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), ecg_boot::Error> {
-    let client = aws_sdk_secretsmanager::Client::new(&ecg_boot::aws_config().await);
-    let settings = ecg_boot::object_lake().await.map(|lake| Settings {
+async fn main() -> Result<(), ecg_lambda::Error> {
+    let client = aws_sdk_secretsmanager::Client::new(&ecg_lambda::aws_config().await);
+    let settings = ecg_lambda::object_lake().await.map(|lake| Settings {
         secrets: SecretsManager::new(client),
         secret: config::optional(SLACK_SECRET),
         lake,
     });
-    ecg_boot::serve_step("notify", settings, notify).await
+    ecg_lambda::serve_step("notify", settings, notify).await
 }
 
 async fn notify(settings: &Settings, request: Request) -> Result<Answer, StepError> {
@@ -33,7 +33,7 @@ async fn notify(settings: &Settings, request: Request) -> Result<Answer, StepErr
         store: settings.lake.store.as_ref(),
         bucket: &settings.lake.work,
     };
-    let now_ms = i64::try_from(ecg_boot::now_ms()).unwrap_or(i64::MAX);
+    let now_ms = i64::try_from(ecg_lambda::now_ms()).unwrap_or(i64::MAX);
     match (request, slack) {
         (Request::Failure(input), Some(slack)) => {
             let links = Links::step_functions(&input.execution);

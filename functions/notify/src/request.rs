@@ -37,4 +37,4 @@ pub enum Answer {
 }
 
 #[cfg(feature = "lambda")]
-impl ecg_boot::Counts for Answer {}
+impl ecg_lambda::Counts for Answer {}

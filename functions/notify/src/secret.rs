@@ -102,7 +102,7 @@ impl Secrets for SecretsManager {
                 {
                     return Ok(String::new());
                 }
-                Some(said) => ecg_boot::service_error(&operation, said.code(), said.message()),
+                Some(said) => ecg_lambda::service_error(&operation, said.code(), said.message()),
                 None => StepError::Transient(format!("{operation}: {}", DisplayErrorContext(&error))),
             }),
         }

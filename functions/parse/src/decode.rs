@@ -43,7 +43,7 @@ pub fn decode<R: Read + Seek + Send + 'static, W: Write>(
         serde_json::to_string(verdict).map_err(|error| ArrowError::ExternalError(Box::new(error)))?;
     let schema = schema(&recording.class, &verdict_json);
     let writer = FileWriter::try_new(out, &schema)?;
-    let segment_samples = usize::try_from(recording.strip_samples(segment_s)).unwrap_or(usize::MAX);
+    let segment_samples = usize::try_from(recording.segment_samples(segment_s)).unwrap_or(usize::MAX);
     let mut rows = Rows {
         writer,
         batch: Batch::new(&recording.class),
@@ -192,7 +192,7 @@ mod tests {
     use arrow_schema::DataType;
     use ecg_core::rules::RULES;
     use ecg_mat::Limits;
-    use ecg_recording::{Surroundings, examine};
+    use ecg_recording::{FileContext, examine};
     use ecg_tables::parsed::VERDICT;
 
     use super::*;
@@ -211,12 +211,12 @@ mod tests {
     /// The file with its verdict: 100 Hz, so that a segment of 0.1 s has 10 samples.
     fn open(bytes: Vec<u8>) -> (MatFile<Cursor<Vec<u8>>>, Verdict) {
         let metadata = [("ecg-sampling-frequency", "100"), ("ecg-gain", "200")];
-        let surroundings = Surroundings {
+        let context = FileContext {
             size: bytes.len() as u64,
             metadata: BTreeMap::from(metadata.map(|(name, value)| (name.to_owned(), value.to_owned()))),
-            ..Surroundings::default()
+            ..FileContext::default()
         };
-        let verdict = examine(Cursor::new(bytes.clone()), &surroundings, &RULES)
+        let verdict = examine(Cursor::new(bytes.clone()), &context, &RULES)
             .unwrap()
             .verdict;
         assert!(verdict.accepted, "{:?}", verdict.reason);

@@ -37,7 +37,7 @@ pub async fn run(lake: &Lake, input: StepInput) -> Result<ParseOutput, StepError
         let mut file =
             MatFile::open(reader, limits).map_err(|error| sort(RecordingError::from(error).into()))?;
         same_variables(&file, &recording)?;
-        let rows = decode(&mut file, &recording, &verdict, RULES.strip_s, &mut writer).map_err(sort)?;
+        let rows = decode(&mut file, &recording, &verdict, RULES.segment_s, &mut writer).map_err(sort)?;
         writer.finish().map_err(|error| codec_error(&error))?;
         Ok(rows)
     })
@@ -96,7 +96,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::io::Cursor;
 
-    use ecg_recording::{Surroundings, examine};
+    use ecg_recording::{FileContext, examine};
 
     use super::*;
 
@@ -110,12 +110,12 @@ mod tests {
 
     fn recording(bytes: &[u8]) -> Recording {
         let metadata = [("ecg-sampling-frequency", "100"), ("ecg-gain", "200")];
-        let surroundings = Surroundings {
+        let context = FileContext {
             size: bytes.len() as u64,
             metadata: BTreeMap::from(metadata.map(|(name, value)| (name.to_owned(), value.to_owned()))),
-            ..Surroundings::default()
+            ..FileContext::default()
         };
-        let examined = examine(Cursor::new(bytes.to_vec()), &surroundings, &RULES).unwrap();
+        let examined = examine(Cursor::new(bytes.to_vec()), &context, &RULES).unwrap();
         examined.verdict.recording.unwrap()
     }
 

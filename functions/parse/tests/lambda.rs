@@ -8,7 +8,7 @@ use std::io::Cursor;
 
 use ecg_core::rules::RULES;
 use ecg_lambda_test::{Lambda, Response, Run, S3};
-use ecg_recording::{Surroundings, examine};
+use ecg_recording::{FileContext, examine};
 use serde_json::{Value, json};
 
 const SAMPLES: u32 = 5_500_000;
@@ -36,15 +36,15 @@ fn noise() -> Vec<u8> {
 /// An S3 with the recording and its verdict, and the event.
 fn uploaded() -> (S3, Value) {
     let bytes = noise();
-    let surroundings = Surroundings {
+    let context = FileContext {
         key: "noise.mat".into(),
         size: bytes.len() as u64,
         header: Some(format!(
             "noise 1 360 {SAMPLES}\nnoise.mat 16 200 11 0 0 0 0 MLII\n"
         )),
-        ..Surroundings::default()
+        ..FileContext::default()
     };
-    let verdict = examine(Cursor::new(bytes.clone()), &surroundings, &RULES)
+    let verdict = examine(Cursor::new(bytes.clone()), &context, &RULES)
         .unwrap()
         .verdict;
     assert!(verdict.accepted, "{:?}", verdict.reason);

@@ -72,12 +72,12 @@ pub struct Batch {
 }
 
 #[cfg(feature = "lambda")]
-impl ecg_boot::Counts for Batch {
-    fn counts(&self) -> Vec<(ecg_boot::Metric, u64)> {
+impl ecg_lambda::Counts for Batch {
+    fn counts(&self) -> Vec<(ecg_lambda::Metric, u64)> {
         vec![
-            (ecg_boot::Metric::Files, self.started.len() as u64),
-            (ecg_boot::Metric::Bytes, self.started.values().sum()),
-            (ecg_boot::Metric::Faults, self.faults),
+            (ecg_lambda::Metric::Files, self.started.len() as u64),
+            (ecg_lambda::Metric::Bytes, self.started.values().sum()),
+            (ecg_lambda::Metric::Faults, self.faults),
         ]
     }
 }

@@ -1,14 +1,14 @@
 //! The Lambda `start`: starts an execution for every upload, and names those of a backfill. What it does is in the
 //! library; this only ties it to AWS.
 
-use ecg_core::config::{self, StartSettings};
+use ecg_lambda::config::{self, StartSettings};
 use step_start::{Starter, StepFunctions};
 
 #[tokio::main]
-async fn main() -> Result<(), ecg_boot::Error> {
+async fn main() -> Result<(), ecg_lambda::Error> {
     let starter = match StartSettings::read(&config::optional) {
         Ok(settings) => {
-            let client = aws_sdk_sfn::Client::new(&ecg_boot::aws_config().await);
+            let client = aws_sdk_sfn::Client::new(&ecg_lambda::aws_config().await);
             let workflow = StepFunctions::new(client, settings.state_machine_arn);
             Ok(Starter {
                 raw_bucket: settings.raw_bucket,
@@ -17,5 +17,5 @@ async fn main() -> Result<(), ecg_boot::Error> {
         }
         Err(reason) => Err(reason),
     };
-    ecg_boot::serve_batch("start", starter, step_start::answer).await
+    ecg_lambda::serve_batch("start", starter, step_start::answer).await
 }

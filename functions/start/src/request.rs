@@ -40,8 +40,8 @@ pub enum Answer {
 }
 
 #[cfg(feature = "lambda")]
-impl ecg_boot::Counts for Answer {
-    fn counts(&self) -> Vec<(ecg_boot::Metric, u64)> {
+impl ecg_lambda::Counts for Answer {
+    fn counts(&self) -> Vec<(ecg_lambda::Metric, u64)> {
         match self {
             Answer::Batch(batch) => batch.counts(),
             Answer::Named(_) => Vec::new(),

@@ -2,9 +2,9 @@
 
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::error::{DisplayErrorContext, ProvideErrorMetadata};
-use ecg_boot::service_error;
 use ecg_core::StepError;
 use ecg_core::message::ExecutionInput;
+use ecg_lambda::service_error;
 
 use crate::{Executions, Started};
 

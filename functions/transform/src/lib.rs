@@ -1,10 +1,8 @@
 //! The transform step: from `parsed.arrow` to the rows of the tables.
 //!
-//! [`recipe`] is what a data scientist reads: the steps from raw ADC values to strips in millivolts with
-//! beats, features and quality labels. It does no input or output; `rows.rs` turns its strips into rows, and
-//! this file reads and writes.
+//! [`ecg_recipe`] is what a data scientist reads: the steps from raw ADC values to segments in millivolts with
+//! beats, features and quality labels. `rows.rs` turns its segments into rows, and this file reads and writes.
 
-pub mod recipe;
 mod rows;
 
 use ecg_core::message::{Source, StepInput, TableObject, TransformOutput, work_prefix};

@@ -20,7 +20,7 @@ use ecg_core::rules::Rules;
 use ecg_recording::{LeadCalibration, Recording, Verdict};
 use ecg_tables::{BEATS, Column, RECORDINGS, SEGMENTS, Table, arrow as table_arrow, parsed};
 
-use crate::recipe::{Beat, Calibration, LeadRecipe, LeadSummary, Quality, RecipeError, Strip, Warning};
+use ecg_recipe::{Beat, Calibration, LeadRecipe, LeadSummary, Quality, RecipeError, Segment, Warning};
 
 /// A batch of segments is written when it holds this many samples.
 const BATCH_SAMPLES: usize = 128 * 1024;
@@ -102,14 +102,14 @@ pub fn transform<R: Read + Seek, W: Write>(
     let mut segments = SegmentRows::new(writers.segments)?;
     let mut beats = BeatRows::new(writers.beats)?;
     let mut failed: Option<ArrowError> = None;
-    let mut take = |number: usize, strip: Strip| {
+    let mut take = |number: usize, segment: Segment| {
         if failed.is_some() {
             return;
         }
         let lead = (number as i32, &calibrations[number]);
         let added = beats
-            .append(&about, lead, &strip.beats)
-            .and_then(|()| segments.append(&about, lead, strip));
+            .append(&about, lead, &segment.beats)
+            .and_then(|()| segments.append(&about, lead, segment));
         failed = added.err();
     };
 
@@ -118,7 +118,7 @@ pub fn transform<R: Read + Seek, W: Write>(
         for row in 0..batch.num_rows() {
             let (number, samples) = row_of(&batch, row, leads.len())?;
             let lead = &mut leads[number];
-            let mut take = |strip| take(number, strip);
+            let mut take = |segment| take(number, segment);
             match samples {
                 Samples::Int16(values) => {
                     lead.push(values.iter().map(|value| value.map(f64::from)), &mut take)
@@ -129,7 +129,7 @@ pub fn transform<R: Read + Seek, W: Write>(
     }
     let mut summaries = Vec::new();
     for (number, lead) in leads.into_iter().enumerate() {
-        summaries.push(lead.finish(&mut |strip| take(number, strip)));
+        summaries.push(lead.finish(&mut |segment| take(number, segment)));
     }
     if let Some(error) = failed {
         return Err(error.into());
@@ -240,10 +240,10 @@ fn batch_of(
     RecordBatch::try_new(table_arrow::schema(table), columns)
 }
 
-/// The strips of all leads, collected until a batch is full.
+/// The segments of all leads, collected until a batch is full.
 struct SegmentRows<W: Write> {
     writer: FileWriter<W>,
-    strips: Vec<(i32, String, Strip)>,
+    segments: Vec<(i32, String, Segment)>,
     samples: usize,
     about: Option<Repeated>,
     written: u64,
@@ -262,21 +262,21 @@ impl<W: Write> SegmentRows<W> {
         let writer = FileWriter::try_new(out, &table_arrow::schema(&SEGMENTS))?;
         Ok(SegmentRows {
             writer,
-            strips: Vec::new(),
+            segments: Vec::new(),
             samples: 0,
             about: None,
             written: 0,
         })
     }
 
-    fn append(&mut self, about: &About<'_>, lead: Lead<'_>, strip: Strip) -> Result<(), ArrowError> {
+    fn append(&mut self, about: &About<'_>, lead: Lead<'_>, segment: Segment) -> Result<(), ArrowError> {
         self.about.get_or_insert_with(|| Repeated {
             recording_id: about.recording_id.to_owned(),
             sampling_frequency_hz: about.recording.calibration.sampling_frequency_hz,
             label: about.recording.label.clone(),
         });
-        self.samples += strip.mv.len();
-        self.strips.push((lead.0, lead.1.name.clone(), strip));
+        self.samples += segment.mv.len();
+        self.segments.push((lead.0, lead.1.name.clone(), segment));
         if self.samples >= BATCH_SAMPLES {
             self.flush()
         } else {
@@ -285,10 +285,10 @@ impl<W: Write> SegmentRows<W> {
     }
 
     fn flush(&mut self) -> Result<(), ArrowError> {
-        let Some(about) = self.about.clone().filter(|_| !self.strips.is_empty()) else {
+        let Some(about) = self.about.clone().filter(|_| !self.segments.is_empty()) else {
             return Ok(());
         };
-        let rows = std::mem::take(&mut self.strips);
+        let rows = std::mem::take(&mut self.segments);
         self.samples = 0;
         self.written += rows.len() as u64;
         self.writer.write(&segment_batch(&about, &rows)?)
@@ -301,17 +301,17 @@ impl<W: Write> SegmentRows<W> {
     }
 }
 
-fn segment_batch(about: &Repeated, rows: &[(i32, String, Strip)]) -> Result<RecordBatch, ArrowError> {
+fn segment_batch(about: &Repeated, rows: &[(i32, String, Segment)]) -> Result<RecordBatch, ArrowError> {
     let frequency = about.sampling_frequency_hz;
-    let ints = |value: &dyn Fn(&Strip) -> i32| -> ArrayRef {
+    let ints = |value: &dyn Fn(&Segment) -> i32| -> ArrayRef {
         Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| value(&row.2))))
     };
-    let floats = |value: &dyn Fn(&Strip) -> f32| -> ArrayRef {
+    let floats = |value: &dyn Fn(&Segment) -> f32| -> ArrayRef {
         Arc::new(Float32Array::from_iter_values(
             rows.iter().map(|row| value(&row.2)),
         ))
     };
-    let doubles = |value: &dyn Fn(&Strip) -> Option<f64>| -> ArrayRef {
+    let doubles = |value: &dyn Fn(&Segment) -> Option<f64>| -> ArrayRef {
         Arc::new(Float64Array::from_iter(rows.iter().map(|row| value(&row.2))))
     };
     batch_of(&SEGMENTS, |column| {
@@ -319,32 +319,32 @@ fn segment_batch(about: &Repeated, rows: &[(i32, String, Strip)]) -> Result<Reco
             "recording_id" => repeated(Some(&about.recording_id), rows.len()),
             "lead" => Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| row.0))),
             "lead_name" => Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &row.1))),
-            "segment" => ints(&|strip| strip.index as i32),
-            "start_s" => doubles(&|strip| Some(strip.start_sample as f64 / frequency)),
+            "segment" => ints(&|segment| segment.index as i32),
+            "start_s" => doubles(&|segment| Some(segment.start_sample as f64 / frequency)),
             "start_sample" => Arc::new(Int64Array::from_iter_values(
                 rows.iter().map(|row| row.2.start_sample as i64),
             )),
-            "samples" => ints(&|strip| strip.mv.len() as i32),
+            "samples" => ints(&|segment| segment.mv.len() as i32),
             "sampling_frequency_hz" => doubles(&|_| Some(frequency)),
             "label" => repeated(about.label.as_deref(), rows.len()),
             "mv" => float_lists(rows.iter().map(|row| row.2.mv.as_slice())),
-            "min_mv" => floats(&|strip| strip.features.min_mv),
-            "max_mv" => floats(&|strip| strip.features.max_mv),
-            "rms_mv" => floats(&|strip| strip.features.rms_mv as f32),
-            "beats" => ints(&|strip| strip.features.beats as i32),
-            "heart_rate_bpm" => doubles(&|strip| strip.features.heart_rate_bpm),
-            "rr_mean_ms" => doubles(&|strip| strip.features.rr_mean_ms),
-            "sdnn_ms" => doubles(&|strip| strip.features.sdnn_ms),
-            "rmssd_ms" => doubles(&|strip| strip.features.rmssd_ms),
-            "pnn50" => doubles(&|strip| strip.features.pnn50),
-            "rr_intervals" => ints(&|strip| strip.features.rr_intervals as i32),
-            "ksqi" => doubles(&|strip| strip.features.ksqi),
-            "ssqi" => doubles(&|strip| strip.features.ssqi),
-            "psqi" => doubles(&|strip| strip.features.psqi),
-            "bassqi" => doubles(&|strip| strip.features.bassqi),
-            "flat_ms" => doubles(&|strip| Some(strip.features.flat_ms)),
-            "saturated_samples" => ints(&|strip| strip.features.saturated_samples as i32),
-            "missing_samples" => ints(&|strip| strip.features.missing_samples as i32),
+            "min_mv" => floats(&|segment| segment.features.min_mv),
+            "max_mv" => floats(&|segment| segment.features.max_mv),
+            "rms_mv" => floats(&|segment| segment.features.rms_mv as f32),
+            "beats" => ints(&|segment| segment.features.beats as i32),
+            "heart_rate_bpm" => doubles(&|segment| segment.features.heart_rate_bpm),
+            "rr_mean_ms" => doubles(&|segment| segment.features.rr_mean_ms),
+            "sdnn_ms" => doubles(&|segment| segment.features.sdnn_ms),
+            "rmssd_ms" => doubles(&|segment| segment.features.rmssd_ms),
+            "pnn50" => doubles(&|segment| segment.features.pnn50),
+            "rr_intervals" => ints(&|segment| segment.features.rr_intervals as i32),
+            "ksqi" => doubles(&|segment| segment.features.ksqi),
+            "ssqi" => doubles(&|segment| segment.features.ssqi),
+            "psqi" => doubles(&|segment| segment.features.psqi),
+            "bassqi" => doubles(&|segment| segment.features.bassqi),
+            "flat_ms" => doubles(&|segment| Some(segment.features.flat_ms)),
+            "saturated_samples" => ints(&|segment| segment.features.saturated_samples as i32),
+            "missing_samples" => ints(&|segment| segment.features.missing_samples as i32),
             "missing_at" => int_lists(rows.iter().map(|row| row.2.missing_at.as_slice())),
             "quality" => Arc::new(StringArray::from_iter_values(
                 rows.iter().map(|row| row.2.quality.name()),

@@ -9,29 +9,29 @@ use std::path::Path;
 use ecg_core::rules::RULES;
 use ecg_lambda_test::{Lambda, S3};
 use ecg_mat::{Limits, MatFile};
-use ecg_recording::{Surroundings, Verdict, examine};
+use ecg_recording::{FileContext, Verdict, examine};
 use serde_json::Value;
 
 #[test]
 fn the_example_event_counts_the_beats_that_were_generated() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/recordings/header");
     let bytes = std::fs::read(folder.join("two-leads.mat")).unwrap();
-    let surroundings = Surroundings {
+    let context = FileContext {
         key: "header/two-leads.mat".into(),
         size: bytes.len() as u64,
         header: Some(std::fs::read_to_string(folder.join("two-leads.hea")).unwrap()),
-        ..Surroundings::default()
+        ..FileContext::default()
     };
     let verdict = Verdict {
         content_sha256: Some("0".repeat(64)),
-        ..examine(Cursor::new(bytes.clone()), &surroundings, &RULES)
+        ..examine(Cursor::new(bytes.clone()), &context, &RULES)
             .unwrap()
             .verdict
     };
     let recording = verdict.recording.clone().unwrap();
     let mut file = MatFile::open(Cursor::new(bytes), Limits::default()).unwrap();
     let mut parsed = Vec::new();
-    step_parse::decode(&mut file, &recording, &verdict, RULES.strip_s, &mut parsed).unwrap();
+    step_parse::decode(&mut file, &recording, &verdict, RULES.segment_s, &mut parsed).unwrap();
 
     let event: Value = serde_json::from_str(include_str!("../../events/transform.json")).unwrap();
     let next: Value = serde_json::from_str(include_str!("../../events/write.json")).unwrap();

@@ -12,7 +12,7 @@ use ecg_core::{Details, StepError, layout};
 use ecg_lake::{Lake, blocking, step_error, upload_error};
 use ecg_recording::header::MAX_HEADER_BYTES;
 use ecg_recording::profiles::{self, Profile};
-use ecg_recording::{Surroundings, Verdict, examine};
+use ecg_recording::{FileContext, Verdict, examine};
 use ecg_store::checksum::Verifier;
 use ecg_store::{Checksum, Location, StoreError};
 use sha2::{Digest, Sha256};
@@ -33,7 +33,7 @@ pub async fn run(
     let meta = lake.head(&lake.upload(&input.source)).await?;
     let mut own = own_profiles(lake, input.profiles.as_deref()).await?;
     own.extend_from_slice(profiles);
-    let surroundings = Surroundings {
+    let context = FileContext {
         key: input.source.key.clone(),
         size: meta.size,
         settings: input.settings.unwrap_or_default(),
@@ -56,7 +56,7 @@ pub async fn run(
             return Err(StepError::Transient(format!("{}: {difference}", meta.location)));
         }
         reader.rewind().map_err(io)?;
-        let examined = examine(reader, &surroundings, &RULES).map_err(io)?;
+        let examined = examine(reader, &context, &RULES).map_err(io)?;
         Ok(Verdict {
             content_sha256: Some(hash),
             ..examined.verdict

@@ -8,10 +8,10 @@ use ecg_recording::profiles::{self, Profile};
 const PROFILES: &str = "ecg-profiles.toml";
 
 #[tokio::main]
-async fn main() -> Result<(), ecg_boot::Error> {
-    let lake = ecg_boot::object_lake().await;
+async fn main() -> Result<(), ecg_lambda::Error> {
+    let lake = ecg_lambda::object_lake().await;
     let setup = lake.and_then(|lake| Ok((lake, deployed_profiles()?)));
-    ecg_boot::serve_step("validate", setup, async |(lake, profiles), message| {
+    ecg_lambda::serve_step("validate", setup, async |(lake, profiles), message| {
         step_validate::run(lake, profiles, message).await
     })
     .await

@@ -1,9 +1,8 @@
-//! What every step shares: the recording id, the error names, the messages between steps, the rules, the
-//! layout of the objects and the configuration.
+//! What every step shares: the recording id, the error names, the messages between steps, the rules and the layout of the
+//! objects.
 //!
-//! Nothing here does I/O. [`config`] is the one place of the workspace that reads environment variables.
+//! Nothing here does I/O.
 
-pub mod config;
 pub mod day;
 pub mod error;
 pub mod id;

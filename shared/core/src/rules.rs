@@ -9,8 +9,8 @@
 pub struct Rules {
     /// Version of this table: a whole number, so that views can tell the newer of two.
     pub version: &'static str,
-    /// Length of a strip (a row of `segments`) in seconds.
-    pub strip_s: f64,
+    /// Length of a segment (a row of `segments`) in seconds.
+    pub segment_s: f64,
     /// Most leads a recording may have.
     pub reject_leads_above: u64,
     /// Most values (leads x samples) a recording may have.
@@ -19,7 +19,7 @@ pub struct Rules {
     pub reject_bytes_above: u64,
     /// Lowest sampling frequency in Hz at which a QRS complex is still more than a few samples.
     pub reject_sampling_frequency_hz_below: f64,
-    /// Highest sampling frequency in Hz. It also bounds the memory that a strip takes.
+    /// Highest sampling frequency in Hz. It also bounds the memory that a segment takes.
     pub reject_sampling_frequency_hz_above: f64,
     /// Largest share of missing samples (NaN, infinite, or the WFDB sentinel -32768 of int16), 0 to 1.
     pub reject_missing_share_above: f64,
@@ -29,11 +29,11 @@ pub struct Rules {
     pub label_saturated_run_from: u32,
     /// Largest plausible distance from 0 mV.
     pub label_amplitude_mv_above: f64,
-    /// Smallest plausible peak-to-peak amplitude of a strip in mV.
+    /// Smallest plausible peak-to-peak amplitude of a segment in mV.
     pub label_peak_to_peak_mv_below: f64,
-    /// Largest plausible peak-to-peak amplitude of a strip in mV.
+    /// Largest plausible peak-to-peak amplitude of a segment in mV.
     pub label_peak_to_peak_mv_above: f64,
-    /// Fewest beats that a full strip should have.
+    /// Fewest beats that a full segment should have.
     pub label_beats_below: u32,
     /// Lowest plausible heart rate in beats per minute.
     pub label_heart_rate_bpm_below: f64,
@@ -41,8 +41,8 @@ pub struct Rules {
     pub label_heart_rate_bpm_above: f64,
     /// kSQI (Pearson kurtosis) below this looks like noise: a normal distribution has 3.
     ///
-    /// The limits of the four signal-quality indices are where about 2 % of the strips of 24 annotated
-    /// half-hour reference records lie. Published ones would label every second strip of them, arrhythmias first.
+    /// The limits of the four signal-quality indices are where about 2 % of the segments of 24 annotated
+    /// half-hour reference records lie. Published ones would label every second segment of them, arrhythmias first.
     pub label_ksqi_below: f64,
     /// pSQI, the share of the QRS band, below this is muscle noise or hum.
     pub label_psqi_below: f64,
@@ -55,7 +55,7 @@ pub struct Rules {
 /// The limits in force.
 pub const RULES: Rules = Rules {
     version: "1",
-    strip_s: 10.0,
+    segment_s: 10.0,
     reject_leads_above: 16,
     reject_values_above: 2_000_000_000,
     reject_bytes_above: 4 << 30,

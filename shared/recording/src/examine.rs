@@ -20,7 +20,7 @@ use crate::{missing, samples};
 
 /// What is known of a file from outside its bytes.
 #[derive(Debug, Clone, Default)]
-pub struct Surroundings {
+pub struct FileContext {
     /// Key of the object, or path of the file.
     pub key: String,
     /// Size of the object in bytes.
@@ -50,14 +50,14 @@ pub struct Examined {
 /// Only that the bytes could not be read; whatever is wrong with them is in the verdict.
 pub fn examine<R: Read + Seek + Send + 'static>(
     source: R,
-    surroundings: &Surroundings,
+    context: &FileContext,
     rules: &Rules,
 ) -> Result<Examined, std::io::Error> {
     let mut told = Told::default();
     let mut recording = None;
     let mut facts = None;
     let judge = || -> Result<(), RecordingError> {
-        let (mut file, found) = structure(source, surroundings, rules, &mut told)?;
+        let (mut file, found) = structure(source, context, rules, &mut told)?;
         let found = recording.insert(found);
         let (seen, outcome) = judge_samples(&mut file, found, rules, &mut told.checks)?;
         facts = Some(seen);
@@ -117,12 +117,12 @@ impl Told {
 /// Opens a file and checks its structure and calibration without reading the samples.
 fn structure<R: Read + Seek + Send + 'static>(
     source: R,
-    surroundings: &Surroundings,
+    context: &FileContext,
     rules: &Rules,
     told: &mut Told,
 ) -> Result<(MatFile<R>, Recording), RecordingError> {
     let size_limit = format!("1 to {} bytes", rules.reject_bytes_above);
-    let size = surroundings.size;
+    let size = context.size;
     told.checks.check(
         "size",
         format!("{size} bytes"),
@@ -142,8 +142,8 @@ fn structure<R: Read + Seek + Send + 'static>(
         })?;
     told.variables = file.variables().to_vec();
 
-    let named = sources::named_by_metadata(&surroundings.metadata);
-    let indices = select::choose(&told.variables, &surroundings.settings, &named);
+    let named = sources::named_by_metadata(&context.metadata);
+    let indices = select::choose(&told.variables, &context.settings, &named);
     let indices = indices.map_err(|refused| told.keep(refused));
     let name = |index: &usize| file.variables()[*index].name.clone();
     let names = |indices: &Vec<usize>| indices.iter().map(name).collect::<Vec<String>>();
@@ -154,8 +154,8 @@ fn structure<R: Read + Seek + Send + 'static>(
     let variable = &told.variables[indices[0]];
     let (layout, leads, samples) = extent(variable, &names, rules, checks)?;
 
-    let key = profiles::matching(&surroundings.profiles, &surroundings.key);
-    let header = surroundings.header.as_deref().map(Header::parse).transpose();
+    let key = profiles::matching(&context.profiles, &context.key);
+    let header = context.header.as_deref().map(Header::parse).transpose();
     let signal = Signal {
         indices: &indices,
         leads: leads as usize,
@@ -163,13 +163,13 @@ fn structure<R: Read + Seek + Send + 'static>(
         names: if names.len() > 1 { &names } else { &[] },
     };
     let resolved = header.map_err(RecordingError::from).and_then(|header| {
-        let calibration = sources::resolve(&mut file, &signal, surroundings, header.as_ref(), key.as_ref())?;
+        let calibration = sources::resolve(&mut file, &signal, context, header.as_ref(), key.as_ref())?;
         Ok((calibration, header.map(|header| header.record)))
     });
     let resolved = match rejected_or_io(resolved)? {
         Ok((Ok(calibration), record)) => Ok((calibration, record)),
         Ok((Err(incomplete), _)) => {
-            let refused = missing::explain(&mut file, &signal, surroundings, &incomplete, rules)?;
+            let refused = missing::explain(&mut file, &signal, context, &incomplete, rules)?;
             Err(told.keep(refused))
         }
         Err(details) => Err(details),

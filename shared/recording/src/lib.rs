@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use calibration::{Calibration, LeadCalibration};
 pub use error::RecordingError;
-pub use examine::{Examined, Surroundings, examine};
+pub use examine::{Examined, FileContext, examine};
 pub use verdict::{Check, Checks, Reason, SampleFacts, Verdict};
 
 /// A recording whose structure was checked: what is read later relies on it.
@@ -76,9 +76,9 @@ impl Recording {
         self.samples as f64 / self.calibration.sampling_frequency_hz
     }
 
-    /// Samples of a full strip of so many seconds, at least one.
-    pub fn strip_samples(&self, strip_s: f64) -> u64 {
-        ((strip_s * self.calibration.sampling_frequency_hz).round() as u64).max(1)
+    /// Samples of a full segment of so many seconds, at least one.
+    pub fn segment_samples(&self, segment_s: f64) -> u64 {
+        ((segment_s * self.calibration.sampling_frequency_hz).round() as u64).max(1)
     }
 }
 

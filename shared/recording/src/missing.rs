@@ -11,7 +11,7 @@ use crate::error::Refused;
 use crate::profiles::Profile;
 use crate::select::TIMES;
 use crate::sources::{FREQUENCY, GAIN, Incomplete, Signal, UNITS, find};
-use crate::{RecordingError, Surroundings, samples};
+use crate::{FileContext, RecordingError, samples};
 
 /// Largest value in mV that is still an ECG.
 const MOST_MILLIVOLTS: f64 = 20.0;
@@ -24,11 +24,11 @@ const MOST_MILLIVOLTS: f64 = 20.0;
 pub(crate) fn explain<R: Read + Seek + Send + 'static>(
     file: &mut MatFile<R>,
     signal: &Signal<'_>,
-    surroundings: &Surroundings,
+    context: &FileContext,
     incomplete: &Incomplete,
     rules: &Rules,
 ) -> Result<Refused, RecordingError> {
-    let flags = &surroundings.settings;
+    let flags = &context.settings;
     let variables = file.variables().to_vec();
     let Incomplete {
         variables: inside,
@@ -82,7 +82,7 @@ pub(crate) fn explain<R: Read + Seek + Send + 'static>(
     if let Some((name, frequency)) = times {
         found.push_str(&format!("; times in {name} at {frequency} Hz"));
     }
-    found.push_str(&keys(&surroundings.key, &surroundings.profiles));
+    found.push_str(&keys(&context.key, &context.profiles));
     let expected = format!(
         "a sampling frequency, and a gain or units: in a WFDB header (.hea) beside the file, as variables fs and gain or \
          units in it, as object metadata ecg-sampling-frequency and ecg-gain or ecg-units, in a profile for the key, or \

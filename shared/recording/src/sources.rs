@@ -13,7 +13,7 @@ use crate::calibration::complete;
 use crate::header::Header;
 use crate::profiles::KeyFacts;
 use crate::select::{LONGEST_SETTING, shape};
-use crate::{Calibration, RecordingError, Surroundings};
+use crate::{Calibration, FileContext, RecordingError};
 
 /// Names of the variable that holds the sampling frequency; as all names here, compared without regard to case.
 pub(crate) const FREQUENCY: &[&str] = &[
@@ -56,11 +56,11 @@ pub(crate) struct Incomplete {
 pub(crate) fn resolve<R: Read + Seek + Send + 'static>(
     file: &mut MatFile<R>,
     signal: &Signal<'_>,
-    surroundings: &Surroundings,
+    context: &FileContext,
     header: Option<&Header>,
     key: Option<&KeyFacts>,
 ) -> Result<Result<Calibration, Incomplete>, RecordingError> {
-    let flags = &surroundings.settings;
+    let flags = &context.settings;
     let calibrate = |source: &str, said: &Settings| complete(flags, source, said, signal.leads, signal.names);
     if let Some(header) = header {
         agree(header, signal)?;
@@ -80,7 +80,7 @@ pub(crate) fn resolve<R: Read + Seek + Send + 'static>(
     if let Some(calibration) = calibrate("variables", &variables)? {
         return Ok(Ok(calibration));
     }
-    let metadata = unnamed(from_metadata(&surroundings.metadata, flags)?);
+    let metadata = unnamed(from_metadata(&context.metadata, flags)?);
     if let Some(calibration) = calibrate("metadata", &metadata)? {
         return Ok(Ok(calibration));
     }

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use common::{double, flags, int16, metadata, scalar};
 use ecg_core::rules::{RULES, Rules};
-use ecg_recording::{Surroundings, examine};
+use ecg_recording::{FileContext, examine};
 
 const DOCUMENT: &str = include_str!("../../../docs/inputs.md");
 
@@ -36,13 +36,13 @@ fn is(pattern: &str, message: &str) -> bool {
     rest.is_empty() || pattern.ends_with('…')
 }
 
-fn message(file: &[u8], rules: &Rules, change: impl FnOnce(&mut Surroundings)) -> String {
-    let mut surroundings = Surroundings {
+fn message(file: &[u8], rules: &Rules, change: impl FnOnce(&mut FileContext)) -> String {
+    let mut context = FileContext {
         size: file.len() as u64,
-        ..Surroundings::default()
+        ..FileContext::default()
     };
-    change(&mut surroundings);
-    let examined = examine(Cursor::new(file.to_vec()), &surroundings, rules).unwrap();
+    change(&mut context);
+    let examined = examine(Cursor::new(file.to_vec()), &context, rules).unwrap();
     examined.verdict.reason.unwrap().message
 }
 

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use common::{double, flags, int16, int32, matrix, metadata, scalar, text};
 use ecg_core::rules::{RULES, Rules};
 use ecg_mat::{Limits, MatFile};
-use ecg_recording::{Layout, Recording, Surroundings, Verdict, examine, profiles, samples};
+use ecg_recording::{FileContext, Layout, Recording, Verdict, examine, profiles, samples};
 
 /// 0, 1, 2, …: a signal that changes.
 fn ramp(count: usize) -> Vec<i16> {
@@ -34,19 +34,19 @@ fn good() -> Vec<u8> {
     calibrated(int16("val", [1, 100], &ramp(100)))
 }
 
-fn judge(file: &[u8], change: impl FnOnce(&mut Surroundings)) -> Verdict {
+fn judge(file: &[u8], change: impl FnOnce(&mut FileContext)) -> Verdict {
     judge_by(file, &RULES, change)
 }
 
-fn judge_by(file: &[u8], rules: &Rules, change: impl FnOnce(&mut Surroundings)) -> Verdict {
-    let mut surroundings = Surroundings {
+fn judge_by(file: &[u8], rules: &Rules, change: impl FnOnce(&mut FileContext)) -> Verdict {
+    let mut context = FileContext {
         key: "folder/file.mat".to_owned(),
         size: file.len() as u64,
         profiles: profiles::built_in().unwrap(),
-        ..Surroundings::default()
+        ..FileContext::default()
     };
-    change(&mut surroundings);
-    examine(Cursor::new(file.to_vec()), &surroundings, rules)
+    change(&mut context);
+    examine(Cursor::new(file.to_vec()), &context, rules)
         .unwrap()
         .verdict
 }
@@ -188,7 +188,7 @@ fn which_variable_it_is() {
         Some("--variable NAME")
     );
     let name = |name: &'static str| {
-        move |about: &mut Surroundings| drop(about.metadata.insert("ecg-variable".into(), name.into()))
+        move |about: &mut FileContext| drop(about.metadata.insert("ecg-variable".into(), name.into()))
     };
     assert_eq!(judge(&two, name("b")).recording.unwrap().variable, "b");
     let found = "a (int16 1 x 30), b (int16 1 x 30), fs (double 1 x 1), gain (double 1 x 1)";
@@ -775,13 +775,13 @@ impl Seek for Counted {
 #[test]
 fn a_missing_calibration_costs_no_pass_over_the_samples() {
     let file = int16("val", [1, 4_000_000], &vec![7; 4_000_000]);
-    let surroundings = Surroundings {
+    let context = FileContext {
         size: file.len() as u64,
-        ..Surroundings::default()
+        ..FileContext::default()
     };
     let count = Arc::new(AtomicUsize::new(0));
     let source = Counted(Cursor::new(file), count.clone());
-    let verdict = examine(source, &surroundings, &RULES).unwrap().verdict;
+    let verdict = examine(source, &context, &RULES).unwrap().verdict;
     assert_eq!(verdict.checks.last().unwrap().name, "calibration");
     let read = count.load(Ordering::Relaxed);
     assert!(read < 100_000, "{read} bytes");

@@ -111,12 +111,12 @@ pub const RECORDINGS: Table = Table {
         must(
             "quality",
             Kind::Text,
-            "good, or warn where any strip has a warning",
+            "good, or warn where any segment has a warning",
         ),
         must(
             "warnings",
             Kind::Texts,
-            "names of the warnings of all strips, each once, sorted",
+            "names of the warnings of all segments, each once, sorted",
         ),
         may(
             "heart_rate_bpm",
@@ -158,7 +158,7 @@ pub const RECORDINGS: Table = Table {
 /// One row per recording, lead and 10-second window.
 pub const SEGMENTS: Table = Table {
     name: "segments",
-    comment: "One row per recording, lead and 10-second strip; the last strip may be shorter.",
+    comment: "One row per recording, lead and 10-second segment; the last segment may be shorter.",
     columns: &[
         RECORDING_ID,
         must("lead", Kind::Int, "number of the lead, from 0"),
@@ -170,7 +170,7 @@ pub const SEGMENTS: Table = Table {
         must(
             "segment",
             Kind::Int,
-            "number of the strip within the lead, from 0",
+            "number of the segment within the lead, from 0",
         ),
         must(
             "start_s",
@@ -182,7 +182,7 @@ pub const SEGMENTS: Table = Table {
             Kind::BigInt,
             "index of the first sample in the recording, from 0",
         ),
-        must("samples", Kind::Int, "samples in the strip"),
+        must("samples", Kind::Int, "samples in the segment"),
         must("sampling_frequency_hz", Kind::Double, "sampling frequency in Hz"),
         may(
             "label",
@@ -197,7 +197,7 @@ pub const SEGMENTS: Table = Table {
         must("min_mv", Kind::Float, "smallest value, in mV"),
         must("max_mv", Kind::Float, "largest value, in mV"),
         must("rms_mv", Kind::Float, "sqrt(mean(mv^2)), about zero, in mV"),
-        must("beats", Kind::Int, "beats found in the strip"),
+        must("beats", Kind::Int, "beats found in the segment"),
         may(
             "heart_rate_bpm",
             Kind::Double,
@@ -206,7 +206,7 @@ pub const SEGMENTS: Table = Table {
         may(
             "rr_mean_ms",
             Kind::Double,
-            "mean of the RR intervals between beats of the strip, in ms",
+            "mean of the RR intervals between beats of the segment, in ms",
         ),
         may(
             "sdnn_ms",
@@ -252,7 +252,7 @@ pub const SEGMENTS: Table = Table {
         must(
             "saturated_samples",
             Kind::Int,
-            "samples in runs of 5 or more equal samples at the strip's extreme",
+            "samples in runs of 5 or more equal samples at the segment's extreme",
         ),
         must(
             "missing_samples",
@@ -265,7 +265,7 @@ pub const SEGMENTS: Table = Table {
             "positions in mv, from 0, of the samples that were missing",
         ),
         must("quality", Kind::Text, "good, or warn where there is a warning"),
-        must("warnings", Kind::Texts, "names of the warnings of the strip"),
+        must("warnings", Kind::Texts, "names of the warnings of the segment"),
     ],
 };
 

@@ -42,19 +42,19 @@ impl Clock for RealClock {
     }
 }
 
-/// A clock that winds itself forward: as soon as everything that runs on it sleeps, it jumps to the
+/// A simulated clock: as soon as everything that runs on it sleeps, it jumps to the
 /// earliest moment that anything waits for. Sleeping takes no real time, yet sleeps and limits that run
 /// side by side end in the right order.
 ///
 /// It assumes that what runs on it answers at once or sleeps on it. A handler that does real work beside
 /// another branch's sleep may see its time limit pass.
 #[derive(Debug)]
-pub struct WoundClock {
-    state: Mutex<Wound>,
+pub struct SimulatedClock {
+    state: Mutex<SimulatedTime>,
 }
 
 #[derive(Debug)]
-struct Wound {
+struct SimulatedTime {
     now: DateTime<Utc>,
     next_ticket: u64,
     /// How often the clock has jumped or a sleep begun: while it stands still, everything else sleeps.
@@ -65,10 +65,10 @@ struct Wound {
 /// How often a sleep looks again, letting all else run in between, before it takes everything for asleep.
 const PATIENCE: u32 = 16;
 
-impl WoundClock {
+impl SimulatedClock {
     /// A clock that shows `start`.
     pub fn starting_at(start: DateTime<Utc>) -> Self {
-        let state = Wound {
+        let state = SimulatedTime {
             now: start,
             next_ticket: 0,
             turns: 0,
@@ -79,7 +79,7 @@ impl WoundClock {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Wound> {
+    fn lock(&self) -> MutexGuard<'_, SimulatedTime> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -136,7 +136,7 @@ impl WoundClock {
 }
 
 struct Entry<'c> {
-    clock: &'c WoundClock,
+    clock: &'c SimulatedClock,
     key: (DateTime<Utc>, u64),
 }
 
@@ -149,7 +149,7 @@ impl Drop for Entry<'_> {
 }
 
 #[async_trait]
-impl Clock for WoundClock {
+impl Clock for SimulatedClock {
     fn now(&self) -> DateTime<Utc> {
         self.lock().now
     }
@@ -167,11 +167,11 @@ impl Clock for WoundClock {
 mod tests {
     use super::*;
 
-    fn clock() -> WoundClock {
-        WoundClock::starting_at(DateTime::UNIX_EPOCH)
+    fn clock() -> SimulatedClock {
+        SimulatedClock::starting_at(DateTime::UNIX_EPOCH)
     }
 
-    fn elapsed(clock: &WoundClock) -> i64 {
+    fn elapsed(clock: &SimulatedClock) -> i64 {
         (clock.now() - DateTime::UNIX_EPOCH).num_seconds()
     }
 

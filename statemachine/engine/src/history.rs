@@ -421,13 +421,13 @@ fn epoch_seconds(time: DateTime<Utc>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::WoundClock;
+    use crate::clock::SimulatedClock;
 
     #[test]
     fn events_have_the_wire_form_and_survive_a_file() {
         let recorder = Arc::new(MemoryRecorder::default());
         let start = DateTime::from_timestamp_millis(1_500).unwrap();
-        let clock = Arc::new(WoundClock::starting_at(start));
+        let clock = Arc::new(SimulatedClock::starting_at(start));
         let history = History::new(Arc::clone(&recorder) as Arc<_>, clock, 6);
         let assigned = Map::from_iter([("name".to_string(), json!("x"))]);
         history.add(

@@ -3,7 +3,7 @@
 //!
 //! ```
 //! use std::{collections::BTreeMap, sync::Arc};
-//! use asl_engine::{ExecutionSettings, MemoryRecorder, Runtime, StateMachine, Status, WoundClock};
+//! use asl_engine::{ExecutionSettings, MemoryRecorder, Runtime, StateMachine, Status, SimulatedClock};
 //! use asl_engine::mock::{MockAnswer, MockHandler};
 //! use serde_json::json;
 //!
@@ -16,7 +16,7 @@
 //! let recorder = Arc::new(MemoryRecorder::default());
 //! let runtime = Runtime {
 //!     handler: Arc::new(MockHandler::new([("double".into(), vec![MockAnswer::Payload(json!(42))])].into())),
-//!     clock: Arc::new(WoundClock::starting_at(start)),
+//!     clock: Arc::new(SimulatedClock::starting_at(start)),
 //!     recorder: recorder.clone(),
 //!     seed: 1,
 //! };
@@ -96,7 +96,7 @@ mod timestamp;
 mod track;
 
 pub use checkpoint::Checkpoint;
-pub use clock::{Clock, RealClock, WoundClock};
+pub use clock::{Clock, RealClock, SimulatedClock};
 pub use definition::StateMachine;
 pub use error::PAYLOAD_LIMIT_BYTES;
 pub use execution::{ExecutionSettings, Outcome, Runtime, Status, redrive, resume, run};

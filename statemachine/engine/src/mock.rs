@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::clock::{Clock, RealClock, WoundClock};
+use crate::clock::{Clock, RealClock, SimulatedClock};
 use crate::definition::StateMachine;
 use crate::execution::{ExecutionSettings, Outcome, Runtime, run};
 use crate::handler::{FunctionError, FunctionHandler, Invocation};
@@ -100,7 +100,7 @@ pub async fn run_with_mocks(
     let recorder = Arc::new(MemoryRecorder::default());
     let clock: Arc<dyn Clock> = match how.real_time {
         true => Arc::new(RealClock),
-        false => Arc::new(WoundClock::starting_at(how.start)),
+        false => Arc::new(SimulatedClock::starting_at(how.start)),
     };
     let runtime = Runtime {
         handler: Arc::new(MockHandler::new(mocks)),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use asl_engine::mock::{MockAnswer, MockHandler, Mocks};
-use asl_engine::{ExecutionSettings, MemoryRecorder, Runtime, StateMachine, WoundClock, run};
+use asl_engine::{ExecutionSettings, MemoryRecorder, Runtime, SimulatedClock, StateMachine, run};
 use chrono::DateTime;
 use serde_json::{Value, json};
 
@@ -72,7 +72,7 @@ async fn compare(scenario: &Value) -> Result<(), String> {
     let start = DateTime::UNIX_EPOCH;
     let runtime = Runtime {
         handler: Arc::new(MockHandler::new(mocks)),
-        clock: Arc::new(WoundClock::starting_at(start)),
+        clock: Arc::new(SimulatedClock::starting_at(start)),
         recorder: Arc::clone(&recorder) as Arc<_>,
         seed: 1,
     };

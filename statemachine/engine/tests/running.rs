@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use asl_engine::{
-    Checkpoint, Clock, HistoryEvent, PAYLOAD_LIMIT_BYTES, Recorder, StateMachine, Status, WoundClock,
+    Checkpoint, Clock, HistoryEvent, PAYLOAD_LIMIT_BYTES, Recorder, SimulatedClock, StateMachine, Status,
     redrive, resume, run,
 };
 use common::{bench, failure, machine, task};
@@ -844,7 +844,7 @@ fn what_runs_can_move_between_threads() {
     fn is_send<T: Send>(_: &T) {}
     fn is_send_and_sync<T: Send + Sync>() {}
     is_send_and_sync::<StateMachine>();
-    is_send_and_sync::<WoundClock>();
+    is_send_and_sync::<SimulatedClock>();
     let bench = bench(one(json!({"Type": "Succeed"})), json!({}), |_, _| {
         async { Ok(json!(0)) }.boxed()
     });

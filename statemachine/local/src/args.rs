@@ -386,7 +386,7 @@ Examples:
       Every check with its value and limit, and the first ten seconds of two leads with the beats that the recipe finds.
   ecg inspect file.mat --at 3600
       The ten seconds from there.
-  ecg inspect file.mat --svg strip.svg
+  ecg inspect file.mat --svg segment.svg
       The same ten seconds of every lead to print: 25 mm/s, 10 mm/mV.
   ecg inspect file.mat --json
   ecg inspect file.mat --variable val --csv > val.csv
@@ -398,10 +398,10 @@ pub(crate) struct InspectArgs {
     /// Print JSON
     #[arg(long, conflicts_with = "csv")]
     pub(crate) json: bool,
-    /// Where the drawn strip begins, in seconds from the start of the recording
+    /// Where the drawn segment begins, in seconds from the start of the recording
     #[arg(long, value_name = "SECONDS", default_value_t = 0.0, conflicts_with_all = ["json", "csv"])]
     pub(crate) at: f64,
-    /// Also draw the strip as an SVG, at the scale of ECG paper: a name that ends in .svg
+    /// Also draw the segment as an SVG, at the scale of ECG paper: a name that ends in .svg
     #[arg(long, value_name = "FILE", value_parser = svg_name, conflicts_with_all = ["json", "csv"])]
     pub(crate) svg: Option<PathBuf>,
     /// Print the numbers of --variable at full precision, one matrix row a line

@@ -11,7 +11,8 @@ use std::time::Instant;
 
 use asl_engine::mock::{MockAnswer, MockRun, Mocks, run_with_mocks};
 use asl_engine::{HistoryEvent, StateMachine, Status};
-use ecg_core::{config, layout};
+use ecg_config as config;
+use ecg_core::layout;
 use ecg_recording::profiles;
 use ecg_store::Location;
 use serde_json::Value;
@@ -566,7 +567,7 @@ fn inspect_command(args: &InspectArgs) -> Result<ExitCode, String> {
         print(&format!("{:#}\n", inspect::json(&args.file, &examined)))?;
     } else {
         print(&inspect::page(&args.file, &examined, &args.calibration))?;
-        print(&inspect::strip(args, &examined, terminal::columns())?)?;
+        print(&inspect::segment(args, &examined, terminal::columns())?)?;
     }
     Ok(if examined.verdict.accepted {
         ExitCode::SUCCESS

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use asl_engine::{
     Clock, ExecutionSettings, FunctionError, FunctionHandler, HistoryEvent, Invocation, MemoryRecorder,
-    Outcome, Runtime, StateMachine, WoundClock, run,
+    Outcome, Runtime, SimulatedClock, StateMachine, run,
 };
 use async_trait::async_trait;
 use chrono::DateTime;
@@ -19,14 +19,14 @@ type Answer = Result<Value, FunctionError>;
 
 /// A handler made of one async closure that also gets the clock.
 pub(crate) struct Functions<F> {
-    pub(crate) clock: Arc<WoundClock>,
+    pub(crate) clock: Arc<SimulatedClock>,
     pub(crate) answer: F,
 }
 
 #[async_trait]
 impl<F> FunctionHandler for Functions<F>
 where
-    F: Fn(Invocation, Arc<WoundClock>) -> BoxFuture<'static, Answer> + Send + Sync,
+    F: Fn(Invocation, Arc<SimulatedClock>) -> BoxFuture<'static, Answer> + Send + Sync,
 {
     async fn invoke(&self, invocation: Invocation) -> Answer {
         (self.answer)(invocation, Arc::clone(&self.clock)).await
@@ -39,16 +39,16 @@ pub(crate) struct Bench {
     pub(crate) settings: ExecutionSettings,
     pub(crate) runtime: Runtime,
     pub(crate) recorder: Arc<MemoryRecorder>,
-    pub(crate) clock: Arc<WoundClock>,
+    pub(crate) clock: Arc<SimulatedClock>,
 }
 
 /// A definition on a wound clock with the functions given.
 pub(crate) fn bench<F>(definition: Value, input: Value, answer: F) -> Bench
 where
-    F: Fn(Invocation, Arc<WoundClock>) -> BoxFuture<'static, Answer> + Send + Sync + 'static,
+    F: Fn(Invocation, Arc<SimulatedClock>) -> BoxFuture<'static, Answer> + Send + Sync + 'static,
 {
     let start = DateTime::UNIX_EPOCH;
-    let clock = Arc::new(WoundClock::starting_at(start));
+    let clock = Arc::new(SimulatedClock::starting_at(start));
     let recorder = Arc::new(MemoryRecorder::default());
     Bench {
         machine: machine(definition),

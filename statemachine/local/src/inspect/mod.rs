@@ -12,7 +12,7 @@ use std::path::Path;
 
 use ecg_core::rules::RULES;
 use ecg_recording::header::MAX_HEADER_BYTES;
-use ecg_recording::{Examined, Surroundings, examine, profiles};
+use ecg_recording::{Examined, FileContext, examine, profiles};
 use serde_json::{Value, json};
 
 use crate::args::{CalibrationArgs, InspectArgs};
@@ -35,7 +35,7 @@ pub(crate) fn judge(path: &Path, calibration: &CalibrationArgs) -> Result<Examin
     let own = ProfileFiles::new(calibration.profile.as_deref(), None).find(&itself, &key)?;
     let own = own.map_or_else(|| Ok(Vec::new()), |text| profiles::parse(&text, "the profile"))?;
     let profiles = profiles::before_built_in(own)?;
-    let surroundings = Surroundings {
+    let context = FileContext {
         key,
         size,
         settings: calibration.settings().unwrap_or_default(),
@@ -43,7 +43,7 @@ pub(crate) fn judge(path: &Path, calibration: &CalibrationArgs) -> Result<Examin
         metadata: Default::default(),
         profiles,
     };
-    examine(io::BufReader::new(file), &surroundings, &RULES).map_err(fail)
+    examine(io::BufReader::new(file), &context, &RULES).map_err(fail)
 }
 
 fn companion_header(path: &Path) -> io::Result<Option<String>> {
@@ -195,15 +195,16 @@ pub(crate) fn page(path: &Path, examined: &Examined, said: &CalibrationArgs) -> 
     text
 }
 
-/// The strip for people, after the page; and as an SVG where one is asked for. `columns` is the width of the terminal.
+/// The segment for people, after the page; and as an SVG where one is asked for. `columns` is the width of the terminal.
 ///
 /// A file is drawn if it has a calibration and its samples can be read to the end, also one that is rejected for what
 /// these are.
-pub(crate) fn strip(args: &InspectArgs, examined: &Examined, columns: usize) -> Result<String, String> {
+pub(crate) fn segment(args: &InspectArgs, examined: &Examined, columns: usize) -> Result<String, String> {
     let verdict = &examined.verdict;
     let (Some(recording), Some(_)) = (&verdict.recording, &verdict.samples) else {
         let mut text =
-            "\nnot drawn: a strip needs a calibration, and samples that can be read to the end\n".to_owned();
+            "\nnot drawn: a segment needs a calibration, and samples that can be read to the end\n"
+                .to_owned();
         if let Some(svg) = &args.svg {
             let _ = writeln!(text, "not written: {}", plain(&svg.display().to_string()));
         }

@@ -1,4 +1,4 @@
-//! The strip as an SVG at the scale of ECG paper. Units of the drawing are millimetres.
+//! The segment as an SVG at the scale of ECG paper. Units of the drawing are millimetres.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! The strip as text: a curve of Braille dots, two across and four down a character.
+//! The segment as text: a curve of Braille dots, two across and four down a character.
 
 use std::fmt::Write;
 
@@ -24,7 +24,7 @@ pub(super) fn text(window: &Window, columns: usize) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,
-        "\nstrip\n  {}   (--at SECONDS: another place, --svg FILE: on ECG paper)",
+        "\nsegment\n  {}   (--at SECONDS: another place, --svg FILE: on ECG paper)",
         window.place()
     );
     let _ = writeln!(

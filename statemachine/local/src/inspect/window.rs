@@ -7,8 +7,8 @@ use std::path::Path;
 
 use ecg_core::rules::RULES;
 use ecg_mat::{Limits, MatFile};
+use ecg_recipe::{Calibration, LeadRecipe, RecipeError, Segment};
 use ecg_recording::{LeadCalibration, Recording, samples};
-use step_transform::recipe::{Calibration, LeadRecipe, RecipeError, Strip};
 
 use super::about;
 
@@ -37,7 +37,7 @@ pub(super) struct Lead {
 }
 
 impl Window {
-    /// Reads the strip length of [`RULES`] from `at_s` seconds on, of the first leads.
+    /// Reads the segment length of [`RULES`] from `at_s` seconds on, of the first leads.
     ///
     /// The search for beats adapts to what it has seen, so the recipe begins at the start of the recording; it ends soon
     /// after the window. Memory does not depend on the length of the recording.
@@ -56,7 +56,7 @@ impl Window {
             ));
         }
         let start = ((at_s * fs) as u64).min(recording.samples - 1);
-        let end = (start + recording.strip_samples(RULES.strip_s)).min(recording.samples);
+        let end = (start + recording.segment_samples(RULES.segment_s)).min(recording.samples);
         let window = start..end;
         let calibrations = recording.calibration.leads.iter().take(leads);
         let mut reading = calibrations
@@ -133,14 +133,14 @@ impl Lead {
         (low.unwrap_or(0.0), high.unwrap_or(0.0))
     }
 
-    fn add(&mut self, strip: &Strip, window: &Range<u64>) {
-        for (place, mv) in strip.mv.iter().enumerate() {
-            if window.contains(&(strip.start_sample + place as u64)) {
-                let missing = strip.missing_at.binary_search(&(place as u32)).is_ok();
+    fn add(&mut self, segment: &Segment, window: &Range<u64>) {
+        for (place, mv) in segment.mv.iter().enumerate() {
+            if window.contains(&(segment.start_sample + place as u64)) {
+                let missing = segment.missing_at.binary_search(&(place as u32)).is_ok();
                 self.mv.push((!missing).then_some(*mv));
             }
         }
-        let beats = strip.beats.iter().map(|beat| beat.sample);
+        let beats = segment.beats.iter().map(|beat| beat.sample);
         let inside = beats.filter(|sample| window.contains(sample));
         self.beats
             .extend(inside.map(|sample| (sample - window.start) as usize));
@@ -175,8 +175,8 @@ impl Reading {
     fn push(&mut self, values: &[f64], window: &Range<u64>) {
         if let Some(recipe) = &mut self.recipe {
             let lead = &mut self.lead;
-            recipe.push(values.iter().copied().map(Some), &mut |strip| {
-                lead.add(&strip, window)
+            recipe.push(values.iter().copied().map(Some), &mut |segment| {
+                lead.add(&segment, window)
             });
             if lead.mv.len() as u64 == window.end - window.start {
                 self.recipe = None;
@@ -186,7 +186,7 @@ impl Reading {
 
     fn finish(mut self, window: &Range<u64>) -> Lead {
         if let Some(recipe) = self.recipe {
-            recipe.finish(&mut |strip| self.lead.add(&strip, window));
+            recipe.finish(&mut |segment| self.lead.add(&segment, window));
         }
         self.lead
     }
@@ -228,7 +228,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_window_takes_its_part_of_the_strips_that_it_meets() {
+    fn a_window_takes_its_part_of_the_segments_that_it_meets() {
         let mut recipe = LeadRecipe::new(
             100.0,
             Calibration {
@@ -240,11 +240,11 @@ pub(super) mod tests {
         .unwrap();
         let mut lead = window(100.0, 0, Vec::new(), Vec::new()).leads.remove(0);
         let (range, mut beats) = (950..1950, Vec::new());
-        let mut take = |strip: Strip| {
-            beats.extend(strip.beats.iter().map(|beat| beat.sample));
-            lead.add(&strip, &range);
+        let mut take = |segment: Segment| {
+            beats.extend(segment.beats.iter().map(|beat| beat.sample));
+            lead.add(&segment, &range);
         };
-        // A triangle every 0.9 s, and a gap over the border of two strips.
+        // A triangle every 0.9 s, and a gap over the border of two segments.
         let sample = |n: u64| 1.0 - 0.2 * (n.abs_diff(n / 90 * 90 + 45) as f64).min(5.0);
         let samples = (0..2500).map(|n| (!(995..1005).contains(&n)).then(|| sample(n)));
         recipe.push(samples, &mut take);

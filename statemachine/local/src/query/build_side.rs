@@ -11,7 +11,7 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::joins::HashJoinExec;
 
-/// A hash join holds its left side whole. DataFusion chooses it by the number of rows, and a strip (14 KB) counts as much
+/// A hash join holds its left side whole. DataFusion chooses it by the number of rows, and a segment (14 KB) counts as much
 /// as a beat: this rule puts the side with signals on the right, where it passes by.
 #[derive(Debug)]
 struct SignalsPassBy;
@@ -90,12 +90,12 @@ mod tests {
             .build();
         let context = SessionContext::new_with_state(state);
         // By the number of rows, the signals would be held.
-        context.register_table("strips", table(10, true)).unwrap();
+        context.register_table("segments", table(10, true)).unwrap();
         context.register_table("beats", table(1000, false)).unwrap();
         for sql in [
-            "select * from strips join beats using (id)",
-            "select * from beats join strips using (id)",
-            "select * from strips left join beats using (id)",
+            "select * from segments join beats using (id)",
+            "select * from beats join segments using (id)",
+            "select * from segments left join beats using (id)",
         ] {
             let frame = context.sql(sql).await.unwrap();
             let plan = frame.clone().create_physical_plan().await.unwrap();

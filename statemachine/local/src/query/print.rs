@@ -17,7 +17,7 @@ use futures::StreamExt;
 
 use crate::terminal::plain;
 
-/// Rows that become text at a time: a strip is 30 KB of it.
+/// Rows that become text at a time: a segment is 30 KB of it.
 const PIECE: usize = 256;
 
 /// Without a terminal, the rows that decide how wide a table is.

@@ -20,7 +20,7 @@ use super::build_side;
 /// not count: they are small, see [`BATCH_ROWS`].
 pub(super) const MEMORY_LIMIT: usize = 1 << 30;
 
-/// Rows of a batch. DataFusion's own 8192 are strips of 120 MB, and three times that while `samples` takes them apart.
+/// Rows of a batch. DataFusion's own 8192 are segments of 120 MB, and three times that while `samples` takes them apart.
 const BATCH_ROWS: usize = 512;
 
 /// Most batches of one kind that pass by at a time, on machines with more processors than that.

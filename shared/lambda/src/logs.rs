@@ -3,7 +3,7 @@
 //! A line has `timestamp`, `level`, `target`, the fields of the event with its `message`, and under `span` what the
 //! invocation is about: `step`, `request_id`, `recording_id` and, where the message names it, `execution`.
 
-use ecg_core::config;
+use ecg_config as config;
 use tracing::Subscriber;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};

@@ -7,7 +7,7 @@ mod support {
 }
 
 use ecg_core::rules::RULES;
-use step_transform::recipe::{Calibration, LeadRecipe, LeadSummary, Quality, RecipeError, Strip, Warning};
+use ecg_recipe::{Calibration, LeadRecipe, LeadSummary, Quality, RecipeError, Segment, Warning};
 use support::synthetic::{Random, ecg};
 
 /// Input is in mV already, so that numbers read as they are.
@@ -16,7 +16,7 @@ const MILLIVOLTS: Calibration = Calibration {
     baseline: 0.0,
 };
 
-fn cook(lead: &[Option<f64>], fs: f64) -> (Vec<Strip>, LeadSummary) {
+fn cook(lead: &[Option<f64>], fs: f64) -> (Vec<Segment>, LeadSummary) {
     cook_in_blocks(lead, fs, || usize::MAX)
 }
 
@@ -24,32 +24,32 @@ fn cook_in_blocks(
     lead: &[Option<f64>],
     fs: f64,
     mut block: impl FnMut() -> usize,
-) -> (Vec<Strip>, LeadSummary) {
+) -> (Vec<Segment>, LeadSummary) {
     let mut recipe = LeadRecipe::new(fs, MILLIVOLTS, &RULES).unwrap();
-    let mut strips = Vec::new();
+    let mut segments = Vec::new();
     let mut rest = lead;
     while !rest.is_empty() {
         let (now, later) = rest.split_at(block().min(rest.len()));
-        recipe.push(now.iter().copied(), &mut |strip| strips.push(strip));
+        recipe.push(now.iter().copied(), &mut |segment| segments.push(segment));
         rest = later;
     }
-    let summary = recipe.finish(&mut |strip| strips.push(strip));
-    (strips, summary)
+    let summary = recipe.finish(&mut |segment| segments.push(segment));
+    (segments, summary)
 }
 
 fn whole(mv: &[f64]) -> Vec<Option<f64>> {
     mv.iter().copied().map(Some).collect()
 }
 
-fn beats(strips: &[Strip]) -> Vec<u64> {
-    strips
+fn beats(segments: &[Segment]) -> Vec<u64> {
+    segments
         .iter()
-        .flat_map(|strip| &strip.beats)
+        .flat_map(|segment| &segment.beats)
         .map(|beat| beat.sample)
         .collect()
 }
 
-/// A lead with everything in it: a gap at each end and across a strip, a flat zone, saturation, a pause
+/// A lead with everything in it: a gap at each end and across a segment, a flat zone, saturation, a pause
 /// of 40 s, an oscillation.
 fn eventful(fs: f64) -> Vec<Option<f64>> {
     let (mut mv, _) = ecg(130.0, fs);
@@ -87,41 +87,41 @@ fn the_output_does_not_depend_on_the_blocks() {
 }
 
 #[test]
-fn strips_tile_the_lead_and_beats_are_in_their_strips() {
+fn segments_tile_the_lead_and_beats_are_in_their_segments() {
     let lead = eventful(250.0);
-    let (strips, summary) = cook(&lead, 250.0);
+    let (segments, summary) = cook(&lead, 250.0);
     let mut next = 0;
-    for (index, strip) in strips.iter().enumerate() {
-        assert_eq!((strip.index as usize, strip.start_sample), (index, next));
-        next += strip.mv.len() as u64;
+    for (index, segment) in segments.iter().enumerate() {
+        assert_eq!((segment.index as usize, segment.start_sample), (index, next));
+        next += segment.mv.len() as u64;
         assert!(
-            strip
+            segment
                 .beats
                 .iter()
-                .all(|beat| (strip.start_sample..next).contains(&beat.sample)),
+                .all(|beat| (segment.start_sample..next).contains(&beat.sample)),
             "{index}"
         );
         assert!(
-            strip
+            segment
                 .beats
                 .iter()
-                .all(|b| b.r_mv == strip.mv[(b.sample - strip.start_sample) as usize])
+                .all(|b| b.r_mv == segment.mv[(b.sample - segment.start_sample) as usize])
         );
-        assert_eq!(strip.features.beats as usize, strip.beats.len());
-        assert_eq!(strip.quality, Quality::of(&strip.warnings));
+        assert_eq!(segment.features.beats as usize, segment.beats.len());
+        assert_eq!(segment.quality, Quality::of(&segment.warnings));
     }
     assert_eq!(next as usize, lead.len());
-    let all = beats(&strips);
+    let all = beats(&segments);
     assert!(
         all.windows(2).all(|pair| pair[0] < pair[1]),
         "beats are in order and there is none twice"
     );
     assert_eq!(
-        (summary.beats as usize, summary.strips as usize),
-        (all.len(), strips.len())
+        (summary.beats as usize, summary.segments as usize),
+        (all.len(), segments.len())
     );
     assert_eq!(summary.samples as usize, lead.len());
-    let missing: usize = strips.iter().map(|strip| strip.missing_at.len()).sum();
+    let missing: usize = segments.iter().map(|segment| segment.missing_at.len()).sum();
     assert_eq!(summary.missing_samples as usize, missing);
     assert_eq!(missing, 75 + 875 + 250 + 125);
 }
@@ -156,15 +156,15 @@ fn what_is_held_is_bounded_whatever_the_signal() {
         let mut recipe = LeadRecipe::new(fs, MILLIVOLTS, &RULES).unwrap();
         let mut complete = 0;
         for (n, mv) in mv.iter().enumerate() {
-            recipe.push([Some(*mv)], &mut |strip| {
-                complete = strip.start_sample as usize + strip.mv.len()
+            recipe.push([Some(*mv)], &mut |segment| {
+                complete = segment.start_sample as usize + segment.mv.len()
             });
             assert!(
                 n - complete.min(n) < 25 * 250,
                 "{name}: at sample {n} only {complete} were given"
             );
         }
-        recipe.finish(&mut |strip| complete = strip.start_sample as usize + strip.mv.len());
+        recipe.finish(&mut |segment| complete = segment.start_sample as usize + segment.mv.len());
         assert_eq!(complete, samples, "{name}");
     }
 }
@@ -175,8 +175,8 @@ fn known_beats_are_found_at_every_sampling_frequency_and_polarity() {
         for sign in [1.0, -1.0] {
             let (mv, expect) = ecg(60.0, fs);
             let mv: Vec<f64> = mv.iter().map(|x| sign * x + 3.0).collect();
-            let (strips, summary) = cook(&whole(&mv), fs);
-            let found = beats(&strips);
+            let (segments, summary) = cook(&whole(&mv), fs);
+            let found = beats(&segments);
             assert_eq!(found.len(), expect.len(), "{fs} {sign}");
             let off = found
                 .iter()
@@ -209,24 +209,24 @@ fn fast_narrow_beats_are_found() {
                 *mv += (-0.5 * distance * distance).exp();
             }
         }
-        let (strips, _) = cook(&whole(&mv), fs);
-        assert_eq!(beats(&strips).len(), count, "{per_minute} per minute");
+        let (segments, _) = cook(&whole(&mv), fs);
+        assert_eq!(beats(&segments).len(), count, "{per_minute} per minute");
     }
 }
 
 #[test]
-fn intervals_are_times_between_neighbouring_beats_also_across_strips() {
+fn intervals_are_times_between_neighbouring_beats_also_across_segments() {
     let (mv, _) = ecg(30.0, 360.0);
-    let (strips, _) = cook(&whole(&mv), 360.0);
-    let all: Vec<_> = strips.iter().flat_map(|strip| &strip.beats).collect();
+    let (segments, _) = cook(&whole(&mv), 360.0);
+    let all: Vec<_> = segments.iter().flat_map(|segment| &segment.beats).collect();
     assert_eq!(all[0].rr_ms, None);
     for pair in all.windows(2) {
         let expect = (pair[1].sample - pair[0].sample) as f64 * 1000.0 / 360.0;
         assert_eq!(pair[1].rr_ms, Some(expect));
         assert_eq!(pair[1].time_s, pair[1].sample as f64 / 360.0);
     }
-    for strip in &strips {
-        assert_eq!(strip.features.rr_intervals + 1, strip.features.beats);
+    for segment in &segments {
+        assert_eq!(segment.features.rr_intervals + 1, segment.features.beats);
     }
 }
 
@@ -236,19 +236,19 @@ fn a_gap_is_a_straight_line_its_places_are_kept_and_the_interval_over_it_is_unkn
     let mut lead = whole(&mv);
     let (from, to) = (3500, 3800);
     lead[from..to].fill(None);
-    let (strips, summary) = cook(&lead, 360.0);
+    let (segments, summary) = cook(&lead, 360.0);
     assert_eq!(summary.missing_samples, 300);
-    assert_eq!(strips[0].missing_at, (3500..3600).collect::<Vec<u32>>());
-    assert_eq!(strips[1].missing_at, (0..200).collect::<Vec<u32>>());
-    assert_eq!(strips[2].missing_at, Vec::<u32>::new());
-    assert!(strips[0].warnings.contains(&Warning::MissingSamples));
-    assert!(!strips[2].warnings.contains(&Warning::MissingSamples));
+    assert_eq!(segments[0].missing_at, (3500..3600).collect::<Vec<u32>>());
+    assert_eq!(segments[1].missing_at, (0..200).collect::<Vec<u32>>());
+    assert_eq!(segments[2].missing_at, Vec::<u32>::new());
+    assert!(segments[0].warnings.contains(&Warning::MissingSamples));
+    assert!(!segments[2].warnings.contains(&Warning::MissingSamples));
     let (left, right) = (mv[from - 1], mv[to]);
     let middle = left + (right - left) * 100.0 / 301.0;
-    assert_eq!(strips[0].mv[3599], middle as f32);
-    let after = strips
+    assert_eq!(segments[0].mv[3599], middle as f32);
+    let after = segments
         .iter()
-        .flat_map(|strip| &strip.beats)
+        .flat_map(|segment| &segment.beats)
         .find(|beat| beat.sample >= 3500)
         .unwrap();
     assert!(after.sample >= 3790 && after.rr_ms.is_none(), "{after:?}");
@@ -257,7 +257,7 @@ fn a_gap_is_a_straight_line_its_places_are_kept_and_the_interval_over_it_is_unkn
         .filter(|beat| (from as u64..to as u64).contains(beat))
         .count();
     assert!(hidden > 0, "the gap of this test hides a beat");
-    assert_eq!(beats(&strips).len(), known.len() - hidden);
+    assert_eq!(beats(&segments).len(), known.len() - hidden);
 }
 
 #[test]
@@ -266,12 +266,12 @@ fn a_short_gap_between_beats_hides_none() {
     let mut lead = whole(&mv);
     let place = known[5] as usize + 180;
     lead[place..place + 40].fill(None);
-    let (strips, _) = cook(&lead, 360.0);
-    assert_eq!(beats(&strips).len(), known.len());
+    let (segments, _) = cook(&lead, 360.0);
+    assert_eq!(beats(&segments).len(), known.len());
     assert!(
-        strips
+        segments
             .iter()
-            .flat_map(|strip| &strip.beats)
+            .flat_map(|segment| &segment.beats)
             .skip(1)
             .all(|beat| beat.rr_ms.is_some())
     );
@@ -286,8 +286,8 @@ fn after_a_minute_without_signal_the_beats_are_found_again() {
         lead.extend(std::iter::repeat_n(silence, 60 * 360));
         // What comes back is a fifth as large: another electrode.
         lead.extend(mv.iter().map(|x| Some(x / 5.0)));
-        let (strips, _) = cook(&lead, fs);
-        let found = beats(&strips);
+        let (segments, _) = cook(&lead, fs);
+        let found = beats(&segments);
         let (before, after): (Vec<u64>, Vec<u64>) = found.iter().partition(|beat| **beat < 30 * 360);
         assert_eq!(before.len(), known.len(), "{silence:?}");
         let missed = known
@@ -307,18 +307,18 @@ fn a_flat_line_across_a_boundary_is_one_flat_line() {
     let (mut mv, _) = ecg(20.0, 360.0);
     // 0.3 s on each side of the boundary at 10 s: 0.6 s together, neither half enough alone.
     mv[3600 - 108..3600 + 108].fill(0.125);
-    let (strips, summary) = cook(&whole(&mv), 360.0);
-    for strip in &strips {
-        assert_eq!(strip.features.flat_ms, 300.0);
-        assert!(strip.warnings.contains(&Warning::FlatLine));
+    let (segments, summary) = cook(&whole(&mv), 360.0);
+    for segment in &segments {
+        assert_eq!(segment.features.flat_ms, 300.0);
+        assert!(segment.warnings.contains(&Warning::FlatLine));
     }
     assert!(summary.warnings.contains(&Warning::FlatLine));
 
     // 0.4 s are none.
     let (mut mv, _) = ecg(20.0, 360.0);
     mv[3600 - 72..3600 + 72].fill(0.125);
-    let (strips, _) = cook(&whole(&mv), 360.0);
-    assert!(strips.iter().all(|strip| strip.features.flat_ms == 0.0));
+    let (segments, _) = cook(&whole(&mv), 360.0);
+    assert!(segments.iter().all(|segment| segment.features.flat_ms == 0.0));
 }
 
 #[test]
@@ -326,18 +326,18 @@ fn saturation_is_counted_at_the_extreme_only() {
     let (mut mv, _) = ecg(20.0, 360.0);
     mv[1000..1007].fill(3.0);
     mv[2000..2007].fill(0.5);
-    let (strips, _) = cook(&whole(&mv), 360.0);
-    assert_eq!(strips[0].features.saturated_samples, 7);
-    assert!(strips[0].warnings.contains(&Warning::Saturated));
-    assert_eq!(strips[1].features.saturated_samples, 0);
+    let (segments, _) = cook(&whole(&mv), 360.0);
+    assert_eq!(segments[0].features.saturated_samples, 7);
+    assert!(segments[0].warnings.contains(&Warning::Saturated));
+    assert_eq!(segments[1].features.saturated_samples, 0);
 }
 
 #[test]
 fn a_constant_lead_has_no_numbers_that_are_none() {
-    let (strips, summary) = cook(&vec![Some(0.1); 9000], 360.0);
-    assert_eq!(strips.len(), 3);
-    for strip in &strips {
-        let f = strip.features;
+    let (segments, summary) = cook(&vec![Some(0.1); 9000], 360.0);
+    assert_eq!(segments.len(), 3);
+    for segment in &segments {
+        let f = segment.features;
         let undefined = [
             f.heart_rate_bpm,
             f.rr_mean_ms,
@@ -351,9 +351,9 @@ fn a_constant_lead_has_no_numbers_that_are_none() {
         ];
         assert_eq!(undefined, [None; 9]);
         assert_eq!((f.min_mv, f.max_mv, f.beats), (0.1, 0.1, 0));
-        assert!((f.flat_ms - strip.mv.len() as f64 / 0.36).abs() < 1e-9);
+        assert!((f.flat_ms - segment.mv.len() as f64 / 0.36).abs() < 1e-9);
         assert_eq!(
-            strip.warnings,
+            segment.warnings,
             [
                 Warning::FlatLine,
                 Warning::Saturated,
@@ -367,18 +367,18 @@ fn a_constant_lead_has_no_numbers_that_are_none() {
 
 #[test]
 fn a_lead_that_is_all_missing_or_empty_is_no_error() {
-    let (strips, summary) = cook(&vec![None; 4000], 360.0);
+    let (segments, summary) = cook(&vec![None; 4000], 360.0);
     assert_eq!(
         (summary.samples, summary.missing_samples, summary.beats),
         (4000, 4000, 0)
     );
     assert!(
-        strips
+        segments
             .iter()
-            .all(|strip| strip.mv.iter().all(|mv| *mv == 0.0) && strip.features.flat_ms == 0.0)
+            .all(|segment| segment.mv.iter().all(|mv| *mv == 0.0) && segment.features.flat_ms == 0.0)
     );
-    let (strips, summary) = cook(&[], 360.0);
-    assert_eq!((strips.len(), summary.samples), (0, 0));
+    let (segments, summary) = cook(&[], 360.0);
+    assert_eq!((segments.len(), summary.samples), (0, 0));
 }
 
 #[test]
@@ -388,18 +388,18 @@ fn absurd_values_are_missing_or_forgotten() {
     lead[3000] = Some(1e300);
     lead[3001] = Some(f64::NEG_INFINITY);
     lead[9000] = Some(-1e30);
-    let (strips, summary) = cook(&lead, 360.0);
+    let (segments, summary) = cook(&lead, 360.0);
     assert_eq!(summary.missing_samples, 2);
-    assert!(strips[2].warnings.contains(&Warning::Amplitude));
+    assert!(segments[2].warnings.contains(&Warning::Amplitude));
     let finite = |f: Option<f64>| f.is_none_or(f64::is_finite);
     assert!(
-        strips
+        segments
             .iter()
             .all(|s| finite(s.features.ksqi) && finite(s.features.psqi) && s.features.rms_mv.is_finite())
     );
     let late = |beats: &[u64]| beats.iter().filter(|beat| **beat > 30 * 360).count();
     assert_eq!(
-        late(&beats(&strips)),
+        late(&beats(&segments)),
         late(&known),
         "beats are found again after the absurd value"
     );
@@ -409,8 +409,8 @@ fn absurd_values_are_missing_or_forgotten() {
 fn the_ends_of_the_range_of_sampling_frequencies_work() {
     for fs in [50.0, 128.37, 50_000.0] {
         let (mv, known) = ecg(21.5, fs);
-        let (strips, summary) = cook(&whole(&mv), fs);
-        assert_eq!(strips.len(), 3, "{fs}");
+        let (segments, summary) = cook(&whole(&mv), fs);
+        assert_eq!(segments.len(), 3, "{fs}");
         assert_eq!(summary.beats as usize, known.len(), "{fs}");
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ecg_core::config::{self, LakeSettings};
+use ecg_config::{self as config, LakeSettings};
 use ecg_lake::Lake;
 use ecg_store::{Catalog, CatalogError, Partition, S3Store, TableChange, TableName, TableSpec};
 

@@ -1,12 +1,12 @@
-//! Step 4, second half: the features of a strip.
+//! Step 4, second half: the features of a segment.
 //!
-//! What is undefined is `None`, never NaN: a strip without two beats has no heart rate, a flat one no
-//! kurtosis. A strip stands by itself: only intervals between two beats of the same strip count, so the
+//! What is undefined is `None`, never NaN: a segment without two beats has no heart rate, a flat one no
+//! kurtosis. A segment stands by itself: only intervals between two beats of the same segment count, so the
 //! features can be computed again from the row alone.
 
-use super::cut_strips::Beat;
+use super::cut::Beat;
 
-/// The features of one strip of one lead. Interpolated samples take part like recorded ones.
+/// The features of one segment of one lead. Interpolated samples take part like recorded ones.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Features {
     /// Smallest value in mV.
@@ -15,7 +15,7 @@ pub struct Features {
     pub max_mv: f32,
     /// Root mean square about zero (not about the mean) in mV.
     pub rms_mv: f64,
-    /// Beats whose R peak is in the strip.
+    /// Beats whose R peak is in the segment.
     pub beats: u32,
     /// RR intervals used by the five features below: publish it beside them, 10 s give a usable RMSSD but
     /// a biased SDNN (Munoz et al. 2015, PLoS ONE 10:e0138921).
@@ -30,17 +30,17 @@ pub struct Features {
     pub rmssd_ms: Option<f64>,
     /// Percentage, 0 to 100, of these differences that are above 50 ms.
     pub pnn50: Option<f64>,
-    /// Pearson kurtosis (3 for a normal distribution); `None` for a flat strip.
+    /// Pearson kurtosis (3 for a normal distribution); `None` for a flat segment.
     pub ksqi: Option<f64>,
-    /// Skewness; `None` for a flat strip.
+    /// Skewness; `None` for a flat segment.
     pub ssqi: Option<f64>,
     /// `P(5 to 15 Hz) / P(5 to 40 Hz)`; see [`SpectralShares`](super::spectrum::SpectralShares).
     pub psqi: Option<f64>,
     /// `1 - P(0 to 1 Hz) / P(0 to 40 Hz)`; see [`SpectralShares`](super::spectrum::SpectralShares).
     pub bassqi: Option<f64>,
-    /// Time of the strip, in ms, that lies in flat lines of at least `RULES.label_flat_s_from`.
+    /// Time of the segment, in ms, that lies in flat lines of at least `RULES.label_flat_s_from`.
     pub flat_ms: f64,
-    /// Samples of the strip in runs of at least `RULES.label_saturated_run_from` equal samples at the strip's own
+    /// Samples of the segment in runs of at least `RULES.label_saturated_run_from` equal samples at the segment's own
     /// minimum or maximum.
     pub saturated_samples: u32,
     /// Samples that were missing and are interpolated.
@@ -66,12 +66,12 @@ pub fn amplitude(mv: &[f32]) -> (f32, f32, f64) {
 /// kSQI and sSQI: the fourth and the third standardised moment of the samples.
 ///
 /// Formula: `kurtosis = m4 / m2^2` (Pearson's: 3 for a normal distribution; Fisher's would be 3 less),
-/// `skewness = m3 / m2^1.5`, with `mk = sum (x - mean)^k / n`. No unit; `None` for a flat strip.
+/// `skewness = m3 / m2^1.5`, with `mk = sum (x - mean)^k / n`. No unit; `None` for a flat segment.
 ///
 /// Source: Li, Mark and Clifford (2008), Physiol Meas 29:15 (kSQI); Clifford et al. (2012), Physiol Meas
 /// 33:1419 (sSQI).
 pub fn kurtosis_and_skewness(mv: &[f32]) -> (Option<f64>, Option<f64>) {
-    // A computed mean can differ from the one value of a flat strip in the last bit, so ask the samples.
+    // A computed mean can differ from the one value of a flat segment in the last bit, so ask the samples.
     if mv.first().is_none_or(|first| mv.iter().all(|x| x == first)) {
         return (None, None);
     }
@@ -90,7 +90,7 @@ pub fn kurtosis_and_skewness(mv: &[f32]) -> (Option<f64>, Option<f64>) {
     (defined(m4 / (m2 * m2)), defined(m3 / (m2 * m2.sqrt())))
 }
 
-/// What the RR intervals of a strip say.
+/// What the RR intervals of a segment say.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct RrStatistics {
     /// Intervals used.
@@ -105,9 +105,9 @@ pub struct RrStatistics {
     pub pnn50: Option<f64>,
 }
 
-/// Statistics of the intervals between the beats of one strip.
+/// Statistics of the intervals between the beats of one segment.
 ///
-/// The interval to the strip's first beat began in another strip and is left out; one that spans a gap
+/// The interval to the segment's first beat began in another segment and is left out; one that spans a gap
 /// is unknown (`rr_ms` is `None`) and also separates its neighbours, which are then not adjacent.
 ///
 /// Source: Task Force of the ESC and NASPE (1996), "Heart rate variability", Circulation 93:1043, table 1.
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn rr_statistics_by_hand() {
-        // Intervals 800, 860, 840, 780; differences 60, -20, -60. The 500 belongs to the strip before.
+        // Intervals 800, 860, 840, 780; differences 60, -20, -60. The 500 belongs to the segment before.
         let rr = rr_statistics(&beats(&[
             Some(500.0),
             Some(800.0),
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flat_strip_has_no_moments() {
+    fn a_flat_segment_has_no_moments() {
         // 0.1 has no exact f32: a computed mean may differ from it in the last bit.
         assert_eq!(kurtosis_and_skewness(&[0.1; 3600]), (None, None));
         assert_eq!(kurtosis_and_skewness(&[]), (None, None));

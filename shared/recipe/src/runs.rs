@@ -1,6 +1,6 @@
 //! Runs of equal samples: flat lines and saturation.
 //!
-//! A run is counted in full even where it crosses from one strip into the next: each strip gets the
+//! A run is counted in full even where it crosses from one segment into the next: each segment gets the
 //! part that lies in it.
 
 use std::collections::VecDeque;
@@ -19,10 +19,10 @@ impl Run {
         self.end - self.start
     }
 
-    fn samples_in(&self, strip: &Range<u64>) -> u64 {
+    fn samples_in(&self, segment: &Range<u64>) -> u64 {
         self.end
-            .min(strip.end)
-            .saturating_sub(self.start.max(strip.start))
+            .min(segment.end)
+            .saturating_sub(self.start.max(segment.start))
     }
 }
 
@@ -66,19 +66,19 @@ impl Runs {
         self.closed.iter().chain(self.open.iter())
     }
 
-    /// Samples of the strip that are in runs of at least `from` samples.
-    pub(super) fn flat_samples(&self, strip: &Range<u64>, from: u64) -> u64 {
+    /// Samples of the segment that are in runs of at least `from` samples.
+    pub(super) fn flat_samples(&self, segment: &Range<u64>, from: u64) -> u64 {
         self.known()
             .filter(|run| run.samples() >= from)
-            .map(|run| run.samples_in(strip))
+            .map(|run| run.samples_in(segment))
             .sum()
     }
 
-    /// Samples of the strip that are in runs of at least `from` samples at one of its two extremes.
-    pub(super) fn saturated_samples(&self, strip: &Range<u64>, from: u64, min: f32, max: f32) -> u64 {
+    /// Samples of the segment that are in runs of at least `from` samples at one of its two extremes.
+    pub(super) fn saturated_samples(&self, segment: &Range<u64>, from: u64, min: f32, max: f32) -> u64 {
         self.known()
             .filter(|run| run.samples() >= from && (run.mv == min || run.mv == max))
-            .map(|run| run.samples_in(strip))
+            .map(|run| run.samples_in(segment))
             .sum()
     }
 
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_across_the_boundary_counts_in_both_strips() {
+    fn a_run_across_the_boundary_counts_in_both_segments() {
         let runs = runs(&[0.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 3.0]);
         assert_eq!(runs.flat_samples(&(0..4), 5), 2);
         assert_eq!(runs.flat_samples(&(4..8), 5), 3);

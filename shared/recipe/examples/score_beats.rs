@@ -1,6 +1,6 @@
 //! Scores the beats that the recipe finds against annotated ones, per recording and pooled:
 //!
-//!     cargo run --release -p step-transform --example score_beats -- DIR [HZ]
+//!     cargo run --release -p ecg-recipe --example score_beats -- DIR [HZ]
 //!
 //! DIR has MAT level 4 recordings of the MIT-BIH Arrhythmia Database and their `beats.json`. With HZ the
 //! recordings are first resampled from 360 Hz to that sampling frequency.
@@ -76,7 +76,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn print_row(name: &str, width: usize, both: &[step_transform::recipe::score::Score; 2]) {
+fn print_row(name: &str, width: usize, both: &[ecg_recipe::score::Score; 2]) {
     let [within_150, within_25] = both;
     println!(
         "{name:width$}  {:9}  {:5}   {}   {}",

@@ -5,7 +5,7 @@
 //! * [`logs`] writes JSON lines, and each invocation ends with a line of [`metrics`].
 //! * `lake` (feature `s3`) opens the places of a deployment; only with feature `glue` is the SDK of Glue linked.
 //!
-//! Settings come from [`ecg_core::config`], once, before the first event. The clock here is for Lambda's deadline, for
+//! Settings come from [`ecg_config`], once, before the first event. The clock here is for Lambda's deadline, for
 //! metrics, and for how many messages notify sends: no time from it reaches a table.
 
 mod answer;
@@ -17,8 +17,8 @@ mod lake;
 pub mod logs;
 pub mod metrics;
 
+use ecg_core::StepError;
 use ecg_core::message::MESSAGE_BYTES_MAX;
-use ecg_core::{StepError, config};
 use lambda_runtime::{LambdaEvent, Runtime, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -28,6 +28,7 @@ pub use answer::diagnostic;
 #[cfg(feature = "aws")]
 pub use aws::{aws_config, service_error};
 pub use clock::now_ms;
+pub use ecg_config as config;
 #[cfg(feature = "glue")]
 pub use lake::catalogued_lake;
 #[cfg(feature = "s3")]
@@ -99,7 +100,7 @@ async fn serve<S, I: DeserializeOwned, O: Serialize + Counts>(
 
 #[cfg(test)]
 mod tests {
-    use ecg_core::config::LAMBDA_VARIABLES;
+    use ecg_config::LAMBDA_VARIABLES;
 
     #[test]
     fn every_variable_is_documented() {

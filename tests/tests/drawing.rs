@@ -36,19 +36,19 @@ fn the_picture_in_the_recipe_is_the_drawing_of_a_fixture() {
     let svg = folder.beside("gap.svg");
     page("testdata/recordings/warn/gap.mat", &["--svg", text(&svg)]);
     ecg_golden::check(
-        workspace().join("docs/recipe-strip.svg"),
+        workspace().join("docs/recipe-segment.svg"),
         &fs::read_to_string(&svg).unwrap(),
     );
 }
 
-/// Both drawings against the tables, in the first strip and across the border of two.
+/// Both drawings against the tables, in the first segment and across the border of two.
 #[test]
 fn what_is_drawn_is_what_the_tables_hold() {
     let lake = TestLake::new();
     let file = recordings().join("header/two-leads.mat");
     lake.run(&file, 0);
     for (at, start) in [("0", 0), ("5.5", 1980)] {
-        let svg = lake.beside("strip.svg");
+        let svg = lake.beside("segment.svg");
         let page = ecg(&["inspect", text(&file), "--at", at, "--svg", text(&svg)])
             .expect(0)
             .stdout;
@@ -147,7 +147,7 @@ fn hostile_names_are_harmless_everywhere() {
     fs::copy(recordings().join("warn/gap.mat"), &file).unwrap();
     let header = format!("gap 1 360 3600\ngap.mat 16+24 200(1024)/mV 11 1024 1026 0 0 {HOSTILE}\n");
     fs::write(file.with_extension("hea"), header).unwrap();
-    let svg = lake.beside("strip.svg");
+    let svg = lake.beside("segment.svg");
     let answer = ecg(&["inspect", text(&file), "--svg", text(&svg)]).expect(0);
     assert_harmless(&answer.stdout);
     assert!(
@@ -199,7 +199,7 @@ fn assert_harmless(printed: &str) {
 #[test]
 fn what_can_not_be_drawn_says_why() {
     let lake = TestLake::new();
-    let svg = lake.beside("strip.svg");
+    let svg = lake.beside("segment.svg");
     for (name, drawn) in [
         ("no-calibration.mat", false),
         ("truncated-level4.mat", false),
@@ -211,9 +211,9 @@ fn what_can_not_be_drawn_says_why() {
         let page = ecg(&["inspect", text(&file), "--svg", text(&svg)])
             .expect(1)
             .stdout;
-        assert_eq!(page.contains("\nstrip\n"), drawn, "{page}");
+        assert_eq!(page.contains("\nsegment\n"), drawn, "{page}");
         assert_eq!(
-            page.contains("not drawn: a strip needs a calibration"),
+            page.contains("not drawn: a segment needs a calibration"),
             !drawn,
             "{page}"
         );
@@ -237,8 +237,8 @@ fn what_can_not_be_drawn_says_why() {
         (&["--at=-1"], "found -1"),
         (&["--at", "NaN"], "found NaN"),
         (&["--svg", "other.mat"], "expected a name that ends in .svg"),
-        (&["--svg", "nowhere/strip.svg"], "nowhere/strip.svg"),
-        (&["--svg", "strip.svg", "--json"], "cannot be used with"),
+        (&["--svg", "nowhere/segment.svg"], "nowhere/segment.svg"),
+        (&["--svg", "segment.svg", "--json"], "cannot be used with"),
     ] {
         let answer = finish({
             let mut command = command(&["inspect", text(&file)]);

@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use ecg_core::rules::RULES;
-use step_transform::recipe::score::Score;
-use step_transform::recipe::{Calibration, LeadRecipe, LeadSummary, Strip};
+use ecg_recipe::score::Score;
+use ecg_recipe::{Calibration, LeadRecipe, LeadSummary, Segment};
 
 /// Sampling frequency, gain and baseline of the MIT-BIH Arrhythmia Database.
 pub(crate) const MITDB_HZ: f64 = 360.0;
@@ -100,20 +100,22 @@ pub(crate) fn resampled(recording: &Annotated, from_hz: f64, to_hz: f64) -> Anno
 }
 
 /// Everything the recipe gives for a lead.
-pub(crate) fn cook(adu: &[f64], sampling_frequency_hz: f64) -> (Vec<Strip>, LeadSummary) {
+pub(crate) fn cook(adu: &[f64], sampling_frequency_hz: f64) -> (Vec<Segment>, LeadSummary) {
     let mut recipe = LeadRecipe::new(sampling_frequency_hz, MITDB, &RULES).expect("valid calibration");
-    let mut strips = Vec::new();
-    recipe.push(adu.iter().copied().map(Some), &mut |strip| strips.push(strip));
-    let summary = recipe.finish(&mut |strip| strips.push(strip));
-    (strips, summary)
+    let mut segments = Vec::new();
+    recipe.push(adu.iter().copied().map(Some), &mut |segment| {
+        segments.push(segment)
+    });
+    let summary = recipe.finish(&mut |segment| segments.push(segment));
+    (segments, summary)
 }
 
 /// Scores within 150 ms and within 25 ms.
 pub(crate) fn score(recording: &Annotated, sampling_frequency_hz: f64) -> [Score; 2] {
-    let (strips, _) = cook(&recording.adu, sampling_frequency_hz);
-    let detected: Vec<u64> = strips
+    let (segments, _) = cook(&recording.adu, sampling_frequency_hz);
+    let detected: Vec<u64> = segments
         .iter()
-        .flat_map(|strip| &strip.beats)
+        .flat_map(|segment| &segment.beats)
         .map(|beat| beat.sample)
         .collect();
     [0.150, 0.025].map(|tolerance_s| {

@@ -1,18 +1,18 @@
 //! Step 5: quality labels.
 //!
-//! A label is stored beside the strip and never drops it: published thresholds reject the very
+//! A label is stored beside the segment and never drops it: published thresholds reject the very
 //! arrhythmias people study. Every limit comes from [`Rules`].
 
 use ecg_core::rules::Rules;
 
 use super::features::Features;
 
-/// Why a strip deserves a second look. The names are part of the tables: they do not change.
+/// Why a segment deserves a second look. The names are part of the tables: they do not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Warning {
-    /// A run of equal samples of `label_flat_s_from` or more reaches into the strip.
+    /// A run of equal samples of `label_flat_s_from` or more reaches into the segment.
     FlatLine,
-    /// A run of `label_saturated_run_from` equal samples or more lies at the strip's minimum or maximum.
+    /// A run of `label_saturated_run_from` equal samples or more lies at the segment's minimum or maximum.
     Saturated,
     /// At least one sample was missing.
     MissingSamples,
@@ -22,7 +22,7 @@ pub enum Warning {
     LowAmplitude,
     /// Peak to peak above `label_peak_to_peak_mv_above`.
     HighAmplitude,
-    /// Fewer beats than `label_beats_below`, for a full strip.
+    /// Fewer beats than `label_beats_below`, for a full segment.
     FewBeats,
     /// Heart rate outside `label_heart_rate_bpm_below` to `label_heart_rate_bpm_above`.
     HeartRate,
@@ -35,7 +35,7 @@ pub enum Warning {
 }
 
 impl Warning {
-    /// All warnings, in the order in which a strip lists them.
+    /// All warnings, in the order in which a segment lists them.
     pub const ALL: [Warning; 11] = [
         Warning::FlatLine,
         Warning::Saturated,
@@ -68,7 +68,7 @@ impl Warning {
     }
 }
 
-/// The verdict on a strip or a lead: [`Quality::Good`] if it has no warning.
+/// The verdict on a segment or a lead: [`Quality::Good`] if it has no warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quality {
     /// No warning.
@@ -96,18 +96,18 @@ impl Quality {
     }
 }
 
-/// The warnings of a strip of `duration_s` seconds, in the order of [`Warning::ALL`].
+/// The warnings of a segment of `duration_s` seconds, in the order of [`Warning::ALL`].
 ///
-/// A feature that is undefined gives no warning of its own: a flat strip is a flat line, not a bad
-/// kurtosis. The last strip may be shorter, and is then asked for fewer beats:
-/// `floor(label_beats_below * duration_s / strip_s)`, so with 3 per 10 s, 2 from 6.7 s, 1 from 3.4 s, none below.
+/// A feature that is undefined gives no warning of its own: a flat segment is a flat line, not a bad
+/// kurtosis. The last segment may be shorter, and is then asked for fewer beats:
+/// `floor(label_beats_below * duration_s / segment_s)`, so with 3 per 10 s, 2 from 6.7 s, 1 from 3.4 s, none below.
 pub fn warnings(features: &Features, duration_s: f64, rules: &Rules) -> Vec<Warning> {
     let peak_to_peak = f64::from(features.max_mv) - f64::from(features.min_mv);
     let farthest = f64::from(features.max_mv)
         .abs()
         .max(f64::from(features.min_mv).abs());
-    let share_of_strip = (duration_s / rules.strip_s).min(1.0);
-    let beats_expected = (f64::from(rules.label_beats_below) * share_of_strip + 1e-9).floor();
+    let share_of_segment = (duration_s / rules.segment_s).min(1.0);
+    let beats_expected = (f64::from(rules.label_beats_below) * share_of_segment + 1e-9).floor();
     let below = |value: Option<f64>, limit: f64| value.is_some_and(|value| value < limit);
     let above = |value: Option<f64>, limit: f64| value.is_some_and(|value| value > limit);
 
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_last_strip_is_asked_for_fewer_beats() {
+    fn a_short_last_segment_is_asked_for_fewer_beats() {
         for (duration_s, beats, few) in [
             (10.0, 2, true),
             (7.0, 2, false),

@@ -9,7 +9,7 @@
 #[path = "support/mod.rs"]
 mod support;
 
-use step_transform::recipe::score::Score;
+use ecg_recipe::score::Score;
 use support::{Annotated, MITDB_HZ, annotated, data_folder, percentages, pooled, resampled, score};
 
 fn real_recordings(folder: &str) -> Option<Vec<Annotated>> {

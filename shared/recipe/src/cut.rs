@@ -1,4 +1,4 @@
-//! Step 4, first half: cut the lead into strips.
+//! Step 4, first half: cut the lead into segments.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -24,10 +24,10 @@ pub struct Beat {
     pub r_mv: f32,
 }
 
-/// One row of `segments`: `RULES.strip_s` seconds of one lead; the last strip may be shorter.
+/// One row of `segments`: `RULES.segment_s` seconds of one lead; the last segment may be shorter.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Strip {
-    /// 0-based number of the strip in the lead.
+pub struct Segment {
+    /// 0-based number of the segment in the lead.
     pub index: u32,
     /// First sample, 0-based in the recording.
     pub start_sample: u64,
@@ -35,7 +35,7 @@ pub struct Strip {
     pub mv: Vec<f32>,
     /// Positions in `mv` that were missing and are interpolated.
     pub missing_at: Vec<u32>,
-    /// The beats whose R peak is in the strip, in order.
+    /// The beats whose R peak is in the segment, in order.
     pub beats: Vec<Beat>,
     /// What is computed from the above.
     pub features: Features,
@@ -48,19 +48,19 @@ pub struct Strip {
 /// A gap this long can hide a beat: the refractory period of a heart, Pan and Tompkins' 200 ms.
 const HIDING_GAP_S: f64 = 0.2;
 
-/// Cuts one lead into strips. Strip `i` has the samples from `i * n` to `(i + 1) * n`,
-/// `n = round(strip_s * sampling frequency)`.
+/// Cuts one lead into segments. Segment `i` has the samples from `i * n` to `(i + 1) * n`,
+/// `n = round(segment_s * sampling frequency)`.
 ///
-/// Holds at most one strip and what the search for beats lags behind (up to about eleven seconds).
-pub(super) struct StripCutter {
+/// Holds at most one segment and what the search for beats lags behind (up to about eleven seconds).
+pub(super) struct SegmentCutter {
     rules: Rules,
     sampling_frequency_hz: f64,
-    strip_samples: u64,
+    segment_samples: u64,
     flat_samples: u64,
     hiding_gap_samples: u64,
     spectrum: Spectrum,
     index: u32,
-    /// First sample that is not yet in a strip that was given.
+    /// First sample that is not yet in a segment that was given.
     start: u64,
     mv: Vec<f32>,
     missing: VecDeque<u64>,
@@ -73,7 +73,7 @@ pub(super) struct StripCutter {
     last_beat: Option<u64>,
 }
 
-impl StripCutter {
+impl SegmentCutter {
     pub(super) fn new(sampling_frequency_hz: f64, rules: &Rules) -> Self {
         let samples = |seconds: f64| ((seconds * sampling_frequency_hz).round() as u64).max(1);
         let flat_samples = (rules.label_flat_s_from * sampling_frequency_hz - 1e-9)
@@ -82,7 +82,7 @@ impl StripCutter {
         Self {
             rules: *rules,
             sampling_frequency_hz,
-            strip_samples: samples(rules.strip_s),
+            segment_samples: samples(rules.segment_s),
             flat_samples,
             hiding_gap_samples: samples(HIDING_GAP_S),
             spectrum: Spectrum::new(),
@@ -119,7 +119,7 @@ impl StripCutter {
         self.mv.push(mv);
     }
 
-    /// Takes the next beat by the sample of its R peak, which is in a strip not yet given.
+    /// Takes the next beat by the sample of its R peak, which is in a segment not yet given.
     pub(super) fn push_beat(&mut self, sample: u64) -> Beat {
         self.forget_gaps_before(sample);
         let rr_ms = self
@@ -146,30 +146,30 @@ impl StripCutter {
         }
     }
 
-    /// Whether enough samples are held that a strip may be complete: it also needs to be known whether the
+    /// Whether enough samples are held that a segment may be complete: it also needs to be known whether the
     /// run at its end is a flat line.
-    pub(super) fn may_have_strip(&self) -> bool {
-        self.mv.len() as u64 >= self.strip_samples + self.flat_samples
+    pub(super) fn may_have_segment(&self) -> bool {
+        self.mv.len() as u64 >= self.segment_samples + self.flat_samples
     }
 
-    /// Gives the next strip if its samples and, by `beats_settled_until`, its beats are complete.
-    pub(super) fn next_strip(&mut self, beats_settled_until: u64) -> Option<Strip> {
-        if !self.may_have_strip() || beats_settled_until < self.start + self.strip_samples {
+    /// Gives the next segment if its samples and, by `beats_settled_until`, its beats are complete.
+    pub(super) fn next_segment(&mut self, beats_settled_until: u64) -> Option<Segment> {
+        if !self.may_have_segment() || beats_settled_until < self.start + self.segment_samples {
             return None;
         }
-        let strip = self.cut(self.strip_samples as usize);
-        // No beat will come before the next strip, so what the gaps mean for the next interval is known.
+        let segment = self.cut(self.segment_samples as usize);
+        // No beat will come before the next segment, so what the gaps mean for the next interval is known.
         self.forget_gaps_before(self.start);
-        Some(strip)
+        Some(segment)
     }
 
-    /// Ends the lead, whose beats have all been pushed: gives the remaining strips one by one.
-    pub(super) fn last_strips(&mut self) -> Option<Strip> {
-        let samples = self.mv.len().min(self.strip_samples as usize);
+    /// Ends the lead, whose beats have all been pushed: gives the remaining segments one by one.
+    pub(super) fn last_segments(&mut self) -> Option<Segment> {
+        let samples = self.mv.len().min(self.segment_samples as usize);
         (samples > 0).then(|| self.cut(samples))
     }
 
-    fn cut(&mut self, samples: usize) -> Strip {
+    fn cut(&mut self, samples: usize) -> Segment {
         let rest = self.mv.split_off(samples);
         let mv = std::mem::replace(&mut self.mv, rest);
         let range = self.start..self.start + samples as u64;
@@ -187,7 +187,7 @@ impl StripCutter {
             samples as f64 / self.sampling_frequency_hz,
             &self.rules,
         );
-        let strip = Strip {
+        let segment = Segment {
             index: self.index,
             start_sample: range.start,
             mv,
@@ -200,7 +200,7 @@ impl StripCutter {
         self.index += 1;
         self.start = range.end;
         self.runs.forget_before(range.end);
-        strip
+        segment
     }
 
     fn features(&mut self, mv: &[f32], range: &Range<u64>, beats: &[Beat], missing_samples: u32) -> Features {

@@ -1,4 +1,4 @@
-//! Shares of the power spectrum of a strip: pSQI and basSQI.
+//! Shares of the power spectrum of a segment: pSQI and basSQI.
 
 use std::f64::consts::TAU;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use realfft::num_complex::Complex64;
 use realfft::{RealFftPlanner, RealToComplex};
 
-/// The two spectral quality indices; `None` for a flat strip, or one with no power in the band.
+/// The two spectral quality indices; `None` for a flat segment, or one with no power in the band.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct SpectralShares {
     /// Share of the QRS band: `P(5 to 15 Hz) / P(5 to 40 Hz)`.
@@ -15,7 +15,7 @@ pub struct SpectralShares {
     pub bassqi: Option<f64>,
 }
 
-/// Computes spectra, keeping the plan for the length that most strips have.
+/// Computes spectra, keeping the plan for the length that most segments have.
 pub(super) struct Spectrum {
     planner: RealFftPlanner<f64>,
     plan: Option<Plan>,
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn flat_or_tiny_strips_have_none() {
+    fn flat_or_tiny_segments_have_none() {
         for mv in [&[0.1f32; 3600][..], &[], &[1.0]] {
             assert_eq!(Spectrum::new().shares(mv, 360.0), SpectralShares::default());
         }

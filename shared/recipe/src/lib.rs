@@ -1,11 +1,11 @@
-//! The recipe: from the raw samples of a lead to strips in millivolts.
+//! The recipe: from the raw samples of a lead to segments in millivolts.
 //!
 //! 1. [`fill_gaps`]: missing samples become straight lines; their places are kept.
 //! 2. [`calibrate`]: ADC units become millivolts. This is the signal that is stored, unfiltered.
 //! 3. [`find_beats`](self): two moving means find candidates, adaptive levels decide which are beats, and
 //!    each is refined to the R peak on the signal itself.
-//! 4. [`cut_strips`]: ten-second strips with their [`features`].
-//! 5. [`label_quality`]: warnings for what looks odd. A label never drops a strip.
+//! 4. [`cut`]: ten-second segments with their [`features`].
+//! 5. [`label_quality`]: warnings for what looks odd. A label never drops a segment.
 //!
 //! Everything here is a function of its input: no file, environment, clock or log, and the output does not
 //! depend on how the samples were cut into blocks on the way in. A lead streams through; what is held is
@@ -13,7 +13,7 @@
 //! [`ecg_core::rules`]; `docs/recipe.md` tells the same story as prose.
 
 pub mod calibrate;
-pub mod cut_strips;
+pub mod cut;
 pub mod features;
 pub mod fill_gaps;
 mod filters;
@@ -29,11 +29,11 @@ use std::collections::BTreeSet;
 use ecg_core::rules::Rules;
 
 pub use calibrate::Calibration;
-pub use cut_strips::{Beat, Strip};
+pub use cut::{Beat, Segment};
 pub use features::Features;
 pub use label_quality::{Quality, Warning};
 
-use cut_strips::StripCutter;
+use cut::SegmentCutter;
 use fill_gaps::{FilledSample, GapFiller};
 use find_beats::BeatFinder;
 
@@ -62,7 +62,7 @@ pub enum RecipeError {
 
 /// Below this a QRS complex has fewer than five samples.
 pub const MIN_SAMPLING_FREQUENCY_HZ: f64 = 50.0;
-/// Above this it is no ECG of the body surface, and a strip would be megabytes long.
+/// Above this it is no ECG of the body surface, and a segment would be megabytes long.
 pub const MAX_SAMPLING_FREQUENCY_HZ: f64 = 50_000.0;
 
 /// What is known of a lead at its end.
@@ -72,18 +72,18 @@ pub struct LeadSummary {
     pub samples: u64,
     /// Samples that were missing and are interpolated.
     pub missing_samples: u64,
-    /// Strips given.
-    pub strips: u32,
+    /// Segments given.
+    pub segments: u32,
     /// Beats found.
     pub beats: u64,
     /// Mean heart rate from the first to the last beat in beats per minute: `60,000 / mean rr_ms`, over
     /// all beats that have an `rr_ms`. `None` without one.
     pub heart_rate_bpm: Option<f64>,
-    /// Every warning that some strip has, in the order of [`Warning::ALL`].
+    /// Every warning that some segment has, in the order of [`Warning::ALL`].
     pub warnings: Vec<Warning>,
 }
 
-/// The recipe for one lead. Push its samples in order, in blocks of any size; take the strips as they
+/// The recipe for one lead. Push its samples in order, in blocks of any size; take the segments as they
 /// become complete; finish.
 pub struct LeadRecipe {
     steps: Steps,
@@ -94,7 +94,7 @@ pub struct LeadRecipe {
 struct Steps {
     calibration: Calibration,
     beats: BeatFinder,
-    strips: StripCutter,
+    segments: SegmentCutter,
     summary: LeadSummary,
     warnings: BTreeSet<Warning>,
     counted: BeatCount,
@@ -139,11 +139,11 @@ impl LeadRecipe {
             steps: Steps {
                 calibration,
                 beats: BeatFinder::new(sampling_frequency_hz),
-                strips: StripCutter::new(sampling_frequency_hz, rules),
+                segments: SegmentCutter::new(sampling_frequency_hz, rules),
                 summary: LeadSummary {
                     samples: 0,
                     missing_samples: 0,
-                    strips: 0,
+                    segments: 0,
                     beats: 0,
                     heart_rate_bpm: None,
                     warnings: Vec::new(),
@@ -155,46 +155,47 @@ impl LeadRecipe {
     }
 
     /// Takes the next samples in ADC units, `None` for a missing one (NaN and infinity count as missing),
-    /// and gives the strips that are now complete.
-    pub fn push(&mut self, samples: impl IntoIterator<Item = Option<f64>>, strip: &mut dyn FnMut(Strip)) {
+    /// and gives the segments that are now complete.
+    pub fn push(&mut self, samples: impl IntoIterator<Item = Option<f64>>, segment: &mut dyn FnMut(Segment)) {
         let calibration = self.steps.calibration;
         for adu in samples {
             let adu = adu.filter(|adu| calibration.can_express(*adu));
-            self.gaps.push(adu, &mut |filled| self.steps.take(filled, strip));
+            self.gaps
+                .push(adu, &mut |filled| self.steps.take(filled, segment));
         }
     }
 
-    /// Ends the lead and gives the remaining strips.
-    pub fn finish(mut self, strip: &mut dyn FnMut(Strip)) -> LeadSummary {
-        self.gaps.finish(&mut |filled| self.steps.take(filled, strip));
-        self.steps.finish(strip)
+    /// Ends the lead and gives the remaining segments.
+    pub fn finish(mut self, segment: &mut dyn FnMut(Segment)) -> LeadSummary {
+        self.gaps.finish(&mut |filled| self.steps.take(filled, segment));
+        self.steps.finish(segment)
     }
 }
 
 impl Steps {
-    fn take(&mut self, filled: FilledSample, give: &mut dyn FnMut(Strip)) {
+    fn take(&mut self, filled: FilledSample, give: &mut dyn FnMut(Segment)) {
         let mv = self.calibration.to_mv(filled.adu);
         self.summary.samples += 1;
         self.summary.missing_samples += u64::from(filled.missing);
-        self.strips.push(mv, filled.missing);
+        self.segments.push(mv, filled.missing);
 
-        let (strips, counted) = (&mut self.strips, &mut self.counted);
+        let (segments, counted) = (&mut self.segments, &mut self.counted);
         self.beats
-            .push(mv, &mut |sample| counted.add(strips.push_beat(sample)));
-        while self.strips.may_have_strip() {
-            match self.strips.next_strip(self.beats.settled_until()) {
-                Some(strip) => self.give(strip, give),
+            .push(mv, &mut |sample| counted.add(segments.push_beat(sample)));
+        while self.segments.may_have_segment() {
+            match self.segments.next_segment(self.beats.settled_until()) {
+                Some(segment) => self.give(segment, give),
                 None => break,
             }
         }
     }
 
-    fn finish(mut self, give: &mut dyn FnMut(Strip)) -> LeadSummary {
-        let (strips, counted) = (&mut self.strips, &mut self.counted);
+    fn finish(mut self, give: &mut dyn FnMut(Segment)) -> LeadSummary {
+        let (segments, counted) = (&mut self.segments, &mut self.counted);
         self.beats
-            .finish(&mut |sample| counted.add(strips.push_beat(sample)));
-        while let Some(strip) = self.strips.last_strips() {
-            self.give(strip, give);
+            .finish(&mut |sample| counted.add(segments.push_beat(sample)));
+        while let Some(segment) = self.segments.last_segments() {
+            self.give(segment, give);
         }
         let BeatCount {
             beats,
@@ -208,9 +209,9 @@ impl Steps {
         self.summary
     }
 
-    fn give(&mut self, strip: Strip, give: &mut dyn FnMut(Strip)) {
-        self.summary.strips += 1;
-        self.warnings.extend(&strip.warnings);
-        give(strip);
+    fn give(&mut self, segment: Segment, give: &mut dyn FnMut(Segment)) {
+        self.summary.segments += 1;
+        self.warnings.extend(&segment.warnings);
+        give(segment);
     }
 }
