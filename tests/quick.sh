@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# The quick check of what changed: format, spelling, licences, lints and unit tests. Before a commit; tests/all.sh before a merge.
+# The quick check of what changed: format, spelling, licences, lints and unit tests. For each commit; tests/all.sh is for each merge.
 #
 #   tests/quick.sh           what differs from the branch main, uncommitted files included; on main: what is not committed
 #   tests/quick.sh COMMIT    what differs from COMMIT
 #
-# It does not cover: crates that depend on a changed crate, the end-to-end suites (ecg-tests, tests/cloud), examples in
-# documentation comments, cdk-nag and cfn-lint, and what a change in Cargo.toml or in the toolchain does to other crates.
-# It uses the cache of tests/all.sh (setup.sh). Less than two minutes once that has the dependencies.
+# It does not cover: tests of crates that depend on a changed crate, the end-to-end suites (ecg-tests, tests/cloud), examples in
+# documentation comments, cdk-nag and cfn-lint.
+#
+# It uses the cache of tests/all.sh (setup.sh). Less than two minutes, but for the first time that a crate is tested: that builds
+# its dependencies with the features that this crate alone needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/setup.sh
@@ -66,23 +68,21 @@ mapfile -t crates < <(for file in "${changed[@]}"; do
 done | sort -u)
 
 if [ ${#crates[@]} -gt 0 ]; then
-  selection=(--all-features)
-  for crate in "${crates[@]}"; do selection+=(--package "$crate"); done
-  say "lints of ${crates[*]}"
-  cargo clippy "${selection[@]}" --all-targets --quiet -- -D warnings
-  # Those of ecg-tests drive the whole.
-  tested=()
-  for crate in "${crates[@]}"; do [ "$crate" = ecg-tests ] || tested+=(--package "$crate"); done
-  if [ ${#tested[@]} -gt 0 ]; then
-    say "unit tests"
-    if cargo nextest --version >/dev/null 2>&1; then
-      cargo nextest run --all-features "${tested[@]}" --no-fail-fast --no-tests pass \
-        --cargo-quiet --status-level fail --final-status-level slow
-    else
-      cargo test --all-features "${tested[@]}" --no-fail-fast --quiet --lib --bins --tests
-    fi
-  fi
+  # The selection of all.sh, so that nothing is checked twice. It includes the crates that depend on a changed one.
+  say "lints"
+  cargo clippy --workspace --all-features --all-targets --quiet -- -D warnings
 fi
+for crate in "${crates[@]}"; do
+  # Its tests run the whole pipeline.
+  [ "$crate" != ecg-tests ] || continue
+  say "tests of $crate"
+  if cargo nextest --version >/dev/null 2>&1; then
+    cargo nextest run --all-features --package "$crate" --no-fail-fast --no-tests pass \
+      --cargo-quiet --status-level fail --final-status-level slow
+  else
+    cargo test --all-features --package "$crate" --no-fail-fast --quiet --lib --bins --tests
+  fi
+done
 
 if differs '\.md$'; then
   say "links of the documents"
