@@ -1,8 +1,8 @@
-//! Decoding: from a MAT file to the canonical Arrow form, one row per lead and 10-second segment, in ADC units.
+//! Decoding: from a file to the canonical Arrow form, one row per lead and 10-second segment, in ADC units.
 //!
 //! Samples stream through: at any time one segment per lead and one batch of rows are in memory.
 
-use std::io::{Read, Seek, Write};
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use arrow_array::builder::{Float64Builder, Int16Builder, Int32Builder, Int64Buil
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{ArrowError, SchemaRef};
-use ecg_mat::MatFile;
-use ecg_recording::{Recording, RecordingError, Verdict, samples};
-use ecg_tables::parsed::{fits_int16, schema};
+use ecg_formats::{FormatError, SampleClass, SignalFile};
+use ecg_recording::{Recording, Verdict};
+use ecg_tables::parsed::schema;
 
 /// A batch is written when it holds this many samples.
 const BATCH_SAMPLES: usize = 128 * 1024;
@@ -20,9 +20,9 @@ const BATCH_SAMPLES: usize = 128 * 1024;
 /// Why a recording could not be decoded.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// The recording could not be read, or is at fault.
+    /// The file could not be read, or is at fault.
     #[error(transparent)]
-    Recording(#[from] RecordingError),
+    File(#[from] FormatError),
     /// The rows could not be written.
     #[error(transparent)]
     Arrow(#[from] ArrowError),
@@ -32,8 +32,8 @@ pub enum DecodeError {
 ///
 /// # Errors
 /// The file is not what the verdict says, or a read or write failed.
-pub fn decode<R: Read + Seek + Send + 'static, W: Write>(
-    file: &mut MatFile<R>,
+pub fn decode<W: Write>(
+    file: &mut dyn SignalFile,
     recording: &Recording,
     verdict: &Verdict,
     segment_s: f64,
@@ -41,19 +41,19 @@ pub fn decode<R: Read + Seek + Send + 'static, W: Write>(
 ) -> Result<u64, DecodeError> {
     let verdict_json =
         serde_json::to_string(verdict).map_err(|error| ArrowError::ExternalError(Box::new(error)))?;
-    let schema = schema(&recording.class, &verdict_json);
+    let schema = schema(recording.signals.class.fits_int16(), &verdict_json);
     let writer = FileWriter::try_new(out, &schema)?;
     let segment_samples = usize::try_from(recording.segment_samples(segment_s)).unwrap_or(usize::MAX);
     let mut rows = Rows {
         writer,
-        batch: Batch::new(&recording.class),
+        batch: Batch::new(recording.signals.class),
         schema,
         written: 0,
     };
-    let mut leads: Vec<Lead> = (0..recording.leads).map(|_| Lead::default()).collect();
+    let mut leads: Vec<Lead> = (0..recording.signals.leads).map(|_| Lead::default()).collect();
 
     let mut failed: Option<ArrowError> = None;
-    samples::stream(file, recording, &mut |number, values| {
+    file.stream(&recording.signals, &mut |number, values| {
         let lead = &mut leads[number];
         let mut rest = values;
         while !rest.is_empty() {
@@ -147,8 +147,8 @@ enum Adu {
 }
 
 impl Batch {
-    fn new(class: &str) -> Batch {
-        let adu = if fits_int16(class) {
+    fn new(class: SampleClass) -> Batch {
+        let adu = if class.fits_int16() {
             Adu::Int16(ListBuilder::new(Int16Builder::new()))
         } else {
             Adu::Float64(ListBuilder::new(Float64Builder::new()))
@@ -191,7 +191,6 @@ mod tests {
     use arrow_ipc::reader::FileReader;
     use arrow_schema::DataType;
     use ecg_core::rules::RULES;
-    use ecg_mat::Limits;
     use ecg_recording::{FileContext, examine};
     use ecg_tables::parsed::VERDICT;
 
@@ -209,7 +208,7 @@ mod tests {
     }
 
     /// The file with its verdict: 100 Hz, so that a segment of 0.1 s has 10 samples.
-    fn open(bytes: Vec<u8>) -> (MatFile<Cursor<Vec<u8>>>, Verdict) {
+    fn open(bytes: Vec<u8>) -> (Box<dyn SignalFile>, Verdict) {
         let metadata = [("ecg-sampling-frequency", "100"), ("ecg-gain", "200")];
         let context = FileContext {
             size: bytes.len() as u64,
@@ -221,7 +220,7 @@ mod tests {
             .verdict;
         assert!(verdict.accepted, "{:?}", verdict.reason);
         (
-            MatFile::open(Cursor::new(bytes), Limits::default()).unwrap(),
+            ecg_formats::open(Cursor::new(bytes), RULES.reject_values_above).unwrap(),
             verdict,
         )
     }
@@ -233,7 +232,7 @@ mod tests {
         let (mut file, verdict) = open(bytes);
         let mut out = Vec::new();
         let recording = verdict.recording.clone().unwrap();
-        let written = decode(&mut file, &recording, &verdict, 0.1, &mut out).unwrap();
+        let written = decode(file.as_mut(), &recording, &verdict, 0.1, &mut out).unwrap();
         let reader = FileReader::try_new(Cursor::new(out), None).unwrap();
         let kept: Verdict = serde_json::from_str(&reader.schema().metadata()[VERDICT]).unwrap();
         assert_eq!(kept, verdict);
@@ -358,7 +357,7 @@ mod tests {
         }
         let (mut file, verdict) = open(mat4(5, [1, 40], 0..40));
         let recording = verdict.recording.clone().unwrap();
-        let error = decode(&mut file, &recording, &verdict, 0.1, Full).unwrap_err();
+        let error = decode(file.as_mut(), &recording, &verdict, 0.1, Full).unwrap_err();
         assert!(
             matches!(error, DecodeError::Arrow(ArrowError::IoError(..))),
             "{error:?}"

@@ -136,11 +136,11 @@ pub fn transform<R: Read + Seek, W: Write>(
     }
     if let Some(short) = summaries
         .iter()
-        .find(|summary| summary.samples != recording.samples)
+        .find(|summary| summary.samples != recording.signals.samples)
     {
         let message = format!(
             "expected {} samples per lead, found {}",
-            recording.samples, short.samples
+            recording.signals.samples, short.samples
         );
         return Err(TransformError::Parsed(message));
     }
@@ -456,10 +456,10 @@ fn recording_row(
             "source_etag" => text(&source.etag),
             "source_size" => bigint(source.size),
             "content_sha256" => text(verdict.content_sha256.as_deref().unwrap_or_default()),
-            "format" => text(&recording.format),
+            "format" => text(&recording.signals.format),
             "sampling_frequency_hz" => double(calibration.sampling_frequency_hz),
-            "leads" => Arc::new(Int32Array::from(vec![recording.leads as i32])),
-            "samples" => bigint(recording.samples),
+            "leads" => Arc::new(Int32Array::from(vec![recording.signals.leads as i32])),
+            "samples" => bigint(recording.signals.samples),
             "duration_s" => double(recording.duration_s()),
             "gain" => double(first.gain),
             "baseline" => double(first.baseline),

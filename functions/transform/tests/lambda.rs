@@ -8,7 +8,6 @@ use std::path::Path;
 
 use ecg_core::rules::RULES;
 use ecg_lambda_test::{Lambda, S3};
-use ecg_mat::{Limits, MatFile};
 use ecg_recording::{FileContext, Verdict, examine};
 use serde_json::Value;
 
@@ -29,9 +28,9 @@ fn the_example_event_counts_the_beats_that_were_generated() {
             .verdict
     };
     let recording = verdict.recording.clone().unwrap();
-    let mut file = MatFile::open(Cursor::new(bytes), Limits::default()).unwrap();
+    let mut file = ecg_formats::open(Cursor::new(bytes), RULES.reject_values_above).unwrap();
     let mut parsed = Vec::new();
-    step_parse::decode(&mut file, &recording, &verdict, RULES.segment_s, &mut parsed).unwrap();
+    step_parse::decode(file.as_mut(), &recording, &verdict, RULES.segment_s, &mut parsed).unwrap();
 
     let event: Value = serde_json::from_str(include_str!("../../events/transform.json")).unwrap();
     let next: Value = serde_json::from_str(include_str!("../../events/write.json")).unwrap();

@@ -15,7 +15,8 @@ use arrow_ipc::writer::FileWriter;
 use arrow_schema::{Schema, SchemaRef};
 use ecg_core::message::Source;
 use ecg_core::rules::RULES;
-use ecg_recording::{Calibration, Layout, LeadCalibration, Recording, Verdict};
+use ecg_formats::{Layout, SampleClass, Signals};
+use ecg_recording::{Calibration, LeadCalibration, Recording, Verdict};
 use ecg_tables::{BEATS, RECORDINGS, SEGMENTS, parsed};
 use step_transform::{Made, TransformError, Writers, transform};
 
@@ -33,7 +34,7 @@ fn source() -> Source {
     }
 }
 
-fn verdict(leads: u32, samples: u64, class: &str) -> Verdict {
+fn verdict(leads: u32, samples: u64, class: SampleClass) -> Verdict {
     let lead = |number| LeadCalibration {
         name: format!("lead {number}"),
         gain: 200.0,
@@ -45,14 +46,16 @@ fn verdict(leads: u32, samples: u64, class: &str) -> Verdict {
         checks: Vec::new(),
         reason: None,
         recording: Some(Recording {
-            format: "MAT level 4".into(),
-            variable: "val".into(),
-            variable_index: 0,
-            further_variables: Vec::new(),
-            class: class.into(),
-            layout: Layout::LeadsBySamples,
-            leads,
-            samples,
+            signals: Signals {
+                format: "MAT level 4".into(),
+                variable: "val".into(),
+                variable_index: 0,
+                further_variables: Vec::new(),
+                class,
+                layout: Layout::LeadsBySamples,
+                leads: u64::from(leads),
+                samples,
+            },
             calibration: Calibration {
                 source: "variables".into(),
                 sampling_frequency_hz: HZ,
@@ -67,8 +70,8 @@ fn verdict(leads: u32, samples: u64, class: &str) -> Verdict {
     }
 }
 
-fn schema_of(verdict: &Verdict, class: &str) -> SchemaRef {
-    parsed::schema(class, &serde_json::to_string(verdict).unwrap())
+fn schema_of(verdict: &Verdict, class: SampleClass) -> SchemaRef {
+    parsed::schema(class.fits_int16(), &serde_json::to_string(verdict).unwrap())
 }
 
 /// Rows of 1000 samples: lead, segment, and 2 mV at sample 7, missing at sample 8, 1 mV elsewhere.
@@ -129,7 +132,7 @@ fn read(bytes: &[u8]) -> Vec<RecordBatch> {
 
 #[test]
 fn rows_of_two_leads() {
-    for class in ["int16", "double"] {
+    for class in [SampleClass::Int16, SampleClass::Double] {
         let schema = schema_of(&verdict(2, 2000, class), class);
         let rows = [(0, 0), (1, 0), (0, 1), (1, 1)];
         let (made, [segments, beats, recordings]) = apply(ipc(&schema, &[batch(&schema, &rows)])).unwrap();
@@ -183,8 +186,8 @@ fn refused(object: Vec<u8>, told: &str) {
 
 #[test]
 fn what_parse_did_not_write_is_refused() {
-    let good = verdict(1, 2000, "int16");
-    let schema = schema_of(&good, "int16");
+    let good = verdict(1, 2000, SampleClass::Int16);
+    let schema = schema_of(&good, SampleClass::Int16);
     let rows = batch(&schema, &[(0, 0), (0, 1)]);
     apply(ipc(&schema, std::slice::from_ref(&rows))).unwrap();
 
@@ -194,14 +197,14 @@ fn what_parse_did_not_write_is_refused() {
     }
     let bare = Schema::new(schema.fields().clone());
     refused(ipc(&bare, &[]), "expected the metadata ecg.verdict, found none");
-    let json = parsed::schema("int16", "{}");
+    let json = parsed::schema(true, "{}");
     refused(ipc(&json, &[]), "ecg.verdict: missing field");
     let without = Verdict {
         recording: None,
         ..good.clone()
     };
     refused(
-        ipc(&schema_of(&without, "int16"), &[]),
+        ipc(&schema_of(&without, SampleClass::Int16), &[]),
         "expected a recording in its verdict",
     );
 
@@ -225,7 +228,7 @@ fn what_parse_did_not_write_is_refused() {
         verdict
     };
     refused(
-        ipc(&schema_of(&impossible, "int16"), &[]),
+        ipc(&schema_of(&impossible, SampleClass::Int16), &[]),
         "expected a finite gain other than 0 adu/mV",
     );
 }

@@ -57,6 +57,12 @@ impl Settings {
     }
 }
 
+/// The parts of a text; the rows of a char matrix come as lines.
+pub fn parts(text: &str) -> Vec<String> {
+    let parts = text.split([',', ';', '\n']);
+    parts.map(|part| part.trim().to_owned()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,22 +1,16 @@
 //! Examining a file: structure, calibration, then one pass over the samples.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Seek};
 use std::ops::ControlFlow;
 
 use ecg_core::Details;
 use ecg_core::rules::Rules;
 use ecg_core::settings::Settings;
-use ecg_mat::{Class, Limits, MatFile, Variable};
+use ecg_formats::{Bytes, Check, Checks, Content, FormatError, Named, Refused, SignalFile, Signals};
 
-use crate::error::Refused;
 use crate::header::Header;
 use crate::profiles::{self, Profile};
-use crate::select::{self, shape};
-use crate::sources::{self, Signal};
-use crate::verdict::Checks;
-use crate::{Check, Layout, LeadVariable, Reason, Recording, RecordingError, SampleFacts, Verdict};
-use crate::{missing, samples};
+use crate::{Calibration, Reason, Recording, SampleFacts, Verdict, missing, sources};
 
 /// What is known of a file from outside its bytes.
 #[derive(Debug, Clone, Default)]
@@ -40,36 +34,36 @@ pub struct FileContext {
 pub struct Examined {
     /// The verdict.
     pub verdict: Verdict,
-    /// The variables of the file, where they could be listed.
-    pub variables: Vec<Variable>,
+    /// What is in the file, where it could be listed.
+    pub contents: Vec<Content>,
 }
 
 /// Judges a file: structure, sizes, calibration, and one pass over the samples.
 ///
 /// # Errors
 /// Only that the bytes could not be read; whatever is wrong with them is in the verdict.
-pub fn examine<R: Read + Seek + Send + 'static>(
-    source: R,
+pub fn examine(
+    source: impl Bytes + 'static,
     context: &FileContext,
     rules: &Rules,
 ) -> Result<Examined, std::io::Error> {
     let mut told = Told::default();
     let mut recording = None;
     let mut facts = None;
-    let judge = || -> Result<(), RecordingError> {
+    let judge = || -> Result<(), FormatError> {
         let (mut file, found) = structure(source, context, rules, &mut told)?;
         let found = recording.insert(found);
-        let (seen, outcome) = judge_samples(&mut file, found, rules, &mut told.checks)?;
+        let (seen, outcome) = judge_samples(file.as_mut(), &found.signals, rules, &mut told.checks)?;
         facts = Some(seen);
         Ok(outcome?)
     };
     let reason = match judge() {
         Ok(()) => None,
-        Err(RecordingError::Rejected(details)) => Some(Reason {
+        Err(FormatError::Rejected(details)) => Some(Reason {
             try_flags: told.try_flags,
             ..Reason::from(&details)
         }),
-        Err(RecordingError::Io(error)) => return Err(error),
+        Err(FormatError::Io(error)) => return Err(error),
     };
     let mut checks = told.checks.into_vec();
     if let Some(reason) = &reason
@@ -93,7 +87,7 @@ pub fn examine<R: Read + Seek + Send + 'static>(
     };
     Ok(Examined {
         verdict,
-        variables: told.variables,
+        contents: told.contents,
     })
 }
 
@@ -101,7 +95,7 @@ pub fn examine<R: Read + Seek + Send + 'static>(
 #[derive(Default)]
 struct Told {
     checks: Checks,
-    variables: Vec<Variable>,
+    contents: Vec<Content>,
     /// The flags that would help.
     try_flags: Option<String>,
 }
@@ -115,12 +109,12 @@ impl Told {
 }
 
 /// Opens a file and checks its structure and calibration without reading the samples.
-fn structure<R: Read + Seek + Send + 'static>(
-    source: R,
+fn structure(
+    source: impl Bytes + 'static,
     context: &FileContext,
     rules: &Rules,
     told: &mut Told,
-) -> Result<(MatFile<R>, Recording), RecordingError> {
+) -> Result<(Box<dyn SignalFile>, Recording), FormatError> {
     let size_limit = format!("1 to {} bytes", rules.reject_bytes_above);
     let size = context.size;
     told.checks.check(
@@ -130,46 +124,37 @@ fn structure<R: Read + Seek + Send + 'static>(
         (1..=rules.reject_bytes_above).contains(&size),
     )?;
 
-    let limits = Limits {
-        max_values: rules.reject_values_above,
-        ..Limits::default()
-    };
-    let opened = rejected_or_io(MatFile::open(source, limits).map_err(RecordingError::from))?;
+    let opened = rejected_or_io(ecg_formats::open(source, rules.reject_values_above))?;
     let mut file = told
         .checks
-        .outcome("format", "MAT level 4, 5 or 7.3, whole", opened, |file| {
-            file.format().to_string()
-        })?;
-    told.variables = file.variables().to_vec();
+        .outcome("format", ecg_formats::EXPECTED, opened, |file| file.format())?;
+    told.contents = file.contents().to_vec();
 
-    let named = sources::named_by_metadata(&context.metadata);
-    let indices = select::choose(&told.variables, &context.settings, &named);
-    let indices = indices.map_err(|refused| told.keep(refused));
-    let name = |index: &usize| file.variables()[*index].name.clone();
-    let names = |indices: &Vec<usize>| indices.iter().map(name).collect::<Vec<String>>();
-    let shown = |indices: &Vec<usize>| names(indices).join(", ");
-    let checks = &mut told.checks;
-    let indices = checks.outcome("variable", "one that holds the samples", indices, shown)?;
-    let names = names(&indices);
-    let variable = &told.variables[indices[0]];
-    let (layout, leads, samples) = extent(variable, &names, rules, checks)?;
+    let in_metadata = sources::named_by_metadata(&context.metadata);
+    let named = match context.settings.variables.as_slice() {
+        [] => Named {
+            names: &in_metadata,
+            by: "the object's metadata",
+        },
+        flags => Named {
+            names: flags,
+            by: "--variable",
+        },
+    };
+    let signals = file.choose(&named, &mut told.checks);
+    let signals = signals.map_err(|refused| told.keep(refused))?;
+    extent(&signals, &told.contents, rules, &mut told.checks)?;
 
     let key = profiles::matching(&context.profiles, &context.key);
     let header = context.header.as_deref().map(Header::parse).transpose();
-    let signal = Signal {
-        indices: &indices,
-        leads: leads as usize,
-        samples,
-        names: if names.len() > 1 { &names } else { &[] },
-    };
-    let resolved = header.map_err(RecordingError::from).and_then(|header| {
-        let calibration = sources::resolve(&mut file, &signal, context, header.as_ref(), key.as_ref())?;
+    let resolved = header.map_err(FormatError::from).and_then(|header| {
+        let calibration = sources::resolve(file.as_mut(), &signals, context, header.as_ref(), key.as_ref())?;
         Ok((calibration, header.map(|header| header.record)))
     });
     let resolved = match rejected_or_io(resolved)? {
         Ok((Ok(calibration), record)) => Ok((calibration, record)),
         Ok((Err(incomplete), _)) => {
-            let refused = missing::explain(&mut file, &signal, context, &incomplete, rules)?;
+            let refused = missing::explain(file.as_mut(), &signals, context, &incomplete, rules)?;
             Err(told.keep(refused))
         }
         Err(details) => Err(details),
@@ -192,23 +177,8 @@ fn structure<R: Read + Seek + Send + 'static>(
         format!("{lowest} to {highest} Hz"),
         plausible,
     )?;
-    let mut variables = names
-        .into_iter()
-        .zip(indices)
-        .map(|(name, index)| LeadVariable { name, index });
-    let (variable, variable_index) = variables
-        .next()
-        .map(|first| (first.name, first.index))
-        .unwrap_or_default();
     let recording = Recording {
-        format: file.format().to_string(),
-        variable,
-        variable_index,
-        further_variables: variables.collect(),
-        class: told.variables[variable_index].class.to_string(),
-        layout,
-        leads: leads as u32,
-        samples,
+        signals,
         calibration,
         label: key.as_ref().and_then(|facts| facts.label.clone()),
         record: key
@@ -220,47 +190,23 @@ fn structure<R: Read + Seek + Send + 'static>(
     Ok((file, recording))
 }
 
-/// Layout, leads, and samples per lead of the recording that begins with `variable`; `names` are those of all its
-/// variables, which are alike.
+/// Holds leads and samples against the limits.
 fn extent(
-    variable: &Variable,
-    names: &[String],
+    signals: &Signals,
+    contents: &[Content],
     rules: &Rules,
     checks: &mut Checks,
-) -> Result<(Layout, u64, u64), Details> {
-    let name = subject(names.iter().map(String::as_str));
-    let class = variable.class;
-    let numeric = matches!(class, Class::Number(_));
-    checks.check(&format!("{name}: class"), class, "a numeric class", numeric)?;
-    checks.check(
-        &format!("{name}: numbers"),
-        if variable.complex { "complex" } else { "real" },
-        "real",
-        !variable.complex,
-    )?;
-    let shape = shape(&variable.dims);
-    let two = variable.dims.len() == 2;
-    checks.check(
-        &format!("{name}: dimensions"),
-        format!("{} ({shape})", variable.dims.len()),
-        "2",
-        two,
-    )?;
-
-    let (rows, columns) = (variable.dims[0], variable.dims[1]);
-    let (layout, leads, samples) = if names.len() > 1 {
-        (Layout::LeadPerVariable, names.len() as u64, rows.max(columns))
-    } else if rows <= columns {
-        (Layout::LeadsBySamples, rows, columns)
-    } else {
-        (Layout::SamplesByLeads, columns, rows)
-    };
+) -> Result<(), Details> {
+    let name = signals.subject();
+    let (leads, samples) = (signals.leads, signals.samples);
+    let shape = contents[signals.variable_index].shape();
     let most = rules.reject_leads_above;
+    let empty = leads == 0 || samples == 0;
     checks.check(
         &format!("{name}: samples"),
-        if rows.min(columns) == 0 { 0 } else { samples },
+        if empty { 0 } else { samples },
         "at least 1",
-        rows.min(columns) > 0,
+        !empty,
     )?;
     checks.check(
         &format!("{name}: leads"),
@@ -272,36 +218,26 @@ fn extent(
     let within = values.is_some_and(|values| values <= rules.reject_values_above);
     checks.check(
         &format!("{name}: values"),
-        if names.len() > 1 {
-            format!("{leads} x {shape}")
-        } else {
+        if signals.further_variables.is_empty() {
             shape
+        } else {
+            format!("{leads} x {shape}")
         },
         format!("at most {} values", rules.reject_values_above),
         within,
-    )?;
-    Ok((layout, leads, samples))
-}
-
-/// What messages call the samples: the name of their variable, or `I to V6`.
-fn subject<'n>(mut names: impl Iterator<Item = &'n str>) -> String {
-    let first = names.next().unwrap_or_default();
-    match names.last() {
-        None => first.to_owned(),
-        Some(last) => format!("{first} to {last}"),
-    }
+    )
 }
 
 /// Keeps what cannot be read apart from what is wrong: `Err` is I/O, the inner error is the file's fault.
-fn rejected_or_io<T>(outcome: Result<T, RecordingError>) -> Result<Result<T, Details>, RecordingError> {
+fn rejected_or_io<T>(outcome: Result<T, FormatError>) -> Result<Result<T, Details>, FormatError> {
     match outcome {
         Ok(value) => Ok(Ok(value)),
-        Err(RecordingError::Rejected(details)) => Ok(Err(details)),
+        Err(FormatError::Rejected(details)) => Ok(Err(details)),
         Err(error) => Err(error),
     }
 }
 
-fn describe(calibration: &crate::Calibration) -> String {
+fn describe(calibration: &Calibration) -> String {
     let leads: Vec<String> = calibration
         .leads
         .iter()
@@ -318,15 +254,15 @@ fn describe(calibration: &crate::Calibration) -> String {
 /// One pass over the samples: counts the missing ones and finds the extremes of each lead.
 ///
 /// The outer error is about reading; the inner one is the verdict on what was read.
-fn judge_samples<R: Read + Seek + Send + 'static>(
-    file: &mut MatFile<R>,
-    recording: &Recording,
+fn judge_samples(
+    file: &mut dyn SignalFile,
+    signals: &Signals,
     rules: &Rules,
     checks: &mut Checks,
-) -> Result<(SampleFacts, Result<(), Details>), RecordingError> {
+) -> Result<(SampleFacts, Result<(), Details>), FormatError> {
     let mut missing: u64 = 0;
-    let mut extremes = vec![(f64::INFINITY, f64::NEG_INFINITY); recording.leads as usize];
-    let read = samples::stream(file, recording, &mut |lead, values| {
+    let mut extremes = vec![(f64::INFINITY, f64::NEG_INFINITY); signals.leads as usize];
+    let read = file.stream(signals, &mut |lead, values| {
         let (mut low, mut high) = extremes[lead];
         for value in values {
             // Both comparisons are false for NaN, which marks a missing sample.
@@ -337,8 +273,8 @@ fn judge_samples<R: Read + Seek + Send + 'static>(
         extremes[lead] = (low, high);
         ControlFlow::Continue(())
     });
-    let name = subject(recording.variables().map(|(name, _)| name));
-    let total = recording.samples * u64::from(recording.leads);
+    let name = signals.subject();
+    let total = signals.samples * signals.leads;
     let whole = format!("{total} values");
     checks.outcome(&format!("{name}: data"), &whole, rejected_or_io(read)?, |()| {
         whole.clone()

@@ -1,17 +1,15 @@
 //! The message for a recording without a calibration: what is there, what is not, and the flags that would supply it.
 
-use std::io::{Read, Seek};
 use std::ops::ControlFlow;
 
 use ecg_core::Details;
 use ecg_core::rules::Rules;
-use ecg_mat::{Class, MatFile, NumberType, Variable};
+use ecg_formats::names::{FREQUENCY, GAIN, TIMES, UNITS, find};
+use ecg_formats::{Content, FormatError, Part, Refused, SignalFile, Signals, to_adu};
 
-use crate::error::Refused;
+use crate::FileContext;
 use crate::profiles::Profile;
-use crate::select::TIMES;
-use crate::sources::{FREQUENCY, GAIN, Incomplete, Signal, UNITS, find};
-use crate::{FileContext, RecordingError, samples};
+use crate::sources::Incomplete;
 
 /// Largest value in mV that is still an ECG.
 const MOST_MILLIVOLTS: f64 = 20.0;
@@ -21,15 +19,16 @@ const MOST_MILLIVOLTS: f64 = 20.0;
 ///
 /// # Errors
 /// Only that the bytes could not be read.
-pub(crate) fn explain<R: Read + Seek + Send + 'static>(
-    file: &mut MatFile<R>,
-    signal: &Signal<'_>,
+pub(crate) fn explain(
+    file: &mut dyn SignalFile,
+    signals: &Signals,
     context: &FileContext,
     incomplete: &Incomplete,
     rules: &Rules,
-) -> Result<Refused, RecordingError> {
+) -> Result<Refused, FormatError> {
     let flags = &context.settings;
-    let variables = file.variables().to_vec();
+    let contents = file.contents().to_vec();
+    let samples: Vec<usize> = signals.variables().map(|(_, index)| index).collect();
     let Incomplete {
         variables: inside,
         metadata,
@@ -44,8 +43,8 @@ pub(crate) fn explain<R: Read + Seek + Send + 'static>(
         if given_by_flag {
             return "flags".to_owned();
         }
-        match find(&variables, signal.indices, names).filter(|_| std::ptr::eq(partial, inside)) {
-            Some(index) => format!("variable {}", variables[index].name),
+        match find(&contents, &samples, names).filter(|_| std::ptr::eq(partial, inside)) {
+            Some(index) => format!("variable {}", contents[index].name),
             None => "object metadata".to_owned(),
         }
     };
@@ -53,14 +52,14 @@ pub(crate) fn explain<R: Read + Seek + Send + 'static>(
     let mut missing = Vec::new();
     let mut times = None;
     if both.sampling_frequency_hz.is_none() {
-        times = frequency_of_times(file, &variables, signal, rules)?;
+        times = frequency_of_times(file, &contents, &samples, signals, rules)?;
         missing.push(match &times {
             Some((_, frequency)) => format!("--fs {frequency}"),
             None => "--fs HZ".to_owned(),
         });
     }
     if both.gain.is_empty() && both.units.is_empty() {
-        missing.push(level(file, &variables, signal, !both.baseline.is_empty())?);
+        missing.push(level(file, signals, !both.baseline.is_empty())?);
     }
     let missing = missing.join(" ");
 
@@ -95,20 +94,12 @@ pub(crate) fn explain<R: Read + Seek + Send + 'static>(
 }
 
 /// The flags that say how large a sample is, from what the first block of samples looks like.
-fn level<R: Read + Seek + Send + 'static>(
-    file: &mut MatFile<R>,
-    variables: &[Variable],
-    signal: &Signal<'_>,
-    has_baseline: bool,
-) -> Result<String, RecordingError> {
-    let values = first_block(file, signal.indices[0])?;
+fn level(file: &mut dyn SignalFile, signals: &Signals, has_baseline: bool) -> Result<String, FormatError> {
+    let values = first_block(file, signals.variable_index)?;
     let present = || values.iter().copied().filter(|value| !value.is_nan());
     let lowest = present().fold(f64::INFINITY, f64::min);
     let largest = present().map(f64::abs).fold(0.0, f64::max);
-    let floating = matches!(
-        variables[signal.indices[0]].class,
-        Class::Number(NumberType::F32 | NumberType::F64)
-    );
+    let floating = signals.class.is_floating();
     let whole = present().all(|value| value.fract() == 0.0);
     Ok(if !floating || (whole && largest > MOST_MILLIVOLTS) {
         // All above 0: the ADC counts from below.
@@ -127,17 +118,18 @@ fn level<R: Read + Seek + Send + 'static>(
 }
 
 /// The name of a vector of times, one for each sample, and the sampling frequency in Hz if these are seconds.
-fn frequency_of_times<R: Read + Seek + Send + 'static>(
-    file: &mut MatFile<R>,
-    variables: &[Variable],
-    signal: &Signal<'_>,
+fn frequency_of_times(
+    file: &mut dyn SignalFile,
+    contents: &[Content],
+    samples: &[usize],
+    signals: &Signals,
     rules: &Rules,
-) -> Result<Option<(String, f64)>, RecordingError> {
-    let Some(index) = find(variables, signal.indices, &TIMES) else {
+) -> Result<Option<(String, f64)>, FormatError> {
+    let Some(index) = find(contents, samples, TIMES) else {
         return Ok(None);
     };
-    let variable = &variables[index];
-    if variable.class.number_type().is_none() || variable.value_count() != Some(signal.samples) {
+    let content = &contents[index];
+    if content.numbers.is_none() || content.value_count() != Some(signals.samples) {
         return Ok(None);
     }
     let times = first_block(file, index)?;
@@ -153,21 +145,18 @@ fn frequency_of_times<R: Read + Seek + Send + 'static>(
     };
     let plausible = rules.reject_sampling_frequency_hz_below..=rules.reject_sampling_frequency_hz_above;
     let rising = times.windows(2).all(|pair| pair[0] < pair[1]);
-    Ok((rising && plausible.contains(&frequency)).then(|| (variable.name.clone(), frequency)))
+    Ok((rising && plausible.contains(&frequency)).then(|| (content.name.clone(), frequency)))
 }
 
 /// The first block of a variable, missing samples as NaN. What cannot be read is left out: another check says so.
-fn first_block<R: Read + Seek + Send + 'static>(
-    file: &mut MatFile<R>,
-    index: usize,
-) -> Result<Vec<f64>, RecordingError> {
+fn first_block(file: &mut dyn SignalFile, index: usize) -> Result<Vec<f64>, FormatError> {
     let mut block = Vec::new();
-    let read = file.read(index, &mut |values| {
-        samples::to_adu(values, &mut block);
+    let read = file.read(index, Part::Real, &mut |values| {
+        to_adu(values, &mut block);
         ControlFlow::Break(())
     });
-    match read.map_err(RecordingError::from) {
-        Err(RecordingError::Io(error)) => Err(RecordingError::Io(error)),
+    match read {
+        Err(FormatError::Io(error)) => Err(FormatError::Io(error)),
         _ => Ok(block),
     }
 }

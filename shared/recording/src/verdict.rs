@@ -1,6 +1,7 @@
 //! The verdict on a recording: every check with its value and limit, and what the recording is.
 
 use ecg_core::Details;
+use ecg_formats::Check;
 use serde::{Deserialize, Serialize};
 
 use crate::Recording;
@@ -42,19 +43,6 @@ impl Verdict {
     }
 }
 
-/// One check.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Check {
-    /// Name of the check.
-    pub name: String,
-    /// What was found.
-    pub value: String,
-    /// What is allowed.
-    pub limit: String,
-    /// Whether the value is within the limit.
-    pub passed: bool,
-}
-
 /// Why a recording is rejected: [`Details`] in serialised form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
@@ -93,66 +81,5 @@ impl From<&Details> for Reason {
             offset: details.offset,
             try_flags: None,
         }
-    }
-}
-
-/// The checks made so far.
-#[derive(Debug, Default)]
-pub struct Checks(Vec<Check>);
-
-impl Checks {
-    /// Notes a check and fails if it did not pass.
-    ///
-    /// # Errors
-    /// The check as details, with `name` as subject, the limit as expected and the value as found.
-    pub fn check(
-        &mut self,
-        name: &str,
-        value: impl ToString,
-        limit: impl ToString,
-        passed: bool,
-    ) -> Result<(), Details> {
-        let (value, limit) = (value.to_string(), limit.to_string());
-        let outcome = if passed {
-            Ok(())
-        } else {
-            Err(Details::new(name, limit.clone(), value.clone()))
-        };
-        self.0.push(Check {
-            name: name.to_owned(),
-            value,
-            limit,
-            passed,
-        });
-        outcome
-    }
-
-    /// Notes the outcome of something that either gives a value or says itself what is wrong.
-    ///
-    /// # Errors
-    /// The given error.
-    pub fn outcome<T>(
-        &mut self,
-        name: &str,
-        limit: &str,
-        outcome: Result<T, Details>,
-        value: impl Fn(&T) -> String,
-    ) -> Result<T, Details> {
-        let (shown, passed) = match &outcome {
-            Ok(found) => (value(found), true),
-            Err(details) => (details.found.clone(), false),
-        };
-        self.0.push(Check {
-            name: name.to_owned(),
-            value: shown,
-            limit: limit.to_owned(),
-            passed,
-        });
-        outcome
-    }
-
-    /// The checks in order.
-    pub fn into_vec(self) -> Vec<Check> {
-        self.0
     }
 }

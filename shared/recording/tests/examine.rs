@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{double, flags, int16, int32, matrix, metadata, scalar, text};
 use ecg_core::rules::{RULES, Rules};
-use ecg_mat::{Limits, MatFile};
-use ecg_recording::{FileContext, Layout, Recording, Verdict, examine, profiles, samples};
+use ecg_formats::{Layout, Signals};
+use ecg_recording::{FileContext, Verdict, examine, profiles};
 
 /// 0, 1, 2, …: a signal that changes.
 fn ramp(count: usize) -> Vec<i16> {
@@ -190,7 +190,7 @@ fn which_variable_it_is() {
     let name = |name: &'static str| {
         move |about: &mut FileContext| drop(about.metadata.insert("ecg-variable".into(), name.into()))
     };
-    assert_eq!(judge(&two, name("b")).recording.unwrap().variable, "b");
+    assert_eq!(judge(&two, name("b")).recording.unwrap().signals.variable, "b");
     let found = "a (int16 1 x 30), b (int16 1 x 30), fs (double 1 x 1), gain (double 1 x 1)";
     rejected(&judge(&two, name("c")), "variable", found, limit, None);
     // The command line is asked before the metadata.
@@ -200,7 +200,10 @@ fn which_variable_it_is() {
     });
     let recording = verdict.recording.unwrap();
     assert_eq!(
-        (recording.variable.as_str(), recording.calibration.source.as_str()),
+        (
+            recording.signals.variable.as_str(),
+            recording.calibration.source.as_str()
+        ),
         ("a", "variables")
     );
 }
@@ -266,11 +269,15 @@ fn the_shorter_dimension_is_leads() {
         let verdict = judge(&calibrated(int16("val", dims, &ramp(dims[0] * dims[1]))), |_| {});
         let recording = verdict.recording.unwrap();
         assert_eq!(
-            (recording.layout, recording.leads, recording.samples),
+            (
+                recording.signals.layout,
+                recording.signals.leads,
+                recording.signals.samples
+            ),
             (layout, leads, samples),
             "{dims:?}"
         );
-        assert_eq!(recording.calibration.leads.len() as u32, leads);
+        assert_eq!(recording.calibration.leads.len() as u64, leads);
     }
 }
 
@@ -788,10 +795,10 @@ fn a_missing_calibration_costs_no_pass_over_the_samples() {
 }
 
 /// The samples of a recording, lead by lead.
-fn leads_of(file: &[u8], recording: &Recording) -> Vec<Vec<f64>> {
-    let mut file = MatFile::open(Cursor::new(file.to_vec()), Limits::default()).unwrap();
-    let mut leads = vec![Vec::new(); recording.leads as usize];
-    samples::stream(&mut file, recording, &mut |lead, values| {
+fn leads_of(file: &[u8], signals: &Signals) -> Vec<Vec<f64>> {
+    let mut file = ecg_formats::open(Cursor::new(file.to_vec()), RULES.reject_values_above).unwrap();
+    let mut leads = vec![Vec::new(); signals.leads as usize];
+    file.stream(signals, &mut |lead, values| {
         leads[lead].extend(values);
         ControlFlow::Continue(())
     })
@@ -818,11 +825,15 @@ fn leads_in_variables_of_their_own_are_one_recording() {
     assert!(verdict.accepted, "{:?}", verdict.reason);
     let recording = verdict.recording.unwrap();
     assert_eq!(
-        (recording.layout, recording.leads, recording.samples),
+        (
+            recording.signals.layout,
+            recording.signals.leads,
+            recording.signals.samples
+        ),
         (Layout::LeadPerVariable, 3, 20_000)
     );
     assert_eq!(
-        recording.variables().collect::<Vec<_>>(),
+        recording.signals.variables().collect::<Vec<_>>(),
         [("I", 2), ("II", 1), ("V1", 0)]
     );
     let names: Vec<&str> = recording
@@ -835,7 +846,10 @@ fn leads_in_variables_of_their_own_are_one_recording() {
         (names, recording.calibration.source.as_str()),
         (vec!["I", "II", "V1"], "variables")
     );
-    for (lead, first) in leads_of(&file, &recording).iter().zip([100.0, 200.0, 300.0]) {
+    for (lead, first) in leads_of(&file, &recording.signals)
+        .iter()
+        .zip([100.0, 200.0, 300.0])
+    {
         assert_eq!(lead.len(), 20_000);
         assert!(
             lead.iter()
@@ -870,9 +884,9 @@ fn leads_in_variables_of_their_own_are_one_recording() {
 fn a_sink_that_stops_stops_between_variables_too() {
     let file = calibrated(three_leads());
     let recording = judge(&file, |_| {}).recording.unwrap();
-    let mut file = MatFile::open(Cursor::new(file), Limits::default()).unwrap();
+    let mut file = ecg_formats::open(Cursor::new(file), RULES.reject_values_above).unwrap();
     let mut seen = Vec::new();
-    samples::stream(&mut file, &recording, &mut |lead, _| {
+    file.stream(&recording.signals, &mut |lead, _| {
         seen.push(lead);
         ControlFlow::Break(())
     })
@@ -992,7 +1006,7 @@ fn the_verdict_on_one_variable_has_the_fields_that_it_always_had() {
             "variable_index"
         ]
     );
-    let back: Recording = json.try_into().unwrap();
+    let back: ecg_recording::Recording = json.try_into().unwrap();
     assert_eq!(Some(back), verdict.recording);
 }
 

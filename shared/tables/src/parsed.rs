@@ -7,11 +7,11 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 /// The key of the schema's metadata under which the verdict travels with the samples, as JSON.
 pub const VERDICT: &str = "ecg.verdict";
 
-/// The canonical form of a recording whose samples have this MATLAB class: `lead`, `segment` (both from 0),
-/// `start_sample` and `adu`, a list in which null is a missing sample. Classes that fit into 16 bits are kept as
+/// The canonical form of a recording: `lead`, `segment` (both from 0),
+/// `start_sample` and `adu`, a list in which null is a missing sample. Samples that fit into 16 bits are kept as
 /// 16-bit integers, all others as doubles.
-pub fn schema(class: &str, verdict_json: &str) -> SchemaRef {
-    let sample = if fits_int16(class) {
+pub fn schema(fits_int16: bool, verdict_json: &str) -> SchemaRef {
+    let sample = if fits_int16 {
         DataType::Int16
     } else {
         DataType::Float64
@@ -28,9 +28,4 @@ pub fn schema(class: &str, verdict_json: &str) -> SchemaRef {
     ];
     let metadata = [(VERDICT.to_owned(), verdict_json.to_owned())];
     Arc::new(Schema::new_with_metadata(fields, metadata.into()))
-}
-
-/// Whether every value of a MATLAB class fits into a 16-bit integer.
-pub fn fits_int16(class: &str) -> bool {
-    matches!(class, "int8" | "uint8" | "int16")
 }

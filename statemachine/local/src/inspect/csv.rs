@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use ecg_mat::{Limits, MatFile, Part, Values};
+use ecg_formats::{Part, Values};
 
 use super::about;
 
@@ -18,18 +18,14 @@ const MOST_PRINTED: u64 = 100_000_000;
 pub(crate) fn csv(path: &Path, name: &str, out: &mut dyn Write) -> Result<(), String> {
     let fail = |error: &dyn std::fmt::Display| about(path, error);
     let file = File::open(path).map_err(|error| fail(&error))?;
-    let limits = Limits {
-        max_values: MOST_PRINTED,
-        ..Limits::default()
-    };
-    let mut file = MatFile::open(io::BufReader::new(file), limits).map_err(|error| fail(&error))?;
+    let mut file = ecg_formats::open(io::BufReader::new(file), MOST_PRINTED).map_err(|error| fail(&error))?;
     let index = file
-        .variables()
+        .contents()
         .iter()
         .position(|variable| variable.name == name)
         .ok_or_else(|| {
             let names: Vec<&str> = file
-                .variables()
+                .contents()
                 .iter()
                 .map(|variable| variable.name.as_str())
                 .collect();
@@ -38,11 +34,11 @@ pub(crate) fn csv(path: &Path, name: &str, out: &mut dyn Write) -> Result<(), St
                 names.join(", ")
             ))
         })?;
-    let variable = file.variables()[index].clone();
+    let variable = file.contents()[index].clone();
     let rows = usize::try_from(variable.dims.first().copied().unwrap_or(1)).map_err(|error| fail(&error))?;
     let mut texts = |part| {
         let mut texts = Texts::default();
-        file.read_part(index, part, &mut |values| {
+        file.read(index, part, &mut |values| {
             for_each_text(values, &mut |text| texts.push(text));
             ControlFlow::Continue(())
         })

@@ -69,12 +69,12 @@ fn companion_header(path: &Path) -> io::Result<Option<String>> {
 /// What was found, for scripts.
 pub(crate) fn json(path: &Path, examined: &Examined) -> Value {
     let variables: Vec<Value> = examined
-        .variables
+        .contents
         .iter()
         .map(|variable| {
             json!({
                 "name": variable.name,
-                "class": variable.class.to_string(),
+                "class": variable.class,
                 "dimensions": variable.dims,
                 "complex": variable.complex,
                 "compressed": variable.compressed,
@@ -95,9 +95,9 @@ pub(crate) fn json(path: &Path, examined: &Examined) -> Value {
         "format": check("format"),
         "variables": variables,
         "variable": check("variable"),
-        "layout": recording.map(|recording| recording.layout.to_string()),
-        "leads": recording.map(|recording| recording.leads),
-        "samples": recording.map(|recording| recording.samples),
+        "layout": recording.map(|recording| recording.signals.layout.to_string()),
+        "leads": recording.map(|recording| recording.signals.leads),
+        "samples": recording.map(|recording| recording.signals.samples),
         "duration_s": recording.map(ecg_recording::Recording::duration_s),
         "label": recording.and_then(|recording| recording.label.clone()),
         "record": recording.and_then(|recording| recording.record.clone()),
@@ -116,21 +116,16 @@ pub(crate) fn page(path: &Path, examined: &Examined, said: &CalibrationArgs) -> 
     let verdict = &examined.verdict;
     let mut text = String::new();
     let _ = writeln!(text, "{}", plain(&path.display().to_string()));
-    if !examined.variables.is_empty() {
+    if !examined.contents.is_empty() {
         let _ = writeln!(text, "\nvariables");
-        for variable in &examined.variables {
-            let dims = variable
-                .dims
-                .iter()
-                .map(u64::to_string)
-                .collect::<Vec<_>>()
-                .join(" x ");
+        for variable in &examined.contents {
             let complex = if variable.complex { " complex" } else { "" };
             let _ = writeln!(
                 text,
-                "  {:<16} {}{complex} {dims}",
+                "  {:<16} {}{complex} {}",
                 plain(&variable.name),
-                variable.class
+                variable.class,
+                variable.shape()
             );
         }
     }
@@ -139,12 +134,16 @@ pub(crate) fn page(path: &Path, examined: &Examined, said: &CalibrationArgs) -> 
         let _ = writeln!(
             text,
             "\nrecording\n  {} {} of {} samples at {} Hz ({:.1} s), {}; calibration from {}",
-            recording.leads,
-            if recording.leads == 1 { "lead" } else { "leads" },
-            recording.samples,
+            recording.signals.leads,
+            if recording.signals.leads == 1 {
+                "lead"
+            } else {
+                "leads"
+            },
+            recording.signals.samples,
             calibration.sampling_frequency_hz,
             recording.duration_s(),
-            recording.layout,
+            recording.signals.layout,
             plain(&calibration.source),
         );
         for lead in &calibration.leads {
@@ -211,7 +210,7 @@ pub(crate) fn segment(args: &InspectArgs, examined: &Examined, columns: usize) -
         return Ok(text);
     };
     let shown = match args.svg {
-        Some(_) => recording.leads as usize,
+        Some(_) => recording.signals.leads as usize,
         None => plot::MOST_LEADS,
     };
     let window = Window::read(&args.file, recording, args.at, shown)?;

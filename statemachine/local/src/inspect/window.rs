@@ -6,9 +6,8 @@ use std::ops::{ControlFlow, Range};
 use std::path::Path;
 
 use ecg_core::rules::RULES;
-use ecg_mat::{Limits, MatFile};
 use ecg_recipe::{Calibration, LeadRecipe, RecipeError, Segment};
-use ecg_recording::{LeadCalibration, Recording, samples};
+use ecg_recording::{LeadCalibration, Recording};
 
 use super::about;
 
@@ -55,8 +54,8 @@ impl Window {
                  {at_s}"
             ));
         }
-        let start = ((at_s * fs) as u64).min(recording.samples - 1);
-        let end = (start + recording.segment_samples(RULES.segment_s)).min(recording.samples);
+        let start = ((at_s * fs) as u64).min(recording.signals.samples - 1);
+        let end = (start + recording.segment_samples(RULES.segment_s)).min(recording.signals.samples);
         let window = start..end;
         let calibrations = recording.calibration.leads.iter().take(leads);
         let mut reading = calibrations
@@ -65,12 +64,9 @@ impl Window {
             .map_err(|error| about(path, &error))?;
 
         let file = File::open(path).map_err(|error| about(path, &error))?;
-        let limits = Limits {
-            max_values: RULES.reject_values_above,
-            ..Limits::default()
-        };
-        let mut file = MatFile::open(BufReader::new(file), limits).map_err(|error| about(path, &error))?;
-        samples::stream(&mut file, recording, &mut |number, values| {
+        let mut file = ecg_formats::open(BufReader::new(file), RULES.reject_values_above)
+            .map_err(|error| about(path, &error))?;
+        file.stream(&recording.signals, &mut |number, values| {
             if let Some(lead) = reading.get_mut(number) {
                 lead.push(values, &window);
             }
@@ -85,7 +81,7 @@ impl Window {
             sampling_frequency_hz: fs,
             duration_s,
             calibration_source: recording.calibration.source.clone(),
-            further_leads: (recording.leads as usize).saturating_sub(reading.len()),
+            further_leads: (recording.signals.leads as usize).saturating_sub(reading.len()),
             leads: reading.into_iter().map(|lead| lead.finish(&window)).collect(),
             range: window,
         })

@@ -1,13 +1,13 @@
-//! Why a recording could not be examined.
+//! Why a file could not be read as a recording.
 
 use std::io;
 
 use ecg_core::Details;
 use ecg_mat::MatError;
 
-/// Why a recording could not be examined.
+/// Why a file could not be read as a recording.
 #[derive(Debug, thiserror::Error)]
-pub enum RecordingError {
+pub enum FormatError {
     /// The file is at fault; trying again gives the same.
     #[error("{0}")]
     Rejected(Details),
@@ -16,16 +16,16 @@ pub enum RecordingError {
     Io(io::Error),
 }
 
-impl From<Details> for RecordingError {
-    fn from(details: Details) -> RecordingError {
-        RecordingError::Rejected(details)
+impl From<Details> for FormatError {
+    fn from(details: Details) -> FormatError {
+        FormatError::Rejected(details)
     }
 }
 
-impl From<MatError> for RecordingError {
-    fn from(error: MatError) -> RecordingError {
+impl From<MatError> for FormatError {
+    fn from(error: MatError) -> FormatError {
         let (prefix, finding) = match error {
-            MatError::Io(error) => return RecordingError::Io(error),
+            MatError::Io(error) => return FormatError::Io(error),
             // The word that a person would say first.
             MatError::Truncated(finding) => ("truncated ", finding),
             MatError::Unsupported(finding) => ("unsupported ", finding),
@@ -34,15 +34,17 @@ impl From<MatError> for RecordingError {
             }
         };
         let subject = format!("{prefix}{}", finding.what);
-        RecordingError::Rejected(Details::new(subject, finding.expected, finding.found).at(finding.offset))
+        FormatError::Rejected(Details::new(subject, finding.expected, finding.found).at(finding.offset))
     }
 }
 
 /// Why the samples could not be found or calibrated, with the flags that would help.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Refused {
-    pub(crate) details: Details,
-    pub(crate) try_flags: Option<String>,
+pub struct Refused {
+    /// What is wrong.
+    pub details: Details,
+    /// Flags of `ecg run` and `ecg inspect` that would help, such as `--variable NAME`.
+    pub try_flags: Option<String>,
 }
 
 impl From<Details> for Refused {

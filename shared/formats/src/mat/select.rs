@@ -1,10 +1,10 @@
 //! Which variables of a file are the recording: one matrix, or one vector per lead.
 
 use ecg_core::Details;
-use ecg_core::settings::Settings;
 use ecg_mat::{Class, Variable};
 
-use crate::error::Refused;
+use crate::names::TIMES;
+use crate::{Named, Refused, shape};
 
 /// Names that mean the signal, in order of preference; compared without regard to case.
 const SIGNAL_NAMES: [&str; 6] = ["val", "ecg", "signal", "signals", "data", "x"];
@@ -21,11 +21,8 @@ const FRANK: [&str; 3] = ["X", "Y", "Z"];
 /// What stands before the number or the name of a lead.
 const PREFIXES: [&str; 4] = ["lead", "channel", "ch", "ecg"];
 
-/// Names of vectors of times.
-pub(crate) const TIMES: [&str; 3] = ["t", "time", "timestamps"];
-
 /// Longest vector that is taken for settings and not for a signal.
-pub(crate) const LONGEST_SETTING: u64 = 16;
+pub(super) const LONGEST_SETTING: u64 = 16;
 
 /// The variables that hold the samples, as indices: one, or several with one lead each.
 ///
@@ -38,17 +35,11 @@ pub(crate) const LONGEST_SETTING: u64 = 16;
 ///
 /// # Errors
 /// No such variable, several that could be meant, or leads that do not fit together.
-pub(crate) fn choose(
-    variables: &[Variable],
-    flags: &Settings,
-    metadata: &[String],
-) -> Result<Vec<usize>, Refused> {
-    let (named, by) = match flags.variables.as_slice() {
-        [] => (metadata, "the object's metadata"),
-        flags => (flags, "--variable"),
-    };
-    if !named.is_empty() {
+pub(super) fn choose(variables: &[Variable], named: &Named) -> Result<Vec<usize>, Refused> {
+    if !named.names.is_empty() {
+        let by = named.by;
         let indices = named
+            .names
             .iter()
             .map(|name| find(variables, name, by))
             .collect::<Result<Vec<usize>, Details>>()?;
@@ -226,11 +217,6 @@ fn kind(variable: &Variable) -> String {
         .to_owned()
 }
 
-/// Dimensions, such as `1 x 9`.
-pub(crate) fn shape(dims: &[u64]) -> String {
-    dims.iter().map(u64::to_string).collect::<Vec<_>>().join(" x ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,21 +252,19 @@ mod tests {
 
     /// The names of what is chosen, or what was found instead.
     fn chosen(variables: &[Variable]) -> Result<Vec<&str>, String> {
-        names(variables, choose(variables, &Settings::default(), &[]))
-            .map_err(|refused| refused.details.found)
+        names(variables, choose(variables, &Named::default())).map_err(|refused| refused.details.found)
     }
+
+    const FLAG: &str = "--variable";
+    const METADATA: &str = "the object's metadata";
 
     fn named<'v>(
         variables: &'v [Variable],
-        flags: &[&str],
-        metadata: &[&str],
+        said: &[&str],
+        by: &'static str,
     ) -> Result<Vec<&'v str>, Refused> {
-        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        let flags = Settings {
-            variables: owned(flags),
-            ..Settings::default()
-        };
-        names(variables, choose(variables, &flags, &owned(metadata)))
+        let said: Vec<String> = said.iter().map(|name| (*name).to_owned()).collect();
+        names(variables, choose(variables, &Named { names: &said, by }))
     }
 
     #[test]
@@ -303,7 +287,7 @@ mod tests {
         assert_eq!(chosen(&all(&[&wrong, &other])), Ok(vec!["val"]));
         let second = variable("second", INT16, &[2, 100]);
         let both = all(&[&other, &second]);
-        let refused = choose(&both, &Settings::default(), &[]).unwrap_err();
+        let refused = choose(&both, &Named::default()).unwrap_err();
         assert_eq!(
             refused.details.found,
             "2 such matrices: other (int16 2 x 100), second (int16 2 x 100)"
@@ -315,14 +299,14 @@ mod tests {
     fn a_short_vector_is_no_signal_and_the_message_says_so() {
         let double = Class::Number(NumberType::F64);
         let short = [variable("testdouble", double, &[1, 9])];
-        let refused = choose(&short, &Settings::default(), &[]).unwrap_err();
+        let refused = choose(&short, &Named::default()).unwrap_err();
         assert_eq!(
             refused.details.to_string(),
             "variable: expected `val`, one numeric matrix of more than 16 values, or leads as vectors (I, II, ...), \
              found testdouble (double 1 x 9)"
         );
         // Who names it means it.
-        assert_eq!(named(&short, &["testdouble"], &[]), Ok(vec!["testdouble"]));
+        assert_eq!(named(&short, &["testdouble"], FLAG), Ok(vec!["testdouble"]));
         let long = [variable("testdouble", double, &[1, 17])];
         assert_eq!(chosen(&long), Ok(vec!["testdouble"]));
     }
@@ -330,14 +314,14 @@ mod tests {
     #[test]
     fn who_names_a_variable_is_believed() {
         let variables = vectors(&["val", "other"]);
-        assert_eq!(named(&variables, &[], &["other"]), Ok(vec!["other"]));
-        assert_eq!(named(&variables, &["val"], &["other"]), Ok(vec!["val"]));
-        let refused = named(&variables, &[], &["nope"]).unwrap_err();
+        assert_eq!(named(&variables, &["other"], METADATA), Ok(vec!["other"]));
+        assert_eq!(named(&variables, &["val"], FLAG), Ok(vec!["val"]));
+        let refused = named(&variables, &["nope"], METADATA).unwrap_err();
         assert_eq!(
             refused.details.to_string(),
             "variable: expected `nope`, named by the object's metadata, found val (int16 1 x 100), other (int16 1 x 100)"
         );
-        let refused = named(&variables, &["val", "nope"], &[]).unwrap_err();
+        let refused = named(&variables, &["val", "nope"], FLAG).unwrap_err();
         assert!(refused.details.expected.contains("`nope`, named by --variable"));
     }
 
@@ -380,8 +364,8 @@ mod tests {
 
     #[test]
     fn the_document_has_every_name() {
-        let document = include_str!("../../../docs/inputs.md");
-        let names = SIGNAL_NAMES.iter().chain(&TIMES).chain(&FRANK);
+        let document = include_str!("../../../../docs/inputs.md");
+        let names = SIGNAL_NAMES.iter().chain(&FRANK);
         for name in names {
             assert!(document.contains(&format!("`{name}`")), "{name}");
         }
@@ -420,7 +404,7 @@ mod tests {
         variables[1].dims = vec![100, 1];
         assert_eq!(chosen(&variables), Ok(vec!["I", "II"]), "row or column");
         variables[1].dims = vec![1, 99];
-        let refused = choose(&variables, &Settings::default(), &[]).unwrap_err();
+        let refused = choose(&variables, &Named::default()).unwrap_err();
         assert_eq!(
             refused.details.to_string(),
             "variables: expected leads as different real vectors of one class and one length, \
@@ -444,13 +428,13 @@ mod tests {
     #[test]
     fn several_names_are_one_lead_each_in_that_order() {
         let mut variables = vectors(&["val", "b", "a"]);
-        assert_eq!(named(&variables, &["b", "a"], &[]), Ok(vec!["b", "a"]));
-        assert_eq!(named(&variables, &[], &["a", "b"]), Ok(vec!["a", "b"]));
-        assert!(named(&variables, &["a", "a"], &[]).is_err(), "twice the same");
+        assert_eq!(named(&variables, &["b", "a"], FLAG), Ok(vec!["b", "a"]));
+        assert_eq!(named(&variables, &["a", "b"], METADATA), Ok(vec!["a", "b"]));
+        assert!(named(&variables, &["a", "a"], FLAG).is_err(), "twice the same");
         variables[1].dims = vec![2, 50];
-        assert!(named(&variables, &["b", "a"], &[]).is_err(), "a matrix");
+        assert!(named(&variables, &["b", "a"], FLAG).is_err(), "a matrix");
         variables[1] = variable("b", Class::Char, &[1, 100]);
-        let refused = named(&variables, &["a", "b"], &[]).unwrap_err();
+        let refused = named(&variables, &["a", "b"], FLAG).unwrap_err();
         assert_eq!(refused.details.found, "a (int16 1 x 100), b (char 1 x 100)");
     }
 

@@ -1,11 +1,10 @@
 //! The samples of a recording, lead by lead, in blocks.
 
-use std::io::{Read, Seek};
 use std::ops::ControlFlow;
 
 use ecg_mat::{MatFile, Values};
 
-use crate::{Layout, Recording, RecordingError};
+use crate::{Bytes, FormatError, Layout, Signals, Sink};
 
 /// The WFDB mark of an invalid sample in an int16 signal.
 const SENTINEL: i16 = i16::MIN;
@@ -15,32 +14,32 @@ const SENTINEL: i16 = i16::MIN;
 ///
 /// Each block is `(lead, values)`: consecutive samples of one lead. A missing sample (NaN, infinite, or the WFDB
 /// sentinel -32768 of int16) is NaN. Leads x samples comes interleaved in small blocks, anything else lead after lead.
-/// Memory does not depend on the length of the recording.
+/// Memory does not depend on the length of the signals.
 ///
 /// # Errors
 /// What the reader says; the number of values is exactly leads x samples otherwise.
-pub fn stream<R: Read + Seek + Send + 'static>(
-    file: &mut MatFile<R>,
-    recording: &Recording,
-    sink: &mut dyn FnMut(usize, &[f64]) -> ControlFlow<()>,
-) -> Result<(), RecordingError> {
-    let leads = recording.leads as usize;
+pub(super) fn stream(
+    file: &mut MatFile<Box<dyn Bytes>>,
+    signals: &Signals,
+    sink: Sink<'_>,
+) -> Result<(), FormatError> {
+    let leads = signals.leads as usize;
     let mut block = Vec::new();
     let mut lead_values = Vec::new();
     // Position of the next value in the file's order.
     let mut position: u64 = 0;
     let mut stopped = false;
-    for (number, (_, index)) in recording.variables().enumerate() {
+    for (number, (_, index)) in signals.variables().enumerate() {
         file.read(index, &mut |values| {
             block.clear();
             to_adu(values, &mut block);
             let first = position;
             position += block.len() as u64;
-            let flow = match recording.layout {
+            let flow = match signals.layout {
                 Layout::LeadPerVariable => sink(number, &block),
                 Layout::LeadsBySamples if leads == 1 => sink(0, &block),
                 Layout::LeadsBySamples => deal(&block, first, leads, &mut lead_values, sink),
-                Layout::SamplesByLeads => cut(&block, first, recording.samples, sink),
+                Layout::SamplesByLeads => cut(&block, first, signals.samples, sink),
             };
             stopped = flow.is_break();
             flow
@@ -58,7 +57,7 @@ fn deal(
     first: u64,
     leads: usize,
     lead_values: &mut Vec<f64>,
-    sink: &mut dyn FnMut(usize, &[f64]) -> ControlFlow<()>,
+    sink: Sink<'_>,
 ) -> ControlFlow<()> {
     for lead in 0..leads {
         let offset = (lead as u64 + leads as u64 - first % leads as u64) % leads as u64;
@@ -72,12 +71,7 @@ fn deal(
 }
 
 /// A block of one lead after the other.
-fn cut(
-    block: &[f64],
-    first: u64,
-    samples: u64,
-    sink: &mut dyn FnMut(usize, &[f64]) -> ControlFlow<()>,
-) -> ControlFlow<()> {
+fn cut(block: &[f64], first: u64, samples: u64, sink: Sink<'_>) -> ControlFlow<()> {
     let mut rest = block;
     let mut at = first;
     while !rest.is_empty() {
@@ -91,7 +85,7 @@ fn cut(
 }
 
 /// Converts to `f64`, missing samples to NaN.
-pub(crate) fn to_adu(values: Values<'_>, block: &mut Vec<f64>) {
+pub fn to_adu(values: Values<'_>, block: &mut Vec<f64>) {
     match values {
         Values::I16(values) => {
             block.extend(values.iter().map(|value| {

@@ -1,0 +1,152 @@
+//! MAT files of level 4, 5 and 7.3 as recordings: one matrix, or one vector per lead, and variables that calibrate it.
+
+mod samples;
+mod select;
+mod settings;
+
+use std::ops::ControlFlow;
+
+use ecg_core::settings::Settings;
+use ecg_mat::{Class, Limits, MatFile, Part, Values};
+
+use crate::{
+    Bytes, Checks, Content, FormatError, Layout, LeadVariable, Named, Refused, SampleClass, SignalFile,
+    Signals, Sink, shape,
+};
+
+pub use samples::to_adu;
+
+/// An open MAT file.
+pub(crate) struct MatRecording {
+    file: MatFile<Box<dyn Bytes>>,
+    contents: Vec<Content>,
+}
+
+impl MatRecording {
+    /// Opens a file and lists its variables.
+    pub(crate) fn open(bytes: Box<dyn Bytes>, max_values: u64) -> Result<Self, FormatError> {
+        let limits = Limits {
+            max_values,
+            ..Limits::default()
+        };
+        let file = MatFile::open(bytes, limits)?;
+        let contents = file.variables().iter().map(|variable| Content {
+            name: variable.name.clone(),
+            class: variable.class.to_string(),
+            numbers: variable.class.number_type().map(SampleClass::from),
+            dims: variable.dims.clone(),
+            complex: variable.complex,
+            compressed: variable.compressed,
+            offset: variable.offset,
+        });
+        Ok(Self {
+            contents: contents.collect(),
+            file,
+        })
+    }
+}
+
+impl SignalFile for MatRecording {
+    fn format(&self) -> String {
+        self.file.format().to_string()
+    }
+
+    fn contents(&self) -> &[Content] {
+        &self.contents
+    }
+
+    fn choose(&self, named: &Named<'_>, checks: &mut Checks) -> Result<Signals, Refused> {
+        let variables = self.file.variables();
+        let mut try_flags = None;
+        let indices = select::choose(variables, named).map_err(|refused| {
+            try_flags = refused.try_flags;
+            refused.details
+        });
+        let name = |index: &usize| variables[*index].name.clone();
+        let shown = |indices: &Vec<usize>| indices.iter().map(name).collect::<Vec<_>>().join(", ");
+        let indices = checks
+            .outcome("variable", "one that holds the samples", indices, shown)
+            .map_err(|details| Refused { details, try_flags })?;
+        let mut leads = indices.iter().map(|index| LeadVariable {
+            name: name(index),
+            index: *index,
+        });
+        let (variable, variable_index) = leads
+            .next()
+            .map(|first| (first.name, first.index))
+            .unwrap_or_default();
+        let further_variables: Vec<LeadVariable> = leads.collect();
+
+        // What several variables are together, the first one tells: they are alike.
+        let first = &variables[variable_index];
+        let subject = match further_variables.last() {
+            None => variable.clone(),
+            Some(last) => format!("{variable} to {}", last.name),
+        };
+        let number = match first.class {
+            Class::Number(number) => Some(number),
+            _ => None,
+        };
+        checks.check(
+            &format!("{subject}: class"),
+            first.class,
+            "a numeric class",
+            number.is_some(),
+        )?;
+        checks.check(
+            &format!("{subject}: numbers"),
+            if first.complex { "complex" } else { "real" },
+            "real",
+            !first.complex,
+        )?;
+        let dimensions = format!("{} ({})", first.dims.len(), shape(&first.dims));
+        let two = first.dims.len() == 2;
+        checks.check(&format!("{subject}: dimensions"), dimensions, "2", two)?;
+        let (rows, columns) = (first.dims[0], first.dims[1]);
+        let (layout, leads, samples) = if !further_variables.is_empty() {
+            // A row or a column.
+            let length = rows.saturating_mul(columns);
+            (
+                Layout::LeadPerVariable,
+                further_variables.len() as u64 + 1,
+                length,
+            )
+        } else if rows <= columns {
+            (Layout::LeadsBySamples, rows, columns)
+        } else {
+            (Layout::SamplesByLeads, columns, rows)
+        };
+        Ok(Signals {
+            format: self.format(),
+            variable,
+            variable_index,
+            further_variables,
+            class: number.map_or(SampleClass::Double, SampleClass::from),
+            layout,
+            leads,
+            samples,
+        })
+    }
+
+    fn settings(&mut self, signals: &Signals, flags: &Settings) -> Result<Settings, FormatError> {
+        let samples: Vec<usize> = signals.variables().map(|(_, index)| index).collect();
+        settings::read(&mut self.file, &self.contents, &samples, flags)
+    }
+
+    fn settings_source(&self) -> &'static str {
+        "variables"
+    }
+
+    fn stream(&mut self, signals: &Signals, sink: Sink<'_>) -> Result<(), FormatError> {
+        samples::stream(&mut self.file, signals, sink)
+    }
+
+    fn read(
+        &mut self,
+        index: usize,
+        part: Part,
+        block: &mut dyn FnMut(Values<'_>) -> ControlFlow<()>,
+    ) -> Result<(), FormatError> {
+        Ok(self.file.read_part(index, part, block)?)
+    }
+}

@@ -1,0 +1,69 @@
+//! The variables beside the samples that calibrate them.
+
+use ecg_core::Details;
+use ecg_core::settings::{Settings, parts};
+use ecg_mat::MatFile;
+
+use super::select::LONGEST_SETTING;
+use crate::names::{BASELINE, FREQUENCY, GAIN, LEADS, UNITS, find};
+use crate::{Bytes, Content, FormatError};
+
+/// The variables beside the samples that calibrate them; those that a flag replaces are not looked at.
+///
+/// With a sampling frequency, a setting that cannot be read is an error: passing over a `units` or a `gain` would scale
+/// the signal by a guess. Without one they calibrate nothing.
+pub(super) fn read(
+    file: &mut MatFile<Box<dyn Bytes>>,
+    variables: &[Content],
+    samples: &[usize],
+    flags: &Settings,
+) -> Result<Settings, FormatError> {
+    let find = |names: &[&str], replaced: bool| match replaced {
+        true => None,
+        false => find(variables, samples, names),
+    };
+    let mut said = Settings::default();
+    if let Some(index) = find(FREQUENCY, flags.sampling_frequency_hz.is_some()) {
+        let frequencies = file.small_vector(index, MOST_NUMBERS)?.unwrap_or_default();
+        let same = frequencies.windows(2).all(|pair| pair[0] == pair[1]);
+        said.sampling_frequency_hz = frequencies.first().copied().filter(|_| same);
+    }
+    let known = flags.over(&said).sampling_frequency_hz.is_some();
+    let unreadable = |index: usize, expected: String| {
+        let variable = &variables[index];
+        let found = format!("{} of {}", variable.class, variable.shape());
+        FormatError::from(Details::new(&variable.name, expected, found).at(Some(variable.offset)))
+    };
+    let mut numbers = |index: usize| {
+        let numbers = file.small_vector(index, MOST_NUMBERS)?;
+        numbers.ok_or_else(|| unreadable(index, format!("at most {MOST_NUMBERS} real numbers")))
+    };
+    if let Some(index) = find(GAIN, !flags.gain.is_empty()) {
+        said.gain = needed(known, numbers(index))?;
+    }
+    if let Some(index) = find(BASELINE, !flags.baseline.is_empty()) {
+        said.baseline = needed(known, numbers(index))?;
+    }
+    if let Some(index) = find(UNITS, !flags.units.is_empty()) {
+        let text = file.text(index).map_err(FormatError::from);
+        let text = text.and_then(|text| text.ok_or_else(|| unreadable(index, "text".to_owned())));
+        said.units = needed(known, text.map(|text| parts(text.trim())))?;
+    }
+    if let Some(index) = find(LEADS, !flags.leads.is_empty()) {
+        let text = file.text(index).map_err(FormatError::from);
+        let names = text.map(|text| text.map(|text| parts(&text)).unwrap_or_default());
+        said.leads = needed(known, names)?;
+    }
+    Ok(said)
+}
+
+/// Keeps what is wrong with a setting apart: it matters only where the sampling frequency is known.
+fn needed<T: Default>(known: bool, outcome: Result<T, FormatError>) -> Result<T, FormatError> {
+    match outcome {
+        Err(FormatError::Rejected(_)) if !known => Ok(T::default()),
+        outcome => outcome,
+    }
+}
+
+/// Most numbers in a setting: one per lead.
+const MOST_NUMBERS: usize = LONGEST_SETTING as usize;

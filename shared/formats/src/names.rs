@@ -1,0 +1,42 @@
+//! Names of the contents that say something of the samples; compared without regard to case.
+
+use crate::Content;
+
+/// The sampling frequency.
+pub const FREQUENCY: &[&str] = &[
+    "fs",
+    "sampling_frequency",
+    "sampling_frequency_hz",
+    "sampling_rate",
+    "sample_rate",
+    "freq",
+];
+/// The ADC gain.
+pub const GAIN: &[&str] = &["gain", "adc_gain"];
+/// The ADC value of 0.
+pub const BASELINE: &[&str] = &["baseline", "adc_zero"];
+/// The physical unit.
+pub const UNITS: &[&str] = &["units", "unit"];
+/// The names of the leads.
+pub const LEADS: &[&str] = &["lead_names", "leads", "lead"];
+/// The time of each sample.
+pub const TIMES: &[&str] = &["t", "time", "timestamps"];
+
+/// The first of the contents that has one of the names and is none of `samples`.
+pub fn find(contents: &[Content], samples: &[usize], names: &[&str]) -> Option<usize> {
+    let named = |content: &Content| names.iter().any(|name| content.name.eq_ignore_ascii_case(name));
+    (0..contents.len()).find(|index| !samples.contains(index) && named(&contents[*index]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_has_every_name() {
+        let document = include_str!("../../../docs/inputs.md");
+        for name in [FREQUENCY, GAIN, BASELINE, UNITS, LEADS, TIMES].concat() {
+            assert!(document.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+}
