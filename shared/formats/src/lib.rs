@@ -336,7 +336,9 @@ mod tests {
         for name in ["int8", "uint8", "int12", "int16"] {
             assert!(fits(name), "{name}");
         }
-        for name in ["uint16", "int24", "int32", "uint32", "int64", "uint64", "single", "double"] {
+        for name in [
+            "uint16", "int24", "int32", "uint32", "int64", "uint64", "single", "double",
+        ] {
             assert!(!fits(name), "{name}");
         }
     }
