@@ -71,7 +71,7 @@ fn parse() -> Lambda {
         .variable("PROCESSED_BUCKET", "processed")
 }
 
-fn asked<'r>(run: &'r Run, method: &str) -> Vec<&'r ecg_lambda_test::Request> {
+fn asked<'r>(run: &'r Run, method: &str) -> Vec<&'r ecg_testing::lambda::Request> {
     run.requests
         .iter()
         .filter(|request| request.method == method)

@@ -4,6 +4,7 @@
 //! in them ([`kind`]). A format says what signals are whose name tells nothing ([`Unnamed`]).
 
 use ecg_core::Details;
+use serde::{Deserialize, Serialize};
 
 use crate::lead_names::{FRANK, is_numbered, lead_order};
 use crate::{Named, Refused, SignalInfo, units_per_millivolt};
@@ -40,7 +41,7 @@ pub struct Choice {
 }
 
 /// A signal that is not read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
     /// Its name.
     pub name: String,

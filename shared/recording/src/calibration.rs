@@ -84,9 +84,9 @@ pub(crate) fn complete(
             let found = format!("{gain:e} per {units}");
             return Err(Details::new(gain_from, "a finite gain other than 0", found));
         }
-        let given = both.leads.get(number).filter(|name| !name.is_empty());
+        let given = both.leads.get(number).or(names.get(number));
         Ok(LeadCalibration {
-            name: lead_name(given.or(names.get(number)), number),
+            name: lead_name(given.filter(|name| !name.is_empty()), number),
             gain: per_mv,
             baseline: baselines[number],
             units,

@@ -124,10 +124,17 @@ fn structure(
         (1..=rules.reject_bytes_above).contains(&size),
     )?;
 
-    let opened = rejected_or_io(ecg_formats::open(source, rules.reject_values_above))?;
+    let opened = rejected_or_io(ecg_formats::open(
+        source,
+        &context.key,
+        context.header.as_deref(),
+        rules.reject_values_above,
+    ))?;
     let mut file = told
         .checks
-        .outcome("format", ecg_formats::EXPECTED, opened, |file| file.format())?;
+        .outcome("format", ecg_formats::expected(&context.key), opened, |file| {
+            file.format()
+        })?;
     told.contents = file.contents().to_vec();
 
     let in_metadata = sources::named_by_metadata(&context.metadata);

@@ -12,9 +12,6 @@ mod verdict;
 use ecg_formats::Signals;
 use serde::{Deserialize, Serialize};
 
-/// The WFDB header beside a file.
-pub use ecg_formats::wfdb as header;
-
 pub use calibration::{Calibration, LeadCalibration};
 pub use examine::{Examined, FileContext, examine};
 pub use verdict::{Reason, SampleFacts, Verdict};
