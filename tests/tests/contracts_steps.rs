@@ -72,23 +72,12 @@ impl Fresh {
                 .await
                 .unwrap();
         }
-        self.upload_bytes(std::fs::read(path).unwrap(), key, BTreeMap::new())
-            .await
+        self.upload_bytes(std::fs::read(path).unwrap(), key).await
     }
 
-    async fn upload_bytes(
-        &self,
-        bytes: Vec<u8>,
-        key: &str,
-        metadata: BTreeMap<String, String>,
-    ) -> ExecutionInput {
+    async fn upload_bytes(&self, bytes: Vec<u8>, key: &str) -> ExecutionInput {
         let location = Location::new("local", key);
-        let written = self
-            .lake
-            .store
-            .put_with_metadata(&location, bytes.into(), metadata)
-            .await
-            .unwrap();
+        let written = self.lake.store.put(&location, bytes.into()).await.unwrap();
         let source = Source {
             bucket: "local".to_owned(),
             key: key.to_owned(),
@@ -480,18 +469,15 @@ async fn messages_are_small_for_the_longest_key_and_sixteen_leads() {
     let header = [30, leads, samples, 0, 4].into_iter().flat_map(u32::to_le_bytes);
     let values = (0..leads * samples).flat_map(|n| ((n * 7919 % 2048) as i16).to_le_bytes());
     let bytes: Vec<u8> = header.chain(*b"val\0").chain(values).collect();
-    let names = vec!["ableitung mit einem langen namen"; 16].join(",");
-    let metadata = [
-        ("ecg-sampling-frequency", "100"),
-        ("ecg-gain", "200"),
-        ("ecg-leads", names.as_str()),
-    ];
-    let metadata = BTreeMap::from(metadata.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let mut key = "記録".repeat(170);
     key.push_str(".mat");
     assert_eq!(key.len(), 1024);
     let place = in_memory();
-    let input = place.upload_bytes(bytes, &key, metadata).await;
+    let signal = "r.mat 16 200 12 0 0 0 0 ableitung mit einem langen namen\n";
+    let header = format!("r {leads} 100 {samples}\n{}", signal.repeat(leads as usize));
+    let beside = Location::new("local", key.replace(".mat", ".hea"));
+    place.lake.store.put(&beside, header.into()).await.unwrap();
+    let input = place.upload_bytes(bytes, &key).await;
     let done = run(&place.lake, &input).await;
     assert_eq!(done.parsed.rows, 16 * 2);
     // `Messages::keep` has measured every one of them.

@@ -203,6 +203,8 @@ impl Frames {
                     return Ok(());
                 }
                 lead.values.clear();
+                // A lead may fill a whole block, and there may be many: together they keep one.
+                lead.values.shrink_to(BLOCK as usize / slots.len());
             }
         }
         for (number, slot) in slots.iter().enumerate() {

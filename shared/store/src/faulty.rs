@@ -113,18 +113,8 @@ impl Store for FaultyStore {
         }
     }
 
-    async fn put_with_metadata(
-        &self,
-        location: &Location,
-        bytes: Bytes,
-        metadata: BTreeMap<String, String>,
-    ) -> Result<WrittenObject, StoreError> {
-        self.run(
-            "put",
-            location,
-            self.inner.put_with_metadata(location, bytes, metadata),
-        )
-        .await
+    async fn put(&self, location: &Location, bytes: Bytes) -> Result<WrittenObject, StoreError> {
+        self.run("put", location, self.inner.put(location, bytes)).await
     }
 
     async fn put_if_absent(&self, location: &Location, bytes: Bytes) -> Result<WrittenObject, StoreError> {
@@ -178,12 +168,6 @@ impl Upload for FaultyUpload {
     async fn finish(self: Box<Self>) -> Result<WrittenObject, StoreError> {
         self.store
             .run("upload finish", &self.location, self.upload.finish())
-            .await
-    }
-
-    async fn abort(self: Box<Self>) -> Result<(), StoreError> {
-        self.store
-            .run("upload abort", &self.location, self.upload.abort())
             .await
     }
 }

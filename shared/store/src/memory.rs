@@ -32,7 +32,6 @@ struct Content {
     bytes: Bytes,
     md5: String,
     last_modified_ms: i64,
-    metadata: BTreeMap<String, String>,
 }
 
 impl MemoryStore {
@@ -75,7 +74,6 @@ impl MemoryStore {
         operation: &str,
         location: &Location,
         bytes: Bytes,
-        metadata: BTreeMap<String, String>,
         only_if_absent: bool,
     ) -> Result<WrittenObject, StoreError> {
         location.check_for_write(operation)?;
@@ -106,7 +104,6 @@ impl MemoryStore {
             bytes,
             md5,
             last_modified_ms,
-            metadata,
         });
         Ok(written)
     }
@@ -121,7 +118,7 @@ impl Store for MemoryStore {
             size: content.bytes.len() as u64,
             etag: content.md5,
             last_modified_ms: content.last_modified_ms,
-            metadata: content.metadata,
+            metadata: BTreeMap::new(),
             // Files do not change on their way.
             checksum: None,
         })
@@ -139,22 +136,17 @@ impl Store for MemoryStore {
         Ok(content.bytes.slice(start..end))
     }
 
-    async fn put_with_metadata(
-        &self,
-        location: &Location,
-        bytes: Bytes,
-        metadata: BTreeMap<String, String>,
-    ) -> Result<WrittenObject, StoreError> {
-        self.store("writing", location, bytes, metadata, false)
+    async fn put(&self, location: &Location, bytes: Bytes) -> Result<WrittenObject, StoreError> {
+        self.store("writing", location, bytes, false)
     }
 
     async fn put_if_absent(&self, location: &Location, bytes: Bytes) -> Result<WrittenObject, StoreError> {
-        self.store("writing, if absent,", location, bytes, BTreeMap::new(), true)
+        self.store("writing, if absent,", location, bytes, true)
     }
 
     async fn copy(&self, from: &Location, to: &Location) -> Result<(), StoreError> {
         let content = self.find("copying", from)?;
-        self.store("copying to", to, content.bytes, BTreeMap::new(), false)?;
+        self.store("copying to", to, content.bytes, false)?;
         Ok(())
     }
 
@@ -207,16 +199,6 @@ impl Upload for MemoryUpload {
             location,
             bytes,
         } = *self;
-        store.store(
-            "finishing the upload of",
-            &location,
-            bytes.into(),
-            BTreeMap::new(),
-            false,
-        )
-    }
-
-    async fn abort(self: Box<Self>) -> Result<(), StoreError> {
-        Ok(())
+        store.store("finishing the upload of", &location, bytes.into(), false)
     }
 }

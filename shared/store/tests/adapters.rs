@@ -152,7 +152,8 @@ async fn a_truncated_fetch_is_an_error_and_not_an_end() {
         .await;
         let inside = StoreError::from_io(&error).unwrap();
         assert!(
-            inside.is_transient() && inside.to_string().contains("expected 100 bytes, found 40"),
+            matches!(inside, StoreError::Transient(_))
+                && inside.to_string().contains("expected 100 bytes, found 40"),
             "{inside}"
         );
     }

@@ -21,6 +21,23 @@ use header::{FIRST_PART, Header};
 pub use header::Kind;
 
 /// An open EDF or BDF file.
+///
+/// ```no_run
+/// use ecg_formats::Named;
+/// use ecg_formats::edf::EdfFile;
+/// use std::ops::ControlFlow;
+///
+/// let mut file = EdfFile::open(std::fs::File::open("night.edf")?)?;
+/// let choice = file.choose(&Named::default()).map_err(|refused| refused.details.to_string())?;
+/// for signal in &choice.left_out {
+///     println!("{} is left out: {}", signal.name, signal.reason);
+/// }
+/// file.stream(&choice.leads, &mut |lead, samples| {
+///     println!("{} samples of lead {lead}", samples.len());
+///     ControlFlow::Continue(())
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct EdfFile<R> {
     source: R,
