@@ -45,7 +45,9 @@ fn fresh(store: impl FnOnce(&Path) -> Arc<dyn Store>) -> Fresh {
     let folder = tempfile::tempdir().unwrap();
     let lake = Lake {
         store: store(folder.path()),
-        catalog: Arc::new(LocalCatalog::open(folder.path().join("catalog")).unwrap()),
+        catalog: Some(Arc::new(
+            LocalCatalog::open(folder.path().join("catalog")).unwrap(),
+        )),
         work: "work".to_owned(),
         processed: "processed".to_owned(),
         database: "ecg".to_owned(),

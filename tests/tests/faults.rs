@@ -97,7 +97,7 @@ async fn execute(file: &[u8], faults: &[(usize, Fault)]) -> Ended {
     let catalog: TempDir = tempfile::tempdir().unwrap();
     let lake = Lake {
         store: Arc::new(store.clone()),
-        catalog: Arc::new(LocalCatalog::open(catalog.path()).unwrap()),
+        catalog: Some(Arc::new(LocalCatalog::open(catalog.path()).unwrap())),
         work: "work".to_owned(),
         processed: "processed".to_owned(),
         database: "ecg".to_owned(),

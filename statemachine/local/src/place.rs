@@ -145,7 +145,7 @@ impl Place {
         let catalog = LocalCatalog::open(self.root.join("catalog")).map_err(|error| error.to_string())?;
         let lake = Lake {
             store: Arc::new(store.clone()),
-            catalog: Arc::new(catalog),
+            catalog: Some(Arc::new(catalog)),
             work: WORK.to_owned(),
             processed: PROCESSED.to_owned(),
             database: ecg_tables::DATABASE.to_owned(),
