@@ -76,7 +76,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn print_row(name: &str, width: usize, both: &[ecg_recipe::score::Score; 2]) {
+fn print_row(name: &str, width: usize, both: &[support::score::Score; 2]) {
     let [within_150, within_25] = both;
     println!(
         "{name:width$}  {:9}  {:5}   {}   {}",
