@@ -375,7 +375,7 @@ def compare_recording(report, lake, row):
 def compare_rules(report):
     """The limits themselves too: not every one of them decides something in these recordings."""
     text = (WORKSPACE / "shared/core/src/rules.rs").read_text()
-    rust = dict(re.findall(r'^    (\w+): "?([\d.]+)"?,$', text, re.MULTILINE))
+    rust = dict(re.findall(r'^    (\w+): "?([\d._]+)"?,$', text, re.MULTILINE))
     for name, value in RULES._asdict().items():
         report.exactly("rules", name, value, type(value)(rust[name]) if name in rust else None)
 

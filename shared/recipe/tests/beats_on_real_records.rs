@@ -10,7 +10,10 @@
 mod support;
 
 use support::score::Score;
-use support::{Annotated, MITDB_HZ, REQUIRED, annotated, data_folder, percentages, pooled, resampled, score};
+use support::{
+    Annotated, MITDB_HZ, REQUIRED, annotated, data_folder, percentages, pooled, quoted_numbers, resampled,
+    score,
+};
 
 fn real_recordings(folder: &str) -> Option<Vec<Annotated>> {
     let folder = data_folder().join(folder);
@@ -80,4 +83,18 @@ fn ten_second_fragments() {
     };
     let all = pooled(recordings.iter().map(|recording| score(recording, MITDB_HZ)));
     check("10 s fragments", all, [99.0, 98.5, 96.5, 96.0]);
+}
+
+/// The scorer prints them beside what it measures.
+#[test]
+fn numbers_of_other_detectors_are_said_to_be_quoted_and_delayed_ones_to_be_delayed() {
+    let quoted = quoted_numbers();
+    assert!(quoted.contains("**quoted**"), "{quoted}");
+    for method in ["pantompkins1985", "elgendi2010", "hamilton2002"] {
+        let row = quoted.lines().find(|line| line.contains(method));
+        assert!(
+            row.is_some_and(|row| row.contains("(delayed)")),
+            "{method}: {row:?}"
+        );
+    }
 }

@@ -136,3 +136,16 @@ pub(crate) fn percentages(score: &Score) -> String {
         score.positive_predictivity()
     )
 }
+
+/// The section of `docs/recipe.md` with the numbers of other detectors: it says from where they are, for which
+/// data, and which detectors report delayed peaks.
+pub(crate) fn quoted_numbers() -> &'static str {
+    let document = include_str!("../../../../docs/recipe.md");
+    let (_, section) = document
+        .split_once("### Other detectors\n")
+        .expect("docs/recipe.md has the section `Other detectors`");
+    section
+        .split_once("\n## ")
+        .map_or(section, |(section, _)| section)
+        .trim()
+}
