@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::detector_settings::DETECTOR;
 use crate::types::Candidate;
 
-/// What the beats and the noise of a lead looked like lately. Amplitudes are in mV after the band-pass.
+/// The amplitudes of the last beats and of the last noise of a lead, in mV after the band-pass.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AdaptiveLevels {
     /// Amplitudes of beats.
@@ -175,12 +175,12 @@ mod tests {
 
     #[test]
     fn no_level_is_below_the_lowest_amplitude_of_a_beat() {
-        for quiet in [
+        for levels in [
             AdaptiveLevels::default(),
             AdaptiveLevels::learn(&candidates(&[1e-6]), 100.0),
         ] {
-            assert_eq!(quiet.threshold(), 0.01);
-            assert_eq!(quiet.look_back_threshold(), 0.01);
+            assert_eq!(levels.threshold(), 0.01);
+            assert_eq!(levels.look_back_threshold(), 0.01);
         }
     }
 }

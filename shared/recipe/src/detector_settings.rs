@@ -2,7 +2,8 @@
 //! value and the reason for ours stand at the value, in [`DETECTOR`].
 //!
 //! All lengths are in seconds, so that they hold at every sampling frequency. Nothing is per recording or per
-//! lead. `docs/recipe.md`, chapter 3, numbers the steps.
+//! lead. `docs/recipe.md`, chapter 3, numbers the steps. The recipe in Python (`docs/recipe/step3_*.py`) has the same
+//! names and numbers: a test compares them.
 //!
 //! Sources: Elgendi (2013), "Fast QRS detection with an optimized knowledge-based method", PLoS ONE 8:e73557.
 //! Pan and Tompkins (1985), IEEE Trans Biomed Eng 32:230. Hamilton (2002), "Open source ECG analysis",
