@@ -1,20 +1,20 @@
-//! How detected beats are judged against annotated ones.
+//! Comparison of detected beats with annotated ones.
 
 /// What a detector found of the annotated beats, within one tolerance.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Score {
+pub(crate) struct Score {
     /// Annotated beats with a detection of their own.
-    pub matched: u64,
+    pub(crate) matched: u64,
     /// Annotated beats.
-    pub annotated: u64,
+    pub(crate) annotated: u64,
     /// Detected beats.
-    pub detected: u64,
+    pub(crate) detected: u64,
 }
 
 impl Score {
     /// Matches sorted sample indices one to one, greedily in the order of time: of the two beats at the
     /// head, match them if they are at most `tolerance` samples apart, else drop the earlier one.
-    pub fn of(annotated: &[u64], detected: &[u64], tolerance: u64) -> Self {
+    pub(crate) fn of(annotated: &[u64], detected: &[u64], tolerance: u64) -> Self {
         let mut score = Self {
             matched: 0,
             annotated: annotated.len() as u64,
@@ -36,7 +36,7 @@ impl Score {
     }
 
     /// The score of several recordings together.
-    pub fn plus(self, other: Self) -> Self {
+    pub(crate) fn plus(self, other: Self) -> Self {
         Self {
             matched: self.matched + other.matched,
             annotated: self.annotated + other.annotated,
@@ -45,12 +45,12 @@ impl Score {
     }
 
     /// Sensitivity in percent: matched / annotated. 100 if nothing was annotated.
-    pub fn sensitivity(&self) -> f64 {
+    pub(crate) fn sensitivity(&self) -> f64 {
         percent(self.matched, self.annotated)
     }
 
     /// Positive predictivity in percent: matched / detected. 100 if nothing was detected.
-    pub fn positive_predictivity(&self) -> f64 {
+    pub(crate) fn positive_predictivity(&self) -> f64 {
         percent(self.matched, self.detected)
     }
 }
