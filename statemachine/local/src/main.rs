@@ -5,21 +5,21 @@
 
 mod args;
 #[cfg(feature = "aws")]
-mod aws;
-#[cfg(not(feature = "aws"))]
-#[path = "aws_absent.rs"]
-mod aws;
+mod backfill;
 mod commands;
 mod discover;
 mod execute;
+mod executions;
 mod inspect;
 mod journal;
+mod output;
 mod place;
 mod profile_files;
 mod progress;
 mod query;
 mod report;
 mod run;
+mod runtime;
 mod steps;
 mod summary;
 mod terminal;
@@ -30,7 +30,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let cli = args::Cli::parse();
+    let cli = commands::Cli::parse();
     match cli.command.run() {
         Ok(code) => code,
         Err(message) => {

@@ -10,7 +10,7 @@ use ecg_store::{LocalCatalog, LocalStore};
 use serde::{Deserialize, Serialize};
 
 use crate::journal::replace;
-use crate::summary::{lake_option, shell_word};
+use crate::terminal::{lake_option, shell_word};
 
 /// The bucket of the uploads.
 pub(crate) const BUCKET: &str = "local";

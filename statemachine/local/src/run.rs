@@ -1,15 +1,24 @@
 //! `ecg run` and `ecg rerun`: put files into the lake and run the workflow for each.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use asl_engine::Status;
+use asl_engine::{StateMachine, Status};
+use ecg_config as config;
 use ecg_core::settings::Settings;
+use ecg_recording::profiles;
 use futures::StreamExt;
+use step_notify::{Links, Slack};
 
+use crate::args::read_text;
 use crate::discover::Found;
+use crate::execute::{Executor, WORKFLOW, load};
 use crate::journal::Closed;
+use crate::place::Place;
 use crate::progress::Progress;
+use crate::steps::Steps;
+use crate::terminal::lake_option;
 use crate::upload::{Known, Uploads};
 
 /// What a command says of all its recordings.
@@ -82,6 +91,36 @@ impl Ended {
             end: End::Broken(message),
         }
     }
+}
+
+pub(crate) fn workflow(path: Option<&Path>) -> Result<StateMachine, String> {
+    match path {
+        None => load(WORKFLOW),
+        Some(path) => load(&read_text(path)?).map_err(|error| format!("{}: {error}", path.display())),
+    }
+}
+
+pub(crate) fn executor(
+    machine: StateMachine,
+    lake: ecg_lake::Lake,
+    place: &Place,
+) -> Result<Arc<Executor>, String> {
+    let slack = Slack::from_parts(
+        config::optional("SLACK_WEBHOOK_URL"),
+        config::optional("SLACK_BOT_TOKEN"),
+        config::optional("SLACK_CHANNEL"),
+    );
+    let steps = Steps {
+        lake,
+        profiles: profiles::built_in()?,
+        slack,
+        links: Links::local(&lake_option(&place.root().display().to_string())),
+        place: place.clone(),
+    };
+    Ok(Arc::new(Executor {
+        machine,
+        steps: Arc::new(steps),
+    }))
 }
 
 /// Runs the workflow for everything found, `jobs` at a time.

@@ -7,12 +7,12 @@ use std::time::Duration;
 use ecg_recording::Verdict;
 use serde_json::{Value, json};
 
-use crate::commands::FAILED;
 use crate::discover::{Discovery, Problem};
 use crate::execute::reason;
+use crate::output::FAILED;
 use crate::place::Place;
 use crate::run::{End, Ran};
-use crate::terminal::plain;
+use crate::terminal::{counted, lake_option, plain};
 
 /// Most entries of a kind that are listed one by one.
 const LISTED: usize = 20;
@@ -255,51 +255,11 @@ fn elsewhere(ran: &Ran) -> Option<(&str, &str)> {
     }
 }
 
-/// `1 recording`, `2 recordings`.
-pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
-
 /// Why a recording was not accepted, in one line.
 fn why(ran: &Ran) -> String {
     match &ran.end {
         End::Now(closed) | End::Before(closed, _) => reason(closed),
         End::Broken(message) => message.clone(),
         End::Elsewhere(key) => key.clone(),
-    }
-}
-
-/// ` --lake L`, or nothing for the default lake.
-pub(crate) fn lake_option(lake: &str) -> String {
-    if lake == "ecg-lake" || lake == "./ecg-lake" {
-        String::new()
-    } else {
-        format!(" --lake {}", shell_word(lake))
-    }
-}
-
-/// A word as a shell takes it.
-pub(crate) fn shell_word(text: &str) -> String {
-    let plain = text
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "/._-+=:,@".contains(c));
-    if plain && !text.is_empty() {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn commands_can_be_pasted() {
-        assert_eq!(shell_word("a/b-c.mat"), "a/b-c.mat");
-        assert_eq!(shell_word("1 NSR/x (0).mat"), "'1 NSR/x (0).mat'");
-        assert_eq!(shell_word("it's"), "'it'\\''s'");
-        assert_eq!(lake_option("my lake"), " --lake 'my lake'");
-        assert_eq!(lake_option("ecg-lake"), "");
     }
 }

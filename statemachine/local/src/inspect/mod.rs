@@ -15,11 +15,11 @@ use ecg_recording::header::MAX_HEADER_BYTES;
 use ecg_recording::{Examined, FileContext, examine, profiles};
 use serde_json::{Value, json};
 
-use crate::args::{CalibrationArgs, InspectArgs};
+use crate::args::CalibrationArgs;
+use crate::commands::inspect::InspectArgs;
 use crate::discover::key_of_file;
 use crate::profile_files::ProfileFiles;
-use crate::summary::shell_word;
-use crate::terminal::plain;
+use crate::terminal::{plain, shell_word};
 
 pub(crate) use csv::csv;
 use window::Window;

@@ -2,7 +2,11 @@
 
 use std::process::ExitCode;
 
-use crate::args::{BackfillArgs, RedriveArgs, RerunArgs, RunsArgs, ShowArgs};
+use crate::commands::backfill::BackfillArgs;
+use crate::commands::redrive::RedriveArgs;
+use crate::commands::rerun::RerunArgs;
+use crate::commands::runs::RunsArgs;
+use crate::commands::show::ShowArgs;
 
 fn absent() -> Result<ExitCode, String> {
     Err(

@@ -3,39 +3,32 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use asl_engine::Status;
-use ecg_core::execution_name;
 use ecg_core::message::{ExecutionInput, Failure};
-use ecg_remote::backfill::{Backfill, Counts};
 use ecg_remote::redrive::Again;
 use ecg_remote::{Error, Execution, Machine, Which};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::args::{BACKFILL, BackfillArgs, RedriveArgs, RerunArgs, RunsArgs, ShowArgs};
-use crate::commands::{FAILED, history_text, print, print_lines, report_text, runtime};
-use crate::execute::{now, reason_of};
-use crate::progress::Progress;
+use crate::args::PIPELINE;
+use crate::commands::redrive::RedriveArgs;
+use crate::commands::rerun::RerunArgs;
+use crate::commands::runs::{RunsArgs, print_lines};
+use crate::commands::show::{ShowArgs, history_text, report_text};
+use crate::execute::reason_of;
+use crate::output::{FAILED, print};
 use crate::report::{Inside, Seen, seconds_at_work};
-use crate::summary::shell_word;
+use crate::runtime::runtime;
+
+pub(crate) use crate::backfill::backfill;
 
 /// Executions that `ecg runs` lists where nobody says how many.
 const LISTED: usize = 50;
 
-/// Failed recordings of a backfill that are listed one by one.
-const FAILURES_LISTED: usize = 20;
-
-/// How often a backfill is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
-
-fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, String> {
+pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, String> {
     runtime(1)?.block_on(future).map_err(|error| error.to_string())
 }
-
-/// The state machine that a command means where nobody names another.
-const PIPELINE: &str = "ecg-pipeline";
 
 /// The state machine that is meant: an execution's ARN says it itself.
 async fn machine(id: Option<&str>, state_machine: &str) -> Result<Machine, Error> {
@@ -83,7 +76,7 @@ fn seen(execution: &Execution) -> Seen {
 }
 
 /// Why an execution failed, in one line.
-fn why(execution: &Execution) -> Option<String> {
+pub(crate) fn why(execution: &Execution) -> Option<String> {
     let status = execution.status.filter(|status| *status != Status::Succeeded)?;
     Some(reason_of(
         status,
@@ -265,188 +258,4 @@ fn redriven_json(outcomes: &[Outcome]) -> Value {
         })
     };
     Value::Array(outcomes.iter().map(line).collect())
-}
-
-pub(crate) fn backfill(args: &BackfillArgs) -> Result<ExitCode, String> {
-    // Said here, before a hundred thousand children say it.
-    execution_name("", args.suffix.as_deref().unwrap_or_default())?;
-    let asked = Backfill {
-        prefix: args.prefix.clone(),
-        suffix: args.suffix.clone(),
-        max_concurrency: args.max_concurrency,
-        tolerated_failure_percentage: args.tolerated_failure_percentage,
-    };
-    let started = Instant::now();
-    let name = format!("backfill-{}", now().format("%Y%m%dT%H%M%SZ"));
-    let (machine, arn) = block_on(async {
-        let machine = Machine::open(&args.state_machine).await?;
-        let arn = machine.start_backfill(&name, &asked).await?;
-        Ok((machine, arn))
-    })?;
-    let link = step_notify::execution_link(&arn);
-    if args.no_wait {
-        print(&format!("started: {name}\n{link}\n"))?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let progress = Progress::new(0, "objects");
-    progress.line(&format!("{link}\n(it goes on without this command)"));
-    let ended = block_on(wait(&machine, &arn, &progress));
-    progress.finish();
-    let (execution, counts, failures) = ended?;
-    let told = Told {
-        args,
-        execution: &execution,
-        counts,
-        failures: &failures,
-        took: started.elapsed(),
-    };
-    print(&told.text())?;
-    let all_well = execution.status == Some(Status::Succeeded) && counts.failed == 0;
-    Ok(if all_well {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(FAILED)
-    })
-}
-
-/// Until the backfill ends: its execution, its numbers, and the first of its failed children.
-async fn wait(
-    machine: &Machine,
-    arn: &str,
-    progress: &Progress,
-) -> Result<(Execution, Counts, Vec<Execution>), Error> {
-    loop {
-        // The execution first: once it has ended, the numbers are final.
-        let execution = machine.describe(arn).await?;
-        let execution = execution.ok_or_else(|| Error::NotFound(format!("`{arn}`: no execution")))?;
-        let told = machine.backfill_progress(arn).await?;
-        if let Some(told) = &told {
-            progress.set_total(told.counts.total);
-            progress.set(told.counts.succeeded + told.counts.failed);
-        }
-        if execution.status.is_some() {
-            return Ok(match told {
-                None => (execution, Counts::default(), Vec::new()),
-                Some(told) => {
-                    let failures = machine
-                        .backfill_failures(&told.map_run_arn, FAILURES_LISTED)
-                        .await?;
-                    (execution, told.counts, failures)
-                }
-            });
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-}
-
-/// The end of a backfill.
-struct Told<'t> {
-    args: &'t BackfillArgs,
-    execution: &'t Execution,
-    counts: Counts,
-    failures: &'t [Execution],
-    took: Duration,
-}
-
-impl Told<'_> {
-    /// For people.
-    fn text(&self) -> String {
-        let Counts {
-            total,
-            open,
-            succeeded,
-            failed,
-        } = self.counts;
-        let mut text = format!(
-            "{total} objects below `{}`: {succeeded} succeeded, {failed} failed",
-            self.args.prefix
-        );
-        if open > 0 {
-            let _ = write!(text, ", {open} not run");
-        }
-        let _ = writeln!(text, "; {:.1} s", self.took.as_secs_f64());
-        if let Some(why) = why(self.execution) {
-            let _ = writeln!(text, "the backfill ended early: {why}");
-        }
-        let machine = self.machine_option();
-        for child in self.failures {
-            let (key, name, why) = told(child);
-            let _ = writeln!(text, "\n  {key}\n    {why}");
-            if let Some(name) = name {
-                let _ = writeln!(text, "    ecg show --aws {}{machine}", shell_word(name));
-            }
-        }
-        let more = failed.saturating_sub(self.failures.len() as u64);
-        if more > 0 {
-            let _ = writeln!(text, "\n  and {more} more");
-        }
-        text.push_str(&self.archived());
-        if failed > 0 {
-            let _ = writeln!(
-                text,
-                "\nnext:\n  ecg runs --aws --failed{machine}\n  \
-                 ecg redrive --aws --all{machine}   (when the reasons are corrected)"
-            );
-        }
-        text
-    }
-
-    /// How many archived objects were passed over, and the commands that bring them back and run them. The state machine
-    /// counts them, see `backfill.asl.json`.
-    fn archived(&self) -> String {
-        let output = self.execution.output.as_ref();
-        let told = |field: &str| output.and_then(|output| output.get(field));
-        let count = told("archived").and_then(Value::as_u64).unwrap_or(0);
-        if count == 0 {
-            return String::new();
-        }
-        let bucket = told("bucket").and_then(Value::as_str).unwrap_or("RAW_BUCKET");
-        let prefix = shell_word(&self.args.prefix);
-        let mut options = match self.args.state_machine.as_str() {
-            BACKFILL => String::new(),
-            other => format!(" --state-machine {}", shell_word(other)),
-        };
-        if let Some(suffix) = &self.args.suffix {
-            let _ = write!(options, " --suffix {suffix}");
-        }
-        format!(
-            "\n{count} of them are archived and were passed over. To restore them for a week, which takes hours:\n  \
-             aws s3api list-objects-v2 --bucket {bucket} --prefix {prefix} --output text \\\n    \
-             --query 'Contents[?StorageClass==`GLACIER` || StorageClass==`DEEP_ARCHIVE`].[Key]' | while IFS= read -r key; do\n    \
-             aws s3api restore-object --bucket {bucket} --key \"$key\" --restore-request Days=7; done\n  \
-             ecg backfill {prefix} --aws{options}   (once they are there)\n"
-        )
-    }
-
-    /// ` --state-machine M` where the pipeline is not the usual one. It is called as its backfill without the ending.
-    fn machine_option(&self) -> String {
-        let machine = &self.args.state_machine;
-        match machine.strip_suffix("-backfill").unwrap_or(machine) {
-            PIPELINE => String::new(),
-            other => format!(" --state-machine {}", shell_word(other)),
-        }
-    }
-}
-
-/// Key, execution and reason of a child that failed. The cause of one that got as far as the pipeline begins with
-/// `KEY (NAME): `, see `backfill.asl.json`.
-fn told(child: &Execution) -> (&str, Option<&str>, String) {
-    let key = child.input["key"].as_str().unwrap_or(&child.name);
-    let cause = child.cause.as_deref().unwrap_or_default();
-    let named = (cause.strip_prefix(key))
-        .and_then(|rest| rest.strip_prefix(" ("))
-        .and_then(|rest| rest.split_once("): "));
-    let status = child.status.unwrap_or(Status::Failed);
-    match named {
-        Some((name, cause)) => (
-            key,
-            Some(name),
-            reason_of(status, child.error.as_deref(), Some(cause)),
-        ),
-        None => (
-            key,
-            None,
-            reason_of(status, child.error.as_deref(), child.cause.as_deref()),
-        ),
-    }
 }
