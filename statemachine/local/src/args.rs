@@ -9,7 +9,6 @@ use crate::place::Place;
 use crate::terminal::shell_word;
 
 /// The state machine that a command means where nobody names another.
-#[cfg_attr(not(feature = "aws"), allow(dead_code))]
 pub(crate) const PIPELINE: &str = "ecg-pipeline";
 
 /// The state machine of a backfill where nobody names another.
@@ -40,7 +39,7 @@ pub(crate) struct AwsArgs {
     pub(crate) aws: bool,
     /// The state machine, by name or ARN
     #[cfg_attr(not(feature = "aws"), allow(dead_code))]
-    #[arg(long, value_name = "NAME_OR_ARN", default_value = "ecg-pipeline")]
+    #[arg(long, value_name = "NAME_OR_ARN", default_value = PIPELINE)]
     pub(crate) state_machine: String,
 }
 

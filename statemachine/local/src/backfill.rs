@@ -11,10 +11,9 @@ use ecg_remote::{Error, Execution, Machine};
 use serde_json::Value;
 
 use crate::args::{BACKFILL, PIPELINE};
-use crate::commands::backfill::BackfillArgs;
 use crate::execute::{now, reason_of};
 use crate::executions::aws::{block_on, why};
-use crate::output::{FAILED, print};
+use crate::output::{exit_code, print};
 use crate::progress::Progress;
 use crate::terminal::shell_word;
 
@@ -24,50 +23,42 @@ const FAILURES_LISTED: usize = 20;
 /// How often a backfill is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-pub(crate) fn backfill(args: &BackfillArgs) -> Result<ExitCode, String> {
+/// Starts it, and if `wait` goes on until it has ended.
+pub(crate) fn run(state_machine: &str, asked: &Backfill, wait: bool) -> Result<ExitCode, String> {
     // Said here, before a hundred thousand children say it.
-    execution_name("", args.suffix.as_deref().unwrap_or_default())?;
-    let asked = Backfill {
-        prefix: args.prefix.clone(),
-        suffix: args.suffix.clone(),
-        max_concurrency: args.max_concurrency,
-        tolerated_failure_percentage: args.tolerated_failure_percentage,
-    };
+    execution_name("", asked.suffix.as_deref().unwrap_or_default())?;
     let started = Instant::now();
     let name = format!("backfill-{}", now().format("%Y%m%dT%H%M%SZ"));
     let (machine, arn) = block_on(async {
-        let machine = Machine::open(&args.state_machine).await?;
-        let arn = machine.start_backfill(&name, &asked).await?;
+        let machine = Machine::open(state_machine).await?;
+        let arn = machine.start_backfill(&name, asked).await?;
         Ok((machine, arn))
     })?;
     let link = step_notify::execution_link(&arn);
-    if args.no_wait {
+    if !wait {
         print(&format!("started: {name}\n{link}\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
     let progress = Progress::new(0, "objects");
     progress.line(&format!("{link}\n(it goes on without this command)"));
-    let ended = block_on(wait(&machine, &arn, &progress));
+    let ended = block_on(until_ended(&machine, &arn, &progress));
     progress.finish();
     let (execution, counts, failures) = ended?;
-    let told = Told {
-        args,
+    let ended = Ended {
+        state_machine,
+        asked,
         execution: &execution,
         counts,
         failures: &failures,
         took: started.elapsed(),
     };
-    print(&told.text())?;
+    print(&ended.text())?;
     let all_well = execution.status == Some(Status::Succeeded) && counts.failed == 0;
-    Ok(if all_well {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(FAILED)
-    })
+    Ok(exit_code(all_well))
 }
 
 /// Until the backfill ends: its execution, its numbers, and the first of its failed children.
-async fn wait(
+async fn until_ended(
     machine: &Machine,
     arn: &str,
     progress: &Progress,
@@ -97,15 +88,16 @@ async fn wait(
 }
 
 /// The end of a backfill.
-struct Told<'t> {
-    args: &'t BackfillArgs,
-    execution: &'t Execution,
+struct Ended<'e> {
+    state_machine: &'e str,
+    asked: &'e Backfill,
+    execution: &'e Execution,
     counts: Counts,
-    failures: &'t [Execution],
+    failures: &'e [Execution],
     took: Duration,
 }
 
-impl Told<'_> {
+impl Ended<'_> {
     /// For people.
     fn text(&self) -> String {
         let Counts {
@@ -116,7 +108,7 @@ impl Told<'_> {
         } = self.counts;
         let mut text = format!(
             "{total} objects below `{}`: {succeeded} succeeded, {failed} failed",
-            self.args.prefix
+            self.asked.prefix
         );
         if open > 0 {
             let _ = write!(text, ", {open} not run");
@@ -158,12 +150,12 @@ impl Told<'_> {
             return String::new();
         }
         let bucket = told("bucket").and_then(Value::as_str).unwrap_or("RAW_BUCKET");
-        let prefix = shell_word(&self.args.prefix);
-        let mut options = match self.args.state_machine.as_str() {
+        let prefix = shell_word(&self.asked.prefix);
+        let mut options = match self.state_machine {
             BACKFILL => String::new(),
             other => format!(" --state-machine {}", shell_word(other)),
         };
-        if let Some(suffix) = &self.args.suffix {
+        if let Some(suffix) = &self.asked.suffix {
             let _ = write!(options, " --suffix {suffix}");
         }
         format!(
@@ -177,7 +169,7 @@ impl Told<'_> {
 
     /// ` --state-machine M` where the pipeline is not the usual one. It is called as its backfill without the ending.
     fn machine_option(&self) -> String {
-        let machine = &self.args.state_machine;
+        let machine = self.state_machine;
         match machine.strip_suffix("-backfill").unwrap_or(machine) {
             PIPELINE => String::new(),
             other => format!(" --state-machine {}", shell_word(other)),

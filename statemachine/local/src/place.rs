@@ -74,7 +74,7 @@ impl Place {
     }
 
     /// Fails with the next command to type where there is no lake yet, or one of another form.
-    pub(crate) fn existing(self) -> Result<Place, String> {
+    pub(crate) fn existing(&self) -> Result<&Place, String> {
         if !self.is_lake() {
             return Err(format!(
                 "{}: expected a lake, found none; fill one with `ecg run PATH...{}`",

@@ -1,5 +1,7 @@
 //! `ecg backfill`: on AWS, run the pipeline for every recording below a prefix of the raw bucket.
 
+use std::process::ExitCode;
+
 use clap::Args;
 
 use crate::args::BACKFILL;
@@ -38,4 +40,20 @@ pub(crate) struct BackfillArgs {
     /// The state machine of the backfill, by name or ARN
     #[arg(long, value_name = "NAME_OR_ARN", default_value = BACKFILL)]
     pub(crate) state_machine: String,
+}
+
+#[cfg(feature = "aws")]
+pub(crate) fn run(args: &BackfillArgs) -> Result<ExitCode, String> {
+    let asked = ecg_remote::backfill::Backfill {
+        prefix: args.prefix.clone(),
+        suffix: args.suffix.clone(),
+        max_concurrency: args.max_concurrency,
+        tolerated_failure_percentage: args.tolerated_failure_percentage,
+    };
+    crate::backfill::run(&args.state_machine, &asked, !args.no_wait)
+}
+
+#[cfg(not(feature = "aws"))]
+pub(crate) fn run(_: &BackfillArgs) -> Result<ExitCode, String> {
+    Err(crate::executions::WITHOUT_AWS.to_owned())
 }

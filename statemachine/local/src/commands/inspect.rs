@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::args::CalibrationArgs;
-use crate::output::{FAILED, print};
+use crate::output::{exit_code, print, print_json, unless_closed};
 use crate::{inspect, terminal};
 
 #[derive(Args)]
@@ -52,21 +52,20 @@ fn svg_name(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-pub(crate) fn inspect_command(args: &InspectArgs) -> Result<ExitCode, String> {
+pub(crate) fn run(args: &InspectArgs) -> Result<ExitCode, String> {
     if let Some(name) = args.calibration.variables.first().filter(|_| args.csv) {
-        inspect::csv(&args.file, name, &mut io::BufWriter::new(io::stdout().lock()))?;
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        unless_closed(inspect::csv(&args.file, name, &mut out))?;
         return Ok(ExitCode::SUCCESS);
     }
     let examined = inspect::judge(&args.file, &args.calibration)?;
     if args.json {
-        print(&format!("{:#}\n", inspect::json(&args.file, &examined)))?;
+        print_json(&inspect::json(&args.file, &examined))?;
     } else {
         print(&inspect::page(&args.file, &examined, &args.calibration))?;
-        print(&inspect::segment(args, &examined, terminal::columns())?)?;
+        let columns = terminal::columns();
+        let svg = args.svg.as_deref();
+        print(&inspect::segment(&args.file, &examined, args.at, svg, columns)?)?;
     }
-    Ok(if examined.verdict.accepted {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(FAILED)
-    })
+    Ok(exit_code(examined.verdict.accepted))
 }

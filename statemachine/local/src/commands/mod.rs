@@ -1,13 +1,13 @@
 //! The command line: one file for each command, with its arguments, its help and its run.
 
-pub(crate) mod backfill;
-pub(crate) mod inspect;
+mod backfill;
+mod inspect;
 mod query;
-pub(crate) mod redrive;
-pub(crate) mod rerun;
+mod redrive;
+mod rerun;
 mod run;
-pub(crate) mod runs;
-pub(crate) mod show;
+mod runs;
+mod show;
 mod synth;
 mod workflow;
 
@@ -23,8 +23,7 @@ use self::rerun::RerunArgs;
 use self::run::RunArgs;
 use self::runs::RunsArgs;
 use self::show::ShowArgs;
-use self::workflow::{WorkflowCommand, workflow_check_command};
-use crate::executions::aws;
+use self::workflow::WorkflowCommand;
 
 /// From ECG recordings to a table that answers SQL, on one machine.
 #[derive(Parser)]
@@ -67,17 +66,16 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn run(self) -> Result<ExitCode, String> {
         match self {
-            Command::Run(args) => run::run_command(&args),
-            Command::Query(args) => query::query_command(&args),
-            Command::Runs(args) => runs::runs_command(&args),
-            Command::Show(args) => show::show_command(&args),
-            Command::Redrive(args) => redrive::redrive_command(&args),
-            Command::Rerun(args) => rerun::rerun_command(&args),
-            Command::Backfill(args) => aws::backfill(&args),
-            Command::Synth(args) => synth::synth_command(&args),
-            Command::Inspect(args) => inspect::inspect_command(&args),
-            Command::Workflow(WorkflowCommand::Run(args)) => workflow::workflow_run_command(&args),
-            Command::Workflow(WorkflowCommand::Check { file }) => workflow_check_command(&file),
+            Command::Run(args) => run::run(&args),
+            Command::Query(args) => query::run(&args),
+            Command::Runs(args) => runs::run(&args),
+            Command::Show(args) => show::run(&args),
+            Command::Redrive(args) => redrive::run(&args),
+            Command::Rerun(args) => rerun::run(&args),
+            Command::Backfill(args) => backfill::run(&args),
+            Command::Synth(args) => synth::run(&args),
+            Command::Inspect(args) => inspect::run(&args),
+            Command::Workflow(command) => workflow::run(&command),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::args::LakeArg;
+use crate::output::{Stopped, unless_closed};
 use crate::query;
 use crate::runtime::{processors, runtime};
 
@@ -35,7 +36,7 @@ pub(crate) struct QueryArgs {
     pub(crate) lake: LakeArg,
 }
 
-pub(crate) fn query_command(args: &QueryArgs) -> Result<ExitCode, String> {
+pub(crate) fn run(args: &QueryArgs) -> Result<ExitCode, String> {
     let mut sql = args.sql.clone();
     if sql == "-" {
         sql.clear();
@@ -43,16 +44,13 @@ pub(crate) fn query_command(args: &QueryArgs) -> Result<ExitCode, String> {
             .read_to_string(&mut sql)
             .map_err(|error| format!("standard input: {error}"))?;
     }
-    let place = args.lake.place().existing()?;
-    let printed = runtime(processors())?.block_on(async {
-        let answer = query::ask(&place.processed(), &sql)
-            .await
-            .map_err(query::Stopped::Failed)?;
+    let place = args.lake.place();
+    place.existing()?;
+    let printed: Result<(), Stopped> = runtime(processors())?.block_on(async {
+        let answer = query::ask(&place.processed(), &sql).await?;
         let window = query::Window::of_stdout();
         query::print(answer, args.format, window, &mut io::stdout().lock()).await
     });
-    match printed {
-        Err(query::Stopped::Failed(message)) => Err(message),
-        Err(query::Stopped::Closed) | Ok(()) => Ok(ExitCode::SUCCESS),
-    }
+    unless_closed(printed)?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -2,17 +2,12 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
 
 use clap::Args;
 
 use crate::args::{AwsArgs, LakeArg};
-use crate::executions::aws;
-use crate::executions::local::{failed, find, finish, journals};
-use crate::journal::Journal;
-use crate::progress::Progress;
-use crate::run::{End, Ran, executor, workflow};
-use crate::runtime::{processors, runtime};
+use crate::executions::{self, Failed};
+use crate::output::print_answer;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -44,56 +39,9 @@ pub(crate) struct RedriveArgs {
     pub(crate) lake: LakeArg,
 }
 
-pub(crate) fn redrive_command(args: &RedriveArgs) -> Result<ExitCode, String> {
-    if args.aws.aws {
-        return aws::redrive(args);
-    }
-    let started = Instant::now();
-    let machine = workflow(args.workflow.as_deref())?;
-    let place = args.lake.place().existing()?;
-    let chosen = match &args.id {
-        Some(id) => vec![find(&place, id)?],
-        None => journals(&place)?,
-    };
-    let (lake, _store, _lock) = place.open()?;
-    let mut open = Vec::new();
-    for journal in chosen {
-        let input = journal.input().map_err(|error| error.to_string())?;
-        let input = input.ok_or_else(|| format!("{}: its input is gone", journal.name()))?;
-        let last = Journal::runs_of(&place.executions(), &input.recording_id).pop();
-        let last = last.map_or_else(|| journal.name(), |last| last.name());
-        let why_not = if last != journal.name() {
-            format!("expected the last run of its recording, found that {last} is that")
-        } else if !failed(&journal)? {
-            "expected a failed execution, found one that succeeded or is still open; `ecg rerun` runs it again from the start"
-                .to_owned()
-        } else {
-            open.push((journal, input));
-            continue;
-        };
-        if args.id.is_some() {
-            return Err(format!("{}: {why_not}", journal.name()));
-        }
-    }
-    let progress = Progress::new(open.len() as u64, "executions");
-    let executor = executor(machine, lake, &place)?;
-    let ran = runtime(processors())?.block_on(async {
-        let mut ran = Vec::new();
-        for (journal, input) in open {
-            let began = Instant::now();
-            let end = executor.redrive(&journal, &input).await;
-            let one = Ran {
-                key: input.source.key,
-                recording_id: input.recording_id,
-                execution: journal.name(),
-                end: end.map_or_else(End::Broken, End::Now),
-                took: began.elapsed(),
-            };
-            progress.step(one.settled());
-            ran.push(one);
-        }
-        ran
-    });
-    progress.finish();
-    finish(&ran, started, &place, args.json)
+pub(crate) fn run(args: &RedriveArgs) -> Result<ExitCode, String> {
+    let executions = executions::open(&args.lake, &args.aws, args.workflow.as_deref())?;
+    let group = args.group.as_deref();
+    let which = args.id.as_deref().map_or(Failed::All { group }, Failed::One);
+    print_answer(executions.redrive(which)?.as_ref(), args.json)
 }

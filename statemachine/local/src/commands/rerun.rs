@@ -2,22 +2,12 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
 
 use clap::Args;
-use ecg_core::layout;
-use ecg_store::Location;
 
 use crate::args::{AwsArgs, CalibrationArgs, LakeArg};
-use crate::discover::Found;
-use crate::executions::aws;
-use crate::executions::local::{find, finish};
-use crate::place::BUCKET;
-use crate::profile_files::ProfileFiles;
-use crate::progress::Progress;
-use crate::run::{self, Wanted, executor, workflow};
-use crate::runtime::{processors, runtime};
-use crate::upload::{Known, Uploads};
+use crate::executions;
+use crate::output::print_answer;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -48,48 +38,7 @@ pub(crate) struct RerunArgs {
     pub(crate) calibration: CalibrationArgs,
 }
 
-pub(crate) fn rerun_command(args: &RerunArgs) -> Result<ExitCode, String> {
-    if args.aws.aws {
-        return aws::rerun(args);
-    }
-    let started = Instant::now();
-    let machine = workflow(args.workflow.as_deref())?;
-    let place = args.lake.place().existing()?;
-    let text = |error: std::io::Error| error.to_string();
-    let journal = find(&place, &args.id)?;
-    let (input, file) = (journal.input().map_err(text)?, journal.file().map_err(text)?);
-    let (Some(input), Some(file)) = (input, file) else {
-        return Err(format!(
-            "{}: expected an execution with an input, found none",
-            journal.name()
-        ));
-    };
-    let (lake, store, _lock) = place.open()?;
-    let mut found = Found::new(&file, file.clone(), input.source.key.clone());
-    found.before = Some(input);
-    let key = layout::header_key(&found.key).filter(|_| !file.exists());
-    if let Some(key) = key {
-        // Without the file, the header that came with it is the last one that is known.
-        found.header = store
-            .path_of(&Location::new(BUCKET, key))
-            .map_err(|error| error.to_string())?;
-    }
-    found.profile =
-        ProfileFiles::new(args.calibration.profile.as_deref(), Some(&place)).find(&file, &found.key)?;
-    let uploads = Uploads {
-        executor: executor(machine, lake, &place)?,
-        place: place.clone(),
-        store,
-    };
-    let wanted = Wanted {
-        settings: args.calibration.settings(),
-        again: true,
-        new_version: true,
-    };
-    let known = Known::new(&[], &[]).map_err(text)?;
-    let progress = Progress::new(1, "executions");
-    let running = run::run(vec![found], uploads, known, wanted, 1, &progress);
-    let ran = runtime(processors())?.block_on(running);
-    progress.finish();
-    finish(&ran, started, &place, args.json)
+pub(crate) fn run(args: &RerunArgs) -> Result<ExitCode, String> {
+    let executions = executions::open(&args.lake, &args.aws, args.workflow.as_deref())?;
+    print_answer(executions.rerun(&args.id, &args.calibration)?.as_ref(), args.json)
 }

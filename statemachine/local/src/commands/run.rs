@@ -14,7 +14,7 @@ use ecg_store::Location;
 use crate::args::{CalibrationArgs, LakeArg, read_text};
 use crate::discover::{Found, discover};
 use crate::executions::local::journals;
-use crate::output::print;
+use crate::output::{print, print_answer};
 use crate::place::{BUCKET, Place, WORK};
 use crate::profile_files::ProfileFiles;
 use crate::progress::Progress;
@@ -105,7 +105,7 @@ fn jobs(asked: Option<NonZeroUsize>) -> (usize, Option<String>) {
     }
 }
 
-pub(crate) fn run_command(args: &RunArgs) -> Result<ExitCode, String> {
+pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, String> {
     let started = Instant::now();
     let machine = workflow(args.workflow.as_deref())?;
     let place = args.lake.place();
@@ -174,21 +174,18 @@ pub(crate) fn run_command(args: &RunArgs) -> Result<ExitCode, String> {
         return Ok(ExitCode::from(INTERRUPTED));
     };
     progress.finish();
+    let accepted = ran.iter().any(Ran::accepted);
     let summary = Summary {
-        ran: &ran,
-        discovery: &discovery,
+        ran,
+        discovery,
         took: started.elapsed(),
-        place: &place,
+        place,
     };
-    if args.json {
-        print(&format!("{:#}\n", summary.json()))?;
-    } else {
-        print(&summary.text())?;
-        if ran.iter().any(Ran::accepted) {
-            print(&runtime.block_on(first_answer(&place, &args.lake.text()))?)?;
-        }
+    let ended = print_answer(&summary, args.json)?;
+    if accepted && !args.json {
+        print(&runtime.block_on(first_answer(&summary.place, &args.lake.text()))?)?;
     }
-    Ok(summary.exit_code())
+    Ok(ended)
 }
 
 /// Exit status of a command that Ctrl-C ended, as shells have it.

@@ -3,13 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::Value;
 
 use crate::args::{AwsArgs, LakeArg};
-use crate::executions::aws;
-use crate::executions::local::{failed, journals};
-use crate::output::print;
-use crate::report;
+use crate::executions;
+use crate::output::print_answer;
+use crate::report::ExecutionList;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -32,33 +30,8 @@ pub(crate) struct RunsArgs {
     pub(crate) lake: LakeArg,
 }
 
-pub(crate) fn runs_command(args: &RunsArgs) -> Result<ExitCode, String> {
-    if args.aws.aws {
-        return aws::runs(args);
-    }
-    let place = args.lake.place().existing()?;
-    let at_work = place.at_work();
-    let mut lines = Vec::new();
-    for journal in journals(&place)? {
-        if !args.failed || failed(&journal)? {
-            lines.push(report::line(&journal, at_work).map_err(|error| error.to_string())?);
-        }
-    }
-    print_lines(lines, args)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// The list of executions, the newest last, where the eye is.
-pub(crate) fn print_lines(mut lines: Vec<Value>, args: &RunsArgs) -> Result<(), String> {
-    lines.sort_by(|a, b| a["started"].as_str().cmp(&b["started"].as_str()));
-    if let Some(limit) = args.limit {
-        lines.drain(..lines.len().saturating_sub(limit));
-    }
-    if args.json {
-        print(&format!("{:#}\n", Value::Array(lines)))
-    } else if lines.is_empty() {
-        print("no executions\n")
-    } else {
-        print(&report::table(&lines))
-    }
+pub(crate) fn run(args: &RunsArgs) -> Result<ExitCode, String> {
+    let executions = executions::open(&args.lake, &args.aws, None)?;
+    let lines = executions.list(args.failed, args.limit)?;
+    print_answer(&ExecutionList::new(&lines, args.limit), args.json)
 }

@@ -2,15 +2,12 @@
 
 use std::process::ExitCode;
 
-use asl_engine::HistoryEvent;
 use clap::Args;
-use serde_json::Value;
+use serde_json::json;
 
 use crate::args::{AwsArgs, LakeArg};
-use crate::executions::aws;
-use crate::executions::local::find;
-use crate::output::print;
-use crate::report;
+use crate::executions;
+use crate::output::{print_answer, print_json};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -31,30 +28,11 @@ pub(crate) struct ShowArgs {
     pub(crate) lake: LakeArg,
 }
 
-pub(crate) fn show_command(args: &ShowArgs) -> Result<ExitCode, String> {
-    if args.aws.aws {
-        return aws::show(args);
-    }
-    let place = args.lake.place().existing()?;
-    let journal = find(&place, &args.id)?;
+pub(crate) fn run(args: &ShowArgs) -> Result<ExitCode, String> {
+    let details = executions::open(&args.lake, &args.aws, None)?.show(&args.id)?;
     if args.history {
-        let events = journal.history().map_err(|error| error.to_string())?;
-        print(&history_text(&events))?;
+        print_json(&json!({ "events": details.history }))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let report = report::show(&journal, place.at_work()).map_err(|error| error.to_string())?;
-    print(&report_text(&report, args))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-pub(crate) fn history_text(events: &[HistoryEvent]) -> String {
-    format!("{:#}\n", serde_json::json!({ "events": events }))
-}
-
-pub(crate) fn report_text(report: &Value, args: &ShowArgs) -> String {
-    if args.json {
-        format!("{report:#}\n")
-    } else {
-        report::page(report)
-    }
+    print_answer(&details, args.json)
 }

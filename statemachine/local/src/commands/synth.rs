@@ -6,7 +6,7 @@ use crate::output::print;
 use crate::progress::Progress;
 use crate::terminal::counted;
 
-pub(crate) fn synth_command(args: &ecg_synth::SynthArgs) -> Result<ExitCode, String> {
+pub(crate) fn run(args: &ecg_synth::SynthArgs) -> Result<ExitCode, String> {
     let mut progress = None;
     let written = ecg_synth::run(args, &mut |done, total| {
         progress

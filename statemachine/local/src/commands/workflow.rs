@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::args::read_text;
 use crate::execute::{load, now};
-use crate::output::{FAILED, print};
+use crate::output::{exit_code, print, print_json};
 use crate::runtime::runtime;
 
 #[derive(Subcommand)]
@@ -48,7 +48,21 @@ pub(crate) struct WorkflowRunArgs {
     pub(crate) real_time: bool,
 }
 
-pub(crate) fn workflow_run_command(args: &WorkflowRunArgs) -> Result<ExitCode, String> {
+pub(crate) fn run(command: &WorkflowCommand) -> Result<ExitCode, String> {
+    match command {
+        WorkflowCommand::Run(args) => run_with_mocked_functions(args),
+        WorkflowCommand::Check { file } => check(file),
+    }
+}
+
+fn check(file: &Path) -> Result<ExitCode, String> {
+    let definition = read_text(file)?;
+    load(&definition).map_err(|error| format!("{}: {error}", file.display()))?;
+    print(&format!("{}: the engine runs it\n", file.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_with_mocked_functions(args: &WorkflowRunArgs) -> Result<ExitCode, String> {
     let definition = read_text(&args.file)?;
     let input = match args.input.strip_prefix('@') {
         Some(path) => read_text(Path::new(path))?,
@@ -93,12 +107,8 @@ pub(crate) fn workflow_run_command(args: &WorkflowRunArgs) -> Result<ExitCode, S
     let report = runtime(1)?
         .block_on(run_with_mocks(&definition, input, mocks, how))
         .map_err(|error| format!("{}: {error}", args.file.display()))?;
-    print(&format!("{report:#}\n"))?;
-    Ok(if report["status"] == "SUCCEEDED" {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(FAILED)
-    })
+    print_json(&report)?;
+    Ok(exit_code(report["status"] == "SUCCEEDED"))
 }
 
 /// The functions that the Task states of a definition call: the names that `--mock` takes.
@@ -129,11 +139,4 @@ fn function_names(part: &Value, names: &mut BTreeSet<String>) {
         _ => Vec::new(),
     };
     inside.into_iter().for_each(|part| function_names(part, names));
-}
-
-pub(crate) fn workflow_check_command(file: &Path) -> Result<ExitCode, String> {
-    let definition = read_text(file)?;
-    load(&definition).map_err(|error| format!("{}: {error}", file.display()))?;
-    print(&format!("{}: the engine runs it\n", file.display()))?;
-    Ok(ExitCode::SUCCESS)
 }

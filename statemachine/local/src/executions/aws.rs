@@ -1,8 +1,7 @@
-//! `--aws`: the same commands, asked of Step Functions.
+//! The executions of the workflow on AWS, asked of Step Functions.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::process::ExitCode;
 
 use asl_engine::Status;
 use ecg_core::message::{ExecutionInput, Failure};
@@ -11,60 +10,124 @@ use ecg_remote::{Error, Execution, Machine, Which};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::args::PIPELINE;
-use crate::commands::redrive::RedriveArgs;
-use crate::commands::rerun::RerunArgs;
-use crate::commands::runs::{RunsArgs, print_lines};
-use crate::commands::show::{ShowArgs, history_text, report_text};
+use super::{Executions, Failed};
+use crate::args::{CalibrationArgs, PIPELINE};
 use crate::execute::reason_of;
-use crate::output::{FAILED, print};
-use crate::report::{Inside, Seen, seconds_at_work};
+use crate::output::Answer;
+use crate::report::{ExecutionDetails, ExecutionLine, RUNNING, seconds_at_work, status_name};
 use crate::runtime::runtime;
 
-pub(crate) use crate::backfill::backfill;
-
-/// Executions that `ecg runs` lists where nobody says how many.
+/// Executions that are listed where nobody says how many.
 const LISTED: usize = 50;
+
+/// The executions of a state machine.
+pub(crate) struct OnAws {
+    /// Its name or ARN.
+    pub(crate) state_machine: String,
+}
+
+impl Executions for OnAws {
+    fn list(&self, failed: bool, limit: Option<usize>) -> Result<Vec<ExecutionLine>, String> {
+        let which = if failed { Which::Failed } else { Which::Any };
+        let executions = block_on(async {
+            let machine = Machine::open(&self.state_machine).await?;
+            machine.list(which, limit.unwrap_or(LISTED)).await
+        })?;
+        Ok(executions.iter().map(line).collect())
+    }
+
+    fn show(&self, id: &str) -> Result<ExecutionDetails, String> {
+        let (execution, history) = block_on(async {
+            let machine = self.machine_of(id).await?;
+            let execution = machine.find(id).await?;
+            let history = machine.history(&execution.arn).await?;
+            Ok((execution, history))
+        })?;
+        let mut line = line(&execution);
+        line.seconds = Some(seconds_at_work(&history));
+        let mut next = format!("\n{}\n", step_notify::execution_link(&execution.arn));
+        if execution.failed() {
+            let rejected = execution.error.as_deref() == Some("Rejected");
+            let command = if rejected { "rerun" } else { "redrive" };
+            let _ = writeln!(next, "ecg {command} --aws {}", execution.arn);
+        }
+        Ok(ExecutionDetails {
+            line,
+            input: execution.input,
+            history,
+            output: execution.output,
+            notification: None,
+            file: None,
+            next,
+        })
+    }
+
+    fn redrive(&self, which: Failed<'_>) -> Result<Box<dyn Answer>, String> {
+        let outcomes = block_on(async {
+            match which {
+                Failed::One(id) => {
+                    let machine = self.machine_of(id).await?;
+                    let execution = machine.find(id).await?;
+                    let again = ecg_remote::redrive::redrive(&machine, &execution).await?;
+                    Ok(vec![(execution, Ok(again))])
+                }
+                Failed::All { group } => {
+                    let machine = Machine::open(&self.state_machine).await?;
+                    redrive_all(&machine, group).await
+                }
+            }
+        })?;
+        let id = match which {
+            Failed::One(id) => Some(id),
+            Failed::All { .. } => None,
+        };
+        Ok(self.ran_again(outcomes, id))
+    }
+
+    fn rerun(&self, id: &str, said: &CalibrationArgs) -> Result<Box<dyn Answer>, String> {
+        if said.profile.is_some() {
+            return Err(
+                "--profile: on AWS the profiles are a setting of the deployment: infra/README.md".to_owned(),
+            );
+        }
+        let settings = said.settings();
+        let outcomes = block_on(async {
+            let machine = self.machine_of(id).await?;
+            let execution = machine.find(id).await?;
+            let again = ecg_remote::redrive::rerun(&machine, &execution, settings.as_ref()).await?;
+            Ok(vec![(execution, Ok(again))])
+        })?;
+        Ok(self.ran_again(outcomes, Some(id)))
+    }
+}
+
+impl OnAws {
+    /// The state machine of the execution that is meant: an ARN says it itself.
+    async fn machine_of(&self, id: &str) -> Result<Machine, Error> {
+        if id.starts_with("arn:") {
+            Machine::of_execution(id).await
+        } else {
+            Machine::open(&self.state_machine).await
+        }
+    }
+
+    fn ran_again(&self, outcomes: Vec<Outcome>, id: Option<&str>) -> Box<dyn Answer> {
+        Box::new(RanAgain {
+            outcomes,
+            // A name says enough where the machine is the usual one.
+            by_arn: self.state_machine != PIPELINE || id.is_some_and(|id| id.starts_with("arn:")),
+        })
+    }
+}
 
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, String> {
     runtime(1)?.block_on(future).map_err(|error| error.to_string())
 }
 
-/// The state machine that is meant: an execution's ARN says it itself.
-async fn machine(id: Option<&str>, state_machine: &str) -> Result<Machine, Error> {
-    match id {
-        Some(arn) if arn.starts_with("arn:") => Machine::of_execution(arn).await,
-        _ => Machine::open(state_machine).await,
-    }
-}
-
-pub(crate) fn runs(args: &RunsArgs) -> Result<ExitCode, String> {
-    let which = if args.failed { Which::Failed } else { Which::Any };
-    let executions = block_on(async {
-        let machine = machine(None, &args.aws.state_machine).await?;
-        machine.list(which, args.limit.unwrap_or(LISTED)).await
-    })?;
-    print_lines(
-        executions
-            .iter()
-            .map(|execution| seen(execution).json())
-            .collect(),
-        args,
-    )?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn seen(execution: &Execution) -> Seen {
-    let status = execution
-        .status
-        .and_then(|status| serde_json::to_value(status).ok());
-    Seen {
+fn line(execution: &Execution) -> ExecutionLine {
+    ExecutionLine {
         execution: execution.name.clone(),
-        status: status
-            .as_ref()
-            .and_then(Value::as_str)
-            .unwrap_or("RUNNING")
-            .to_owned(),
+        status: execution.status.map_or_else(|| RUNNING.to_owned(), status_name),
         key: ExecutionInput::deserialize(&execution.input)
             .ok()
             .map(|input| input.source.key),
@@ -85,89 +148,8 @@ pub(crate) fn why(execution: &Execution) -> Option<String> {
     ))
 }
 
-pub(crate) fn show(args: &ShowArgs) -> Result<ExitCode, String> {
-    let (execution, history) = block_on(async {
-        let machine = machine(Some(&args.id), &args.aws.state_machine).await?;
-        let execution = machine.find(&args.id).await?;
-        let history = machine.history(&execution.arn).await?;
-        Ok((execution, history))
-    })?;
-    if args.history {
-        print(&history_text(&history))?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let mut line = seen(&execution);
-    line.seconds = Some(seconds_at_work(&history));
-    let inside = Inside {
-        input: execution.input.clone(),
-        history: &history,
-        output: execution.output.clone(),
-        notification: None,
-    };
-    let mut text = report_text(&inside.beside(line.json()), args);
-    if !args.json {
-        let _ = writeln!(text, "\n{}", step_notify::execution_link(&execution.arn));
-        if execution.failed() {
-            let rejected = execution.error.as_deref() == Some("Rejected");
-            let command = if rejected { "rerun" } else { "redrive" };
-            let _ = writeln!(text, "ecg {command} --aws {}", execution.arn);
-        }
-    }
-    print(&text)?;
-    Ok(ExitCode::SUCCESS)
-}
-
 /// One execution that was to be run again, and what became of it.
 type Outcome = (Execution, Result<Again, Error>);
-
-pub(crate) fn redrive(args: &RedriveArgs) -> Result<ExitCode, String> {
-    let outcomes = block_on(async {
-        let machine = machine(args.id.as_deref(), &args.aws.state_machine).await?;
-        match &args.id {
-            Some(id) => {
-                let execution = machine.find(id).await?;
-                let again = ecg_remote::redrive::redrive(&machine, &execution).await?;
-                Ok(vec![(execution, Ok(again))])
-            }
-            None => redrive_all(&machine, args.group.as_deref()).await,
-        }
-    })?;
-    tell(&outcomes, args.json, &args.aws.state_machine, args.id.as_deref())
-}
-
-pub(crate) fn rerun(args: &RerunArgs) -> Result<ExitCode, String> {
-    if args.calibration.profile.is_some() {
-        return Err(
-            "--profile: on AWS the profiles are a setting of the deployment: infra/README.md".to_owned(),
-        );
-    }
-    let settings = args.calibration.settings();
-    let outcomes = block_on(async {
-        let machine = machine(Some(&args.id), &args.aws.state_machine).await?;
-        let execution = machine.find(&args.id).await?;
-        let again = ecg_remote::redrive::rerun(&machine, &execution, settings.as_ref()).await?;
-        Ok(vec![(execution, Ok(again))])
-    })?;
-    tell(&outcomes, args.json, &args.aws.state_machine, Some(&args.id))
-}
-
-/// Says how executions were run again.
-fn tell(outcomes: &[Outcome], json: bool, state_machine: &str, id: Option<&str>) -> Result<ExitCode, String> {
-    let text = if json {
-        format!("{:#}\n", redriven_json(outcomes))
-    } else {
-        // A name says enough where the machine is the usual one.
-        let by_arn = state_machine != PIPELINE || id.is_some_and(|id| id.starts_with("arn:"));
-        redriven_text(outcomes, by_arn)
-    };
-    print(&text)?;
-    let all_well = outcomes.iter().all(|(_, outcome)| !is_trouble(outcome));
-    Ok(if all_well {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(FAILED)
-    })
-}
 
 /// Every recording whose newest failed execution has not been made good by a rerun, and is of this group.
 async fn redrive_all(machine: &Machine, group: Option<&str>) -> Result<Vec<Outcome>, Error> {
@@ -202,60 +184,76 @@ fn group_of(execution: &Execution) -> Option<String> {
     Some(failure.group(&input.recording_id, &input.source))
 }
 
+/// How executions were run again. They go on without the command.
+struct RanAgain {
+    outcomes: Vec<Outcome>,
+    /// Whether executions are named by their ARN.
+    by_arn: bool,
+}
+
+impl Answer for RanAgain {
+    fn text(&self) -> String {
+        let mut text = String::new();
+        let mut left_alone = 0;
+        for (execution, outcome) in &self.outcomes {
+            let _ = match outcome {
+                Ok(Again::Redriven { name }) => writeln!(text, "goes on where it stopped: {name}"),
+                Ok(Again::Started { name }) => writeln!(text, "started again: {name}"),
+                Err(Error::Refused(_)) => {
+                    left_alone += 1;
+                    continue;
+                }
+                Err(error) => writeln!(text, "not started: {}\n  {error}", execution.name),
+            };
+            if let Ok(again) = outcome {
+                let machine = execution
+                    .arn
+                    .strip_suffix(&execution.name)
+                    .filter(|_| self.by_arn);
+                let _ = writeln!(
+                    text,
+                    "  ecg show --aws {}{}",
+                    machine.unwrap_or_default(),
+                    again.name()
+                );
+            }
+        }
+        if left_alone > 0 {
+            let _ = writeln!(
+                text,
+                "left alone, because a rerun succeeded or is under way: {left_alone}"
+            );
+        }
+        if text.is_empty() {
+            text.push_str("no failed executions\n");
+        }
+        text
+    }
+
+    fn json(&self) -> Value {
+        let line = |(execution, outcome): &Outcome| {
+            json!({
+                "execution": execution.name,
+                "recording_id": execution.recording_id(),
+                "how": match outcome {
+                    Ok(Again::Redriven { .. }) => "redriven",
+                    Ok(Again::Started { .. }) => "started",
+                    Err(Error::Refused(_)) => "left alone",
+                    Err(_) => "failed",
+                },
+                "runs_as": outcome.as_ref().ok().map(Again::name),
+                "reason": outcome.as_ref().err().map(ToString::to_string),
+            })
+        };
+        Value::Array(self.outcomes.iter().map(line).collect())
+    }
+
+    fn well(&self) -> bool {
+        self.outcomes.iter().all(|(_, outcome)| !is_trouble(outcome))
+    }
+}
+
 /// That an execution runs or has succeeded meanwhile is no trouble.
 fn is_trouble(outcome: &Result<Again, Error>) -> bool {
     matches!(outcome, Err(error) if !matches!(error, Error::Refused(_)))
-}
-
-fn redriven_text(outcomes: &[Outcome], by_arn: bool) -> String {
-    let mut text = String::new();
-    let mut left_alone = 0;
-    for (execution, outcome) in outcomes {
-        let _ = match outcome {
-            Ok(Again::Redriven { name }) => writeln!(text, "goes on where it stopped: {name}"),
-            Ok(Again::Started { name }) => writeln!(text, "started again: {name}"),
-            Err(Error::Refused(_)) => {
-                left_alone += 1;
-                continue;
-            }
-            Err(error) => writeln!(text, "not started: {}\n  {error}", execution.name),
-        };
-        if let Ok(again) = outcome {
-            let machine = execution.arn.strip_suffix(&execution.name).filter(|_| by_arn);
-            let _ = writeln!(
-                text,
-                "  ecg show --aws {}{}",
-                machine.unwrap_or_default(),
-                again.name()
-            );
-        }
-    }
-    if left_alone > 0 {
-        let _ = writeln!(
-            text,
-            "left alone, because a rerun succeeded or is under way: {left_alone}"
-        );
-    }
-    if text.is_empty() {
-        text.push_str("no failed executions\n");
-    }
-    text
-}
-
-fn redriven_json(outcomes: &[Outcome]) -> Value {
-    let line = |(execution, outcome): &Outcome| {
-        json!({
-            "execution": execution.name,
-            "recording_id": execution.recording_id(),
-            "how": match outcome {
-                Ok(Again::Redriven { .. }) => "redriven",
-                Ok(Again::Started { .. }) => "started",
-                Err(Error::Refused(_)) => "left alone",
-                Err(_) => "failed",
-            },
-            "runs_as": outcome.as_ref().ok().map(Again::name),
-            "reason": outcome.as_ref().err().map(ToString::to_string),
-        })
-    };
-    Value::Array(outcomes.iter().map(line).collect())
 }
