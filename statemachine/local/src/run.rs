@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use asl_engine::{StateMachine, Status};
 use ecg_config as config;
-use ecg_core::settings::Settings;
 use ecg_recording::profiles;
 use futures::StreamExt;
 use step_notify::{Links, Slack};
@@ -19,18 +18,7 @@ use crate::place::Place;
 use crate::progress::Progress;
 use crate::steps::Steps;
 use crate::terminal::lake_option;
-use crate::upload::{Known, Uploads};
-
-/// What a command says of all its recordings.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Wanted {
-    /// What a person says of the files. `None`: what was said in the run before.
-    pub(crate) settings: Option<Settings>,
-    /// Run again what has ended.
-    pub(crate) again: bool,
-    /// A file of another place under a key that is in the lake is a new version of that recording.
-    pub(crate) new_version: bool,
-}
+use crate::upload::{End, Ended, Known, Uploads, Wanted};
 
 /// What became of one file or execution.
 #[derive(Debug)]
@@ -42,19 +30,6 @@ pub(crate) struct Ran {
     pub(crate) execution: String,
     pub(crate) end: End,
     pub(crate) took: Duration,
-}
-
-#[derive(Debug)]
-pub(crate) enum End {
-    /// The workflow ran to this end now.
-    Now(Closed),
-    /// It had ended so before: the same bytes under the same key. What changed since, which a rerun would take into
-    /// account, if anything did.
-    Before(Closed, Option<String>),
-    /// The file is in the lake under this other key.
-    Elsewhere(String),
-    /// The file could not be put into the lake, or the run not recorded.
-    Broken(String),
 }
 
 impl Ran {
@@ -72,23 +47,6 @@ impl Ran {
         match &self.end {
             End::Now(closed) | End::Before(closed, _) => Some(closed),
             End::Elsewhere(_) | End::Broken(_) => None,
-        }
-    }
-}
-
-/// What one file led to: the recording id, the name of the execution, and its end.
-pub(crate) struct Ended {
-    pub(crate) recording_id: String,
-    pub(crate) execution: String,
-    pub(crate) end: End,
-}
-
-impl Ended {
-    pub(crate) fn broken(message: String) -> Ended {
-        Ended {
-            recording_id: String::new(),
-            execution: String::new(),
-            end: End::Broken(message),
         }
     }
 }

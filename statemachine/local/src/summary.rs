@@ -10,8 +10,9 @@ use crate::discover::{Discovery, Problem};
 use crate::execute::reason;
 use crate::output::Answer;
 use crate::place::Place;
-use crate::run::{End, Ran};
+use crate::run::Ran;
 use crate::terminal::{counted, lake_option, plain};
+use crate::upload::End;
 
 /// Most entries of a kind that are listed one by one.
 const LISTED: usize = 20;

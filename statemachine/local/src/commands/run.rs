@@ -19,11 +19,11 @@ use crate::place::{BUCKET, Place, WORK};
 use crate::profile_files::ProfileFiles;
 use crate::progress::Progress;
 use crate::query;
-use crate::run::{self, Ran, Wanted, executor, workflow};
+use crate::run::{self, Ran, executor, workflow};
 use crate::runtime::{processors, runtime};
 use crate::summary::Summary;
 use crate::terminal::{counted, lake_option};
-use crate::upload::{Known, Uploads};
+use crate::upload::{Known, Uploads, Wanted};
 
 #[derive(Args)]
 #[command(after_help = "\

@@ -18,11 +18,11 @@ use crate::place::{BUCKET, Place};
 use crate::profile_files::ProfileFiles;
 use crate::progress::Progress;
 use crate::report::{ExecutionDetails, ExecutionLine, INTERRUPTED, RUNNING, seconds_at_work, status_name};
-use crate::run::{self, End, Ran, Wanted, executor, workflow};
+use crate::run::{self, Ran, executor, workflow};
 use crate::runtime::{processors, runtime};
 use crate::summary::Summary;
 use crate::terminal::lake_option;
-use crate::upload::{Known, Uploads};
+use crate::upload::{End, Known, Uploads, Wanted};
 
 /// The executions of a lake, and the workflow file that runs them again.
 pub(crate) struct InLake {
