@@ -1,7 +1,6 @@
 //! `ecg`: runs the workflow on one machine and answers SQL over the result.
 //!
-//! The commands print; what they do is in the modules, each of which returns values.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+//! The commands print, through `output.rs`; what they do is in the modules, each of which returns values.
 
 mod args;
 #[cfg(feature = "aws")]
