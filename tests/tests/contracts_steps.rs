@@ -20,8 +20,9 @@ use ecg_core::message::{
 use ecg_core::{PIPELINE_VERSION, StepError, layout, recording_id};
 use ecg_lake::Lake;
 use ecg_recording::profiles::built_in;
-use ecg_store::{LocalCatalog, LocalStore, Location, MemoryStore, Store};
+use ecg_store::{LocalCatalog, LocalStore, Location, Store};
 use ecg_tables::{Kind, TABLES};
+use ecg_testing::MemoryStore;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, Encoding};
 use serde::Serialize;
@@ -72,23 +73,12 @@ impl Fresh {
                 .await
                 .unwrap();
         }
-        self.upload_bytes(std::fs::read(path).unwrap(), key, BTreeMap::new())
-            .await
+        self.upload_bytes(std::fs::read(path).unwrap(), key).await
     }
 
-    async fn upload_bytes(
-        &self,
-        bytes: Vec<u8>,
-        key: &str,
-        metadata: BTreeMap<String, String>,
-    ) -> ExecutionInput {
+    async fn upload_bytes(&self, bytes: Vec<u8>, key: &str) -> ExecutionInput {
         let location = Location::new("local", key);
-        let written = self
-            .lake
-            .store
-            .put_with_metadata(&location, bytes.into(), metadata)
-            .await
-            .unwrap();
+        let written = self.lake.store.put(&location, bytes.into()).await.unwrap();
         let source = Source {
             bucket: "local".to_owned(),
             key: key.to_owned(),
@@ -334,11 +324,11 @@ async fn what_the_steps_leave() {
         let place = in_memory();
         let input = place.upload(file, file).await;
         let done = run(&place.lake, &input).await;
-        ecg_golden::check(format!("{GOLDEN}/{name}.messages.json"), &done.messages.text());
+        ecg_testing::golden::check(format!("{GOLDEN}/{name}.messages.json"), &done.messages.text());
         let verdict = place
             .object("work", &layout::verdict_key(&input.recording_id))
             .await;
-        ecg_golden::check(
+        ecg_testing::golden::check(
             format!("{GOLDEN}/{name}.verdict.json"),
             std::str::from_utf8(&verdict).unwrap(),
         );
@@ -357,7 +347,7 @@ async fn what_the_steps_leave() {
                 &mut text,
             );
         }
-        ecg_golden::check(format!("{GOLDEN}/{name}.work.txt"), &text);
+        ecg_testing::golden::check(format!("{GOLDEN}/{name}.work.txt"), &text);
 
         // Parquet has the same rows, in the columns of the table.
         for (from, to) in done.transformed.transformed.iter().zip(&done.written.objects) {
@@ -379,7 +369,7 @@ async fn what_a_rejected_recording_leaves() {
     let verdict = validate(&place.lake, &input, &mut messages).await;
     assert_eq!(verdict.verdict, VerdictKind::Rejected);
     let json = place.object("work", &verdict.verdict_key).await;
-    ecg_golden::check(
+    ecg_testing::golden::check(
         format!("{GOLDEN}/rejected.verdict.json"),
         std::str::from_utf8(&json).unwrap(),
     );
@@ -417,14 +407,14 @@ async fn what_a_rejected_recording_leaves() {
         "crawl output",
         &step_crawl::run(&place.lake, written.clone()).await.unwrap(),
     );
-    ecg_golden::check(format!("{GOLDEN}/rejected.messages.json"), &messages.text());
+    ecg_testing::golden::check(format!("{GOLDEN}/rejected.messages.json"), &messages.text());
     let mut text = String::new();
     dump(
         "rejections",
         &parquet_batches(place.object("processed", &written.objects[0].key).await),
         &mut text,
     );
-    ecg_golden::check(format!("{GOLDEN}/rejected.rows.txt"), &text);
+    ecg_testing::golden::check(format!("{GOLDEN}/rejected.rows.txt"), &text);
 }
 
 /// SHA-256 of every object that a run left.
@@ -480,18 +470,15 @@ async fn messages_are_small_for_the_longest_key_and_sixteen_leads() {
     let header = [30, leads, samples, 0, 4].into_iter().flat_map(u32::to_le_bytes);
     let values = (0..leads * samples).flat_map(|n| ((n * 7919 % 2048) as i16).to_le_bytes());
     let bytes: Vec<u8> = header.chain(*b"val\0").chain(values).collect();
-    let names = vec!["ableitung mit einem langen namen"; 16].join(",");
-    let metadata = [
-        ("ecg-sampling-frequency", "100"),
-        ("ecg-gain", "200"),
-        ("ecg-leads", names.as_str()),
-    ];
-    let metadata = BTreeMap::from(metadata.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let mut key = "記録".repeat(170);
     key.push_str(".mat");
     assert_eq!(key.len(), 1024);
     let place = in_memory();
-    let input = place.upload_bytes(bytes, &key, metadata).await;
+    let signal = "r.mat 16 200 12 0 0 0 0 ableitung mit einem langen namen\n";
+    let header = format!("r {leads} 100 {samples}\n{}", signal.repeat(leads as usize));
+    let beside = Location::new("local", key.replace(".mat", ".hea"));
+    place.lake.store.put(&beside, header.into()).await.unwrap();
+    let input = place.upload_bytes(bytes, &key).await;
     let done = run(&place.lake, &input).await;
     assert_eq!(done.parsed.rows, 16 * 2);
     // `Messages::keep` has measured every one of them.

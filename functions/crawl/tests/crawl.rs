@@ -12,8 +12,9 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use ecg_core::StepError;
 use ecg_core::message::{TableObject, WriteOutput};
 use ecg_lake::Lake;
-use ecg_store::{LocalCatalog, Location, MemoryStore};
+use ecg_store::{LocalCatalog, Location};
 use ecg_tables::{BEATS, RECORDINGS, TABLES};
+use ecg_testing::MemoryStore;
 use parquet::arrow::ArrowWriter;
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
@@ -91,7 +92,7 @@ async fn the_catalog_tells_every_table_and_a_second_crawl_changes_nothing() {
     assert_eq!(output.tables, TABLES.map(|table| table.name));
     let mut catalog = String::new();
     files(folder.path(), "", &mut catalog);
-    ecg_golden::check(format!("{GOLDEN}/catalog.txt"), &catalog);
+    ecg_testing::golden::check(format!("{GOLDEN}/catalog.txt"), &catalog);
 
     step_crawl::run(&lake, written(&objects)).await.unwrap();
     let mut again = String::new();

@@ -220,7 +220,7 @@ mod tests {
             .verdict;
         assert!(verdict.accepted, "{:?}", verdict.reason);
         (
-            ecg_formats::open(Cursor::new(bytes), RULES.reject_values_above).unwrap(),
+            ecg_formats::open(Cursor::new(bytes), "x.mat", None, RULES.reject_values_above).unwrap(),
             verdict,
         )
     }

@@ -27,9 +27,15 @@ pub async fn run(lake: &Lake, input: StepInput) -> Result<ParseOutput, StepError
     let reader = lake.reader(&lake.upload(&input.source)).await?;
     let parsed_key = layout::parsed_key(work_prefix(&input.execution, &input.recording_id));
     let mut writer = lake.writer(&lake.work(&parsed_key)).await?;
+    let key = input.source.key.clone();
     let rows = blocking(move || {
-        let mut file =
-            ecg_formats::open(reader, RULES.reject_values_above).map_err(|error| sort(error.into()))?;
+        let mut file = ecg_formats::open(
+            reader,
+            &key,
+            recording.signals.header.as_deref(),
+            RULES.reject_values_above,
+        )
+        .map_err(|error| sort(error.into()))?;
         ecg_formats::hold(file.as_ref(), &recording.signals).map_err(StepError::Rejected)?;
         let rows = decode(file.as_mut(), &recording, &verdict, RULES.segment_s, &mut writer).map_err(sort)?;
         writer.finish().map_err(|error| codec_error(&error))?;

@@ -55,6 +55,8 @@ fn verdict(leads: u32, samples: u64, class: SampleClass) -> Verdict {
                 layout: Layout::LeadsBySamples,
                 leads: u64::from(leads),
                 samples,
+                left_out: Vec::new(),
+                header: None,
             },
             calibration: Calibration {
                 source: "variables".into(),

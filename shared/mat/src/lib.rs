@@ -146,16 +146,6 @@ impl<R: Read + Seek + Send + 'static> MatFile<R> {
         )
     }
 
-    /// The number in a variable of one value. None if it is not a real numeric variable of one value.
-    ///
-    /// # Errors
-    /// As [`MatFile::read`].
-    pub fn scalar(&mut self, index: usize) -> Result<Option<f64>, MatError> {
-        Ok(self
-            .small_vector(index, 1)?
-            .and_then(|values| values.first().copied()))
-    }
-
     /// The numbers of a variable of at most `max` values, in column-major order. None if it is not a
     /// real numeric variable, or a larger one.
     ///

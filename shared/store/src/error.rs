@@ -75,11 +75,6 @@ impl StoreError {
         &self.context().location
     }
 
-    /// Whether the same call may succeed later.
-    pub fn is_transient(&self) -> bool {
-        matches!(self, StoreError::Transient(_))
-    }
-
     /// The store error inside an I/O error that came out of an [`crate::ObjectReader`] or
     /// [`crate::ObjectWriter`], however deep a decoder wrapped it.
     pub fn from_io(error: &io::Error) -> Option<&StoreError> {

@@ -38,18 +38,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     async fn get_range(&self, location: &Location, range: Range<u64>) -> Result<Bytes, StoreError>;
 
     /// Writes the whole object in one go, over whatever is there.
-    async fn put(&self, location: &Location, bytes: Bytes) -> Result<WrittenObject, StoreError> {
-        self.put_with_metadata(location, bytes, BTreeMap::new()).await
-    }
-
-    /// Like [`Store::put`], with user metadata (on S3 the `x-amz-meta-` headers). Names are lower case
-    /// letters, digits and `-`; values are printable ASCII.
-    async fn put_with_metadata(
-        &self,
-        location: &Location,
-        bytes: Bytes,
-        metadata: BTreeMap<String, String>,
-    ) -> Result<WrittenObject, StoreError>;
+    async fn put(&self, location: &Location, bytes: Bytes) -> Result<WrittenObject, StoreError>;
 
     /// Writes the object only if there is none under the key; else [`StoreError::AlreadyExists`], or
     /// [`StoreError::Conflict`] if the race is still open. After a lost answer a retry inside the backend
@@ -77,9 +66,6 @@ pub trait Upload: Send {
 
     /// Makes the object visible, whole.
     async fn finish(self: Box<Self>) -> Result<WrittenObject, StoreError>;
-
-    /// Gives up and removes what was sent so far.
-    async fn abort(self: Box<Self>) -> Result<(), StoreError>;
 }
 
 /// Where an object is, and which version of it is meant.
@@ -157,7 +143,7 @@ impl Location {
     }
 
     /// Checks what holds for every backend, so that what works on one works on all.
-    pub(crate) fn check(&self, operation: &str) -> Result<(), StoreError> {
+    pub fn check(&self, operation: &str) -> Result<(), StoreError> {
         let refuse = |message: String| Err(StoreError::Invalid(ErrorContext::new(operation, self, message)));
         let safe = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if self.bucket.is_empty() || self.bucket.starts_with('.') || !self.bucket.chars().all(safe) {
@@ -176,7 +162,7 @@ impl Location {
     }
 
     /// As [`Location::check`], for writes: what to overwrite is not the writer's to choose.
-    pub(crate) fn check_for_write(&self, operation: &str) -> Result<(), StoreError> {
+    pub fn check_for_write(&self, operation: &str) -> Result<(), StoreError> {
         self.check(operation)?;
         if self.version.is_some() {
             let message = "expected a location without a version: a write makes a new one";

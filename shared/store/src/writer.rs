@@ -37,11 +37,6 @@ impl ObjectWriter {
         self.runtime.block_on(self.upload.finish())
     }
 
-    /// Gives up and removes what was sent so far.
-    pub fn abort(self) -> Result<(), StoreError> {
-        self.runtime.block_on(self.upload.abort())
-    }
-
     fn send(&mut self) -> Result<(), StoreError> {
         if self.block.is_empty() {
             return Ok(());

@@ -8,7 +8,6 @@
 //! * In a *versioned* bucket each content that was ever written stays readable by its version, as a hard
 //!   link `<bucket>/.versions/<key>/.v-<md5>`. It is linked before the rename, so concurrent writers lose
 //!   nothing; a crash in between leaves a version that never was the current one.
-//! * User metadata is kept in `<bucket>/.metadata/<key>/.v-<md5>.json`.
 //! * Names that begin with a dot, and names that no key has, are not objects and are never listed.
 //! * A file cannot be a directory: with an object `a`, writing `a/b` is [`StoreError::Invalid`], and the
 //!   other way round. S3 allows both.
@@ -58,7 +57,6 @@ const KNOWN_MD5_MAX: usize = 8192;
 
 const TEMPORARY: &str = ".tmp";
 const VERSIONS: &str = ".versions";
-const METADATA: &str = ".metadata";
 
 impl LocalStore {
     /// Opens (and makes, if needed) a root directory. Buckets named in `versioned_buckets` keep what is
@@ -124,7 +122,7 @@ impl LocalStore {
             let mut upload = UploadState::begin(shared, location).map_err(failed)?;
             upload.write_all_of(&mut from).map_err(failed)?;
             upload.set_modified(modified).map_err(failed)?;
-            upload.finish(shared, location, &BTreeMap::new()).map_err(failed)
+            upload.finish(shared, location).map_err(failed)
         })
         .await
     }
@@ -166,7 +164,8 @@ impl Store for LocalStore {
             Ok(ObjectMeta {
                 size: found.len(),
                 last_modified_ms: modified_ms(&found),
-                metadata: shared.read_metadata(location, &etag).map_err(failed)?,
+                // A file has none.
+                metadata: BTreeMap::new(),
                 // Files do not change on their way.
                 checksum: None,
                 location: location.with_version(&etag),
@@ -198,19 +197,14 @@ impl Store for LocalStore {
         .await
     }
 
-    async fn put_with_metadata(
-        &self,
-        location: &Location,
-        bytes: Bytes,
-        metadata: BTreeMap<String, String>,
-    ) -> Result<WrittenObject, StoreError> {
+    async fn put(&self, location: &Location, bytes: Bytes) -> Result<WrittenObject, StoreError> {
         let operation = "writing";
         location.check_for_write(operation)?;
         self.blocking(operation, location, move |shared, location| {
             let write = || {
                 let mut upload = UploadState::begin(shared, location)?;
                 upload.write(&bytes)?;
-                upload.finish(shared, location, &metadata)
+                upload.finish(shared, location)
             };
             write().map_err(|error| StoreError::from_file_error(operation, location, &error))
         })
@@ -241,7 +235,7 @@ impl Store for LocalStore {
             let mut copy = || {
                 let mut upload = UploadState::begin(shared, to)?;
                 upload.write_all_of(&mut file)?;
-                upload.finish(shared, to, &BTreeMap::new())
+                upload.finish(shared, to)
             };
             copy()
                 .map(|_| ())
@@ -302,14 +296,6 @@ impl Shared {
             .join(VERSIONS)
             .join(names::key_to_path(&location.key))
             .join(format!(".v-{md5}"))
-    }
-
-    fn metadata_path(&self, location: &Location, md5: &str) -> PathBuf {
-        let folder = self
-            .bucket(location)
-            .join(METADATA)
-            .join(names::key_to_path(&location.key));
-        folder.join(format!(".v-{md5}.json"))
     }
 
     fn is_versioned(&self, bucket: &str) -> bool {
@@ -400,14 +386,6 @@ impl Shared {
     fn lock_known(&self) -> std::sync::MutexGuard<'_, HashMap<Fingerprint, String>> {
         // Every entry is whole, so a panic elsewhere does not spoil the cache.
         self.known_md5.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn read_metadata(&self, location: &Location, md5: &str) -> io::Result<BTreeMap<String, String>> {
-        match fs::read(self.metadata_path(location, md5)) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes)?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
-            Err(error) => Err(error),
-        }
     }
 }
 

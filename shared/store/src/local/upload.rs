@@ -1,6 +1,5 @@
 //! One write of a [`LocalStore`]: a temporary file that gets its name at the end.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -12,7 +11,7 @@ use md5::{Digest, Md5};
 
 use super::{LocalStore, Shared, fingerprint, hex, open_file};
 use crate::error::{ErrorContext, StoreError};
-use crate::files::{self, TemporaryFile};
+use crate::files::TemporaryFile;
 use crate::store::{Location, Upload, WrittenObject};
 
 /// The temporary file and what was counted on the way.
@@ -55,15 +54,9 @@ impl UploadState {
     }
 
     /// Puts the content under the key, over whatever is there.
-    pub(super) fn finish(
-        mut self,
-        shared: &Shared,
-        location: &Location,
-        metadata: &BTreeMap<String, String>,
-    ) -> io::Result<WrittenObject> {
+    pub(super) fn finish(mut self, shared: &Shared, location: &Location) -> io::Result<WrittenObject> {
         let md5 = hex(&self.md5.clone().finalize());
         self.temporary.file.sync_all()?;
-        self.write_metadata(shared, location, &md5, metadata)?;
         if shared.is_versioned(&location.bucket) {
             // First what somebody may have put there by hand, then what we write: see the module's header.
             keep_current_version(shared, location)?;
@@ -93,30 +86,6 @@ impl UploadState {
             size,
             etag: md5,
         })
-    }
-
-    fn write_metadata(
-        &self,
-        shared: &Shared,
-        location: &Location,
-        md5: &str,
-        metadata: &BTreeMap<String, String>,
-    ) -> io::Result<()> {
-        let path = shared.metadata_path(location, md5);
-        if metadata.is_empty() {
-            return match fs::remove_file(&path) {
-                Err(error)
-                    if !matches!(
-                        error.kind(),
-                        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                    ) =>
-                {
-                    Err(error)
-                }
-                _ => Ok(()),
-            };
-        }
-        files::write_atomically(&shared.temporary(location), &path, &serde_json::to_vec(metadata)?)
     }
 }
 
@@ -201,14 +170,9 @@ impl Upload for LocalUpload {
         self.store
             .blocking(operation, &self.location, move |shared, location| {
                 state
-                    .finish(shared, location, &BTreeMap::new())
+                    .finish(shared, location)
                     .map_err(|error| StoreError::from_file_error(operation, location, &error))
             })
             .await
-    }
-
-    async fn abort(self: Box<Self>) -> Result<(), StoreError> {
-        // Dropping the state removes the temporary file.
-        Ok(())
     }
 }

@@ -18,7 +18,6 @@
 mod answers;
 mod upload;
 
-use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use async_trait::async_trait;
@@ -199,25 +198,12 @@ impl Store for S3Store {
         Ok(bytes)
     }
 
-    async fn put_with_metadata(
-        &self,
-        location: &Location,
-        bytes: Bytes,
-        metadata: BTreeMap<String, String>,
-    ) -> Result<WrittenObject, StoreError> {
-        put(&self.client, "writing", location, bytes, metadata, false).await
+    async fn put(&self, location: &Location, bytes: Bytes) -> Result<WrittenObject, StoreError> {
+        put(&self.client, "writing", location, bytes, false).await
     }
 
     async fn put_if_absent(&self, location: &Location, bytes: Bytes) -> Result<WrittenObject, StoreError> {
-        put(
-            &self.client,
-            "writing, if absent,",
-            location,
-            bytes,
-            BTreeMap::new(),
-            true,
-        )
-        .await
+        put(&self.client, "writing, if absent,", location, bytes, true).await
     }
 
     async fn copy(&self, from: &Location, to: &Location) -> Result<(), StoreError> {
@@ -289,18 +275,15 @@ async fn put(
     operation: &str,
     location: &Location,
     bytes: Bytes,
-    metadata: BTreeMap<String, String>,
     only_if_absent: bool,
 ) -> Result<WrittenObject, StoreError> {
     location.check_for_write(operation)?;
     let size = bytes.len() as u64;
-    let metadata: HashMap<String, String> = metadata.into_iter().collect();
     let answer = client
         .put_object()
         .bucket(&location.bucket)
         .key(&location.key)
         .body(ByteStream::from(bytes))
-        .set_metadata((!metadata.is_empty()).then_some(metadata))
         .set_if_none_match(only_if_absent.then(|| "*".to_owned()))
         .send()
         .await

@@ -1,7 +1,5 @@
 //! A streaming write to S3: a single PutObject for a small object, a multipart upload for a large one.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
@@ -125,26 +123,11 @@ impl Upload for S3Upload {
         self.check_whole(operation)?;
         let rest = self.buffer.split().freeze();
         if self.multipart.is_none() {
-            return put(
-                &self.client,
-                operation,
-                &self.location,
-                rest,
-                BTreeMap::new(),
-                false,
-            )
-            .await;
+            return put(&self.client, operation, &self.location, rest, false).await;
         }
         match self.complete(operation, rest).await {
             Ok(written) => Ok(written),
             Err(error) => Err(self.give_up(error).await),
-        }
-    }
-
-    async fn abort(mut self: Box<Self>) -> Result<(), StoreError> {
-        match &mut self.multipart {
-            Some(multipart) => multipart.abort().await,
-            None => Ok(()),
         }
     }
 }

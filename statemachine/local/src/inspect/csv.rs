@@ -8,7 +8,7 @@ use std::path::Path;
 
 use ecg_formats::{Part, Values};
 
-use super::about;
+use super::{about, companion_header};
 use crate::output::Stopped;
 
 /// Largest matrix that is printed as CSV, in values: its text is held in memory, because rows cross the file's order.
@@ -19,7 +19,13 @@ const MOST_PRINTED: u64 = 100_000_000;
 pub(crate) fn csv(path: &Path, name: &str, out: &mut dyn Write) -> Result<(), Stopped> {
     let fail = |error: &dyn std::fmt::Display| about(path, error);
     let file = File::open(path).map_err(|error| fail(&error))?;
-    let mut file = ecg_formats::open(io::BufReader::new(file), MOST_PRINTED).map_err(|error| fail(&error))?;
+    let mut file = ecg_formats::open(
+        io::BufReader::new(file),
+        &path.to_string_lossy(),
+        companion_header(path).map_err(|error| fail(&error))?.as_deref(),
+        MOST_PRINTED,
+    )
+    .map_err(|error| fail(&error))?;
     let index = file
         .contents()
         .iter()

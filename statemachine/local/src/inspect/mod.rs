@@ -10,8 +10,9 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use ecg_core::layout;
 use ecg_core::rules::RULES;
-use ecg_recording::header::MAX_HEADER_BYTES;
+use ecg_formats::wfdb::MAX_HEADER_BYTES;
 use ecg_recording::{Examined, FileContext, examine, profiles};
 use serde_json::{Value, json};
 
@@ -34,11 +35,16 @@ pub(crate) fn judge(path: &Path, calibration: &CalibrationArgs) -> Result<Examin
     let own = ProfileFiles::new(calibration.profile.as_deref(), None).find(&itself, &key)?;
     let own = own.map_or_else(|| Ok(Vec::new()), |text| profiles::parse(&text, "the profile"))?;
     let profiles = profiles::before_built_in(own)?;
+    // A format that has none is not judged by one.
+    let header = match layout::is_recording(&key) && layout::header_key(&key).is_none() {
+        true => None,
+        false => companion_header(path).map_err(fail)?,
+    };
     let context = FileContext {
         key,
         size,
         settings: calibration.settings().unwrap_or_default(),
-        header: companion_header(path).map_err(fail)?,
+        header,
         metadata: Default::default(),
         profiles,
     };
@@ -102,6 +108,7 @@ pub(crate) fn json(path: &Path, examined: &Examined) -> Value {
         "record": recording.and_then(|recording| recording.record.clone()),
         "fragment": recording.and_then(|recording| recording.fragment),
         "calibration": recording.map(|recording| &recording.calibration),
+        "left_out": recording.map(|recording| &recording.signals.left_out),
         "missing_samples": verdict.samples.as_ref().map(|samples| samples.missing_samples),
         "verdict": if verdict.accepted { "accepted" } else { "rejected" },
         "reason": verdict.reason,
@@ -145,6 +152,10 @@ pub(crate) fn page(path: &Path, examined: &Examined, said: &CalibrationArgs) -> 
             recording.signals.layout,
             plain(&calibration.source),
         );
+        for signal in &recording.signals.left_out {
+            let (name, reason) = (plain(&signal.name), plain(&signal.reason));
+            let _ = writeln!(text, "  left out: {name:<6} {reason}");
+        }
         for lead in &calibration.leads {
             let _ = writeln!(
                 text,

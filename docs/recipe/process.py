@@ -1,0 +1,92 @@
+"""The recipe: from the samples of one lead in ADC units to segments in millivolts, with beats, features and labels.
+
+As a command it prints what it makes of a file: see README.md.
+"""
+
+import argparse
+
+import numpy as np
+
+from read_mat import read_mat
+from rules import RULES
+from step1_fill_gaps import fill_gaps, missing_samples
+from step2_calibrate import calibrate
+from step3_find_beats import find_beats
+from step3_qrs_candidates import find_candidates
+from step4_features import beats_of, cut_segments, heart_rate_bpm
+from step5_label_quality import quality, warnings
+
+
+def process(samples, sampling_frequency_hz, gain, baseline, rules=RULES):
+    """Applies the recipe to one lead. `samples` are in ADC units, NaN where missing; `gain` is in adu/mV.
+
+    Returns the segments, and a summary of the lead; both are dictionaries with the names of the tables' columns.
+    """
+    if not 50.0 <= sampling_frequency_hz <= 50_000.0:
+        raise ValueError(f"sampling frequency: expected 50 to 50000 Hz, found {sampling_frequency_hz} Hz")
+    if not (np.isfinite(gain) and gain != 0 and np.isfinite(baseline)):
+        raise ValueError(
+            f"calibration: expected a finite gain other than 0 adu/mV and a finite baseline, found {gain} and {baseline}"
+        )
+    adu = np.asarray(samples, float)
+    # 1. Fill gaps.
+    missing = missing_samples(adu, gain, baseline)
+    filled = fill_gaps(adu, missing, value_if_all_missing=baseline)
+    # 2. Calibrate.
+    mv = calibrate(filled, gain, baseline)
+    # 3. Find beats.
+    candidates = find_candidates(mv, sampling_frequency_hz)
+    found = find_beats(candidates, mv.size, sampling_frequency_hz)
+    beats = beats_of([beat.r_sample for beat in found], mv, missing, sampling_frequency_hz)
+    # 4. Cut segments and compute features.
+    segments = cut_segments(mv, missing, beats, sampling_frequency_hz, rules)
+    # 5. Label quality.
+    for segment in segments:
+        segment["warnings"] = warnings(segment["features"], segment["mv"].size / sampling_frequency_hz, rules)
+        segment["quality"] = quality(segment["warnings"])
+
+    of_any = {warning for segment in segments for warning in segment["warnings"]}
+    summary = {
+        "samples": mv.size,
+        "missing_samples": int(missing.sum()),
+        "segments": len(segments),
+        "beats": len(beats),
+        "heart_rate_bpm": heart_rate_bpm([beat["rr_ms"] for beat in beats if beat["rr_ms"] is not None]),
+        "warnings": sorted(of_any),
+        "quality": quality(of_any),
+    }
+    return segments, summary
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Applies the recipe to a MAT file of level 4 or 5.")
+    parser.add_argument("file")
+    for name, meaning in [("fs", "sampling frequency in Hz"), ("gain", "adu/mV"), ("baseline", "adu at 0 mV")]:
+        parser.add_argument(f"--{name}", type=float, help=f"{meaning}; else the variable {name} of the file")
+    arguments = parser.parse_args()
+    leads, variables = read_mat(arguments.file)
+
+    def setting(name):
+        """One number for each lead."""
+        given = getattr(arguments, name)
+        if given is None and name not in variables:
+            parser.error(f"expected a variable {name} in {arguments.file}, found none; add --{name} NUMBER")
+        return np.broadcast_to(variables[name].ravel() if given is None else given, len(leads))
+
+    def text(values):
+        rate = values["heart_rate_bpm"]
+        return (
+            f"beats {values['beats']}, heart_rate_bpm {'unknown' if rate is None else round(float(rate), 1)}, "
+            f"quality {values['quality']}, {' '.join(values['warnings']) or 'no warnings'}"
+        )
+
+    for lead, calibration in enumerate(zip(setting("fs"), setting("gain"), setting("baseline"))):
+        segments, summary = process(leads[lead], *calibration)
+        counts = ", ".join(f"{name} {summary[name]}" for name in ["samples", "missing_samples", "segments"])
+        print(f"lead {lead}: {counts}, {text(summary)}")
+        for segment in segments:
+            print(f"  segment {segment['segment']}: {text(segment | segment['features'])}")
+
+
+if __name__ == "__main__":
+    main()

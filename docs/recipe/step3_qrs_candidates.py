@@ -1,0 +1,124 @@
+"""Step 3, numbers 1 to 3 and 7: places that may be a QRS complex, each with its R peak.
+
+Two moving means of the band-passed energy, one as long as a QRS complex and one as long as a beat (Elgendi 2013, "Fast
+QRS detection with an optimized knowledge-based method", PLoS ONE 8:e73557): where the short one is above the long one
+there is a block, and its highest point is a candidate. Lengths are in seconds, so that one code serves every sampling
+frequency.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+# The moving means of the band-pass, in s: largest near 10 Hz, half at about 5 and 20 Hz, below a tenth at 50 and 60 Hz.
+# The band of 8 to 20 Hz is Elgendi's; moving means as in Pan and Tompkins (1985, IEEE Trans Biomed Eng 32:230), because
+# they are symmetric and shift nothing.
+LOW_PASS_S = 0.025
+BASELINE_S = 0.080
+# The short moving mean, a QRS complex, in s. Elgendi: 0.097.
+QRS_S = 0.097
+# The long moving mean, a beat, in s. Elgendi: 0.611. Longer separates better together with the contrast.
+BEAT_S = 0.65
+# Short mean / long mean that a block must reach somewhere. Elgendi adds 8 % of the mean energy of the whole recording
+# to the long mean instead, which a stream does not know. A QRS complex reaches up to 6; flutter and noise stay at 1 to 2.
+CONTRAST = 2.5
+# The same for fast rhythms, whose long mean holds two beats or more, if the block rises out of quiet. Not published.
+CONTRAST_OF_FAST_BEATS = 2.0
+# Energy of the block / least energy within REFINE_S before, and after. Not published; flutter has no quiet in between.
+QUIET = 30.0
+# The R peak is at most so far from the middle of the energy, in s. Not published.
+REFINE_S = 0.12
+# The moving mean that is the local baseline of the R peak, in s. Not published; it takes T waves out of the contest.
+LOCAL_BASELINE_S = 0.2
+# A longer block is cut, in s: no QRS complex is longer. Not published.
+LONGEST_BLOCK_S = 1.0
+
+
+class Candidate(NamedTuple):
+    at: int             # sample in the middle of the energy
+    amplitude: float    # root of the short moving mean there, in mV
+    slope: float        # steepest slope within REFINE_S, in mV per sample
+    r_sample: int       # the R peak
+
+
+def odd_length(seconds, sampling_frequency_hz):
+    """The odd number of samples nearest to a length in seconds."""
+    return 2 * max(int(np.floor((seconds * sampling_frequency_hz - 1) / 2 + 0.5)), 0) + 1
+
+
+def moving_mean(x, length):
+    """The mean of the `length` samples around each sample; before and after the signal its end values are held."""
+    return np.convolve(np.pad(x, length // 2, mode="edge"), np.ones(length), mode="valid") / length
+
+
+def qrs_signals(mv, sampling_frequency_hz):
+    """What the search for candidates looks at: arrays as long as the signal, with one second before it and one after it,
+    which is more than the filters together reach.
+    """
+    fs = sampling_frequency_hz
+    around = int(np.ceil(fs))
+    x = np.pad(mv.astype(float), around, mode="edge")
+    smoothed = moving_mean(moving_mean(x, odd_length(LOW_PASS_S, fs)), odd_length(LOW_PASS_S, fs))
+    baseline = moving_mean(moving_mean(smoothed, odd_length(BASELINE_S, fs)), odd_length(BASELINE_S, fs))
+    energy = (smoothed - baseline) ** 2
+    return {
+        "around": around,
+        "qrs_energy": moving_mean(energy, odd_length(QRS_S, fs)),
+        "beat_energy": moving_mean(energy, odd_length(BEAT_S, fs)),
+        "slope": np.abs(np.diff(smoothed, prepend=smoothed[0])),
+        "deviation": np.abs(x - moving_mean(x, odd_length(LOCAL_BASELINE_S, fs))),
+    }
+
+
+def blocks_of(above, longest):
+    """First sample and end of each run of True; longer runs are cut after `longest` samples."""
+    edges = np.flatnonzero(np.diff(above, prepend=False, append=False))
+    for start, end in zip(edges[::2], edges[1::2]):
+        for cut in range(start, end, longest):
+            yield cut, min(cut + longest, end)
+
+
+def find_candidates(mv, sampling_frequency_hz, decisions=None):
+    """The candidates of a lead, in order.
+
+    Each comparison that decides is appended to the list `decisions`, if one is given, as (sample of the candidate, rule,
+    value, limit).
+    """
+    if mv.size == 0:
+        return []
+    signals = qrs_signals(mv, sampling_frequency_hz)
+    around = signals["around"]
+    inside = slice(around, around + mv.size)
+    qrs_energy, beat_energy = signals["qrs_energy"], signals["beat_energy"][inside]
+    slope, deviation = signals["slope"][inside], signals["deviation"][inside]
+    refine = int(REFINE_S * sampling_frequency_hz)
+    contrast = qrs_energy[inside] / np.maximum(beat_energy, np.finfo(float).tiny)
+
+    def reaches(at, rule, value, limit):
+        if decisions is not None:
+            decisions.append((at, rule, value, limit))
+        return value >= limit
+
+    candidates = []
+    longest = int(np.ceil(LONGEST_BLOCK_S * sampling_frequency_hz)) + 1
+    for start, end in blocks_of(qrs_energy[inside] > beat_energy, longest):
+        at = int(start + np.argmax(qrs_energy[inside][start:end]))
+        peak = qrs_energy[around + at]
+        highest = contrast[start:end].max()
+
+        # 3. Contrast; or less of it, and quiet on both sides, of which the second may lie behind the end of the signal.
+        if not reaches(at, "contrast", highest, CONTRAST):
+            if not reaches(at, "contrast of fast beats", highest, CONTRAST_OF_FAST_BEATS):
+                continue
+            before = qrs_energy[around + max(at - refine, 0) : around + at + 1].min()
+            after = qrs_energy[around + at : around + at + refine + 1].min()
+            if not reaches(at, "quiet", peak, QUIET * max(before, after)):
+                continue
+
+        # 7. R peak: the sample farthest from the local baseline, up or down. No polarity is guessed.
+        near = slice(max(at - refine, 0), at + refine + 1)
+        r_sample = near.start + int(np.argmax(deviation[near]))
+        others = np.delete(deviation[near], r_sample - near.start)
+        reaches(at, "R peak", deviation[r_sample], others.max(initial=0.0))
+        candidates.append(Candidate(at, float(np.sqrt(peak)), float(slope[near].max()), r_sample))
+    return candidates

@@ -1,0 +1,159 @@
+"""Step 4: cut segments and compute their features.
+
+A feature that is undefined is None. To add one: write a function with its formula, unit and source, and give its value a
+name in `features`; the column of the table gets the same name.
+"""
+
+import numpy as np
+
+# A gap this long, in s, can hide a beat. Pan and Tompkins: 0.2, the refractory period of a heart.
+HIDING_GAP_S = 0.2
+# Bands of the spectrum in Hz, both ends included, as Li, Mark and Clifford (2008) and Clifford et al. (2012) have them.
+QRS_BAND_HZ = (5.0, 15.0)
+QRS_AND_MUSCLE_HZ = (5.0, 40.0)
+BASELINE_BAND_HZ = (0.0, 1.0)
+ECG_BAND_HZ = (0.0, 40.0)
+# Two adjacent intervals that differ by more than this, in ms, count for pNN50 (Task Force 1996: 50).
+PNN50_MS = 50.0
+
+
+def round_half_up(value):
+    return int(np.floor(value + 0.5))
+
+
+def runs(mv, missing):
+    """For each sample, how many equal samples its run has. A missing sample ends a run and belongs to none: 0."""
+    if mv.size == 0:
+        return np.zeros(0, int)
+    begins = np.concatenate([[True], (mv[1:] != mv[:-1]) | missing[1:] | missing[:-1]])
+    lengths = np.diff(np.append(np.flatnonzero(begins), mv.size))
+    return np.where(missing, 0, np.repeat(lengths, lengths))
+
+
+def beats_of(r_samples, mv, missing, sampling_frequency_hz):
+    """For each R peak its sample, time, interval since the previous beat, and the stored signal there.
+
+    `rr_ms` is None for the first beat, and where a gap of HIDING_GAP_S or more since the previous beat could hide another.
+    """
+    hiding = max(round_half_up(HIDING_GAP_S * sampling_frequency_hz), 1)
+    edges = np.flatnonzero(np.diff(missing, prepend=False, append=False))
+    starts, ends = edges[::2], edges[1::2]
+    # A gap can hide a beat from its sample number `hiding` on.
+    hides_from = starts[ends - starts >= hiding] + hiding - 1
+    gaps_before = np.searchsorted(hides_from, r_samples)
+    beats = []
+    for number, sample in enumerate(r_samples):
+        known = number > 0 and gaps_before[number] == gaps_before[number - 1]
+        rr_ms = (sample - r_samples[number - 1]) * 1000.0 / sampling_frequency_hz if known else None
+        beats.append({
+            "sample": sample,
+            "time_s": sample / sampling_frequency_hz,
+            "rr_ms": rr_ms,
+            "r_mv": mv[sample],
+        })
+    return beats
+
+
+def heart_rate_bpm(rr_ms):
+    """60,000 / mean rr, in beats per minute."""
+    return 60_000.0 / np.mean(rr_ms) if len(rr_ms) else None
+
+
+def rr_statistics(rr_ms):
+    """Task Force of the ESC and NASPE (1996), "Heart rate variability", Circulation 93:1043, table 1.
+
+    `rr_ms` are the intervals between the beats of one segment, NaN where unknown; an unknown one also separates its
+    neighbours, which are then not adjacent.
+    """
+    known = rr_ms[~np.isnan(rr_ms)]
+    differences = np.diff(rr_ms)
+    differences = differences[~np.isnan(differences)]
+    return {
+        "rr_intervals": known.size,
+        "heart_rate_bpm": heart_rate_bpm(known),
+        "rr_mean_ms": np.mean(known) if known.size else None,
+        "sdnn_ms": np.std(known, ddof=1) if known.size > 1 else None,
+        "rmssd_ms": np.sqrt(np.mean(differences**2)) if differences.size else None,
+        "pnn50": 100.0 * np.mean(np.abs(differences) > PNN50_MS) if differences.size else None,
+    }
+
+
+def moments(mv):
+    """kSQI = m4 / m2^2 (Pearson's kurtosis, 3 for a normal distribution) and sSQI = m3 / m2^1.5, with
+    mk = mean (x - mean)^k.
+
+    Li, Mark and Clifford (2008), Physiol Meas 29:15; Clifford et al. (2012), Physiol Meas 33:1419.
+    """
+    if np.all(mv == mv[0]):
+        return {"ksqi": None, "ssqi": None}
+    d = mv.astype(float) - np.mean(mv, dtype=float)
+    m2, m3, m4 = np.mean(d**2), np.mean(d**3), np.mean(d**4)
+    return {"ksqi": m4 / m2**2, "ssqi": m3 / m2**1.5}
+
+
+def spectral_shares(mv, sampling_frequency_hz):
+    """pSQI = P(5 to 15 Hz) / P(5 to 40 Hz) and basSQI = 1 - P(0 to 1 Hz) / P(0 to 40 Hz). P is the periodogram of the
+    segment, its mean removed, under a Hann window.
+
+    Li, Mark and Clifford (2008), Physiol Meas 29:15; Clifford et al. (2012), Physiol Meas 33:1419.
+    """
+    if np.all(mv == mv[0]):
+        return {"psqi": None, "bassqi": None}
+    n = mv.size
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(n) + 0.5) / n)
+    power = np.abs(np.fft.rfft(hann * (mv.astype(float) - np.mean(mv, dtype=float)))) ** 2
+    step_hz = sampling_frequency_hz / n
+
+    def band(hz):
+        return power[int(np.ceil(hz[0] / step_hz)) : int(np.floor(hz[1] / step_hz)) + 1].sum()
+
+    def share(part, whole):
+        return band(part) / band(whole) if band(whole) > 0 else None
+
+    wander = share(BASELINE_BAND_HZ, ECG_BAND_HZ)
+    return {
+        "psqi": share(QRS_BAND_HZ, QRS_AND_MUSCLE_HZ),
+        "bassqi": None if wander is None else 1.0 - wander,
+    }
+
+
+def features(mv, missing, run_lengths, beats, sampling_frequency_hz, rules):
+    """The features of one segment, named as the columns of the table `segments`. `run_lengths` are its part of those of
+    the whole lead: a run that crosses a border is judged in full, and each segment counts its own part.
+    """
+    flat_from = max(int(np.ceil(rules.label_flat_s_from * sampling_frequency_hz - 1e-9)), 2)
+    at_an_extreme = (mv == mv.min()) | (mv == mv.max())
+    rr_ms = np.array([np.nan if beat["rr_ms"] is None else beat["rr_ms"] for beat in beats[1:]], float)
+    return {
+        "min_mv": mv.min(),
+        "max_mv": mv.max(),
+        "rms_mv": np.sqrt(np.mean(mv.astype(float) ** 2)),
+        "beats": len(beats),
+        **rr_statistics(rr_ms),
+        **moments(mv),
+        **spectral_shares(mv, sampling_frequency_hz),
+        "flat_ms": np.sum(run_lengths >= flat_from) * 1000.0 / sampling_frequency_hz,
+        "saturated_samples": np.sum((run_lengths >= rules.label_saturated_run_from) & at_an_extreme),
+        "missing_samples": np.sum(missing),
+    }
+
+
+def cut_segments(mv, missing, beats, sampling_frequency_hz, rules):
+    """Segment i has round(segment_s * fs) samples from i * round(segment_s * fs); the last one may be shorter."""
+    length = max(round_half_up(rules.segment_s * sampling_frequency_hz), 1)
+    run_lengths = runs(mv, missing)
+    segments = []
+    for number, start in enumerate(range(0, mv.size, length)):
+        part = slice(start, min(start + length, mv.size))
+        its_beats = [beat for beat in beats if part.start <= beat["sample"] < part.stop]
+        segments.append({
+            "segment": number,
+            "start_sample": start,
+            "mv": mv[part],
+            "missing_at": np.flatnonzero(missing[part]),
+            "beats": its_beats,
+            "features": features(
+                mv[part], missing[part], run_lengths[part], its_beats, sampling_frequency_hz, rules
+            ),
+        })
+    return segments
