@@ -84,9 +84,10 @@ pub(crate) fn complete(
             let found = format!("{gain:e} per {units}");
             return Err(Details::new(gain_from, "a finite gain other than 0", found));
         }
-        let given = both.leads.get(number).or(names.get(number));
+        let mut given = [both.leads.get(number), names.get(number)].into_iter().flatten();
+        let name = given.find(|name| !name.is_empty());
         Ok(LeadCalibration {
-            name: lead_name(given.filter(|name| !name.is_empty()), number),
+            name: lead_name(name, number),
             gain: per_mv,
             baseline: baselines[number],
             units,
