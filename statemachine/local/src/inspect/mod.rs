@@ -16,11 +16,10 @@ use ecg_formats::wfdb::MAX_HEADER_BYTES;
 use ecg_recording::{Examined, FileContext, examine, profiles};
 use serde_json::{Value, json};
 
-use crate::args::{CalibrationArgs, InspectArgs};
+use crate::args::CalibrationArgs;
 use crate::discover::key_of_file;
 use crate::profile_files::ProfileFiles;
-use crate::summary::shell_word;
-use crate::terminal::plain;
+use crate::terminal::{plain, shell_word};
 
 pub(crate) use csv::csv;
 use window::Window;
@@ -205,29 +204,36 @@ pub(crate) fn page(path: &Path, examined: &Examined, said: &CalibrationArgs) -> 
     text
 }
 
-/// The segment for people, after the page; and as an SVG where one is asked for. `columns` is the width of the terminal.
+/// The segment that begins `at` seconds after the start, for people, after the page; and in the file `svg` where one is asked
+/// for. `columns` is the width of the terminal.
 ///
 /// A file is drawn if it has a calibration and its samples can be read to the end, also one that is rejected for what
 /// these are.
-pub(crate) fn segment(args: &InspectArgs, examined: &Examined, columns: usize) -> Result<String, String> {
+pub(crate) fn segment(
+    path: &Path,
+    examined: &Examined,
+    at: f64,
+    svg: Option<&Path>,
+    columns: usize,
+) -> Result<String, String> {
     let verdict = &examined.verdict;
     let (Some(recording), Some(_)) = (&verdict.recording, &verdict.samples) else {
         let mut text =
             "\nnot drawn: a segment needs a calibration, and samples that can be read to the end\n"
                 .to_owned();
-        if let Some(svg) = &args.svg {
+        if let Some(svg) = svg {
             let _ = writeln!(text, "not written: {}", plain(&svg.display().to_string()));
         }
         return Ok(text);
     };
-    let shown = match args.svg {
+    let shown = match svg {
         Some(_) => recording.signals.leads as usize,
         None => plot::MOST_LEADS,
     };
-    let window = Window::read(&args.file, recording, args.at, shown)?;
+    let window = Window::read(path, recording, at, shown)?;
     let mut text = plot::text(&window, columns);
-    if let Some(svg) = &args.svg {
-        let name = args.file.file_name().unwrap_or_default().to_string_lossy();
+    if let Some(svg) = svg {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
         std::fs::write(svg, paper::svg(&window, &name)).map_err(|error| about(svg, &error))?;
         let _ = writeln!(text, "\ndrawn: {}", plain(&svg.display().to_string()));
     }
