@@ -1,7 +1,7 @@
 //! Configuration from environment variables, read once at the start of a process.
 //!
 //! The rest of the workspace is not allowed to read the environment (`clippy.toml`), so this module shows
-//! everything that can be configured from outside. `functions/README.md` says which Lambda takes what.
+//! everything that can be configured from outside. `functions/steps.json` says which Lambda takes what.
 #![allow(clippy::disallowed_methods)]
 
 /// The bucket that devices upload to. (start)
@@ -24,19 +24,6 @@ pub const METRICS_NAMESPACE: &str = "METRICS_NAMESPACE";
 pub const LOG_FILTER: &str = "RUST_LOG";
 /// Lambda's own variable: where its runtime is asked for the next event.
 pub const LAMBDA_RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
-
-/// Every variable that a Lambda of ours reads, for the table in `functions/README.md`.
-pub const LAMBDA_VARIABLES: [&str; 9] = [
-    RAW_BUCKET,
-    WORK_BUCKET,
-    PROCESSED_BUCKET,
-    GLUE_DATABASE,
-    GLUE_CRAWLER,
-    STATE_MACHINE_ARN,
-    SLACK_SECRET,
-    METRICS_NAMESPACE,
-    LOG_FILTER,
-];
 
 /// Where values come from: [`optional`] in a process, a table in tests.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
