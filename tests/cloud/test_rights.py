@@ -5,7 +5,6 @@ are walked, so that a right that nobody needs stands out.
 """
 
 import subprocess
-from pathlib import Path
 
 import pytest
 from driver import rights

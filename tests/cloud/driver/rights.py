@@ -5,7 +5,6 @@ For S3 an action is told with its bucket: `s3:GetObject on raw`.
 
 import hashlib
 import json
-import re
 from urllib.parse import parse_qs, unquote
 
 from .cloud import FUNCTIONS, STACK, STEPS_FILE, Cloud
