@@ -11,118 +11,13 @@ use crate::limits::Limits;
 use crate::matrix::{Imaginary, Matrix};
 use crate::source::Source;
 use crate::stream::{Span, Stream};
+use crate::tag::{
+    MI_COMPRESSED, MI_INT8, MI_INT32, MI_MATRIX, MI_UINT8, MI_UINT32, MI_UTF8, MI_UTF16, TAG_BYTES, Tag,
+};
 use crate::values::ByteOrder;
 use crate::variable::{Class, NumberType, Variable, checked_product};
 
 const HEADER_BYTES: u64 = 128;
-const TAG_BYTES: u64 = 8;
-
-const MI_INT8: u32 = 1;
-const MI_UINT8: u32 = 2;
-const MI_INT32: u32 = 5;
-const MI_UINT32: u32 = 6;
-const MI_MATRIX: u32 = 14;
-const MI_COMPRESSED: u32 = 15;
-const MI_UTF8: u32 = 16;
-const MI_UTF16: u32 = 17;
-const MI_UTF32: u32 = 18;
-
-/// The tag of an element: what it holds, how many bytes, where they are.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Tag {
-    kind: u32,
-    bytes: u64,
-    /// Position of the first data byte in the stream.
-    pub(crate) data_at: u64,
-    /// Position after the element and its padding.
-    next: u64,
-    file_offset: u64,
-}
-
-impl Tag {
-    /// Reads a tag. One of at most four data bytes may hold them within its own eight.
-    pub(crate) fn read<R: Read + Seek>(
-        stream: &mut Stream<'_, R>,
-        order: ByteOrder,
-        what: &str,
-    ) -> Result<Self, MatError> {
-        let (start, file_offset) = (stream.position(), stream.file_offset());
-        let mut word = [0; 4];
-        stream.fill(&mut word, what)?;
-        let first = order.u32(word);
-        if first >> 16 != 0 {
-            let bytes = u64::from(first >> 16);
-            if bytes > 4 {
-                let expected = "at most 4 bytes in a small element";
-                return Err(MatError::malformed(
-                    what,
-                    expected,
-                    bytes.to_string(),
-                    file_offset,
-                ));
-            }
-            let (data_at, next) = (start + 4, start + TAG_BYTES);
-            return Ok(Self {
-                kind: first & 0xffff,
-                bytes,
-                data_at,
-                next,
-                file_offset,
-            });
-        }
-        stream.fill(&mut word, what)?;
-        let bytes = u64::from(order.u32(word));
-        let data_at = start + TAG_BYTES;
-        Ok(Self {
-            kind: first,
-            bytes,
-            data_at,
-            next: data_at + bytes.next_multiple_of(8),
-            file_offset,
-        })
-    }
-
-    /// The type of the numbers that the element holds.
-    pub(crate) fn number_type(&self, what: &str) -> Result<NumberType, MatError> {
-        Ok(match self.kind {
-            MI_INT8 => NumberType::I8,
-            MI_UINT8 | MI_UTF8 => NumberType::U8,
-            3 => NumberType::I16,
-            4 | MI_UTF16 => NumberType::U16,
-            MI_INT32 => NumberType::I32,
-            MI_UINT32 | MI_UTF32 => NumberType::U32,
-            7 => NumberType::F32,
-            9 => NumberType::F64,
-            12 => NumberType::I64,
-            13 => NumberType::U64,
-            kind => {
-                let found = format!("data type {kind}");
-                return Err(MatError::malformed(
-                    what,
-                    "a numeric data type",
-                    found,
-                    self.file_offset,
-                ));
-            }
-        })
-    }
-
-    /// Checks that the element holds exactly `count` numbers.
-    pub(crate) fn expect_bytes(&self, count: u64, storage: NumberType, what: &str) -> Result<(), MatError> {
-        let needed = count.checked_mul(storage.size() as u64);
-        if needed != Some(self.bytes) {
-            let needed = needed.map_or_else(|| format!("{count} values"), |bytes| format!("{bytes} bytes"));
-            let expected = format!("{needed} from the dimensions");
-            return Err(MatError::malformed(
-                what,
-                expected,
-                self.bytes.to_string(),
-                self.file_offset,
-            ));
-        }
-        Ok(())
-    }
-}
 
 /// Lists the variables of a level 5 file. Values are seeked over; of compressed elements only the
 /// beginning is inflated.

@@ -19,6 +19,7 @@ mod slabs;
 mod sniff;
 mod source;
 mod stream;
+mod tag;
 mod text;
 mod values;
 mod variable;

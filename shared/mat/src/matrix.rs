@@ -4,10 +4,10 @@ use std::io::{Read, Seek};
 use std::ops::ControlFlow;
 
 use crate::error::MatError;
-use crate::level5;
 use crate::limits::Limits;
 use crate::source::Source;
 use crate::stream::{Span, Stream};
+use crate::tag::Tag;
 use crate::values::{BLOCK_VALUES, ByteOrder, Number, Sink, deliver, with_number_type};
 use crate::variable::NumberType;
 
@@ -63,7 +63,7 @@ impl Matrix {
             (Part::Imaginary, Imaginary::At(position)) => (self.storage, position),
             (Part::Imaginary, Imaginary::TagAt(position)) => {
                 stream.skip_to(position, what.name)?;
-                let tag = level5::Tag::read(&mut stream, self.order, what.name)?;
+                let tag = Tag::read(&mut stream, self.order, what.name)?;
                 let storage = tag.number_type(what.name)?;
                 tag.expect_bytes(what.count, storage, what.name)?;
                 (storage, tag.data_at)

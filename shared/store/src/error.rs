@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use crate::store::Location;
+use crate::location::Location;
 
 /// Why an operation on an object failed. The variant says what the caller can do; the context says what
 /// was being done, to which object, and what the backend answered.

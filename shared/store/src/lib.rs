@@ -22,6 +22,7 @@ pub mod writer;
 #[cfg(any(feature = "s3", feature = "glue"))]
 mod aws;
 mod files;
+mod location;
 mod names;
 
 #[cfg(feature = "glue")]
@@ -31,8 +32,9 @@ pub use catalog::{Catalog, CatalogError, ColumnSpec, Partition, TableChange, Tab
 pub use checksum::{Checksum, ChecksumAlgorithm};
 pub use error::{ErrorContext, StoreError};
 pub use local::LocalStore;
+pub use location::Location;
 pub use reader::ObjectReader;
 #[cfg(feature = "s3")]
 pub use s3::S3Store;
-pub use store::{ListedObject, Location, ObjectMeta, Store, Upload, WrittenObject};
+pub use store::{ListedObject, ObjectMeta, Store, Upload, WrittenObject};
 pub use writer::ObjectWriter;

@@ -14,7 +14,8 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::error::{ErrorContext, StoreError};
-use crate::store::{Location, Store};
+use crate::location::Location;
+use crate::store::{Store};
 
 /// Size of a fetched chunk unless told otherwise, in bytes.
 pub const CHUNK_BYTES: u64 = 1 << 20;

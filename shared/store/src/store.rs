@@ -9,10 +9,10 @@ use std::ops::Range;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 
 use crate::checksum::Checksum;
 use crate::error::{ErrorContext, StoreError};
+use crate::location::Location;
 
 /// Objects by bucket, key and version.
 ///
@@ -68,18 +68,6 @@ pub trait Upload: Send {
     async fn finish(self: Box<Self>) -> Result<WrittenObject, StoreError>;
 }
 
-/// Where an object is, and which version of it is meant.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Location {
-    /// Bucket name; for a [`crate::LocalStore`] a directory of its root.
-    pub bucket: String,
-    /// Key, decoded (a space is a space), at most 1024 bytes.
-    pub key: String,
-    /// Version id if the bucket is versioned, else the ETag. `None` means whatever is there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-}
-
 /// What is known of an object without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectMeta {
@@ -125,23 +113,6 @@ pub struct ListedObject {
 pub const KEY_BYTES_MAX: usize = 1024;
 
 impl Location {
-    /// The current version of a key.
-    pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Location {
-        Location {
-            bucket: bucket.into(),
-            key: key.into(),
-            version: None,
-        }
-    }
-
-    /// The same key, pinned to a version.
-    pub fn with_version(&self, version: impl Into<String>) -> Location {
-        Location {
-            version: Some(version.into()),
-            ..self.clone()
-        }
-    }
-
     /// Checks what holds for every backend, so that what works on one works on all.
     pub fn check(&self, operation: &str) -> Result<(), StoreError> {
         let refuse = |message: String| Err(StoreError::Invalid(ErrorContext::new(operation, self, message)));
@@ -169,16 +140,6 @@ impl Location {
             return Err(StoreError::Invalid(ErrorContext::new(operation, self, message)));
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for Location {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}/{}", self.bucket, self.key)?;
-        match &self.version {
-            Some(version) => write!(out, " (version {version})"),
-            None => Ok(()),
-        }
     }
 }
 

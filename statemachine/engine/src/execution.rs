@@ -207,7 +207,7 @@ impl<'e> Execution<'e> {
             Some(Err(error)) => self.failed(&track, error),
             None => {
                 let previous = track.previous();
-                self.abort_open(&track, previous);
+                track.abort_open(&self.history, previous);
                 self.history.add(previous, Event::ExecutionTimedOut);
                 let limit = machine.timeout_seconds.unwrap_or_default();
                 self.over(Outcome {

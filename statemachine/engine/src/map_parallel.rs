@@ -121,7 +121,7 @@ impl Execution<'_> {
                     Ok(input) => input,
                     Err(error) => {
                         drop(running);
-                        self.abort_children(&scope.track, scope.track.previous());
+                        scope.track.abort_children(&self.history, scope.track.previous());
                         return Err(error);
                     }
                 };
@@ -163,7 +163,7 @@ impl Execution<'_> {
                         drop(running);
                         return Err(self.give_up(&track, scope, error));
                     }
-                    self.abort_open(&track, leads);
+                    track.abort_open(&self.history, leads);
                 }
             }
         }
@@ -242,8 +242,8 @@ impl Execution<'_> {
     fn give_up(&self, failed: &Track, scope: &Scope, error: StateError) -> StateError {
         let previous = failed.previous();
         if !error.is_runtime() {
-            self.abort_open(failed, previous);
-            self.abort_children(&scope.track, previous);
+            failed.abort_open(&self.history, previous);
+            scope.track.abort_children(&self.history, previous);
         }
         scope.track.set_previous(previous);
         error

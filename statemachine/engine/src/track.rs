@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
-use crate::execution::Execution;
-use crate::history::Event;
+use crate::history::{Event, History};
 
 /// One line of states.
 #[derive(Debug)]
@@ -93,30 +92,28 @@ impl Track {
     fn take_children(&self) -> Vec<Arc<Self>> {
         std::mem::take(&mut *self.children.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
 
-impl Execution<'_> {
     /// Records that the lines under the open state are given up.
-    pub(crate) fn abort_children(&self, track: &Track, previous: u64) {
-        for child in track.take_children() {
+    pub(crate) fn abort_children(&self, history: &History, previous: u64) {
+        for child in self.take_children() {
             if let Some((name, index)) = &child.item {
                 let aborted = Event::MapIteration {
                     mark: "Aborted",
                     name,
                     index: *index,
                 };
-                self.history.add(previous, aborted);
+                history.add(previous, aborted);
             }
-            self.abort_open(&child, previous);
+            child.abort_open(history, previous);
         }
     }
 
     /// Records that the open state is given up, and all that it runs. Only these types have such an event.
-    pub(crate) fn abort_open(&self, track: &Track, previous: u64) {
-        self.abort_children(track, previous);
-        let open = track.open.lock().unwrap_or_else(PoisonError::into_inner).take();
+    pub(crate) fn abort_open(&self, history: &History, previous: u64) {
+        self.abort_children(history, previous);
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(state_type @ ("Task" | "Wait" | "Map" | "Parallel")) = open {
-            self.history.add(
+            history.add(
                 previous,
                 Event::StateMark {
                     state_type,

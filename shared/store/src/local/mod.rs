@@ -30,7 +30,8 @@ use md5::{Digest, Md5};
 use crate::error::{ErrorContext, StoreError};
 use crate::files;
 use crate::names;
-use crate::store::{ListedObject, Location, ObjectMeta, Store, Upload, WrittenObject};
+use crate::location::Location;
+use crate::store::{ListedObject, ObjectMeta, Store, Upload, WrittenObject};
 use upload::{LocalUpload, UploadState};
 
 /// Objects as files below a root directory. Cloning is cheap and shares the cache of known MD5s.

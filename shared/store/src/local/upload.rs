@@ -12,7 +12,8 @@ use md5::{Digest, Md5};
 use super::{LocalStore, Shared, fingerprint, hex, open_file};
 use crate::error::{ErrorContext, StoreError};
 use crate::files::TemporaryFile;
-use crate::store::{Location, Upload, WrittenObject};
+use crate::location::Location;
+use crate::store::{Upload, WrittenObject};
 
 /// The temporary file and what was counted on the way.
 pub(super) struct UploadState {

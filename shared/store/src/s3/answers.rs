@@ -14,7 +14,8 @@ use bytes::{Bytes, BytesMut};
 use crate::aws::{Failure, FailureKind, classify};
 use crate::checksum::{Checksum, ChecksumAlgorithm};
 use crate::error::{ErrorContext, StoreError};
-use crate::store::{Location, ObjectMeta, WrittenObject};
+use crate::location::Location;
+use crate::store::{ObjectMeta, WrittenObject};
 
 /// What a write made.
 pub(super) fn written(

@@ -29,7 +29,8 @@ use bytes::Bytes;
 use crate::aws::{Failure, FailureKind, classify};
 use crate::checksum::ChecksumAlgorithm;
 use crate::error::{ErrorContext, StoreError};
-use crate::store::{ListedObject, Location, ObjectMeta, Store, Upload, WrittenObject};
+use crate::location::Location;
+use crate::store::{ListedObject, ObjectMeta, Store, Upload, WrittenObject};
 use answers::{
     Facts, Pin, check_length, checksum_of, collect, cut_out, decode_key, encode_key, from_failure,
     from_sdk_error, milliseconds, object_meta, parse_content_range, written,

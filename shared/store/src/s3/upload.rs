@@ -10,7 +10,8 @@ use tokio::runtime::Handle;
 use super::answers::{from_sdk_error, written};
 use super::put;
 use crate::error::{ErrorContext, StoreError};
-use crate::store::{Location, Upload, WrittenObject};
+use crate::location::Location;
+use crate::store::{Upload, WrittenObject};
 
 /// Size of a part in bytes. S3 wants at least 5 MiB (but for the last part) and at most 10,000 parts, so
 /// this allows objects of 78 GiB.
