@@ -19,12 +19,11 @@ fn main() {
     let steps: &Map<String, Value> = file["steps"].as_object().unwrap();
     let mut arms = String::new();
     for (name, step) in steps.iter().filter(|(_, step)| step["in_workflow"] == true) {
-        let types = ["input", "output"].map(|field| step[field].as_str().unwrap());
+        let [input, output] = ["input", "output"].map(|field| step[field].as_str().unwrap());
         let run = match METHODS.contains(&name.as_str()) {
             true => format!("self.{name}(input)"),
             false => format!("step_{name}::run(&self.lake, input)"),
         };
-        let [input, output] = types;
         arms += &format!("        {name:?} => call::<{input}, {output}, _>(payload, |input| {run}).await,\n");
     }
     let code = format!(

@@ -91,18 +91,18 @@ fn each_entry_has_its_crate_and_its_state_and_the_other_way_round() {
     let (workflow, others) = (called(&[WORKFLOW]), called(&[BACKFILL, NET]));
     assert_eq!(differences(&file, &crates, &workflow, &others), [""; 0]);
 
-    let sixth = || BTreeSet::from(["sixth".to_owned()]);
+    let unwritten = || BTreeSet::from(["unwritten".to_owned()]);
     let mut with_entry = file.clone();
-    with_entry["steps"]["sixth"] = json!({ "in_workflow": true });
-    let no_crate = "functions/steps.json, sixth: expected its crate functions/sixth, found none";
-    let no_state = "functions/steps.json, sixth: expected a state of statemachine/ecg-pipeline.asl.json with \
-                    \"FunctionName\": \"${sixth}\", found none";
+    with_entry["steps"]["unwritten"] = json!({ "in_workflow": true });
+    let no_crate = "functions/steps.json, unwritten: expected its crate functions/unwritten, found none";
+    let no_state = "functions/steps.json, unwritten: expected a state of statemachine/ecg-pipeline.asl.json with \
+                    \"FunctionName\": \"${unwritten}\", found none";
     assert_eq!(
         differences(&with_entry, &crates, &workflow, &others),
         [no_crate, no_state]
     );
 
-    let (with_crate, with_state) = (&crates | &sixth(), &workflow | &sixth());
+    let (with_crate, with_state) = (&crates | &unwritten(), &workflow | &unwritten());
     assert_eq!(
         differences(&with_entry, &with_crate, &workflow, &others),
         [no_state]
@@ -118,8 +118,8 @@ fn each_entry_has_its_crate_and_its_state_and_the_other_way_round() {
     assert_eq!(
         differences(&file, &with_crate, &with_state, &others),
         [
-            "functions/sixth: expected an entry \"sixth\" in functions/steps.json, found none",
-            "statemachine/*.asl.json calls ${sixth}: expected an entry \"sixth\" in functions/steps.json, found none",
+            "functions/unwritten: expected an entry \"unwritten\" in functions/steps.json, found none",
+            "statemachine/*.asl.json calls ${unwritten}: expected an entry \"unwritten\" in functions/steps.json, found none",
         ]
     );
 }
