@@ -229,7 +229,7 @@ fn an_execution_that_is_out_of_time_is_recorded_and_can_be_redriven() {
     let file = recordings().join("formats/level5.mat");
     let mut definition: Value = serde_json::from_slice(&fs::read(workflow()).unwrap()).unwrap();
     definition["TimeoutSeconds"] = json!(2);
-    definition["States"]["IsAccepted"]["Choices"][0]["Next"] = json!("Pause");
+    definition["States"]["Validate"]["Next"] = json!("Pause");
     definition["States"]["Pause"] = json!({ "Type": "Wait", "Seconds": 60, "Next": "Parse" });
     let late = lake.beside("late.asl.json");
     fs::write(&late, definition.to_string()).unwrap();
