@@ -14,6 +14,7 @@ mod discover;
 mod execute;
 mod inspect;
 mod journal;
+mod net;
 mod place;
 mod profile_files;
 mod progress;
