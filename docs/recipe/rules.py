@@ -1,4 +1,4 @@
-"""The limits of the recipe: the length of a segment, and where a label begins.
+"""The limits of the recipe: the sampling frequency, the length of a segment, and where a label begins.
 
 The same numbers are in shared/core/src/rules.rs, which says more about each. A test holds the two equal.
 To try another limit: `process(..., rules=RULES._replace(label_ksqi_below=5.0))`.
@@ -10,6 +10,8 @@ from typing import NamedTuple
 class Rules(NamedTuple):
     version: str = "1"                          # raised with every change of a number
     segment_s: float = 10.0                     # s
+    reject_sampling_frequency_hz_below: float = 50.0
+    reject_sampling_frequency_hz_above: float = 20_000.0
     label_flat_s_from: float = 0.5              # s
     label_saturated_run_from: int = 5           # samples
     label_amplitude_mv_above: float = 5.0       # mV

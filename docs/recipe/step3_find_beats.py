@@ -1,6 +1,6 @@
 """Step 3, numbers 4 to 6: which candidates are beats.
 
-A candidate is a beat if it stands out from what the beats and the noise of the lead looked like lately. The rules are
+A candidate is a beat if it exceeds a threshold between the levels of the last beats and of the last noise. The rules are
 those of Pan and Tompkins (1985, IEEE Trans Biomed Eng 32:230) as restated by Hamilton (2002, "Open source ECG analysis",
 Computers in Cardiology 29:101).
 """
@@ -15,25 +15,24 @@ REMEMBERED = 8
 LEARNING_S = 8
 # Candidates below this share of the first signal level give the first noise level. Hamilton: 0, but ten seconds are over
 # before that is corrected.
-INITIAL_NOISE = 0.5
+INITIAL_NOISE_BELOW = 0.5
 # The threshold stands at this share of the way from the noise level to the signal level. Pan and Tompkins: 0.25. Lower,
 # because a candidate has its contrast already.
 THRESHOLD = 0.2
 # No beat is below this, in mV after the band-pass, where a QRS complex has about a fifth of its peak-to-peak voltage.
 # Not published: half of what is labelled low.
-FLOOR_MV = 0.01
+LOWEST_AMPLITUDE_MV = 0.01
 # A beat raises the signal level as if it were at most so many times the level. Not published; one artefact or a salvo of
 # large extrasystoles does not hide the beats that follow.
-LEVEL_GROWTH = 1.5
-# Least time between two beats, in s. Pan and Tompkins: 0.2. More than twice the REFINE_S of the R peak keeps R peaks in
-# order.
+LARGEST_LEVEL_STEP = 1.5
+# Least time between two beats, in s. Pan and Tompkins: 0.2. More than twice R_PEAK_WITHIN_S keeps R peaks in order.
 REFRACTORY_S = 0.25
 # A candidate this soon after a beat, in s, may be its T wave. Pan and Tompkins: 0.36.
 T_WAVE_S = 0.36
 # It is one if its slope is below this share of that of the beat. Pan and Tompkins: 0.5.
 T_WAVE_SLOPE = 0.4
 # A beat is overdue after so many median intervals. Pan and Tompkins: 1.66; Hamilton: 1.5.
-OVERDUE = 1.4
+OVERDUE_INTERVALS = 1.4
 # Longer intervals, in s, are pauses or missed beats and say nothing about the next one. Not published.
 LONGEST_INTERVAL_S = 2.0
 # Looking back, this share of the threshold is enough. Pan and Tompkins: 0.5.
@@ -42,12 +41,12 @@ LOOK_BACK_THRESHOLD = 0.5
 LOOK_BACK_AGAIN_S = 0.5
 # Candidates older than this, in s, are not looked back at.
 LOOK_BACK_REACH_S = 3.0
-# After so many seconds without a beat each look back in vain lowers the signal level...
-PATIENCE_S = 2.5
+# After so many seconds without a beat each look back without success lowers the signal level...
+LOWER_LEVEL_AFTER_S = 2.5
 # ...to this share of itself.
-LEVEL_DECAY = 0.8
-# After so many seconds without a beat, as after a gap or a loose electrode, the levels are learned anew.
-LEARN_AGAIN_S = 10.0
+LOWER_LEVEL_BY = 0.8
+# After so many seconds without a beat, as after a gap or a loose electrode, the levels are learned again.
+LEARN_AGAIN_AFTER_S = 10.0
 
 
 def upper_median(values):
@@ -64,8 +63,8 @@ def learn_levels(candidates, sampling_frequency_hz):
     """
     seconds = [int((c.at - candidates[0].at) / sampling_frequency_hz) for c in candidates]
     largest = [max(c.amplitude for c, s in zip(candidates, seconds) if s == second) for second in sorted(set(seconds))]
-    signal = max(upper_median(largest), FLOOR_MV)
-    small = [c.amplitude for c in candidates if c.amplitude < INITIAL_NOISE * signal]
+    signal = max(upper_median(largest), LOWEST_AMPLITUDE_MV)
+    small = [c.amplitude for c in candidates if c.amplitude < INITIAL_NOISE_BELOW * signal]
     return signal, upper_median(small) if small else 0.0
 
 
@@ -90,19 +89,19 @@ def find_beats(candidates, samples, sampling_frequency_hz, decisions=None):
     intervals = remembered()
     signal, noise = None, None      # amplitudes of the latest beats and of the latest other candidates; None: learn them
     rejected = []                   # candidates since the latest beat
-    quiet_since = 0                 # the latest beat, or where learning began
+    no_beat_since = 0               # the latest beat, or where learning began
     look_back_at = samples
     number = 0                      # of the next candidate
 
     def signal_level():
-        return max(upper_median(signal), FLOOR_MV)
+        return max(upper_median(signal), LOWEST_AMPLITUDE_MV)
 
     def threshold():
         noise_level = upper_median(noise)
-        return max(noise_level + THRESHOLD * (signal_level() - noise_level), FLOOR_MV)
+        return max(noise_level + THRESHOLD * (signal_level() - noise_level), LOWEST_AMPLITUDE_MV)
 
     def overdue_after(candidate):
-        return candidate.at + int(np.floor(OVERDUE * (upper_median(intervals) if intervals else fs) + 0.5))
+        return candidate.at + int(np.floor(OVERDUE_INTERVALS * (upper_median(intervals) if intervals else fs) + 0.5))
 
     while number < len(candidates) or look_back_at < samples:
         # 4. The levels, learned from the first seconds that have candidates.
@@ -112,7 +111,7 @@ def find_beats(candidates, samples, sampling_frequency_hz, decisions=None):
             first_signal, first_noise = learn_levels(learned_from, fs)
             signal = remembered([first_signal] * REMEMBERED)
             noise = remembered([first_noise] * REMEMBERED)
-            quiet_since, look_back_at = first.at, overdue_after(first)
+            no_beat_since, look_back_at = first.at, overdue_after(first)
 
         found = None
         if number < len(candidates) and candidates[number].at <= look_back_at:
@@ -125,7 +124,7 @@ def find_beats(candidates, samples, sampling_frequency_hz, decisions=None):
             if since_last < refractory:
                 if stands_out and exceeds(candidate, "refractory", candidate.amplitude, beats[-1].amplitude):
                     beats[-1] = candidate
-                    signal[-1] = min(candidate.amplitude, LEVEL_GROWTH * signal_level())
+                    signal[-1] = min(candidate.amplitude, LARGEST_LEVEL_STEP * signal_level())
                     look_back_at = overdue_after(candidate)
                 continue
 
@@ -134,13 +133,13 @@ def find_beats(candidates, samples, sampling_frequency_hz, decisions=None):
                 candidate, "T wave", T_WAVE_SLOPE * beats[-1].slope, candidate.slope
             )
             if stands_out and not t_wave:
-                found, level, rejected = candidate, min(candidate.amplitude, LEVEL_GROWTH * signal_level()), []
+                found, level, rejected = candidate, min(candidate.amplitude, LARGEST_LEVEL_STEP * signal_level()), []
             else:
                 noise.append(candidate.amplitude)
                 rejected.append(candidate)
         else:
             # 6. Look back: a beat is overdue.
-            enough = max(LOOK_BACK_THRESHOLD * threshold(), FLOOR_MV)
+            enough = max(LOOK_BACK_THRESHOLD * threshold(), LOWEST_AMPLITUDE_MV)
             after = beats[-1].at + in_samples(T_WAVE_S) if beats else 0
             strong = [c for c in rejected if c.at >= after and exceeds(c, "look back", c.amplitude, enough)]
             if strong:
@@ -151,15 +150,15 @@ def find_beats(candidates, samples, sampling_frequency_hz, decisions=None):
                 now = look_back_at
                 look_back_at += max(in_samples(LOOK_BACK_AGAIN_S), 1)
                 rejected = [c for c in rejected if c.at + in_samples(LOOK_BACK_REACH_S) > now]
-                if now > quiet_since + in_samples(LEARN_AGAIN_S):
+                if now > no_beat_since + in_samples(LEARN_AGAIN_AFTER_S):
                     signal, rejected, look_back_at = None, [], samples
-                elif now > quiet_since + in_samples(PATIENCE_S):
-                    signal = remembered(LEVEL_DECAY * value for value in signal)
+                elif now > no_beat_since + in_samples(LOWER_LEVEL_AFTER_S):
+                    signal = remembered(LOWER_LEVEL_BY * value for value in signal)
 
         if found is not None:
             signal.append(level)
             if beats and found.at - beats[-1].at < LONGEST_INTERVAL_S * fs:
                 intervals.append(found.at - beats[-1].at)
             beats.append(found)
-            quiet_since, look_back_at = found.at, overdue_after(found)
+            no_beat_since, look_back_at = found.at, overdue_after(found)
     return beats

@@ -14,7 +14,7 @@ import numpy as np
 # The band of 8 to 20 Hz is Elgendi's; moving means as in Pan and Tompkins (1985, IEEE Trans Biomed Eng 32:230), because
 # they are symmetric and shift nothing.
 LOW_PASS_S = 0.025
-BASELINE_S = 0.080
+BAND_PASS_BASELINE_S = 0.080
 # The short moving mean, a QRS complex, in s. Elgendi: 0.097.
 QRS_S = 0.097
 # The long moving mean, a beat, in s. Elgendi: 0.611. Longer separates better together with the contrast.
@@ -22,13 +22,15 @@ BEAT_S = 0.65
 # Short mean / long mean that a block must reach somewhere. Elgendi adds 8 % of the mean energy of the whole recording
 # to the long mean instead, which a stream does not know. A QRS complex reaches up to 6; flutter and noise stay at 1 to 2.
 CONTRAST = 2.5
-# The same for fast rhythms, whose long mean holds two beats or more, if the block rises out of quiet. Not published.
+# The same for fast rhythms, whose long mean holds two beats or more, if the energy around the block is low. Not
+# published.
 CONTRAST_OF_FAST_BEATS = 2.0
-# Energy of the block / least energy within REFINE_S before, and after. Not published; flutter has no quiet in between.
-QUIET = 30.0
+# Energy of the block / least energy within R_PEAK_WITHIN_S before, and after. Not published; flutter has no low energy
+# in between.
+LOW_ENERGY_RATIO = 30.0
 # The R peak is at most so far from the middle of the energy, in s. Not published.
-REFINE_S = 0.12
-# The moving mean that is the local baseline of the R peak, in s. Not published; it takes T waves out of the contest.
+R_PEAK_WITHIN_S = 0.12
+# The moving mean that is the local baseline of the R peak, in s. Not published; it removes T waves.
 LOCAL_BASELINE_S = 0.2
 # A longer block is cut, in s: no QRS complex is longer. Not published.
 LONGEST_BLOCK_S = 1.0
@@ -37,7 +39,7 @@ LONGEST_BLOCK_S = 1.0
 class Candidate(NamedTuple):
     at: int             # sample in the middle of the energy
     amplitude: float    # root of the short moving mean there, in mV
-    slope: float        # steepest slope within REFINE_S, in mV per sample
+    slope: float        # steepest slope within R_PEAK_WITHIN_S, in mV per sample
     r_sample: int       # the R peak
 
 
@@ -59,7 +61,8 @@ def qrs_signals(mv, sampling_frequency_hz):
     around = int(np.ceil(fs))
     x = np.pad(mv.astype(float), around, mode="edge")
     smoothed = moving_mean(moving_mean(x, odd_length(LOW_PASS_S, fs)), odd_length(LOW_PASS_S, fs))
-    baseline = moving_mean(moving_mean(smoothed, odd_length(BASELINE_S, fs)), odd_length(BASELINE_S, fs))
+    baseline_length = odd_length(BAND_PASS_BASELINE_S, fs)
+    baseline = moving_mean(moving_mean(smoothed, baseline_length), baseline_length)
     energy = (smoothed - baseline) ** 2
     return {
         "around": around,
@@ -91,7 +94,7 @@ def find_candidates(mv, sampling_frequency_hz, decisions=None):
     inside = slice(around, around + mv.size)
     qrs_energy, beat_energy = signals["qrs_energy"], signals["beat_energy"][inside]
     slope, deviation = signals["slope"][inside], signals["deviation"][inside]
-    refine = int(REFINE_S * sampling_frequency_hz)
+    r_peak_within = int(R_PEAK_WITHIN_S * sampling_frequency_hz)
     contrast = qrs_energy[inside] / np.maximum(beat_energy, np.finfo(float).tiny)
 
     def reaches(at, rule, value, limit):
@@ -106,17 +109,17 @@ def find_candidates(mv, sampling_frequency_hz, decisions=None):
         peak = qrs_energy[around + at]
         highest = contrast[start:end].max()
 
-        # 3. Contrast; or less of it, and quiet on both sides, of which the second may lie behind the end of the signal.
+        # 3. Contrast; or less of it, and low energy on both sides. The second side may lie after the end of the signal.
         if not reaches(at, "contrast", highest, CONTRAST):
             if not reaches(at, "contrast of fast beats", highest, CONTRAST_OF_FAST_BEATS):
                 continue
-            before = qrs_energy[around + max(at - refine, 0) : around + at + 1].min()
-            after = qrs_energy[around + at : around + at + refine + 1].min()
-            if not reaches(at, "quiet", peak, QUIET * max(before, after)):
+            before = qrs_energy[around + max(at - r_peak_within, 0) : around + at + 1].min()
+            after = qrs_energy[around + at : around + at + r_peak_within + 1].min()
+            if not reaches(at, "low energy", peak, LOW_ENERGY_RATIO * max(before, after)):
                 continue
 
         # 7. R peak: the sample farthest from the local baseline, up or down. No polarity is guessed.
-        near = slice(max(at - refine, 0), at + refine + 1)
+        near = slice(max(at - r_peak_within, 0), at + r_peak_within + 1)
         r_sample = near.start + int(np.argmax(deviation[near]))
         others = np.delete(deviation[near], r_sample - near.start)
         reaches(at, "R peak", deviation[r_sample], others.max(initial=0.0))

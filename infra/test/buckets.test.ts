@@ -61,7 +61,7 @@ test('only recordings are announced, to the queue, which lets S3 of this account
   const [queueId] = one(template, 'AWS::SQS::Queue', (queue) => queue.Properties.QueueName === 'ecg-pipeline-uploads');
   const announced = raw.Properties.NotificationConfiguration;
   expect(Object.keys(announced)).toEqual(['QueueConfigurations']);
-  expect(announced.QueueConfigurations).toEqual(['.mat', '.MAT'].map((value) => ({
+  expect(announced.QueueConfigurations).toEqual(['.mat', '.MAT', '.dat', '.DAT', '.edf', '.EDF', '.bdf', '.BDF'].map((value) => ({
     Event: 's3:ObjectCreated:*',
     Queue: { 'Fn::GetAtt': [queueId, 'Arn'] },
     Filter: { S3Key: { Rules: [{ Name: 'suffix', Value: value }] } },

@@ -25,6 +25,8 @@ sys.path.insert(0, str(WORKSPACE / "docs/recipe"))
 from process import process  # noqa: E402
 from read_mat import leads_of, read_mat  # noqa: E402
 from rules import RULES  # noqa: E402
+import step3_find_beats  # noqa: E402
+import step3_qrs_candidates  # noqa: E402
 from step3_find_beats import REMEMBERED, find_beats  # noqa: E402
 from step3_qrs_candidates import Candidate, blocks_of, find_candidates, qrs_signals  # noqa: E402
 
@@ -372,17 +374,27 @@ def compare_recording(report, lake, row):
         report.exactly(where, "quality", "warn" if row["warnings"] else "good", row["quality"])
 
 
-def compare_rules(report):
-    """The limits themselves too: not every one of them decides something in these recordings."""
-    text = (WORKSPACE / "shared/core/src/rules.rs").read_text()
-    rust = dict(re.findall(r'^    (\w+): "?([\d.]+)"?,$', text, re.MULTILINE))
+def numbers_of(file):
+    """The fields of the one constant in a file of Rust."""
+    text = (WORKSPACE / file).read_text()
+    return dict(re.findall(r'^    (\w+): "?([\d._]+)"?,$', text, re.MULTILINE))
+
+
+def compare_numbers(report):
+    """The limits and settings themselves too: not every one of them decides something in these recordings."""
+    rust = numbers_of("shared/core/src/rules.rs")
     for name, value in RULES._asdict().items():
         report.exactly("rules", name, value, type(value)(rust[name]) if name in rust else None)
+    rust = {name.upper(): float(value) for name, value in numbers_of("shared/recipe/src/detector_settings.rs").items()}
+    modules = vars(step3_find_beats) | vars(step3_qrs_candidates)
+    python = {name: value for name, value in modules.items() if name.isupper()}
+    for name in sorted(rust.keys() | python.keys()):
+        report.exactly("detector settings", name, python.get(name), rust.get(name))
 
 
 def compare(lake):
     report = Report()
-    compare_rules(report)
+    compare_numbers(report)
     for file in sorted(lake.glob("processed/recordings/dt=*/*.parquet")):
         [row] = parquet.read_table(file, partitioning=None).to_pylist()
         compare_recording(report, lake, row)

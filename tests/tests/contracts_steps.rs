@@ -20,8 +20,9 @@ use ecg_core::message::{
 use ecg_core::{Details, PIPELINE_VERSION, StepError, layout, recording_id};
 use ecg_lake::Lake;
 use ecg_recording::profiles::built_in;
-use ecg_store::{LocalCatalog, LocalStore, Location, MemoryStore, Store};
+use ecg_store::{LocalCatalog, LocalStore, Location, Store};
 use ecg_tables::{Kind, TABLES};
+use ecg_testing::MemoryStore;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, Encoding};
 use serde::Serialize;
@@ -44,7 +45,9 @@ fn fresh(store: impl FnOnce(&Path) -> Arc<dyn Store>) -> Fresh {
     let folder = tempfile::tempdir().unwrap();
     let lake = Lake {
         store: store(folder.path()),
-        catalog: Arc::new(LocalCatalog::open(folder.path().join("catalog")).unwrap()),
+        catalog: Some(Arc::new(
+            LocalCatalog::open(folder.path().join("catalog")).unwrap(),
+        )),
         work: "work".to_owned(),
         processed: "processed".to_owned(),
         database: "ecg".to_owned(),
@@ -322,11 +325,11 @@ async fn what_the_steps_leave() {
         let place = in_memory();
         let input = place.upload(file, file).await;
         let done = run(&place.lake, &input).await;
-        ecg_golden::check(format!("{GOLDEN}/{name}.messages.json"), &done.messages.text());
+        ecg_testing::golden::check(format!("{GOLDEN}/{name}.messages.json"), &done.messages.text());
         let verdict = place
             .object("work", &layout::verdict_key(&input.recording_id))
             .await;
-        ecg_golden::check(
+        ecg_testing::golden::check(
             format!("{GOLDEN}/{name}.verdict.json"),
             std::str::from_utf8(&verdict).unwrap(),
         );
@@ -345,7 +348,7 @@ async fn what_the_steps_leave() {
                 &mut text,
             );
         }
-        ecg_golden::check(format!("{GOLDEN}/{name}.work.txt"), &text);
+        ecg_testing::golden::check(format!("{GOLDEN}/{name}.work.txt"), &text);
 
         // Parquet has the same rows, in the columns of the table.
         for (from, to) in done.transformed.transformed.iter().zip(&done.written.objects) {
@@ -375,7 +378,7 @@ async fn what_a_rejected_recording_leaves() {
         .unwrap_err();
     let verdict_key = layout::verdict_key(&execution);
     let json = place.object("work", &verdict_key).await;
-    ecg_golden::check(
+    ecg_testing::golden::check(
         format!("{GOLDEN}/rejected.verdict.json"),
         std::str::from_utf8(&json).unwrap(),
     );
@@ -413,14 +416,14 @@ async fn what_a_rejected_recording_leaves() {
         "crawl output",
         &step_crawl::run(&place.lake, written.clone()).await.unwrap(),
     );
-    ecg_golden::check(format!("{GOLDEN}/rejected.messages.json"), &messages.text());
+    ecg_testing::golden::check(format!("{GOLDEN}/rejected.messages.json"), &messages.text());
     let mut text = String::new();
     dump(
         "rejections",
         &parquet_batches(place.object("processed", &written.objects[0].key).await),
         &mut text,
     );
-    ecg_golden::check(format!("{GOLDEN}/rejected.rows.txt"), &text);
+    ecg_testing::golden::check(format!("{GOLDEN}/rejected.rows.txt"), &text);
 }
 
 /// What parse found wrong reaches the columns of the row as it was said, not out of the sentence; and only where it is about

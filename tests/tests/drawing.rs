@@ -24,7 +24,7 @@ fn page(path: &str, more: &[&str]) -> String {
 
 #[test]
 fn the_text_is_the_golden_one() {
-    ecg_golden::check(
+    ecg_testing::golden::check(
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/two-leads.inspect.txt"),
         &page("testdata/recordings/header/two-leads.mat", &[]),
     );
@@ -35,7 +35,7 @@ fn the_picture_in_the_recipe_is_the_drawing_of_a_fixture() {
     let folder = TestLake::new();
     let svg = folder.beside("gap.svg");
     page("testdata/recordings/warn/gap.mat", &["--svg", text(&svg)]);
-    ecg_golden::check(
+    ecg_testing::golden::check(
         workspace().join("docs/recipe-segment.svg"),
         &fs::read_to_string(&svg).unwrap(),
     );

@@ -21,7 +21,8 @@ use ecg_core::StepError;
 use ecg_core::message::{ExecutionInput, Source};
 use ecg_lake::Lake;
 use ecg_recording::profiles::built_in;
-use ecg_store::{ErrorContext, Fault, FaultyStore, LocalCatalog, Location, MemoryStore, Store, StoreError};
+use ecg_store::{ErrorContext, LocalCatalog, Location, Store, StoreError};
+use ecg_testing::{Fault, FaultyStore, MemoryStore};
 use ecg_tests::files::{malformed, recordings, workflow};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -96,7 +97,7 @@ async fn execute(file: &[u8], faults: &[(usize, Fault)]) -> Ended {
     let catalog: TempDir = tempfile::tempdir().unwrap();
     let lake = Lake {
         store: Arc::new(store.clone()),
-        catalog: Arc::new(LocalCatalog::open(catalog.path()).unwrap()),
+        catalog: Some(Arc::new(LocalCatalog::open(catalog.path()).unwrap())),
         work: "work".to_owned(),
         processed: "processed".to_owned(),
         database: "ecg".to_owned(),

@@ -142,12 +142,12 @@ fn what_this_release_says_is_recorded() {
         .iter()
         .map(|(what, file)| (*what, messages(&lake, file)))
         .collect();
-    ecg_golden::check(
+    ecg_testing::golden::check(
         format!("{RELEASES}/{THIS}/messages.json"),
         &format!("{:#}\n", json!(all)),
     );
     let workflow = fs::read_to_string(WORKFLOW).unwrap();
-    ecg_golden::check(format!("{RELEASES}/{THIS}/ecg-pipeline.asl.json"), &workflow);
+    ecg_testing::golden::check(format!("{RELEASES}/{THIS}/ecg-pipeline.asl.json"), &workflow);
 }
 
 #[test]

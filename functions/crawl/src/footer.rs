@@ -61,7 +61,8 @@ mod tests {
 
     use arrow_array::{Int64Array, RecordBatch};
     use arrow_schema::{DataType, Field};
-    use ecg_store::{Location, MemoryStore};
+    use ecg_store::Location;
+    use ecg_testing::MemoryStore;
     use parquet::arrow::ArrowWriter;
 
     use super::*;

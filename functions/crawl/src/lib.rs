@@ -51,7 +51,7 @@ async fn register(lake: &Lake, specs: &[TableSpec], dt: &str) -> Result<(), Step
     let Some(last) = specs.last() else {
         return Ok(());
     };
-    let catalog = &lake.catalog;
+    let catalog = lake.catalog()?;
     let values = [dt.to_owned()];
     let location = |spec: &TableSpec| {
         format!(
@@ -97,7 +97,7 @@ async fn register(lake: &Lake, specs: &[TableSpec], dt: &str) -> Result<(), Step
 pub async fn start_crawler(lake: &Lake, crawler: &str, input: WriteOutput) -> Result<CrawlOutput, StepError> {
     // To publish is the last act here too: a run that cannot start the crawler must not leave rows. The crawler takes longer
     // to begin than the objects to be copied.
-    lake.catalog
+    lake.catalog()?
         .start_crawler(crawler)
         .await
         .map_err(|error| catalog_error(&error))?;

@@ -12,8 +12,9 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use ecg_core::StepError;
 use ecg_core::message::{TableObject, WriteOutput};
 use ecg_lake::Lake;
-use ecg_store::{LocalCatalog, Location, MemoryStore};
+use ecg_store::{LocalCatalog, Location};
 use ecg_tables::{BEATS, RECORDINGS, TABLES};
+use ecg_testing::MemoryStore;
 use parquet::arrow::ArrowWriter;
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
@@ -21,7 +22,7 @@ const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
 fn lake(catalog: &Path) -> Lake {
     Lake {
         store: Arc::new(MemoryStore::default()),
-        catalog: Arc::new(LocalCatalog::open(catalog).unwrap()),
+        catalog: Some(Arc::new(LocalCatalog::open(catalog).unwrap())),
         work: "work".to_owned(),
         processed: "processed".to_owned(),
         database: "ecg".to_owned(),
@@ -91,7 +92,7 @@ async fn the_catalog_tells_every_table_and_a_second_crawl_changes_nothing() {
     assert_eq!(output.tables, TABLES.map(|table| table.name));
     let mut catalog = String::new();
     files(folder.path(), "", &mut catalog);
-    ecg_golden::check(format!("{GOLDEN}/catalog.txt"), &catalog);
+    ecg_testing::golden::check(format!("{GOLDEN}/catalog.txt"), &catalog);
 
     step_crawl::run(&lake, written(&objects)).await.unwrap();
     let mut again = String::new();
@@ -183,8 +184,8 @@ async fn a_column_of_another_type_in_the_catalog_is_named() {
     let lake = lake(folder.path());
     let mut spec = step_crawl::table_spec(&lake, &BEATS);
     spec.columns[3].hive_type = "int".to_owned();
-    lake.catalog.ensure_database("ecg", "").await.unwrap();
-    lake.catalog.ensure_table(&spec).await.unwrap();
+    lake.catalog().unwrap().ensure_database("ecg", "").await.unwrap();
+    lake.catalog().unwrap().ensure_table(&spec).await.unwrap();
     put(&lake, "k", object(ecg_tables::arrow::schema(&BEATS))).await;
     let error = step_crawl::run(&lake, written(&[("beats", "k", 0)]))
         .await

@@ -279,7 +279,8 @@ mod tests {
     use std::sync::Arc;
 
     use ecg_core::message::{Failure, Source};
-    use ecg_store::{ErrorContext, Fault, FaultyStore, MemoryStore};
+    use ecg_store::ErrorContext;
+    use ecg_testing::{Fault, FaultyStore, MemoryStore};
 
     use super::*;
 

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ecg_lambda_test::{Lambda, Request, Response, Run, S3};
+use ecg_testing::lambda::{Lambda, Request, Response, Run, S3};
 use serde_json::{Value, json};
 
 fn event() -> Value {
@@ -175,7 +175,7 @@ fn a_flood_is_told_as_a_digest() {
         panic!("{:?}", run.requests)
     };
     let message = format!("{:#}\n", message.json());
-    ecg_golden::check(
+    ecg_testing::golden::check(
         concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/slack-digest.json"),
         &message,
     );

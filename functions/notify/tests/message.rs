@@ -48,11 +48,11 @@ fn pretty(value: &serde_json::Value) -> String {
 #[test]
 fn a_rejected_file() {
     let input = input("MLII/1 NSR/100m (0).mat", &rejected(), true);
-    ecg_golden::check(
+    ecg_testing::golden::check(
         format!("{GOLDEN}/text.txt"),
         &(text(&input, &Links::local("ecg-lake")) + "\n"),
     );
-    ecg_golden::check(
+    ecg_testing::golden::check(
         format!("{GOLDEN}/slack.json"),
         &pretty(&slack_payload(&input, &links())),
     );
@@ -62,11 +62,11 @@ fn a_rejected_file() {
 fn a_failure_that_could_not_be_recorded() {
     let error = StepError::Transient("writing processed/x: failed for now: slow down & <wait>".into());
     let input = input("a <b> & c.mat", &error, false);
-    ecg_golden::check(
+    ecg_testing::golden::check(
         format!("{GOLDEN}/text-unrecorded.txt"),
         &(text(&input, &Links::local("L")) + "\n"),
     );
-    ecg_golden::check(
+    ecg_testing::golden::check(
         format!("{GOLDEN}/slack-unrecorded.json"),
         &pretty(&slack_payload(&input, &links())),
     );

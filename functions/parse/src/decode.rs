@@ -6,7 +6,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow_array::builder::{Float64Builder, Int16Builder, Int32Builder, Int64Builder, ListBuilder};
+use arrow_array::builder::{Float64Builder, Int16Builder, Int32Builder, ListBuilder};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{ArrowError, SchemaRef};
@@ -87,8 +87,6 @@ pub fn decode<W: Write>(
 struct Lead {
     /// Samples so far, NaN where missing.
     samples: Vec<f64>,
-    segment: i32,
-    start_sample: i64,
 }
 
 struct Rows<W: Write> {
@@ -102,12 +100,8 @@ impl<W: Write> Rows<W> {
     /// Adds the segment as a row and empties it.
     fn append(&mut self, number: usize, lead: &mut Lead) -> Result<(), ArrowError> {
         self.batch.lead.append_value(number as i32);
-        self.batch.segment.append_value(lead.segment);
-        self.batch.start_sample.append_value(lead.start_sample);
         self.batch.adu.append(&lead.samples);
         self.batch.samples += lead.samples.len();
-        lead.segment += 1;
-        lead.start_sample += lead.samples.len() as i64;
         lead.samples.clear();
         self.written += 1;
         if self.batch.samples >= BATCH_SAMPLES {
@@ -122,12 +116,7 @@ impl<W: Write> Rows<W> {
             return Ok(());
         }
         self.batch.samples = 0;
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(self.batch.lead.finish()),
-            Arc::new(self.batch.segment.finish()),
-            Arc::new(self.batch.start_sample.finish()),
-            self.batch.adu.finish(),
-        ];
+        let columns: Vec<ArrayRef> = vec![Arc::new(self.batch.lead.finish()), self.batch.adu.finish()];
         self.writer
             .write(&RecordBatch::try_new(self.schema.clone(), columns)?)
     }
@@ -135,8 +124,6 @@ impl<W: Write> Rows<W> {
 
 struct Batch {
     lead: Int32Builder,
-    segment: Int32Builder,
-    start_sample: Int64Builder,
     adu: Adu,
     samples: usize,
 }
@@ -155,8 +142,6 @@ impl Batch {
         };
         Batch {
             lead: Int32Builder::new(),
-            segment: Int32Builder::new(),
-            start_sample: Int64Builder::new(),
             adu,
             samples: 0,
         }
@@ -187,7 +172,7 @@ mod tests {
     use std::io::Cursor;
 
     use arrow_array::cast::AsArray;
-    use arrow_array::types::{Float64Type, Int16Type, Int32Type, Int64Type};
+    use arrow_array::types::{Float64Type, Int16Type, Int32Type};
     use arrow_ipc::reader::FileReader;
     use arrow_schema::DataType;
     use ecg_core::rules::RULES;
@@ -220,7 +205,7 @@ mod tests {
             .verdict;
         assert!(verdict.accepted, "{:?}", verdict.reason);
         (
-            ecg_formats::open(Cursor::new(bytes), RULES.reject_values_above).unwrap(),
+            ecg_formats::open(Cursor::new(bytes), "x.mat", None, RULES.reject_values_above).unwrap(),
             verdict,
         )
     }
@@ -237,25 +222,26 @@ mod tests {
         let kept: Verdict = serde_json::from_str(&reader.schema().metadata()[VERDICT]).unwrap();
         assert_eq!(kept, verdict);
         let mut rows = Vec::new();
+        // The next segment of each lead, and its first sample.
+        let mut ends: BTreeMap<i32, (i32, i64)> = BTreeMap::new();
         let mut data_type = DataType::Null;
         for batch in reader {
             let batch = batch.unwrap();
             for row in 0..batch.num_rows() {
-                let values = batch.column(3).as_list::<i32>().value(row);
+                let values = batch.column(1).as_list::<i32>().value(row);
                 data_type = values.data_type().clone();
-                let adu = match data_type {
+                let adu: Vec<Option<f64>> = match data_type {
                     DataType::Int16 => {
                         let values = values.as_primitive::<Int16Type>().iter();
                         values.map(|value| value.map(f64::from)).collect()
                     }
                     _ => values.as_primitive::<Float64Type>().iter().collect(),
                 };
-                rows.push((
-                    batch.column(0).as_primitive::<Int32Type>().value(row),
-                    batch.column(1).as_primitive::<Int32Type>().value(row),
-                    batch.column(2).as_primitive::<Int64Type>().value(row),
-                    adu,
-                ));
+                let lead = batch.column(0).as_primitive::<Int32Type>().value(row);
+                let (segment, start) = ends.entry(lead).or_insert((0, 0));
+                rows.push((lead, *segment, *start, adu));
+                *segment += 1;
+                *start += values.len() as i64;
             }
         }
         assert_eq!(rows.len() as u64, written);

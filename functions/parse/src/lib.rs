@@ -33,9 +33,15 @@ async fn parse(lake: &Lake, input: StepInput, execution: &str) -> Result<ParseOu
     let reader = lake.reader(&lake.upload(&input.source)).await?;
     let parsed_key = layout::parsed_key(execution);
     let mut writer = lake.writer(&lake.work(&parsed_key)).await?;
+    let key = input.source.key.clone();
     let rows = blocking(move || {
-        let mut file =
-            ecg_formats::open(reader, RULES.reject_values_above).map_err(|error| sort(error.into()))?;
+        let mut file = ecg_formats::open(
+            reader,
+            &key,
+            recording.signals.header.as_deref(),
+            RULES.reject_values_above,
+        )
+        .map_err(|error| sort(error.into()))?;
         ecg_formats::hold(file.as_ref(), &recording.signals).map_err(StepError::Rejected)?;
         let rows = decode(file.as_mut(), &recording, &verdict, RULES.segment_s, &mut writer).map_err(sort)?;
         writer.finish().map_err(|error| codec_error(&error))?;

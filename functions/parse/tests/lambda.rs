@@ -7,8 +7,8 @@
 use std::io::Cursor;
 
 use ecg_core::rules::RULES;
-use ecg_lambda_test::{Lambda, Response, Run, S3};
 use ecg_recording::{FileContext, examine};
+use ecg_testing::lambda::{Lambda, Response, Run, S3};
 use serde_json::{Value, json};
 
 const SAMPLES: u32 = 5_500_000;
@@ -71,7 +71,7 @@ fn parse() -> Lambda {
         .variable("PROCESSED_BUCKET", "processed")
 }
 
-fn asked<'r>(run: &'r Run, method: &str) -> Vec<&'r ecg_lambda_test::Request> {
+fn asked<'r>(run: &'r Run, method: &str) -> Vec<&'r ecg_testing::lambda::Request> {
     run.requests
         .iter()
         .filter(|request| request.method == method)

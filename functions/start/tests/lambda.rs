@@ -4,7 +4,7 @@
 // A test may stop at the first surprise.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use ecg_lambda_test::{Lambda, Request, Response};
+use ecg_testing::lambda::{Lambda, Request, Response};
 use serde_json::{Value, json};
 
 fn step_functions(request: &Request) -> Response {

@@ -1,9 +1,16 @@
 //! The transform step: from `parsed.arrow` to the rows of the tables.
 //!
 //! [`ecg_recipe`] is what a data scientist reads: the steps from raw ADC values to segments in millivolts with
-//! beats, features and quality labels. `rows.rs` turns its segments into rows, and this file reads and writes.
+//! beats, features and quality labels. `transform.rs` streams a recording through it: `parsed_rows.rs` reads what parse
+//! wrote; `segment_rows.rs`, `beat_rows.rs` and `recording_row.rs` fill the columns of one table each. This file opens
+//! and closes the objects.
 
-mod rows;
+mod beat_rows;
+mod columns;
+mod parsed_rows;
+mod recording_row;
+mod segment_rows;
+mod transform;
 
 use ecg_core::message::{Source, StepInput, TableObject, TransformOutput, work_prefix};
 use ecg_core::rules::RULES;
@@ -11,7 +18,7 @@ use ecg_core::{StepError, layout};
 use ecg_lake::{Lake, blocking, codec_error};
 use ecg_tables::{BEATS, RECORDINGS, SEGMENTS};
 
-pub use rows::{Made, TransformError, Writers, transform};
+pub use transform::{Made, TransformError, Writers, transform};
 
 /// Applies the recipe. `input.from` is the key of what parse decoded.
 ///

@@ -7,8 +7,8 @@ use std::io::Cursor;
 use std::path::Path;
 
 use ecg_core::rules::RULES;
-use ecg_lambda_test::{Lambda, S3};
 use ecg_recording::{FileContext, Verdict, examine};
+use ecg_testing::lambda::{Lambda, S3};
 use serde_json::Value;
 
 #[test]
@@ -28,7 +28,7 @@ fn the_example_event_counts_the_beats_that_were_generated() {
             .verdict
     };
     let recording = verdict.recording.clone().unwrap();
-    let mut file = ecg_formats::open(Cursor::new(bytes), RULES.reject_values_above).unwrap();
+    let mut file = ecg_formats::open(Cursor::new(bytes), "x.mat", None, RULES.reject_values_above).unwrap();
     let mut parsed = Vec::new();
     step_parse::decode(file.as_mut(), &recording, &verdict, RULES.segment_s, &mut parsed).unwrap();
 

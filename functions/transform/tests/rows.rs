@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow_array::builder::{Float64Builder, Int16Builder, ListBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int32Type, Int64Type};
-use arrow_array::{ArrayRef, Int32Array, Int64Array, RecordBatch};
+use arrow_array::{ArrayRef, Int32Array, RecordBatch};
 use arrow_ipc::reader::FileReader;
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{Schema, SchemaRef};
@@ -55,6 +55,8 @@ fn verdict(leads: u32, samples: u64, class: SampleClass) -> Verdict {
                 layout: Layout::LeadsBySamples,
                 leads: u64::from(leads),
                 samples,
+                left_out: Vec::new(),
+                header: None,
             },
             calibration: Calibration {
                 source: "variables".into(),
@@ -81,7 +83,7 @@ fn batch(schema: &SchemaRef, leads: &[(i32, i32)]) -> RecordBatch {
         8 => None,
         _ => Some(1224),
     };
-    let values: ArrayRef = if schema.field(3).data_type().to_string().contains("Int16") {
+    let values: ArrayRef = if schema.field(1).data_type().to_string().contains("Int16") {
         let mut list = ListBuilder::new(Int16Builder::new());
         leads.iter().for_each(|_| list.append_value((0..1000).map(adu)));
         Arc::new(list.finish())
@@ -94,10 +96,6 @@ fn batch(schema: &SchemaRef, leads: &[(i32, i32)]) -> RecordBatch {
     };
     let columns: Vec<ArrayRef> = vec![
         Arc::new(Int32Array::from_iter_values(leads.iter().map(|row| row.0))),
-        Arc::new(Int32Array::from_iter_values(leads.iter().map(|row| row.1))),
-        Arc::new(Int64Array::from_iter_values(
-            leads.iter().map(|row| i64::from(row.1) * 1000),
-        )),
         values,
     ];
     RecordBatch::try_new(schema.clone(), columns).unwrap()

@@ -9,8 +9,8 @@ use ecg_core::message::{
 };
 use ecg_core::rules::RULES;
 use ecg_core::{Details, StepError, layout};
+use ecg_formats::wfdb::MAX_HEADER_BYTES;
 use ecg_lake::{Lake, blocking, step_error, upload_error};
-use ecg_recording::header::MAX_HEADER_BYTES;
 use ecg_recording::profiles::{self, Profile};
 use ecg_recording::{FileContext, Verdict, examine};
 use ecg_store::checksum::Verifier;

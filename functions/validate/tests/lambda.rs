@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use ecg_lambda_test::{Lambda, Run, S3};
+use ecg_testing::lambda::{Lambda, Run, S3};
 use serde_json::{Value, json};
 
 fn validate() -> Lambda {

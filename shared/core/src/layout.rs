@@ -1,6 +1,11 @@
 //! Where a run writes: every key starts from the recording id (in the work bucket from the execution's name, which is the
 //! recording id and the suffix of a rerun), so that a retry overwrites a file with itself and two recordings never meet.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
 /// What validate found, in full: `<execution>/verdict.json` in the work bucket.
 pub fn verdict_key(execution: &str) -> String {
     format!("{execution}/verdict.json")
@@ -56,17 +61,62 @@ pub fn table_key(table: &str, day: &str, name: &str) -> String {
     format!("{table}/dt={day}/{name}.parquet")
 }
 
-/// The key of the WFDB header that would stand beside a recording: the extension replaced by `.hea`.
-/// `None` for a key that is not a recording.
-pub fn header_key(recording_key: &str) -> Option<String> {
-    is_recording(recording_key).then(|| format!("{}.hea", &recording_key[..recording_key.len() - 4]))
+/// The endings of the names of recordings, in lower case, with the dot; upper case counts as well. What the object is gets
+/// decided from its bytes.
+pub static ENDINGS: LazyLock<BTreeMap<String, Ending>> =
+    LazyLock::new(|| serde_json::from_str(include_str!("../suffixes.json")).unwrap_or_default());
+
+/// What belongs to a recording whose name ends so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Ending {
+    /// The WFDB header of the same name.
+    pub header: Companion,
 }
 
-/// Whether a key names a recording: it ends in `.mat`. A `.hea` is a companion. (What the object is gets
-/// decided from its bytes; the name only says that somebody meant to upload a recording.)
+/// Whether an object of another ending stands beside a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Companion {
+    /// The recording cannot be read without it.
+    Needed,
+    /// It may be there.
+    Optional,
+    /// It does not belong to it.
+    None,
+}
+
+/// What a key ends in, if it names a recording. A `.hea` is a companion.
+fn ending(key: &str) -> Option<(&str, Ending)> {
+    let (name, _) = key.rsplit_once('.')?;
+    let ending = key[name.len()..].to_ascii_lowercase();
+    ENDINGS.get(&ending).map(|found| (name, *found))
+}
+
+/// Whether a key names a recording.
 pub fn is_recording(key: &str) -> bool {
-    let bytes = key.as_bytes();
-    bytes.len() >= 4 && bytes[bytes.len() - 4..].eq_ignore_ascii_case(b".mat")
+    ending(key).is_some()
+}
+
+/// The key of the WFDB header that would stand beside a recording: the ending replaced by `.hea`. `None` for a key that is
+/// not a recording, and for formats that have no such header.
+pub fn header_key(recording_key: &str) -> Option<String> {
+    let (name, ending) = ending(recording_key)?;
+    (ending.header != Companion::None).then(|| format!("{name}.hea"))
+}
+
+/// Whether a recording cannot be read without the header beside it.
+pub fn needs_header(recording_key: &str) -> bool {
+    ending(recording_key).is_some_and(|(_, ending)| ending.header == Companion::Needed)
+}
+
+/// The endings in words: `.bdf, .dat, .edf or .mat`.
+pub fn endings_in_words() -> String {
+    let endings: Vec<&str> = ENDINGS.keys().map(String::as_str).collect();
+    match endings.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
 }
 
 #[cfg(test)]
@@ -82,6 +132,12 @@ mod tests {
         assert_eq!(header_key("a/b c.mat").as_deref(), Some("a/b c.hea"));
         assert_eq!(header_key("a/ü.MAT").as_deref(), Some("a/ü.hea"));
         assert_eq!(header_key("a.hea"), None);
-        assert!(!is_recording("mat") && !is_recording("日本"));
+        assert_eq!(header_key("a/100.DAT").as_deref(), Some("a/100.hea"));
+        assert!(needs_header("a/100.DAT") && !needs_header("a.mat") && !needs_header("a.edf"));
+        assert!(is_recording("night.edf") && header_key("night.edf").is_none());
+        assert_eq!(endings_in_words(), ".bdf, .dat, .edf or .mat");
+        for other in ["mat", "日本", "a.atr", "a.mat.txt", "a.mat/b"] {
+            assert!(!is_recording(other), "{other}");
+        }
     }
 }

@@ -7,9 +7,16 @@
 //! Nothing here knows a bucket, a clock or millivolts.
 
 mod checks;
+pub mod edf;
 mod error;
+mod frames;
+mod lead_names;
+mod leads;
 mod mat;
 pub mod names;
+mod side_by_side;
+mod signal;
+pub mod wfdb;
 
 use std::io::{Read, Seek};
 use std::ops::ControlFlow;
@@ -22,7 +29,9 @@ use serde::{Deserialize, Serialize};
 pub use checks::{Check, Checks};
 pub use ecg_mat::{Part, Values};
 pub use error::{FormatError, Refused};
+pub use leads::{Choice, LeftOut};
 pub use mat::to_adu;
+pub use signal::{SignalInfo, units_per_millivolt};
 
 /// The bytes of a file.
 pub trait Bytes: Read + Seek + Send {}
@@ -76,15 +85,55 @@ pub trait SignalFile: Send {
     ) -> Result<(), FormatError>;
 }
 
-/// What the check of the format expects.
-pub const EXPECTED: &str = "MAT level 4, 5 or 7.3, whole";
+/// A way to read files, told by the ending of their names. Which of the formats of a kind it is, the bytes tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Mat,
+    Wfdb,
+    Edf,
+}
 
-/// Opens a file. `max_values` bounds the values that one of its contents may have.
+/// The kind of a file by its name; what has none of the other endings is read as MAT.
+fn kind(key: &str) -> Kind {
+    let ending = key
+        .rsplit_once('.')
+        .map(|(_, ending)| ending.to_ascii_lowercase());
+    match ending.as_deref() {
+        Some("dat") => Kind::Wfdb,
+        Some("edf" | "bdf") => Kind::Edf,
+        _ => Kind::Mat,
+    }
+}
+
+/// What the check of the format expects of a file of this key.
+pub fn expected(key: &str) -> &'static str {
+    match kind(key) {
+        Kind::Mat => "MAT level 4, 5 or 7.3, whole",
+        Kind::Wfdb => "WFDB signals as the header says, whole",
+        Kind::Edf => "EDF, EDF+, BDF or BDF+, whole",
+    }
+}
+
+/// Opens a file. `key` is its name, with its folder or without; `header` is the text of the WFDB header beside it, which only
+/// a WFDB file needs; `max_values` bounds the values that one of its contents may have.
 ///
 /// # Errors
-/// The file is of no known format, or not whole.
-pub fn open(bytes: impl Bytes + 'static, max_values: u64) -> Result<Box<dyn SignalFile>, FormatError> {
-    Ok(Box::new(mat::MatRecording::open(Box::new(bytes), max_values)?))
+/// The file is of no format that its name lets expect, or not whole.
+pub fn open(
+    bytes: impl Bytes + 'static,
+    key: &str,
+    header: Option<&str>,
+    max_values: u64,
+) -> Result<Box<dyn SignalFile>, FormatError> {
+    let bytes = Box::new(bytes);
+    Ok(match kind(key) {
+        Kind::Mat => Box::new(mat::MatRecording::open(bytes, max_values)?),
+        Kind::Wfdb => {
+            let name = key.rsplit('/').next().unwrap_or(key);
+            Box::new(side_by_side::SideBySide::wfdb(bytes, name, header)?)
+        }
+        Kind::Edf => Box::new(side_by_side::SideBySide::edf(bytes)?),
+    })
 }
 
 /// Holds a file against the signals that were chosen in it before.
@@ -190,6 +239,12 @@ pub struct Signals {
     pub leads: u64,
     /// Samples per lead.
     pub samples: u64,
+    /// Signals of the file that are not read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
+    /// Text of the WFDB header that says how the samples lie in the file, where they are read by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
 }
 
 impl Signals {
@@ -323,7 +378,15 @@ mod tests {
     }
 
     fn opened(bytes: &[u8]) -> Box<dyn SignalFile> {
-        open(Cursor::new(bytes.to_vec()), 1_000).unwrap()
+        open(Cursor::new(bytes.to_vec()), "x.mat", None, 1_000).unwrap()
+    }
+
+    #[test]
+    fn every_ending_of_a_recording_has_a_reader() {
+        for ending in ecg_core::layout::ENDINGS.keys() {
+            let kind = kind(&format!("folder/A{}", ending.to_uppercase()));
+            assert_eq!(kind == Kind::Mat, ending == ".mat", "{ending}");
+        }
     }
 
     #[test]

@@ -19,8 +19,8 @@ const MAX_JSON_BYTES: u64 = 1 << 20;
 pub struct Lake {
     /// Uploads, work objects and tables.
     pub store: Arc<dyn Store>,
-    /// Which tables exist.
-    pub catalog: Arc<dyn Catalog>,
+    /// Which tables exist; none for a step that has no business with them.
+    pub catalog: Option<Arc<dyn Catalog>>,
     /// Bucket of what one step leaves for the next.
     pub work: String,
     /// Bucket of the tables.
@@ -30,6 +30,15 @@ pub struct Lake {
 }
 
 impl Lake {
+    /// The catalog.
+    ///
+    /// # Errors
+    /// `Internal` where this lake was made without one.
+    pub fn catalog(&self) -> Result<&dyn Catalog, StepError> {
+        let none = || StepError::Internal("expected a lake with a catalog, found one without".to_owned());
+        self.catalog.as_deref().ok_or_else(none)
+    }
+
     /// The pinned location of an upload.
     pub fn upload(&self, source: &Source) -> Location {
         Location::new(&source.bucket, &source.key).with_version(&source.version)

@@ -4,7 +4,10 @@
 //! kurtosis. A segment stands by itself: only intervals between two beats of the same segment count, so the
 //! features can be computed again from the row alone.
 
-use super::cut::Beat;
+use ecg_core::rules::Rules;
+
+use crate::runs::Runs;
+use crate::spectrum::Spectrum;
 
 /// The features of one segment of one lead. Interpolated samples take part like recorded ones.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,23 +37,97 @@ pub struct Features {
     pub ksqi: Option<f64>,
     /// Skewness; `None` for a flat segment.
     pub ssqi: Option<f64>,
-    /// `P(5 to 15 Hz) / P(5 to 40 Hz)`; see [`SpectralShares`](super::spectrum::SpectralShares).
+    /// `P(5 to 15 Hz) / P(5 to 40 Hz)`; `P` is the power spectrum.
     pub psqi: Option<f64>,
-    /// `1 - P(0 to 1 Hz) / P(0 to 40 Hz)`; see [`SpectralShares`](super::spectrum::SpectralShares).
+    /// `1 - P(0 to 1 Hz) / P(0 to 40 Hz)`; `P` is the power spectrum.
     pub bassqi: Option<f64>,
-    /// Time of the segment, in ms, that lies in flat lines of at least `RULES.label_flat_s_from`.
+    /// Time of the segment, in ms, that lies in flat lines of at least `Rules::label_flat_s_from`.
     pub flat_ms: f64,
-    /// Samples of the segment in runs of at least `RULES.label_saturated_run_from` equal samples at the segment's own
+    /// Samples of the segment in runs of at least `Rules::label_saturated_run_from` equal samples at the segment's own
     /// minimum or maximum.
     pub saturated_samples: u32,
     /// Samples that were missing and are interpolated.
     pub missing_samples: u32,
 }
 
+/// Computes the features of the segments of one lead. Push each sample, then ask for the segments in order.
+pub(crate) struct FeatureExtractor {
+    sampling_frequency_hz: f64,
+    runs: Runs,
+    spectrum: Spectrum,
+    /// First sample of the next segment.
+    start: u64,
+}
+
+impl FeatureExtractor {
+    pub(crate) fn new(sampling_frequency_hz: f64, rules: &Rules) -> Self {
+        Self {
+            sampling_frequency_hz,
+            runs: Runs::new(
+                Self::flat_samples_from(sampling_frequency_hz, rules),
+                u64::from(rules.label_saturated_run_from),
+            ),
+            spectrum: Spectrum::new(),
+            start: 0,
+        }
+    }
+
+    /// How many equal samples are a flat line. So many samples must follow a segment before it is known whether
+    /// the run at its end is one.
+    pub(crate) fn flat_samples_from(sampling_frequency_hz: f64, rules: &Rules) -> u64 {
+        (rules.label_flat_s_from * sampling_frequency_hz - 1e-9)
+            .ceil()
+            .max(2.0) as u64
+    }
+
+    /// Takes the next sample of the lead.
+    pub(crate) fn push(&mut self, mv: f32, missing: bool) {
+        self.runs.push(mv, missing);
+    }
+
+    /// The features of the next segment, all samples `mv` of it. `rr_ms` has the interval before each of its beats.
+    pub(crate) fn next_segment(
+        &mut self,
+        mv: &[f32],
+        missing_samples: u32,
+        rr_ms: &[Option<f64>],
+    ) -> Features {
+        let segment = self.start..self.start + mv.len() as u64;
+        let (min_mv, max_mv, rms_mv) = amplitude(mv);
+        let (ksqi, ssqi) = kurtosis_and_skewness(mv);
+        let shares = self.spectrum.shares(mv, self.sampling_frequency_hz);
+        let rr = rr_statistics(rr_ms);
+        let flat_samples = self.runs.flat_samples(&segment);
+        let saturated_samples = self.runs.saturated_samples(&segment, min_mv, max_mv);
+
+        self.start = segment.end;
+        self.runs.forget_before(segment.end);
+        Features {
+            min_mv,
+            max_mv,
+            rms_mv,
+            beats: rr_ms.len() as u32,
+            rr_intervals: rr.intervals,
+            heart_rate_bpm: heart_rate_bpm(rr.mean_ms),
+            rr_mean_ms: rr.mean_ms,
+            sdnn_ms: rr.sdnn_ms,
+            rmssd_ms: rr.rmssd_ms,
+            pnn50: rr.pnn50,
+            ksqi,
+            ssqi,
+            psqi: shares.psqi,
+            bassqi: shares.bassqi,
+            flat_ms: flat_samples as f64 * 1000.0 / self.sampling_frequency_hz,
+            saturated_samples: saturated_samples as u32,
+            missing_samples,
+        }
+    }
+}
+
 /// Smallest value, largest value and root mean square about zero, all in mV; zeros for no samples.
 ///
 /// Formula: `rms = sqrt(sum x^2 / n)`.
-pub fn amplitude(mv: &[f32]) -> (f32, f32, f64) {
+fn amplitude(mv: &[f32]) -> (f32, f32, f64) {
     let Some(first) = mv.first() else {
         return (0.0, 0.0, 0.0);
     };
@@ -70,7 +147,7 @@ pub fn amplitude(mv: &[f32]) -> (f32, f32, f64) {
 ///
 /// Source: Li, Mark and Clifford (2008), Physiol Meas 29:15 (kSQI); Clifford et al. (2012), Physiol Meas
 /// 33:1419 (sSQI).
-pub fn kurtosis_and_skewness(mv: &[f32]) -> (Option<f64>, Option<f64>) {
+fn kurtosis_and_skewness(mv: &[f32]) -> (Option<f64>, Option<f64>) {
     // A computed mean can differ from the one value of a flat segment in the last bit, so ask the samples.
     if mv.first().is_none_or(|first| mv.iter().all(|x| x == first)) {
         return (None, None);
@@ -92,17 +169,17 @@ pub fn kurtosis_and_skewness(mv: &[f32]) -> (Option<f64>, Option<f64>) {
 
 /// What the RR intervals of a segment say.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct RrStatistics {
+struct RrStatistics {
     /// Intervals used.
-    pub intervals: u32,
+    intervals: u32,
     /// Mean in ms.
-    pub mean_ms: Option<f64>,
+    mean_ms: Option<f64>,
     /// `sqrt(sum (rr - mean)^2 / (n - 1))` in ms.
-    pub sdnn_ms: Option<f64>,
+    sdnn_ms: Option<f64>,
     /// `sqrt(mean (rr[i+1] - rr[i])^2)` in ms.
-    pub rmssd_ms: Option<f64>,
+    rmssd_ms: Option<f64>,
     /// `100 * share of |rr[i+1] - rr[i]| > 50 ms`.
-    pub pnn50: Option<f64>,
+    pnn50: Option<f64>,
 }
 
 /// Statistics of the intervals between the beats of one segment.
@@ -111,8 +188,8 @@ pub struct RrStatistics {
 /// is unknown (`rr_ms` is `None`) and also separates its neighbours, which are then not adjacent.
 ///
 /// Source: Task Force of the ESC and NASPE (1996), "Heart rate variability", Circulation 93:1043, table 1.
-pub fn rr_statistics(beats: &[Beat]) -> RrStatistics {
-    let rr: Vec<Option<f64>> = beats.iter().skip(1).map(|beat| beat.rr_ms).collect();
+fn rr_statistics(rr_ms: &[Option<f64>]) -> RrStatistics {
+    let rr = rr_ms.get(1..).unwrap_or_default();
     let known: Vec<f64> = rr.iter().flatten().copied().collect();
     let differences: Vec<f64> = rr
         .windows(2)
@@ -141,7 +218,7 @@ pub fn rr_statistics(beats: &[Beat]) -> RrStatistics {
 }
 
 /// Heart rate in beats per minute of an interval in ms: `60,000 / rr`; `None` without an interval.
-pub fn heart_rate_bpm(rr_mean_ms: Option<f64>) -> Option<f64> {
+pub(crate) fn heart_rate_bpm(rr_mean_ms: Option<f64>) -> Option<f64> {
     rr_mean_ms.filter(|rr| *rr > 0.0).map(|rr| 60_000.0 / rr)
 }
 
@@ -157,18 +234,6 @@ fn mean(values: &[f64]) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn beats(rr_ms: &[Option<f64>]) -> Vec<Beat> {
-        rr_ms
-            .iter()
-            .map(|rr_ms| Beat {
-                sample: 0,
-                time_s: 0.0,
-                rr_ms: *rr_ms,
-                r_mv: 1.0,
-            })
-            .collect()
-    }
-
     fn near(got: Option<f64>, want: f64) {
         let got = got.unwrap();
         assert!((got - want).abs() < 1e-9, "{got} instead of {want}");
@@ -177,13 +242,7 @@ mod tests {
     #[test]
     fn rr_statistics_by_hand() {
         // Intervals 800, 860, 840, 780; differences 60, -20, -60. The 500 belongs to the segment before.
-        let rr = rr_statistics(&beats(&[
-            Some(500.0),
-            Some(800.0),
-            Some(860.0),
-            Some(840.0),
-            Some(780.0),
-        ]));
+        let rr = rr_statistics(&[Some(500.0), Some(800.0), Some(860.0), Some(840.0), Some(780.0)]);
         assert_eq!(rr.intervals, 4);
         near(rr.mean_ms, 820.0);
         // Deviations -20, 40, 20, -40: sum of squares 4000.
@@ -195,7 +254,7 @@ mod tests {
 
     #[test]
     fn an_unknown_interval_separates_its_neighbours() {
-        let rr = rr_statistics(&beats(&[None, Some(800.0), None, Some(900.0), Some(1000.0)]));
+        let rr = rr_statistics(&[None, Some(800.0), None, Some(900.0), Some(1000.0)]);
         assert_eq!(rr.intervals, 3);
         near(rr.mean_ms, 900.0);
         near(rr.rmssd_ms, 100.0);
@@ -204,9 +263,9 @@ mod tests {
     #[test]
     fn too_few_beats_leave_features_undefined() {
         for few in [&[][..], &[None], &[Some(800.0)]] {
-            assert_eq!(rr_statistics(&beats(few)), RrStatistics::default());
+            assert_eq!(rr_statistics(few), RrStatistics::default());
         }
-        let two = rr_statistics(&beats(&[None, Some(750.0)]));
+        let two = rr_statistics(&[None, Some(750.0)]);
         near(heart_rate_bpm(two.mean_ms), 80.0);
         assert_eq!((two.sdnn_ms, two.rmssd_ms, two.pnn50), (None, None, None));
         assert_eq!(heart_rate_bpm(None), None);

@@ -3,14 +3,9 @@
 //! A missing sample is replaced, never dropped, so that sample `n` of the output is sample `n` of the
 //! recording. A gap may last hours: it is held as a count, not as samples.
 
-/// One sample after gap filling, in ADC units.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct FilledSample {
-    /// The recorded value, or the interpolated one.
-    pub adu: f64,
-    /// Whether the recording had no value here.
-    pub missing: bool,
-}
+use std::iter::repeat_n;
+
+use crate::types::FilledSample;
 
 /// Fills the gaps of one lead.
 ///
@@ -18,61 +13,59 @@ pub struct FilledSample {
 /// `x[k] = a + (b - a) * k / (g + 1)`. At the ends of the recording the one neighbour is held; a lead
 /// without any valid sample is filled with `value_if_all_missing`.
 ///
-/// Source: linear interpolation, the usual choice for gaps shorter than a beat; for longer ones it is
-/// chosen because it adds no energy in the QRS band, so no beat is invented.
+/// Source: linear interpolation, the usual choice for gaps shorter than a beat. It is kept for longer gaps
+/// because a straight line has no energy in the QRS band, so it gives no beat.
 #[derive(Debug, Clone)]
-pub struct GapFiller {
+pub(crate) struct GapFiller {
     last_valid: Option<f64>,
-    waiting: u64,
+    /// Missing samples since the last valid one.
+    missing: u64,
     value_if_all_missing: f64,
 }
 
 impl GapFiller {
     /// `value_if_all_missing` is in ADC units.
-    pub fn new(value_if_all_missing: f64) -> Self {
+    pub(crate) fn new(value_if_all_missing: f64) -> Self {
         Self {
             last_valid: None,
-            waiting: 0,
+            missing: 0,
             value_if_all_missing,
         }
     }
 
-    /// Takes the next sample in ADC units (`None` if missing) and hands on what is now known.
-    pub fn push(&mut self, adu: Option<f64>, next: &mut impl FnMut(FilledSample)) {
+    /// Takes the next sample in ADC units (`None` if missing) and gives the samples that are known now.
+    pub(crate) fn push(&mut self, adu: Option<f64>) -> impl Iterator<Item = FilledSample> + use<> {
         let Some(right) = adu else {
-            self.waiting += 1;
-            return;
+            self.missing += 1;
+            return straight_line(0.0, 0.0, 0).chain(None);
         };
-        if self.waiting > 0 {
-            let gap = self.waiting;
-            let left = self.last_valid.unwrap_or(right);
-            for k in 1..=gap {
-                let share = k as f64 / (gap + 1) as f64;
-                next(FilledSample {
-                    adu: left + (right - left) * share,
-                    missing: true,
-                });
-            }
-            self.waiting = 0;
-        }
-        self.last_valid = Some(right);
-        next(FilledSample {
+        let left = self.last_valid.replace(right).unwrap_or(right);
+        let gap = std::mem::take(&mut self.missing);
+        straight_line(left, right, gap).chain(Some(FilledSample {
             adu: right,
             missing: false,
-        });
+        }))
     }
 
     /// Ends the lead: a gap at the end holds the last valid value.
-    pub fn finish(&mut self, next: &mut impl FnMut(FilledSample)) {
-        let held = self.last_valid.unwrap_or(self.value_if_all_missing);
-        for _ in 0..self.waiting {
-            next(FilledSample {
-                adu: held,
-                missing: true,
-            });
-        }
-        self.waiting = 0;
+    pub(crate) fn finish(&mut self) -> impl Iterator<Item = FilledSample> + use<> {
+        let held = FilledSample {
+            adu: self.last_valid.unwrap_or(self.value_if_all_missing),
+            missing: true,
+        };
+        repeat_n(held, std::mem::take(&mut self.missing) as usize)
     }
+}
+
+/// The samples of a gap between two valid neighbours.
+fn straight_line(left: f64, right: f64, gap: u64) -> impl Iterator<Item = FilledSample> {
+    (1..=gap).map(move |k| {
+        let share = k as f64 / (gap + 1) as f64;
+        FilledSample {
+            adu: left + (right - left) * share,
+            missing: true,
+        }
+    })
 }
 
 #[cfg(test)]
@@ -83,10 +76,10 @@ mod tests {
         let mut filled = Vec::new();
         let mut filler = GapFiller::new(1024.0);
         for sample in input {
-            filler.push(*sample, &mut |s| filled.push((s.adu, s.missing)));
+            filled.extend(filler.push(*sample));
         }
-        filler.finish(&mut |s| filled.push((s.adu, s.missing)));
-        filled
+        filled.extend(filler.finish());
+        filled.iter().map(|sample| (sample.adu, sample.missing)).collect()
     }
 
     #[test]

@@ -3,14 +3,16 @@
 //! They are symmetric (linear phase), so their delay is a known whole number of samples at every
 //! sampling frequency and nothing shifts the R peaks. Lengths are given in seconds.
 
+use crate::detector_settings::DETECTOR;
+
 /// The odd number of samples nearest to a length in seconds, at least 1.
-pub(super) fn odd_length(seconds: f64, sampling_frequency_hz: f64) -> usize {
+pub(crate) fn odd_length(seconds: f64, sampling_frequency_hz: f64) -> usize {
     ((seconds * sampling_frequency_hz - 1.0) / 2.0).round().max(0.0) as usize * 2 + 1
 }
 
 /// Mean of the last `length` values; the delay is `(length - 1) / 2` samples.
 #[derive(Debug, Clone)]
-pub(super) struct MovingMean {
+pub(crate) struct MovingMean {
     ring: Vec<f64>,
     oldest: usize,
     sum: f64,
@@ -20,7 +22,7 @@ pub(super) struct MovingMean {
 impl MovingMean {
     /// `length` is odd; before the first push the signal is taken to have been `before` for ever, so
     /// that an offset of the signal is no step.
-    pub(super) fn new(length: usize, before: f64) -> Self {
+    pub(crate) fn new(length: usize, before: f64) -> Self {
         let length = length.max(1);
         Self {
             ring: vec![before; length],
@@ -30,11 +32,11 @@ impl MovingMean {
         }
     }
 
-    pub(super) fn delay(&self) -> u64 {
+    pub(crate) fn delay(&self) -> u64 {
         (self.ring.len() / 2) as u64
     }
 
-    pub(super) fn push(&mut self, value: f64) -> f64 {
+    pub(crate) fn push(&mut self, value: f64) -> f64 {
         let Some(slot) = self.ring.get_mut(self.oldest) else {
             return value;
         };
@@ -42,8 +44,8 @@ impl MovingMean {
         *slot = value;
         self.oldest += 1;
         if self.oldest == self.ring.len() {
-            // Once per length the sum is made afresh: rounding errors, or one absurd value, then leave
-            // no trace in the rest of a day-long lead.
+            // The sum is computed again once per length: else rounding errors, or one absurd value, would
+            // stay in the rest of the lead.
             self.oldest = 0;
             self.sum = sum(&self.ring);
         }
@@ -51,12 +53,12 @@ impl MovingMean {
     }
 
     /// The oldest value of the window: what was pushed `2 * delay` values before the latest one.
-    pub(super) fn oldest(&self) -> f64 {
+    pub(crate) fn oldest(&self) -> f64 {
         self.ring.get(self.oldest).copied().unwrap_or(0.0)
     }
 
     /// The value in the middle of the window: what was pushed `delay` values before the latest one.
-    pub(super) fn middle(&self) -> f64 {
+    pub(crate) fn middle(&self) -> f64 {
         let newer = self.oldest + self.ring.len() / 2;
         let place = if newer < self.ring.len() {
             newer
@@ -82,7 +84,7 @@ fn sum(values: &[f64]) -> f64 {
 
 /// The last values of a stream, addressed by their place in the stream.
 #[derive(Debug, Clone)]
-pub(super) struct History {
+pub(crate) struct History {
     values: Vec<f64>,
     mask: u64,
     pushed: u64,
@@ -90,7 +92,7 @@ pub(super) struct History {
 
 impl History {
     /// Keeps at least the last `length` values; what was never pushed reads as 0.
-    pub(super) fn new(length: u64) -> Self {
+    pub(crate) fn new(length: u64) -> Self {
         let capacity = (length + 1).next_power_of_two();
         Self {
             values: vec![0.0; capacity as usize],
@@ -99,7 +101,7 @@ impl History {
         }
     }
 
-    pub(super) fn push(&mut self, value: f64) {
+    pub(crate) fn push(&mut self, value: f64) {
         let slot = (self.pushed & self.mask) as usize;
         if let Some(place) = self.values.get_mut(slot) {
             *place = value;
@@ -107,7 +109,7 @@ impl History {
         self.pushed += 1;
     }
 
-    pub(super) fn at(&self, sample: u64) -> f64 {
+    pub(crate) fn at(&self, sample: u64) -> f64 {
         self.values
             .get((sample & self.mask) as usize)
             .copied()
@@ -121,46 +123,44 @@ impl History {
 /// Formula: `y = l - m80(m80(l))`, `l = m25(m25(x))`, in mV. It is zero at 0 Hz, largest near 10 Hz (about 0.8),
 /// half of that at about 5 and 20 Hz, and below a tenth of it at 50 and 60 Hz, where the mains is.
 ///
-/// Source: the band of 8 to 20 Hz is Elgendi's (2013, "Fast QRS detection with an optimized
-/// knowledge-based method", PLoS ONE 8:e73557), made of moving means as in Pan and Tompkins (1985, IEEE
-/// Trans Biomed Eng 32:230) because these have integer delays at every sampling frequency.
+/// Source: the band is that of Elgendi (2013), made of moving means as in Pan and Tompkins (1985): see [`DETECTOR`].
 #[derive(Debug, Clone)]
-pub(super) struct QrsBandPass {
+pub(crate) struct QrsBandPass {
     low_pass: [MovingMean; 2],
     baseline: [MovingMean; 2],
 }
 
 /// What the band-pass gives for a sample.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct BandPassed {
+pub(crate) struct BandPassed {
     /// Low-pass only, `low_pass_delay` samples late.
-    pub(super) smoothed: f64,
-    /// Band-passed, `delay` samples late.
-    pub(super) qrs_band: f64,
+    pub(crate) smoothed: f64,
+    /// Band-passed, `low_pass_delay + baseline_delay` samples late.
+    pub(crate) qrs_band: f64,
 }
 
 impl QrsBandPass {
-    const LOW_PASS_S: f64 = 0.025;
-    const BASELINE_S: f64 = 0.080;
-
-    pub(super) fn new(sampling_frequency_hz: f64, before: f64) -> Self {
-        let low = MovingMean::new(odd_length(Self::LOW_PASS_S, sampling_frequency_hz), before);
-        let base = MovingMean::new(odd_length(Self::BASELINE_S, sampling_frequency_hz), before);
+    pub(crate) fn new(sampling_frequency_hz: f64, before: f64) -> Self {
+        let low = MovingMean::new(odd_length(DETECTOR.low_pass_s, sampling_frequency_hz), before);
+        let base = MovingMean::new(
+            odd_length(DETECTOR.band_pass_baseline_s, sampling_frequency_hz),
+            before,
+        );
         Self {
             low_pass: [low.clone(), low],
             baseline: [base.clone(), base],
         }
     }
 
-    pub(super) fn low_pass_delay(&self) -> u64 {
+    pub(crate) fn low_pass_delay(&self) -> u64 {
         self.low_pass.iter().map(MovingMean::delay).sum()
     }
 
-    pub(super) fn baseline_delay(&self) -> u64 {
+    pub(crate) fn baseline_delay(&self) -> u64 {
         self.baseline.iter().map(MovingMean::delay).sum()
     }
 
-    pub(super) fn push(&mut self, mv: f64) -> BandPassed {
+    pub(crate) fn push(&mut self, mv: f64) -> BandPassed {
         let [first, second] = &mut self.low_pass;
         let smoothed = second.push(first.push(mv));
         let [first, second] = &mut self.baseline;

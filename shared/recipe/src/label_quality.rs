@@ -5,9 +5,9 @@
 
 use ecg_core::rules::Rules;
 
-use super::features::Features;
+use crate::features::Features;
 
-/// Why a segment deserves a second look. The names are part of the tables: they do not change.
+/// What looks odd in a segment. The names are part of the tables: they do not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Warning {
     /// A run of equal samples of `label_flat_s_from` or more reaches into the segment.
@@ -68,7 +68,7 @@ impl Warning {
     }
 }
 
-/// The verdict on a segment or a lead: [`Quality::Good`] if it has no warning.
+/// The quality of a segment or a lead: [`Quality::Good`] if it has no warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quality {
     /// No warning.
@@ -78,7 +78,15 @@ pub enum Quality {
 }
 
 impl Quality {
-    /// The verdict that goes with these warnings.
+    /// The quality that these warnings give.
+    ///
+    /// ```
+    /// use ecg_recipe::{Quality, Warning};
+    ///
+    /// assert_eq!(Quality::of(&[]).name(), "good");
+    /// assert_eq!(Quality::of(&[Warning::FlatLine]).name(), "warn");
+    /// assert_eq!(Warning::FlatLine.name(), "flat_line");
+    /// ```
     pub fn of(warnings: &[Warning]) -> Self {
         if warnings.is_empty() {
             Quality::Good
@@ -101,7 +109,7 @@ impl Quality {
 /// A feature that is undefined gives no warning of its own: a flat segment is a flat line, not a bad
 /// kurtosis. The last segment may be shorter, and is then asked for fewer beats:
 /// `floor(label_beats_below * duration_s / segment_s)`, so with 3 per 10 s, 2 from 6.7 s, 1 from 3.4 s, none below.
-pub fn warnings(features: &Features, duration_s: f64, rules: &Rules) -> Vec<Warning> {
+pub(crate) fn warnings(features: &Features, duration_s: f64, rules: &Rules) -> Vec<Warning> {
     let peak_to_peak = f64::from(features.max_mv) - f64::from(features.min_mv);
     let farthest = f64::from(features.max_mv)
         .abs()

@@ -1,52 +1,297 @@
-//! The recipe: from the raw samples of a lead to segments in millivolts.
+//! The recipe: from the raw samples of a lead to segments in millivolts, with beats, features and quality labels.
 //!
-//! 1. [`fill_gaps`]: missing samples become straight lines; their places are kept.
-//! 2. [`calibrate`]: ADC units become millivolts. This is the signal that is stored, unfiltered.
-//! 3. [`find_beats`](self): two moving means find candidates, adaptive levels decide which are beats, and
-//!    each is refined to the R peak on the signal itself.
-//! 4. [`cut`]: ten-second segments with their [`features`].
-//! 5. [`label_quality`]: warnings for what looks odd. A label never drops a segment.
+//! [`process`] takes a whole lead. [`LeadRecipe`] is the same for a lead that streams; it has the steps, in the order
+//! of `docs/recipe.md`, one file each:
 //!
-//! Everything here is a function of its input: no file, environment, clock or log, and the output does not
-//! depend on how the samples were cut into blocks on the way in. A lead streams through; what is held is
-//! bounded by some twenty seconds of signal, however long the recording or a gap in it. The limits are those of
-//! [`ecg_core::rules`]; `docs/recipe.md` tells the same story as prose.
+//! 1. `fill_gaps.rs`: missing samples become straight lines; their places are kept.
+//! 2. `calibrate.rs`: ADC units become millivolts. This is the signal that is stored, unfiltered.
+//! 3. `qrs_candidates.rs` and `find_beats.rs`: two moving means find candidates, an adaptive threshold decides which
+//!    are beats. `rr_intervals.rs`: the time between neighbouring beats.
+//! 4. `cut.rs`: segments of ten seconds. `features.rs`: their features.
+//! 5. `label_quality.rs`: warnings. A label never drops a segment.
+//!
+//! `types.rs` has what the steps hand to each other, and `detector_settings.rs` the numbers of step 3. The limits are
+//! those of [`ecg_core::rules`].
+//!
+//! Everything here is a function of its input: no file, environment, clock or log. The output does not depend on how
+//! the samples were cut into blocks. The memory is bounded by some twenty seconds of signal, however long the
+//! recording or a gap in it.
 
-pub mod calibrate;
-pub mod cut;
-pub mod features;
-pub mod fill_gaps;
+mod adaptive_levels;
+mod calibrate;
+mod cut;
+mod detector_settings;
+mod features;
+mod fill_gaps;
 mod filters;
 mod find_beats;
-pub mod label_quality;
+mod label_quality;
 mod qrs_candidates;
+mod rr_intervals;
 mod runs;
-pub mod score;
-pub mod spectrum;
+mod spectrum;
+mod types;
 
 use std::collections::BTreeSet;
 
 use ecg_core::rules::Rules;
 
 pub use calibrate::Calibration;
-pub use cut::{Beat, Segment};
 pub use features::Features;
 pub use label_quality::{Quality, Warning};
+pub use types::{Beat, LeadSummary, Segment};
 
 use cut::SegmentCutter;
-use fill_gaps::{FilledSample, GapFiller};
+use features::{FeatureExtractor, heart_rate_bpm};
+use fill_gaps::GapFiller;
 use find_beats::BeatFinder;
+use label_quality::warnings;
+use rr_intervals::RrIntervals;
+use types::{CutSegment, FilledSample};
 
-/// Why a lead can not be processed at all. The caller rejects the recording with it.
+/// Applies the recipe to a whole lead: from its samples in ADC units (`None` where missing) to its segments, and a
+/// summary.
+///
+/// ```
+/// use ecg_core::rules::RULES;
+/// use ecg_recipe::{Calibration, Warning, process};
+///
+/// // 20 s at 250 Hz: a peak of 1 mV every 0.8 s, and one missing sample.
+/// let calibration = Calibration { gain: 200.0, baseline: 1024.0 };
+/// let samples = (0..5000).map(|n| {
+///     let distance_s = ((n % 200) as f64 - 100.0) / 250.0;
+///     let mv = (-0.5 * (distance_s / 0.011).powi(2)).exp();
+///     (n != 3000).then_some((1024.0 + 200.0 * mv).round())
+/// });
+/// let (segments, lead) = process(samples, 250.0, calibration, &RULES)?;
+///
+/// assert_eq!((lead.segments, lead.beats, lead.heart_rate_bpm), (2, 25, Some(75.0)));
+/// assert_eq!((segments[0].beats[0].sample, segments[0].beats[0].r_mv), (100, 1.0));
+/// assert_eq!(segments[1].features.rr_mean_ms, Some(800.0));
+/// assert_eq!(segments[1].missing_at, [500]);
+/// assert!(segments[1].warnings.contains(&Warning::MissingSamples));
+/// # Ok::<(), ecg_recipe::RecipeError>(())
+/// ```
+///
+/// # Errors
+/// [`RecipeError`] if the sampling frequency is outside the limits of the rules, or the calibration is impossible.
+pub fn process(
+    samples: impl IntoIterator<Item = Option<f64>>,
+    sampling_frequency_hz: f64,
+    calibration: Calibration,
+    rules: &Rules,
+) -> Result<(Vec<Segment>, LeadSummary), RecipeError> {
+    let mut recipe = LeadRecipe::new(sampling_frequency_hz, calibration, rules)?;
+    let mut segments = Vec::new();
+    recipe.push(samples, &mut |segment| segments.push(segment));
+    let summary = recipe.finish(&mut |segment| segments.push(segment));
+    Ok((segments, summary))
+}
+
+/// The recipe for one lead that streams. Push its samples in order, in blocks of any size, and take the segments as
+/// they become complete; then finish.
+///
+/// ```
+/// use ecg_core::rules::RULES;
+/// use ecg_recipe::{Calibration, LeadRecipe};
+///
+/// let calibration = Calibration { gain: 200.0, baseline: 1024.0 };
+/// let mut recipe = LeadRecipe::new(360.0, calibration, &RULES)?;
+/// let mut complete = 0;
+/// for block in [[Some(1024.0); 4000], [Some(1030.0); 4000]] {
+///     recipe.push(block, &mut |segment| complete += segment.mv.len());
+/// }
+/// assert_eq!(complete, 7200);
+/// let lead = recipe.finish(&mut |segment| complete += segment.mv.len());
+/// assert_eq!((complete, lead.samples, lead.segments), (8000, 8000, 3));
+/// # Ok::<(), ecg_recipe::RecipeError>(())
+/// ```
+pub struct LeadRecipe {
+    sampling_frequency_hz: f64,
+    calibration: Calibration,
+    rules: Rules,
+    gap_filler: GapFiller,
+    beat_finder: BeatFinder,
+    rr_intervals: RrIntervals,
+    cutter: SegmentCutter,
+    feature_extractor: FeatureExtractor,
+    summary: LeadSummary,
+    /// Known intervals of the lead so far.
+    intervals: u64,
+    /// Their sum in ms.
+    intervals_ms: f64,
+    warnings: BTreeSet<Warning>,
+}
+
+impl LeadRecipe {
+    /// `sampling_frequency_hz` is that of the lead.
+    ///
+    /// # Errors
+    /// [`RecipeError`] if the sampling frequency is outside the limits of the rules, or the calibration is
+    /// impossible.
+    pub fn new(
+        sampling_frequency_hz: f64,
+        calibration: Calibration,
+        rules: &Rules,
+    ) -> Result<Self, RecipeError> {
+        let (lowest_hz, highest_hz) = (
+            rules.reject_sampling_frequency_hz_below,
+            rules.reject_sampling_frequency_hz_above,
+        );
+        if !(lowest_hz..=highest_hz).contains(&sampling_frequency_hz) {
+            return Err(RecipeError::SamplingFrequency {
+                found_hz: sampling_frequency_hz,
+                lowest_hz,
+                highest_hz,
+            });
+        }
+        let Calibration { gain, baseline } = calibration;
+        if !calibration.is_valid() {
+            return Err(RecipeError::Calibration { gain, baseline });
+        }
+        let segment_samples = ((rules.segment_s * sampling_frequency_hz).round() as u64).max(1);
+        let flat_samples_from = FeatureExtractor::flat_samples_from(sampling_frequency_hz, rules);
+        Ok(Self {
+            sampling_frequency_hz,
+            calibration,
+            rules: *rules,
+            gap_filler: GapFiller::new(baseline),
+            beat_finder: BeatFinder::new(sampling_frequency_hz),
+            rr_intervals: RrIntervals::new(sampling_frequency_hz),
+            cutter: SegmentCutter::new(segment_samples, flat_samples_from),
+            feature_extractor: FeatureExtractor::new(sampling_frequency_hz, rules),
+            summary: LeadSummary::default(),
+            intervals: 0,
+            intervals_ms: 0.0,
+            warnings: BTreeSet::new(),
+        })
+    }
+
+    /// Takes the next samples in ADC units, `None` for a missing one (NaN and infinity count as missing),
+    /// and gives the segments that are now complete.
+    pub fn push(&mut self, samples: impl IntoIterator<Item = Option<f64>>, segment: &mut dyn FnMut(Segment)) {
+        for adu in samples {
+            self.push_sample(adu, segment);
+        }
+    }
+
+    /// Ends the lead and gives the remaining segments.
+    pub fn finish(mut self, segment: &mut dyn FnMut(Segment)) -> LeadSummary {
+        for filled in self.gap_filler.finish() {
+            self.push_filled(filled, segment);
+        }
+        self.beat_finder.finish();
+        self.take_beats();
+        while let Some(cut) = self.cutter.next_remaining_segment() {
+            segment(self.complete(cut));
+        }
+        let rr_mean_ms = (self.intervals > 0).then(|| self.intervals_ms / self.intervals as f64);
+        LeadSummary {
+            heart_rate_bpm: heart_rate_bpm(rr_mean_ms),
+            warnings: self.warnings.into_iter().collect(),
+            ..self.summary
+        }
+    }
+
+    /// All steps for the next sample.
+    fn push_sample(&mut self, adu: Option<f64>, segment: &mut dyn FnMut(Segment)) {
+        // 1. Fill gaps.
+        let adu = adu.filter(|adu| self.calibration.can_express(*adu));
+        for filled in self.gap_filler.push(adu) {
+            self.push_filled(filled, segment);
+        }
+    }
+
+    /// Steps 2 to 5 for a sample that is recorded or interpolated.
+    fn push_filled(&mut self, FilledSample { adu, missing }: FilledSample, segment: &mut dyn FnMut(Segment)) {
+        self.summary.samples += 1;
+        self.summary.missing_samples += u64::from(missing);
+        // 2. Calibrate.
+        let mv = self.calibration.to_mv(adu);
+        // The steps below keep what they need of the signal: a beat is certain some seconds after its R peak only.
+        self.rr_intervals.push(missing);
+        self.cutter.push(mv, missing);
+        self.feature_extractor.push(mv, missing);
+        // 3. Find beats.
+        self.beat_finder.push(mv);
+        self.take_beats();
+        // 4. Cut segments.
+        while let Some(cut) = self.cutter.next_segment(self.beat_finder.known_until()) {
+            segment(self.complete(cut));
+        }
+    }
+
+    /// The end of step 3: gives the beats that are certain now their intervals.
+    fn take_beats(&mut self) {
+        while let Some(sample) = self.beat_finder.next_beat() {
+            let rr_ms = self.rr_intervals.next_beat(sample);
+            self.cutter.push_beat(Beat {
+                sample,
+                time_s: sample as f64 / self.sampling_frequency_hz,
+                rr_ms,
+                r_mv: self.cutter.mv_at(sample),
+            });
+            self.summary.beats += 1;
+            if let Some(rr_ms) = rr_ms {
+                self.intervals += 1;
+                self.intervals_ms += rr_ms;
+            }
+        }
+    }
+
+    /// The end of step 4, and step 5, for a segment that has all its samples and beats.
+    fn complete(&mut self, cut: CutSegment) -> Segment {
+        let samples = cut.mv.len();
+        self.rr_intervals
+            .no_beat_before(cut.start_sample + samples as u64);
+        // 4. Compute features.
+        let rr_ms: Vec<Option<f64>> = cut.beats.iter().map(|beat| beat.rr_ms).collect();
+        let features = self
+            .feature_extractor
+            .next_segment(&cut.mv, cut.missing_at.len() as u32, &rr_ms);
+        // 5. Label quality.
+        let warnings = warnings(
+            &features,
+            samples as f64 / self.sampling_frequency_hz,
+            &self.rules,
+        );
+
+        self.summary.segments += 1;
+        self.warnings.extend(&warnings);
+        Segment {
+            index: cut.index,
+            start_sample: cut.start_sample,
+            mv: cut.mv,
+            missing_at: cut.missing_at,
+            beats: cut.beats,
+            features,
+            quality: Quality::of(&warnings),
+            warnings,
+        }
+    }
+}
+
+/// Why a lead cannot be processed at all. The caller rejects the recording with it.
+///
+/// ```
+/// use ecg_core::rules::RULES;
+/// use ecg_recipe::{Calibration, process};
+///
+/// let calibration = Calibration { gain: 200.0, baseline: 1024.0 };
+/// let error = process([Some(1024.0)], 25.0, calibration, &RULES).unwrap_err();
+/// assert_eq!(error.to_string(), "sampling frequency: expected 50 to 20000 Hz, found 25 Hz");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum RecipeError {
-    /// The sampling frequency is not one that the filters are made for.
-    #[error(
-        "sampling frequency: expected {MIN_SAMPLING_FREQUENCY_HZ} to {MAX_SAMPLING_FREQUENCY_HZ} Hz, found {found_hz} Hz"
-    )]
+    /// The sampling frequency is outside the limits of the rules.
+    #[error("sampling frequency: expected {lowest_hz} to {highest_hz} Hz, found {found_hz} Hz")]
     SamplingFrequency {
         /// What the recording says, in Hz.
         found_hz: f64,
+        /// The lower limit in Hz.
+        lowest_hz: f64,
+        /// The upper limit in Hz.
+        highest_hz: f64,
     },
     /// The calibration does not give millivolts.
     #[error(
@@ -58,160 +303,4 @@ pub enum RecipeError {
         /// ADC value of 0 mV.
         baseline: f64,
     },
-}
-
-/// Below this a QRS complex has fewer than five samples.
-pub const MIN_SAMPLING_FREQUENCY_HZ: f64 = 50.0;
-/// Above this it is no ECG of the body surface, and a segment would be megabytes long.
-pub const MAX_SAMPLING_FREQUENCY_HZ: f64 = 50_000.0;
-
-/// What is known of a lead at its end.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LeadSummary {
-    /// Samples, with the missing ones.
-    pub samples: u64,
-    /// Samples that were missing and are interpolated.
-    pub missing_samples: u64,
-    /// Segments given.
-    pub segments: u32,
-    /// Beats found.
-    pub beats: u64,
-    /// Mean heart rate from the first to the last beat in beats per minute: `60,000 / mean rr_ms`, over
-    /// all beats that have an `rr_ms`. `None` without one.
-    pub heart_rate_bpm: Option<f64>,
-    /// Every warning that some segment has, in the order of [`Warning::ALL`].
-    pub warnings: Vec<Warning>,
-}
-
-/// The recipe for one lead. Push its samples in order, in blocks of any size; take the segments as they
-/// become complete; finish.
-pub struct LeadRecipe {
-    steps: Steps,
-    gaps: GapFiller,
-}
-
-/// Steps 2 to 5, behind the gap filler.
-struct Steps {
-    calibration: Calibration,
-    beats: BeatFinder,
-    segments: SegmentCutter,
-    summary: LeadSummary,
-    warnings: BTreeSet<Warning>,
-    counted: BeatCount,
-}
-
-/// The beats of a lead so far.
-#[derive(Debug, Clone, Copy, Default)]
-struct BeatCount {
-    beats: u64,
-    rr_intervals: u64,
-    rr_sum_ms: f64,
-}
-
-impl BeatCount {
-    fn add(&mut self, beat: Beat) {
-        self.beats += 1;
-        if let Some(rr_ms) = beat.rr_ms {
-            self.rr_intervals += 1;
-            self.rr_sum_ms += rr_ms;
-        }
-    }
-}
-
-impl LeadRecipe {
-    /// `sampling_frequency_hz` is that of the lead.
-    ///
-    /// # Errors
-    /// [`RecipeError`] if the sampling frequency or the calibration is impossible.
-    pub fn new(
-        sampling_frequency_hz: f64,
-        calibration: Calibration,
-        rules: &Rules,
-    ) -> Result<Self, RecipeError> {
-        if !(MIN_SAMPLING_FREQUENCY_HZ..=MAX_SAMPLING_FREQUENCY_HZ).contains(&sampling_frequency_hz) {
-            return Err(RecipeError::SamplingFrequency {
-                found_hz: sampling_frequency_hz,
-            });
-        }
-        let calibration = calibration.check()?;
-        Ok(Self {
-            gaps: GapFiller::new(calibration.baseline),
-            steps: Steps {
-                calibration,
-                beats: BeatFinder::new(sampling_frequency_hz),
-                segments: SegmentCutter::new(sampling_frequency_hz, rules),
-                summary: LeadSummary {
-                    samples: 0,
-                    missing_samples: 0,
-                    segments: 0,
-                    beats: 0,
-                    heart_rate_bpm: None,
-                    warnings: Vec::new(),
-                },
-                warnings: BTreeSet::new(),
-                counted: BeatCount::default(),
-            },
-        })
-    }
-
-    /// Takes the next samples in ADC units, `None` for a missing one (NaN and infinity count as missing),
-    /// and gives the segments that are now complete.
-    pub fn push(&mut self, samples: impl IntoIterator<Item = Option<f64>>, segment: &mut dyn FnMut(Segment)) {
-        let calibration = self.steps.calibration;
-        for adu in samples {
-            let adu = adu.filter(|adu| calibration.can_express(*adu));
-            self.gaps
-                .push(adu, &mut |filled| self.steps.take(filled, segment));
-        }
-    }
-
-    /// Ends the lead and gives the remaining segments.
-    pub fn finish(mut self, segment: &mut dyn FnMut(Segment)) -> LeadSummary {
-        self.gaps.finish(&mut |filled| self.steps.take(filled, segment));
-        self.steps.finish(segment)
-    }
-}
-
-impl Steps {
-    fn take(&mut self, filled: FilledSample, give: &mut dyn FnMut(Segment)) {
-        let mv = self.calibration.to_mv(filled.adu);
-        self.summary.samples += 1;
-        self.summary.missing_samples += u64::from(filled.missing);
-        self.segments.push(mv, filled.missing);
-
-        let (segments, counted) = (&mut self.segments, &mut self.counted);
-        self.beats
-            .push(mv, &mut |sample| counted.add(segments.push_beat(sample)));
-        while self.segments.may_have_segment() {
-            match self.segments.next_segment(self.beats.settled_until()) {
-                Some(segment) => self.give(segment, give),
-                None => break,
-            }
-        }
-    }
-
-    fn finish(mut self, give: &mut dyn FnMut(Segment)) -> LeadSummary {
-        let (segments, counted) = (&mut self.segments, &mut self.counted);
-        self.beats
-            .finish(&mut |sample| counted.add(segments.push_beat(sample)));
-        while let Some(segment) = self.segments.last_segments() {
-            self.give(segment, give);
-        }
-        let BeatCount {
-            beats,
-            rr_intervals,
-            rr_sum_ms,
-        } = self.counted;
-        let mean_ms = (rr_intervals > 0).then(|| rr_sum_ms / rr_intervals as f64);
-        self.summary.beats = beats;
-        self.summary.heart_rate_bpm = features::heart_rate_bpm(mean_ms);
-        self.summary.warnings = self.warnings.into_iter().collect();
-        self.summary
-    }
-
-    fn give(&mut self, segment: Segment, give: &mut dyn FnMut(Segment)) {
-        self.summary.segments += 1;
-        self.warnings.extend(&segment.warnings);
-        give(segment);
-    }
 }

@@ -1,97 +1,69 @@
-//! Step 3, first half: from the signal to candidates for a QRS complex.
+//! Step 3, numbers 1 to 3 and 7: from the signal to candidates for a QRS complex.
 //!
-//! Two moving means of the band-passed energy, one as long as a QRS complex and one as long as a beat:
-//! where the short one is above the long one there is a block of interest, and its highest point is a
-//! candidate (Elgendi 2013, PLoS ONE 8:e73557). Which candidates are beats is decided in
-//! [`find_beats`](super::find_beats).
+//! Two moving means of the band-passed energy, one as long as a QRS complex and one as long as a beat. Where the
+//! short one is above the long one there is a block, and its highest point is a candidate (Elgendi 2013, PLoS ONE
+//! 8:e73557). Which candidates are beats is decided in `find_beats.rs`.
 
-use super::filters::{History, MovingMean, QrsBandPass, odd_length};
+use std::ops::RangeInclusive;
 
-/// Length of the short moving mean, a QRS complex: Elgendi's 97 ms.
-const QRS_S: f64 = 0.097;
-/// Length of the long moving mean, a beat. Elgendi's is 611 ms; a little longer separates better here,
-/// because the contrast below is asked for on top.
-const BEAT_S: f64 = 0.65;
-/// A candidate's short mean must be this many times the long one somewhere. A QRS complex is short and
-/// alone, so that the ratio reaches up to 6; ventricular flutter and muscle noise spread their energy
-/// evenly and stay near 1 to 2. It takes the place of Elgendi's offset, 8 % of the mean over the whole
-/// recording, which a stream does not know.
-const CONTRAST: f64 = 2.5;
-/// In a fast rhythm the long mean holds two beats or more and the ratio falls to 2. Then a candidate must rise
-/// steeply out of quiet instead: its short mean is `QUIET` times what it is somewhere within
-/// `REFINE_S` before and somewhere within `REFINE_S` after. Flutter has no quiet between its waves.
-const CONTRAST_OF_FAST_BEATS: f64 = 2.0;
-/// See [`CONTRAST_OF_FAST_BEATS`]; an energy, so the amplitude is 5.5 times that of the quiet.
-const QUIET: f64 = 30.0;
-/// The R peak is looked for this far from the middle of the energy, on both sides.
-const REFINE_S: f64 = 0.12;
-/// Length of the moving mean that is the local baseline of the R peak.
-const LOCAL_BASELINE_S: f64 = 0.2;
-/// No QRS complex is longer: a longer block is cut, which bounds what is held.
-const LONGEST_BLOCK_S: f64 = 1.0;
-
-/// A place that may be a QRS complex.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Candidate {
-    /// The sample in the middle of the energy.
-    pub(super) at: u64,
-    /// Root of the short moving mean of the energy there, in mV.
-    pub(super) amplitude: f64,
-    /// The steepest slope around it, in mV per sample of the smoothed signal.
-    pub(super) slope: f64,
-    /// The R peak: see [`Front::r_peak`].
-    pub(super) r_sample: u64,
-}
+use crate::detector_settings::DETECTOR;
+use crate::filters::{History, MovingMean, QrsBandPass, odd_length};
+use crate::types::Candidate;
 
 /// Finds candidates in the millivolts of one lead. Holds about two seconds of signal.
 #[derive(Debug, Clone)]
-pub(super) struct QrsCandidates {
+pub(crate) struct QrsCandidates {
     sampling_frequency_hz: f64,
-    front: Option<Front>,
+    /// `None` before the first sample.
+    filters: Option<QrsFilterBank>,
     last_mv: f64,
 }
 
 impl QrsCandidates {
-    pub(super) fn new(sampling_frequency_hz: f64) -> Self {
+    pub(crate) fn new(sampling_frequency_hz: f64) -> Self {
         Self {
             sampling_frequency_hz,
-            front: None,
+            filters: None,
             last_mv: 0.0,
         }
     }
 
     /// How far the R peak may be from [`Candidate::at`], in samples.
-    pub(super) fn refine_samples(sampling_frequency_hz: f64) -> u64 {
-        (REFINE_S * sampling_frequency_hz).floor() as u64
+    pub(crate) fn r_peak_within(sampling_frequency_hz: f64) -> u64 {
+        (DETECTOR.r_peak_within_s * sampling_frequency_hz).floor() as u64
     }
 
     /// Takes the next sample; gives the candidate that it completes, if any.
-    pub(super) fn push(&mut self, mv: f32) -> Option<Candidate> {
+    pub(crate) fn push(&mut self, mv: f32) -> Option<Candidate> {
         self.last_mv = f64::from(mv);
         let fs = self.sampling_frequency_hz;
-        let front = self.front.get_or_insert_with(|| Front::new(fs, f64::from(mv)));
-        front.end += 1;
-        front.push(f64::from(mv))
+        let filters = self
+            .filters
+            .get_or_insert_with(|| QrsFilterBank::new(fs, f64::from(mv)));
+        filters.end += 1;
+        filters.push(f64::from(mv))
     }
 
     /// All candidates before this sample have been given.
-    pub(super) fn searched_until(&self) -> u64 {
-        self.front.as_ref().map_or(0, |front| {
-            front
+    pub(crate) fn searched_until(&self) -> u64 {
+        self.filters.as_ref().map_or(0, |filters| {
+            filters
                 .block
-                .map_or(front.pushed.saturating_sub(front.delay), |block| block.start)
+                .map_or(filters.pushed.saturating_sub(filters.delay), |block| block.start)
         })
     }
 
     /// Ends the lead: the last value is held until the filters have given everything.
-    pub(super) fn finish(&mut self, found: &mut impl FnMut(Candidate)) {
-        let Some(front) = self.front.as_mut() else { return };
-        for _ in 0..front.delay {
-            if let Some(candidate) = front.push(self.last_mv) {
+    pub(crate) fn finish(&mut self, found: &mut impl FnMut(Candidate)) {
+        let Some(filters) = self.filters.as_mut() else {
+            return;
+        };
+        for _ in 0..filters.delay {
+            if let Some(candidate) = filters.push(self.last_mv) {
                 found(candidate);
             }
         }
-        if let Some(candidate) = front.close_block() {
+        if let Some(candidate) = filters.close_block() {
             found(candidate);
         }
     }
@@ -106,9 +78,10 @@ struct Block {
     contrast: f64,
 }
 
-/// The filters, primed with the first sample.
+/// The filters of the search, and the block that is open. Before the first sample the signal is taken to have had
+/// its value.
 #[derive(Debug, Clone)]
-struct Front {
+struct QrsFilterBank {
     band_pass: QrsBandPass,
     qrs_mean: MovingMean,
     beat_mean: MovingMean,
@@ -121,7 +94,7 @@ struct Front {
     /// By sample: slope of the smoothed signal in mV per sample.
     slope: History,
     block: Option<Block>,
-    /// Samples pushed, with those that only flush the filters.
+    /// Samples pushed, with those after the end of the recording.
     pushed: u64,
     /// Samples of the recording so far.
     end: u64,
@@ -129,22 +102,22 @@ struct Front {
     qrs_delay: u64,
     /// Delay of the comparison of the two moving means.
     delay: u64,
-    refine: u64,
+    r_peak_within: u64,
     longest_block: u64,
 }
 
-impl Front {
+impl QrsFilterBank {
     fn new(fs: f64, first_mv: f64) -> Self {
         let band_pass = QrsBandPass::new(fs, first_mv);
-        let qrs_mean = MovingMean::new(odd_length(QRS_S, fs), 0.0);
-        let beat_mean = MovingMean::new(odd_length(BEAT_S, fs), 0.0);
-        let local_baseline = MovingMean::new(odd_length(LOCAL_BASELINE_S, fs), first_mv);
+        let qrs_mean = MovingMean::new(odd_length(DETECTOR.qrs_s, fs), 0.0);
+        let beat_mean = MovingMean::new(odd_length(DETECTOR.beat_s, fs), 0.0);
+        let local_baseline = MovingMean::new(odd_length(DETECTOR.local_baseline_s, fs), first_mv);
         let band_delay = band_pass.low_pass_delay() + band_pass.baseline_delay();
         let qrs_delay = band_delay + qrs_mean.delay();
         let delay = band_delay + beat_mean.delay();
-        let refine = QrsCandidates::refine_samples(fs);
-        let longest_block = (LONGEST_BLOCK_S * fs).ceil() as u64;
-        let looked_back = delay + longest_block + refine;
+        let r_peak_within = QrsCandidates::r_peak_within(fs);
+        let longest_block = (DETECTOR.longest_block_s * fs).ceil() as u64;
+        let looked_back = delay + longest_block + r_peak_within;
         Self {
             qrs_energy: History::new(looked_back),
             deviation: History::new(looked_back),
@@ -159,26 +132,30 @@ impl Front {
             local_baseline,
             qrs_delay,
             delay,
-            refine,
+            r_peak_within,
             longest_block,
         }
     }
 
+    /// Takes the next sample; gives the candidate that it completes, if any.
     fn push(&mut self, mv: f64) -> Option<Candidate> {
         let sample = self.pushed;
         self.pushed += 1;
 
+        // What number 7 needs: the distance from the local baseline.
         let baseline = self.local_baseline.push(mv);
         if sample >= self.local_baseline.delay() {
             self.deviation.push(self.local_baseline.middle() - baseline);
         }
 
+        // 1. Band-pass.
         let filtered = self.band_pass.push(mv);
         if sample >= self.band_pass.low_pass_delay() {
             self.slope.push((filtered.smoothed - self.smoothed_before).abs());
         }
         self.smoothed_before = filtered.smoothed;
 
+        // 2. Two moving means of the energy.
         let energy = filtered.qrs_band * filtered.qrs_band;
         let qrs_energy = self.qrs_mean.push(energy);
         if sample >= self.qrs_delay {
@@ -192,13 +169,13 @@ impl Front {
         self.compare(at, self.qrs_energy.at(at), beat_energy)
     }
 
-    /// One step of the comparison of the two moving means at sample `at`.
+    /// Compares the two moving means at sample `at`.
     fn compare(&mut self, at: u64, qrs_energy: f64, beat_energy: f64) -> Option<Candidate> {
         if qrs_energy <= beat_energy {
             return self.close_block();
         }
-        // Where the short mean is above the long one there is energy, so the ratio is above 1; a long
-        // mean of nearly nothing gives a large ratio, and the floor of the amplitude decides.
+        // Where the short mean is above the long one there is energy, so the ratio is above 1. A long mean of
+        // nearly 0 gives a large ratio; then the lowest amplitude of a beat decides.
         let contrast = qrs_energy / beat_energy.max(f64::MIN_POSITIVE);
         let block = self.block.get_or_insert(Block {
             start: at,
@@ -218,46 +195,46 @@ impl Front {
         }
     }
 
+    /// 3. A block with enough contrast has a candidate.
     fn close_block(&mut self) -> Option<Candidate> {
         let block = self.block.take()?;
-        let stands_alone = block.contrast >= CONTRAST
-            || (block.contrast >= CONTRAST_OF_FAST_BEATS && self.rises_out_of_quiet(&block));
-        if !stands_alone || self.end == 0 {
+        let has_contrast = block.contrast >= DETECTOR.contrast
+            || (block.contrast >= DETECTOR.contrast_of_fast_beats && self.low_energy_around(&block));
+        if !has_contrast || self.end == 0 {
             return None;
         }
         let at = block.peak_at.min(self.end - 1);
-        let window = at.saturating_sub(self.refine)..=(at + self.refine).min(self.end - 1);
+        let window = at.saturating_sub(self.r_peak_within)..=(at + self.r_peak_within).min(self.end - 1);
         let slope = window
             .clone()
             .map(|sample| self.slope.at(sample))
             .fold(0.0, f64::max);
         Some(Candidate {
             at,
-            amplitude: block.peak_energy.sqrt(),
+            amplitude_mv: block.peak_energy.sqrt(),
             slope,
             r_sample: self.r_peak(window),
         })
     }
 
-    /// Whether there is quiet shortly before and shortly after the peak of the energy. What comes after is
-    /// known already: the short moving mean is less late than the long one.
-    fn rises_out_of_quiet(&self, block: &Block) -> bool {
-        let least = |samples: std::ops::RangeInclusive<u64>| {
+    /// Whether the energy is low shortly before and shortly after its peak. What comes after is known already:
+    /// the delay of the short moving mean is shorter than that of the long one.
+    fn low_energy_around(&self, block: &Block) -> bool {
+        let least = |samples: RangeInclusive<u64>| {
             samples
                 .map(|sample| self.qrs_energy.at(sample))
                 .fold(f64::INFINITY, f64::min)
         };
-        let before = least(block.peak_at.saturating_sub(self.refine)..=block.peak_at);
-        let after = least(block.peak_at..=block.peak_at + self.refine);
-        block.peak_energy >= QUIET * before.max(after)
+        let before = least(block.peak_at.saturating_sub(self.r_peak_within)..=block.peak_at);
+        let after = least(block.peak_at..=block.peak_at + self.r_peak_within);
+        block.peak_energy >= DETECTOR.low_energy_ratio * before.max(after)
     }
 
-    /// The R peak on the signal itself: the sample farthest from the local baseline, up or down.
+    /// 7. The R peak on the signal itself: the sample farthest from the local baseline, up or down.
     ///
-    /// Formula: `argmax |x[n] - mean of x over 200 ms around n|`. The moving baseline takes wide waves
-    /// (T waves, the slow part of a wide QRS) out of the contest, so that no polarity has to be guessed:
-    /// an inverted lead gives the same samples. The first of equal samples wins.
-    fn r_peak(&self, window: std::ops::RangeInclusive<u64>) -> u64 {
+    /// Formula: `argmax |x[n] - mean of x over 200 ms around n|`, of equal ones the first. No polarity has to be
+    /// guessed: an inverted lead gives the same samples.
+    fn r_peak(&self, window: RangeInclusive<u64>) -> u64 {
         let mut best = (*window.start(), -1.0);
         for sample in window {
             let distance = self.deviation.at(sample).abs();
@@ -295,7 +272,7 @@ mod tests {
                 let found = candidates(&mv, fs);
                 let strongest = found
                     .iter()
-                    .max_by(|a, b| a.amplitude.total_cmp(&b.amplitude))
+                    .max_by(|a, b| a.amplitude_mv.total_cmp(&b.amplitude_mv))
                     .unwrap();
                 assert_eq!(strongest.r_sample, peak as u64, "{fs} {sign}");
             }

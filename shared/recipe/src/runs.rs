@@ -29,29 +29,38 @@ impl Run {
 /// Follows the runs of one lead. Missing samples are interpolated, so they say nothing about the
 /// electrode: they end a run and belong to none.
 #[derive(Debug, Clone)]
-pub(super) struct Runs {
-    shortest: u64,
+pub(crate) struct Runs {
+    /// A run of so many samples is a flat line.
+    flat_from: u64,
+    /// A run of so many samples at an extreme of a segment is a saturation.
+    saturated_from: u64,
+    /// Samples of the lead so far.
+    samples: u64,
     open: Option<Run>,
     closed: VecDeque<Run>,
 }
 
 impl Runs {
-    /// Keeps runs of at least `shortest` samples.
-    pub(super) fn new(shortest: u64) -> Self {
+    pub(crate) fn new(flat_from: u64, saturated_from: u64) -> Self {
         Self {
-            shortest,
+            flat_from,
+            saturated_from,
+            samples: 0,
             open: None,
             closed: VecDeque::new(),
         }
     }
 
-    pub(super) fn push(&mut self, sample: u64, mv: f32, missing: bool) {
+    /// Takes the next sample.
+    pub(crate) fn push(&mut self, mv: f32, missing: bool) {
+        let sample = self.samples;
+        self.samples += 1;
         if let Some(run) = self.open.as_mut() {
             if !missing && run.mv == mv {
                 run.end = sample + 1;
                 return;
             }
-            if run.samples() >= self.shortest {
+            if run.samples() >= self.flat_from.min(self.saturated_from) {
                 self.closed.push_back(*run);
             }
         }
@@ -66,24 +75,25 @@ impl Runs {
         self.closed.iter().chain(self.open.iter())
     }
 
-    /// Samples of the segment that are in runs of at least `from` samples.
-    pub(super) fn flat_samples(&self, segment: &Range<u64>, from: u64) -> u64 {
+    /// Samples of the segment that are in flat lines. The run at the end of the segment is known in full when
+    /// `flat_from` further samples have been pushed.
+    pub(crate) fn flat_samples(&self, segment: &Range<u64>) -> u64 {
         self.known()
-            .filter(|run| run.samples() >= from)
+            .filter(|run| run.samples() >= self.flat_from)
             .map(|run| run.samples_in(segment))
             .sum()
     }
 
-    /// Samples of the segment that are in runs of at least `from` samples at one of its two extremes.
-    pub(super) fn saturated_samples(&self, segment: &Range<u64>, from: u64, min: f32, max: f32) -> u64 {
+    /// Samples of the segment that are saturated: its two extremes are given.
+    pub(crate) fn saturated_samples(&self, segment: &Range<u64>, min: f32, max: f32) -> u64 {
         self.known()
-            .filter(|run| run.samples() >= from && (run.mv == min || run.mv == max))
+            .filter(|run| run.samples() >= self.saturated_from && (run.mv == min || run.mv == max))
             .map(|run| run.samples_in(segment))
             .sum()
     }
 
     /// Forgets what ended before `sample`.
-    pub(super) fn forget_before(&mut self, sample: u64) {
+    pub(crate) fn forget_before(&mut self, sample: u64) {
         while self.closed.front().is_some_and(|run| run.end <= sample) {
             self.closed.pop_front();
         }
@@ -94,43 +104,51 @@ impl Runs {
 mod tests {
     use super::*;
 
-    fn runs(mv: &[f32]) -> Runs {
-        let mut runs = Runs::new(2);
-        mv.iter()
-            .enumerate()
-            .for_each(|(n, mv)| runs.push(n as u64, *mv, mv.is_nan()));
+    fn runs(mv: &[f32], from: u64) -> Runs {
+        let mut runs = Runs::new(from, from);
+        mv.iter().for_each(|mv| runs.push(*mv, mv.is_nan()));
         runs
     }
 
     #[test]
     fn a_run_across_the_boundary_counts_in_both_segments() {
-        let runs = runs(&[0.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 3.0]);
-        assert_eq!(runs.flat_samples(&(0..4), 5), 2);
-        assert_eq!(runs.flat_samples(&(4..8), 5), 3);
-        assert_eq!(runs.flat_samples(&(0..8), 6), 0);
+        let mv = [0.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 3.0];
+        assert_eq!(runs(&mv, 5).flat_samples(&(0..4)), 2);
+        assert_eq!(runs(&mv, 5).flat_samples(&(4..8)), 3);
+        assert_eq!(runs(&mv, 6).flat_samples(&(0..8)), 0);
     }
 
     #[test]
     fn an_open_run_counts() {
-        assert_eq!(runs(&[1.0, 4.0, 4.0, 4.0]).flat_samples(&(0..4), 3), 3);
+        assert_eq!(runs(&[1.0, 4.0, 4.0, 4.0], 3).flat_samples(&(0..4)), 3);
     }
 
     #[test]
     fn only_runs_at_an_extreme_are_saturation() {
-        let runs = runs(&[5.0, 5.0, 5.0, 1.0, 1.0, 1.0, -2.0, 0.0, 5.0]);
-        assert_eq!(runs.saturated_samples(&(0..9), 3, -2.0, 5.0), 3);
-        assert_eq!(runs.saturated_samples(&(0..9), 4, -2.0, 5.0), 0);
+        let mv = [5.0, 5.0, 5.0, 1.0, 1.0, 1.0, -2.0, 0.0, 5.0];
+        assert_eq!(runs(&mv, 3).saturated_samples(&(0..9), -2.0, 5.0), 3);
+        assert_eq!(runs(&mv, 4).saturated_samples(&(0..9), -2.0, 5.0), 0);
+    }
+
+    #[test]
+    fn each_kind_has_its_own_least_length() {
+        let mut runs = Runs::new(4, 2);
+        for mv in [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.5] {
+            runs.push(mv, false);
+        }
+        assert_eq!(runs.flat_samples(&(0..8)), 4);
+        assert_eq!(runs.saturated_samples(&(0..8), 0.0, 1.0), 7);
     }
 
     #[test]
     fn a_missing_sample_ends_a_run() {
-        assert_eq!(runs(&[1.0, 1.0, f32::NAN, 1.0, 1.0]).flat_samples(&(0..5), 3), 0);
+        assert_eq!(runs(&[1.0, 1.0, f32::NAN, 1.0, 1.0], 3).flat_samples(&(0..5)), 0);
     }
 
     #[test]
     fn what_is_over_is_forgotten() {
-        let mut runs = runs(&[1.0, 1.0, 1.0, 0.0, 2.0, 2.0, 2.0, 0.0]);
+        let mut runs = runs(&[1.0, 1.0, 1.0, 0.0, 2.0, 2.0, 2.0, 0.0], 3);
         runs.forget_before(4);
-        assert_eq!(runs.flat_samples(&(0..8), 3), 3);
+        assert_eq!(runs.flat_samples(&(0..8)), 3);
     }
 }

@@ -8,15 +8,15 @@ use realfft::{RealFftPlanner, RealToComplex};
 
 /// The two spectral quality indices; `None` for a flat segment, or one with no power in the band.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct SpectralShares {
+pub(crate) struct SpectralShares {
     /// Share of the QRS band: `P(5 to 15 Hz) / P(5 to 40 Hz)`.
-    pub psqi: Option<f64>,
+    pub(crate) psqi: Option<f64>,
     /// Freedom from baseline wander: `1 - P(0 to 1 Hz) / P(0 to 40 Hz)`.
-    pub bassqi: Option<f64>,
+    pub(crate) bassqi: Option<f64>,
 }
 
 /// Computes spectra, keeping the plan for the length that most segments have.
-pub(super) struct Spectrum {
+pub(crate) struct Spectrum {
     planner: RealFftPlanner<f64>,
     plan: Option<Plan>,
 }
@@ -30,7 +30,7 @@ struct Plan {
 }
 
 impl Spectrum {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             planner: RealFftPlanner::new(),
             plan: None,
@@ -40,14 +40,13 @@ impl Spectrum {
     /// Formula: `P(f)` is the periodogram `|DFT(w * (x - mean))|^2`, `w` a Hann window, on the frequencies
     /// `k * sampling_frequency / samples`; a band takes the sum over its frequencies, both ends included.
     ///
-    /// The mean is removed: what is left of it says how the amplifier was zeroed and not how the baseline
-    /// wanders. The window keeps a slow drift from leaking into the QRS band. basSQI is one minus a ratio
-    /// (a widely used library had `(1 - a) / b` for three years). Above half the sampling frequency there
-    /// is no power to count.
+    /// The mean is removed: it is the offset of the amplifier and not baseline wander. The window keeps a slow
+    /// drift out of the QRS band. basSQI is one minus a ratio, and not `(1 - a) / b`. Above half the sampling
+    /// frequency there is no power to count.
     ///
     /// Source: Li, Mark and Clifford (2008), Physiol Meas 29:15 (pSQI); Clifford et al. (2012), Physiol Meas
     /// 33:1419 (basSQI).
-    pub(super) fn shares(&mut self, mv: &[f32], sampling_frequency_hz: f64) -> SpectralShares {
+    pub(crate) fn shares(&mut self, mv: &[f32], sampling_frequency_hz: f64) -> SpectralShares {
         let Some(first) = mv.first() else {
             return SpectralShares::default();
         };

@@ -7,7 +7,7 @@ mod support {
 }
 
 use ecg_core::rules::RULES;
-use ecg_recipe::{Calibration, LeadRecipe, LeadSummary, Quality, RecipeError, Segment, Warning};
+use ecg_recipe::{Calibration, LeadRecipe, LeadSummary, Quality, RecipeError, Segment, Warning, process};
 use support::synthetic::{Random, ecg};
 
 /// Input is in mV already, so that numbers read as they are.
@@ -16,15 +16,12 @@ const MILLIVOLTS: Calibration = Calibration {
     baseline: 0.0,
 };
 
-fn cook(lead: &[Option<f64>], fs: f64) -> (Vec<Segment>, LeadSummary) {
-    cook_in_blocks(lead, fs, || usize::MAX)
+fn whole_lead(lead: &[Option<f64>], fs: f64) -> (Vec<Segment>, LeadSummary) {
+    process(lead.iter().copied(), fs, MILLIVOLTS, &RULES).unwrap()
 }
 
-fn cook_in_blocks(
-    lead: &[Option<f64>],
-    fs: f64,
-    mut block: impl FnMut() -> usize,
-) -> (Vec<Segment>, LeadSummary) {
+/// The streaming form, with blocks of the lengths that `block` gives.
+fn in_blocks(lead: &[Option<f64>], fs: f64, mut block: impl FnMut() -> usize) -> (Vec<Segment>, LeadSummary) {
     let mut recipe = LeadRecipe::new(fs, MILLIVOLTS, &RULES).unwrap();
     let mut segments = Vec::new();
     let mut rest = lead;
@@ -37,7 +34,7 @@ fn cook_in_blocks(
     (segments, summary)
 }
 
-fn whole(mv: &[f64]) -> Vec<Option<f64>> {
+fn samples_of(mv: &[f64]) -> Vec<Option<f64>> {
     mv.iter().copied().map(Some).collect()
 }
 
@@ -60,7 +57,7 @@ fn eventful(fs: f64) -> Vec<Option<f64>> {
     for (n, mv) in mv[at(100.0)..at(112.0)].iter_mut().enumerate() {
         *mv = (n as f64 / fs * 4.0 * std::f64::consts::TAU).sin();
     }
-    let mut lead = whole(&mv);
+    let mut lead = samples_of(&mv);
     lead[..at(0.3)].fill(None);
     lead[at(19.0)..at(22.5)].fill(None);
     lead[at(60.0)..at(61.0)].fill(Some(f64::NAN));
@@ -72,15 +69,15 @@ fn eventful(fs: f64) -> Vec<Option<f64>> {
 fn the_output_does_not_depend_on_the_blocks() {
     for fs in [128.0, 360.0] {
         let lead = eventful(fs);
-        let expect = format!("{:?}", cook(&lead, fs));
+        let expect = format!("{:?}", whole_lead(&lead, fs));
         assert!(
-            expect == format!("{:?}", cook_in_blocks(&lead, fs, || 1)),
+            expect == format!("{:?}", in_blocks(&lead, fs, || 1)),
             "one by one at {fs}"
         );
         for seed in 1..6 {
             let mut random = Random(seed);
             let most = [3.0, 50.0, 1000.0, 9000.0, 20_000.0][seed as usize - 1];
-            let got = cook_in_blocks(&lead, fs, || 1 + (random.next() * most) as usize);
+            let got = in_blocks(&lead, fs, || 1 + (random.next() * most) as usize);
             assert!(expect == format!("{got:?}"), "seed {seed} at {fs}");
         }
     }
@@ -89,7 +86,7 @@ fn the_output_does_not_depend_on_the_blocks() {
 #[test]
 fn segments_tile_the_lead_and_beats_are_in_their_segments() {
     let lead = eventful(250.0);
-    let (segments, summary) = cook(&lead, 250.0);
+    let (segments, summary) = whole_lead(&lead, 250.0);
     let mut next = 0;
     for (index, segment) in segments.iter().enumerate() {
         assert_eq!((segment.index as usize, segment.start_sample), (index, next));
@@ -175,7 +172,7 @@ fn known_beats_are_found_at_every_sampling_frequency_and_polarity() {
         for sign in [1.0, -1.0] {
             let (mv, expect) = ecg(60.0, fs);
             let mv: Vec<f64> = mv.iter().map(|x| sign * x + 3.0).collect();
-            let (segments, summary) = cook(&whole(&mv), fs);
+            let (segments, summary) = whole_lead(&samples_of(&mv), fs);
             let found = beats(&segments);
             assert_eq!(found.len(), expect.len(), "{fs} {sign}");
             let off = found
@@ -209,7 +206,7 @@ fn fast_narrow_beats_are_found() {
                 *mv += (-0.5 * distance * distance).exp();
             }
         }
-        let (segments, _) = cook(&whole(&mv), fs);
+        let (segments, _) = whole_lead(&samples_of(&mv), fs);
         assert_eq!(beats(&segments).len(), count, "{per_minute} per minute");
     }
 }
@@ -217,7 +214,7 @@ fn fast_narrow_beats_are_found() {
 #[test]
 fn intervals_are_times_between_neighbouring_beats_also_across_segments() {
     let (mv, _) = ecg(30.0, 360.0);
-    let (segments, _) = cook(&whole(&mv), 360.0);
+    let (segments, _) = whole_lead(&samples_of(&mv), 360.0);
     let all: Vec<_> = segments.iter().flat_map(|segment| &segment.beats).collect();
     assert_eq!(all[0].rr_ms, None);
     for pair in all.windows(2) {
@@ -233,10 +230,10 @@ fn intervals_are_times_between_neighbouring_beats_also_across_segments() {
 #[test]
 fn a_gap_is_a_straight_line_its_places_are_kept_and_the_interval_over_it_is_unknown() {
     let (mv, known) = ecg(30.0, 360.0);
-    let mut lead = whole(&mv);
+    let mut lead = samples_of(&mv);
     let (from, to) = (3500, 3800);
     lead[from..to].fill(None);
-    let (segments, summary) = cook(&lead, 360.0);
+    let (segments, summary) = whole_lead(&lead, 360.0);
     assert_eq!(summary.missing_samples, 300);
     assert_eq!(segments[0].missing_at, (3500..3600).collect::<Vec<u32>>());
     assert_eq!(segments[1].missing_at, (0..200).collect::<Vec<u32>>());
@@ -263,10 +260,10 @@ fn a_gap_is_a_straight_line_its_places_are_kept_and_the_interval_over_it_is_unkn
 #[test]
 fn a_short_gap_between_beats_hides_none() {
     let (mv, known) = ecg(20.0, 360.0);
-    let mut lead = whole(&mv);
+    let mut lead = samples_of(&mv);
     let place = known[5] as usize + 180;
     lead[place..place + 40].fill(None);
-    let (segments, _) = cook(&lead, 360.0);
+    let (segments, _) = whole_lead(&lead, 360.0);
     assert_eq!(beats(&segments).len(), known.len());
     assert!(
         segments
@@ -282,11 +279,11 @@ fn after_a_minute_without_signal_the_beats_are_found_again() {
     let fs = 360.0;
     for silence in [None, Some(0.0)] {
         let (mv, known) = ecg(30.0, fs);
-        let mut lead = whole(&mv);
+        let mut lead = samples_of(&mv);
         lead.extend(std::iter::repeat_n(silence, 60 * 360));
         // What comes back is a fifth as large: another electrode.
         lead.extend(mv.iter().map(|x| Some(x / 5.0)));
-        let (segments, _) = cook(&lead, fs);
+        let (segments, _) = whole_lead(&lead, fs);
         let found = beats(&segments);
         let (before, after): (Vec<u64>, Vec<u64>) = found.iter().partition(|beat| **beat < 30 * 360);
         assert_eq!(before.len(), known.len(), "{silence:?}");
@@ -307,7 +304,7 @@ fn a_flat_line_across_a_boundary_is_one_flat_line() {
     let (mut mv, _) = ecg(20.0, 360.0);
     // 0.3 s on each side of the boundary at 10 s: 0.6 s together, neither half enough alone.
     mv[3600 - 108..3600 + 108].fill(0.125);
-    let (segments, summary) = cook(&whole(&mv), 360.0);
+    let (segments, summary) = whole_lead(&samples_of(&mv), 360.0);
     for segment in &segments {
         assert_eq!(segment.features.flat_ms, 300.0);
         assert!(segment.warnings.contains(&Warning::FlatLine));
@@ -317,7 +314,7 @@ fn a_flat_line_across_a_boundary_is_one_flat_line() {
     // 0.4 s are none.
     let (mut mv, _) = ecg(20.0, 360.0);
     mv[3600 - 72..3600 + 72].fill(0.125);
-    let (segments, _) = cook(&whole(&mv), 360.0);
+    let (segments, _) = whole_lead(&samples_of(&mv), 360.0);
     assert!(segments.iter().all(|segment| segment.features.flat_ms == 0.0));
 }
 
@@ -326,7 +323,7 @@ fn saturation_is_counted_at_the_extreme_only() {
     let (mut mv, _) = ecg(20.0, 360.0);
     mv[1000..1007].fill(3.0);
     mv[2000..2007].fill(0.5);
-    let (segments, _) = cook(&whole(&mv), 360.0);
+    let (segments, _) = whole_lead(&samples_of(&mv), 360.0);
     assert_eq!(segments[0].features.saturated_samples, 7);
     assert!(segments[0].warnings.contains(&Warning::Saturated));
     assert_eq!(segments[1].features.saturated_samples, 0);
@@ -334,7 +331,7 @@ fn saturation_is_counted_at_the_extreme_only() {
 
 #[test]
 fn a_constant_lead_has_no_numbers_that_are_none() {
-    let (segments, summary) = cook(&vec![Some(0.1); 9000], 360.0);
+    let (segments, summary) = whole_lead(&vec![Some(0.1); 9000], 360.0);
     assert_eq!(segments.len(), 3);
     for segment in &segments {
         let f = segment.features;
@@ -367,7 +364,7 @@ fn a_constant_lead_has_no_numbers_that_are_none() {
 
 #[test]
 fn a_lead_that_is_all_missing_or_empty_is_no_error() {
-    let (segments, summary) = cook(&vec![None; 4000], 360.0);
+    let (segments, summary) = whole_lead(&vec![None; 4000], 360.0);
     assert_eq!(
         (summary.samples, summary.missing_samples, summary.beats),
         (4000, 4000, 0)
@@ -377,18 +374,18 @@ fn a_lead_that_is_all_missing_or_empty_is_no_error() {
             .iter()
             .all(|segment| segment.mv.iter().all(|mv| *mv == 0.0) && segment.features.flat_ms == 0.0)
     );
-    let (segments, summary) = cook(&[], 360.0);
+    let (segments, summary) = whole_lead(&[], 360.0);
     assert_eq!((segments.len(), summary.samples), (0, 0));
 }
 
 #[test]
 fn absurd_values_are_missing_or_forgotten() {
     let (mv, known) = ecg(60.0, 360.0);
-    let mut lead = whole(&mv);
+    let mut lead = samples_of(&mv);
     lead[3000] = Some(1e300);
     lead[3001] = Some(f64::NEG_INFINITY);
     lead[9000] = Some(-1e30);
-    let (segments, summary) = cook(&lead, 360.0);
+    let (segments, summary) = whole_lead(&lead, 360.0);
     assert_eq!(summary.missing_samples, 2);
     assert!(segments[2].warnings.contains(&Warning::Amplitude));
     let finite = |f: Option<f64>| f.is_none_or(f64::is_finite);
@@ -407,9 +404,13 @@ fn absurd_values_are_missing_or_forgotten() {
 
 #[test]
 fn the_ends_of_the_range_of_sampling_frequencies_work() {
-    for fs in [50.0, 128.37, 50_000.0] {
+    let (lowest, highest) = (
+        RULES.reject_sampling_frequency_hz_below,
+        RULES.reject_sampling_frequency_hz_above,
+    );
+    for fs in [lowest, 128.37, highest] {
         let (mv, known) = ecg(21.5, fs);
-        let (segments, summary) = cook(&whole(&mv), fs);
+        let (segments, summary) = whole_lead(&samples_of(&mv), fs);
         assert_eq!(segments.len(), 3, "{fs}");
         assert_eq!(summary.beats as usize, known.len(), "{fs}");
     }
@@ -417,25 +418,22 @@ fn the_ends_of_the_range_of_sampling_frequencies_work() {
 
 #[test]
 fn impossible_leads_are_refused() {
-    for hz in [0.0, -360.0, 49.0, 1e9, f64::NAN, f64::INFINITY] {
-        let refused = LeadRecipe::new(hz, MILLIVOLTS, &RULES).err();
+    let refused = |hz, gain| {
+        let calibration = Calibration { gain, baseline: 0.0 };
+        process([], hz, calibration, &RULES).unwrap_err()
+    };
+    for hz in [0.0, -360.0, 49.0, 20_001.0, 1e9, f64::NAN, f64::INFINITY] {
         assert!(
-            matches!(refused, Some(RecipeError::SamplingFrequency { .. })),
+            matches!(refused(hz, 1.0), RecipeError::SamplingFrequency { .. }),
             "{hz}"
         );
     }
-    let refused = LeadRecipe::new(
-        360.0,
-        Calibration {
-            gain: 0.0,
-            baseline: 0.0,
-        },
-        &RULES,
-    )
-    .err()
-    .unwrap();
     assert_eq!(
-        refused.to_string(),
+        refused(49.0, 1.0).to_string(),
+        "sampling frequency: expected 50 to 20000 Hz, found 49 Hz"
+    );
+    assert_eq!(
+        refused(360.0, 0.0).to_string(),
         "calibration: expected a finite gain other than 0 adu/mV and a finite baseline, found gain 0 and baseline 0"
     );
 }

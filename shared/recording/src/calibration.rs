@@ -2,6 +2,7 @@
 
 use ecg_core::Details;
 use ecg_core::settings::Settings;
+use ecg_formats::units_per_millivolt;
 use serde::{Deserialize, Serialize};
 
 /// How a recording is calibrated.
@@ -83,9 +84,10 @@ pub(crate) fn complete(
             let found = format!("{gain:e} per {units}");
             return Err(Details::new(gain_from, "a finite gain other than 0", found));
         }
-        let given = both.leads.get(number).filter(|name| !name.is_empty());
+        let mut given = [both.leads.get(number), names.get(number)].into_iter().flatten();
+        let name = given.find(|name| !name.is_empty());
         Ok(LeadCalibration {
-            name: lead_name(given.or(names.get(number)), number),
+            name: lead_name(name, number),
             gain: per_mv,
             baseline: baselines[number],
             units,
@@ -96,17 +98,6 @@ pub(crate) fn complete(
         sampling_frequency_hz,
         leads: (0..leads).map(lead).collect::<Result<_, Details>>()?,
     }))
-}
-
-/// Units per mV, `None` for what is no unit of voltage.
-pub(crate) fn units_per_millivolt(units: &str) -> Option<f64> {
-    match units.trim().to_ascii_lowercase().as_str() {
-        "mv" | "millivolt" | "millivolts" => Some(1.0),
-        "uv" | "µv" | "μv" | "microvolt" | "microvolts" => Some(1e3),
-        "nv" | "nanovolt" | "nanovolts" => Some(1e6),
-        "v" | "volt" | "volts" => Some(1e-3),
-        _ => None,
-    }
 }
 
 /// Who had a part in a calibration.

@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 use ecg_core::Details;
 use ecg_core::rules::Rules;
 use ecg_core::settings::Settings;
+use ecg_formats::wfdb::Header;
 use ecg_formats::{Bytes, Check, Checks, Content, FormatError, Named, Refused, SignalFile, Signals};
 
-use crate::header::Header;
 use crate::profiles::{self, Profile};
 use crate::{Calibration, Reason, Recording, SampleFacts, Verdict, missing, sources};
 
@@ -124,10 +124,17 @@ fn structure(
         (1..=rules.reject_bytes_above).contains(&size),
     )?;
 
-    let opened = rejected_or_io(ecg_formats::open(source, rules.reject_values_above))?;
+    let opened = rejected_or_io(ecg_formats::open(
+        source,
+        &context.key,
+        context.header.as_deref(),
+        rules.reject_values_above,
+    ))?;
     let mut file = told
         .checks
-        .outcome("format", ecg_formats::EXPECTED, opened, |file| file.format())?;
+        .outcome("format", ecg_formats::expected(&context.key), opened, |file| {
+            file.format()
+        })?;
     told.contents = file.contents().to_vec();
 
     let in_metadata = sources::named_by_metadata(&context.metadata);

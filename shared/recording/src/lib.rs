@@ -4,7 +4,6 @@
 
 mod calibration;
 mod examine;
-pub mod header;
 mod missing;
 pub mod profiles;
 mod sources;

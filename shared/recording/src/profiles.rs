@@ -2,10 +2,9 @@
 //! person can give a file of the same form.
 
 use ecg_core::settings::Settings;
+use ecg_formats::units_per_millivolt;
 use regex_lite::Regex;
 use serde::Deserialize;
-
-use crate::calibration::units_per_millivolt;
 
 /// The profiles that are built in.
 const BUILT_IN: &str = include_str!("profiles.toml");

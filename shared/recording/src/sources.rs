@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use ecg_core::Details;
 use ecg_core::settings::{Settings, parts};
+use ecg_formats::wfdb::Header;
 use ecg_formats::{FormatError, SignalFile, Signals};
 
 use crate::calibration::complete;
-use crate::header::Header;
 use crate::profiles::KeyFacts;
 use crate::{Calibration, FileContext};
 
@@ -40,7 +40,8 @@ pub(crate) fn resolve(
     };
     let leads = signals.leads as usize;
     let calibrate = |source: &str, said: &Settings| complete(flags, source, said, leads, &names);
-    if let Some(header) = header {
+    // The header that the samples are read by speaks in the settings of the file.
+    if let Some(header) = header.filter(|_| signals.header.is_none()) {
         agree(header, signals)?;
         if let Some(calibration) = calibrate("header", &header.settings(&names))? {
             return Ok(Ok(calibration));

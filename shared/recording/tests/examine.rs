@@ -796,7 +796,13 @@ fn a_missing_calibration_costs_no_pass_over_the_samples() {
 
 /// The samples of a recording, lead by lead.
 fn leads_of(file: &[u8], signals: &Signals) -> Vec<Vec<f64>> {
-    let mut file = ecg_formats::open(Cursor::new(file.to_vec()), RULES.reject_values_above).unwrap();
+    let mut file = ecg_formats::open(
+        Cursor::new(file.to_vec()),
+        "x.mat",
+        None,
+        RULES.reject_values_above,
+    )
+    .unwrap();
     let mut leads = vec![Vec::new(); signals.leads as usize];
     file.stream(signals, &mut |lead, values| {
         leads[lead].extend(values);
@@ -884,7 +890,7 @@ fn leads_in_variables_of_their_own_are_one_recording() {
 fn a_sink_that_stops_stops_between_variables_too() {
     let file = calibrated(three_leads());
     let recording = judge(&file, |_| {}).recording.unwrap();
-    let mut file = ecg_formats::open(Cursor::new(file), RULES.reject_values_above).unwrap();
+    let mut file = ecg_formats::open(Cursor::new(file), "x.mat", None, RULES.reject_values_above).unwrap();
     let mut seen = Vec::new();
     file.stream(&recording.signals, &mut |lead, _| {
         seen.push(lead);

@@ -143,7 +143,7 @@ impl Location {
     }
 
     /// Checks what holds for every backend, so that what works on one works on all.
-    pub(crate) fn check(&self, operation: &str) -> Result<(), StoreError> {
+    pub fn check(&self, operation: &str) -> Result<(), StoreError> {
         let refuse = |message: String| Err(StoreError::Invalid(ErrorContext::new(operation, self, message)));
         let safe = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if self.bucket.is_empty() || self.bucket.starts_with('.') || !self.bucket.chars().all(safe) {
@@ -162,7 +162,7 @@ impl Location {
     }
 
     /// As [`Location::check`], for writes: what to overwrite is not the writer's to choose.
-    pub(crate) fn check_for_write(&self, operation: &str) -> Result<(), StoreError> {
+    pub fn check_for_write(&self, operation: &str) -> Result<(), StoreError> {
         self.check(operation)?;
         if self.version.is_some() {
             let message = "expected a location without a version: a write makes a new one";

@@ -7,9 +7,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ecg_store::{
-    ErrorContext, Fault, FaultyStore, Location, MemoryStore, ObjectReader, ObjectWriter, Store, StoreError,
-};
+use ecg_store::{ErrorContext, Location, ObjectReader, ObjectWriter, Store, StoreError};
+use ecg_testing::{Fault, FaultyStore, MemoryStore};
 use tokio::runtime::Handle;
 
 const CHUNK: u64 = 100;

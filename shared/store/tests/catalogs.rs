@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use ecg_store::conformance::catalog::CatalogSuite;
 use ecg_store::{Catalog, ColumnSpec, LocalCatalog, TableName, TableSpec};
+use ecg_testing::conformance::catalog::CatalogSuite;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn local_directory() {

@@ -24,9 +24,9 @@ use std::time::Duration;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use bytes::Bytes;
-use ecg_store::conformance::catalog::CatalogSuite;
-use ecg_store::conformance::store::StoreSuite;
 use ecg_store::{Catalog, CatalogError, GlueCatalog, Location, S3Store, Store, StoreError};
+use ecg_testing::conformance::catalog::CatalogSuite;
+use ecg_testing::conformance::store::StoreSuite;
 
 struct Emulator {
     process: Child,

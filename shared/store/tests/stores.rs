@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
-use ecg_store::conformance::store::StoreSuite;
-use ecg_store::{LocalStore, MemoryStore, Store};
+use ecg_store::{LocalStore, Store};
+use ecg_testing::MemoryStore;
+use ecg_testing::conformance::store::StoreSuite;
 
 fn suite(store: Arc<dyn Store>) -> StoreSuite {
     StoreSuite {

@@ -7,8 +7,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 /// The key of the schema's metadata under which the verdict travels with the samples, as JSON.
 pub const VERDICT: &str = "ecg.verdict";
 
-/// The canonical form of a recording: `lead`, `segment` (both from 0),
-/// `start_sample` and `adu`, a list in which null is a missing sample. Samples that fit into 16 bits are kept as
+/// The canonical form of a recording: `lead` (from 0) and `adu`, a list in which null is a missing sample. Samples that fit into 16 bits are kept as
 /// 16-bit integers, all others as doubles.
 pub fn schema(fits_int16: bool, verdict_json: &str) -> SchemaRef {
     let sample = if fits_int16 {
@@ -18,8 +17,6 @@ pub fn schema(fits_int16: bool, verdict_json: &str) -> SchemaRef {
     };
     let fields = vec![
         Field::new("lead", DataType::Int32, false),
-        Field::new("segment", DataType::Int32, false),
-        Field::new("start_sample", DataType::Int64, false),
         Field::new(
             "adu",
             DataType::List(Arc::new(Field::new_list_field(sample, true))),

@@ -35,7 +35,7 @@ fn line(field: &Field, hive_type: &str) -> String {
 fn columns_are_only_ever_added() {
     for table in TABLES {
         let path = format!("{GOLDEN}/{}.columns", table.name);
-        ecg_golden::check_appended(path, &columns(table), |line| {
+        ecg_testing::golden::check_appended(path, &columns(table), |line| {
             line.split(" # ").next().unwrap_or(line)
         });
     }
@@ -48,7 +48,7 @@ fn tables_and_their_comments() {
         let _ = writeln!(text, "{}: {}", table.name, table.comment);
     }
     let _ = writeln!(text, "partition {PARTITION} string: {PARTITION_COMMENT}");
-    ecg_golden::check(format!("{GOLDEN}/tables.txt"), &text);
+    ecg_testing::golden::check(format!("{GOLDEN}/tables.txt"), &text);
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn the_form_between_parse_and_transform() {
             let _ = writeln!(text, "{}", line(field, ""));
         }
     }
-    ecg_golden::check(format!("{GOLDEN}/parsed.txt"), &text);
+    ecg_testing::golden::check(format!("{GOLDEN}/parsed.txt"), &text);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn views() {
             "-- {}\n\n-- Athena{}\n-- DataFusion{}",
             view.comment, view.athena, view.local
         );
-        ecg_golden::check(format!("{GOLDEN}/{}.sql", view.name), &text);
+        ecg_testing::golden::check(format!("{GOLDEN}/{}.sql", view.name), &text);
     }
 }
 
@@ -86,13 +86,13 @@ fn the_views_that_the_stack_saves_in_athena() {
         .map(|view| serde_json::json!({ "name": view.name, "comment": view.comment, "sql": view.athena }))
         .collect();
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/views.json");
-    ecg_golden::check(path, &format!("{:#}\n", serde_json::Value::from(views)));
+    ecg_testing::golden::check(path, &format!("{:#}\n", serde_json::Value::from(views)));
 }
 
 #[test]
 fn the_data_dictionary_is_what_the_docs_show() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/tables.md");
-    ecg_golden::check(path, &dictionary::markdown());
+    ecg_testing::golden::check(path, &dictionary::markdown());
 }
 
 #[test]

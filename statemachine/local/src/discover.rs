@@ -67,7 +67,7 @@ pub(crate) struct Discovery {
     pub(crate) passed_over: usize,
 }
 
-/// Every recording (a file whose name ends in `.mat`) among the paths: files as they are, folders with everything
+/// Every recording (by the ending of its name) among the paths: files as they are, folders with everything
 /// below them. Hidden files and folders and other lakes are passed over.
 ///
 /// The key of a recording is `prefix`, the name of the folder that was given (of a file that was given: of the folder it
@@ -97,8 +97,9 @@ pub(crate) fn discover(paths: &[&PathBuf], prefix: Option<&str>) -> Result<Disco
             search.entry(path, &begin);
         } else {
             return Err(format!(
-                "{}: expected a recording (a name that ends in .mat) or a folder",
-                path.display()
+                "{}: expected a recording (a name that ends in {}) or a folder",
+                path.display(),
+                layout::endings_in_words()
             ));
         }
     }
@@ -302,7 +303,7 @@ mod tests {
         assert!(
             found(&[at("p/a/notes.txt")])
                 .unwrap_err()
-                .contains("ends in .mat")
+                .contains("ends in .bdf, .dat, .edf or .mat)")
         );
         assert!(found(&[at("nowhere")]).is_err());
     }

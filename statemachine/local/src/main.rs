@@ -1,26 +1,25 @@
 //! `ecg`: runs the workflow on one machine and answers SQL over the result.
 //!
-//! The commands print; what they do is in the modules, each of which returns values.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+//! The commands print, through `output.rs`; what they do is in the modules, each of which returns values.
 
 mod args;
 #[cfg(feature = "aws")]
-mod aws;
-#[cfg(not(feature = "aws"))]
-#[path = "aws_absent.rs"]
-mod aws;
+mod backfill;
 mod commands;
 mod discover;
 mod execute;
+mod executions;
 mod inspect;
 mod journal;
 mod net;
+mod output;
 mod place;
 mod profile_files;
 mod progress;
 mod query;
 mod report;
 mod run;
+mod runtime;
 mod steps;
 mod summary;
 mod terminal;
@@ -31,7 +30,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let cli = args::Cli::parse();
+    let cli = commands::Cli::parse();
     match cli.command.run() {
         Ok(code) => code,
         Err(message) => {

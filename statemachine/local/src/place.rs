@@ -10,7 +10,7 @@ use ecg_store::{LocalCatalog, LocalStore};
 use serde::{Deserialize, Serialize};
 
 use crate::journal::replace;
-use crate::summary::{lake_option, shell_word};
+use crate::terminal::{lake_option, shell_word};
 
 /// The bucket of the uploads.
 pub(crate) const BUCKET: &str = "local";
@@ -74,7 +74,7 @@ impl Place {
     }
 
     /// Fails with the next command to type where there is no lake yet, or one of another form.
-    pub(crate) fn existing(self) -> Result<Place, String> {
+    pub(crate) fn existing(&self) -> Result<&Place, String> {
         if !self.is_lake() {
             return Err(format!(
                 "{}: expected a lake, found none; fill one with `ecg run PATH...{}`",
@@ -145,7 +145,7 @@ impl Place {
         let catalog = LocalCatalog::open(self.root.join("catalog")).map_err(|error| error.to_string())?;
         let lake = Lake {
             store: Arc::new(store.clone()),
-            catalog: Arc::new(catalog),
+            catalog: Some(Arc::new(catalog)),
             work: WORK.to_owned(),
             processed: PROCESSED.to_owned(),
             database: ecg_tables::DATABASE.to_owned(),

@@ -1,31 +1,23 @@
-//! `ecg runs` and `ecg show`: what the histories of the executions say.
+//! `ecg runs` and `ecg show`: what the list says of an execution, and what is to be seen inside one, wherever it ran.
 
 use std::fmt::Write;
-use std::io;
 
 use asl_engine::{HistoryEvent, Status};
 use chrono::{DateTime, SecondsFormat};
 use serde_json::{Map, Value, json};
 
-use crate::execute::{json_text, reason};
-use crate::journal::Journal;
+use crate::execute::json_text;
+use crate::output::Answer;
 use crate::terminal::plain;
 
-/// The name of a status, as Step Functions has it; and, where no process works in the lake, `INTERRUPTED` for an execution
-/// that is not closed.
-fn status_name(journal: &Journal, at_work: bool) -> io::Result<String> {
-    Ok(match journal.outcome()? {
-        None if at_work => "RUNNING".to_owned(),
-        None => "INTERRUPTED".to_owned(),
-        Some(closed) => serde_json::to_value(closed.status)?
-            .as_str()
-            .unwrap_or_default()
-            .to_owned(),
-    })
-}
+/// Status of an execution that has not ended.
+pub(crate) const RUNNING: &str = "RUNNING";
 
-/// What a list says of one execution, wherever it ran.
-pub(crate) struct Seen {
+/// Status of one that has not ended and that no process goes on with.
+pub(crate) const INTERRUPTED: &str = "INTERRUPTED";
+
+/// What a list says of one execution.
+pub(crate) struct ExecutionLine {
     pub(crate) execution: String,
     pub(crate) status: String,
     pub(crate) key: Option<String>,
@@ -36,8 +28,8 @@ pub(crate) struct Seen {
     pub(crate) reason: Option<String>,
 }
 
-impl Seen {
-    pub(crate) fn json(self) -> Value {
+impl ExecutionLine {
+    fn json(&self) -> Value {
         json!({
             "execution": self.execution,
             "status": self.status,
@@ -50,25 +42,79 @@ impl Seen {
     }
 }
 
-/// One execution in a list.
-pub(crate) fn line(journal: &Journal, at_work: bool) -> io::Result<Value> {
-    let history = journal.history()?;
-    let redriven = history
-        .iter()
-        .filter(|event| event.event_type == "ExecutionRedriven");
-    let closed = journal.outcome()?;
-    let seen = Seen {
-        execution: journal.name(),
-        status: status_name(journal, at_work)?,
-        key: journal.input()?.map(|input| input.source.key),
-        started: history.first().map(|event| event.timestamp),
-        seconds: Some(seconds_at_work(&history)),
-        redrives: redriven.count() as u64,
-        reason: closed
-            .filter(|closed| closed.status != Status::Succeeded)
-            .map(|closed| reason(&closed)),
-    };
-    Ok(seen.json())
+/// A list of executions, the newest last, where the eye is.
+pub(crate) struct ExecutionList(Vec<Value>);
+
+impl ExecutionList {
+    /// The newest `limit` of the lines.
+    pub(crate) fn new(lines: &[ExecutionLine], limit: Option<usize>) -> ExecutionList {
+        let mut lines: Vec<Value> = lines.iter().map(ExecutionLine::json).collect();
+        lines.sort_by(|a, b| a["started"].as_str().cmp(&b["started"].as_str()));
+        if let Some(limit) = limit {
+            lines.drain(..lines.len().saturating_sub(limit));
+        }
+        ExecutionList(lines)
+    }
+}
+
+impl Answer for ExecutionList {
+    fn text(&self) -> String {
+        if self.0.is_empty() {
+            "no executions\n".to_owned()
+        } else {
+            table(&self.0)
+        }
+    }
+
+    fn json(&self) -> Value {
+        Value::Array(self.0.clone())
+    }
+
+    fn well(&self) -> bool {
+        true
+    }
+}
+
+/// Everything about one execution.
+pub(crate) struct ExecutionDetails {
+    pub(crate) line: ExecutionLine,
+    pub(crate) input: Value,
+    pub(crate) history: Vec<HistoryEvent>,
+    pub(crate) output: Option<Value>,
+    pub(crate) notification: Option<String>,
+    /// The file that was uploaded, where executions know one.
+    pub(crate) file: Option<Value>,
+    /// What people read below the page: where to look on, and what to type.
+    pub(crate) next: String,
+}
+
+impl Answer for ExecutionDetails {
+    fn text(&self) -> String {
+        page(&self.json()) + &self.next
+    }
+
+    fn json(&self) -> Value {
+        let mut report = self.line.json();
+        report["input"] = self.input.clone();
+        report["steps"] = Value::Array(steps(&self.history));
+        report["output"] = self.output.clone().unwrap_or_default();
+        report["notification"] = self.notification.clone().into();
+        report["events"] = self.history.len().into();
+        if let Some(file) = &self.file {
+            report["file"] = file.clone();
+        }
+        report
+    }
+
+    fn well(&self) -> bool {
+        true
+    }
+}
+
+/// The name of a status, as Step Functions has it.
+pub(crate) fn status_name(status: Status) -> String {
+    let name = serde_json::to_value(status).unwrap_or_default();
+    name.as_str().unwrap_or_default().to_owned()
 }
 
 /// The time from each start or redrive to the last event before the next, in seconds: waiting for a redrive is no work.
@@ -90,7 +136,7 @@ pub(crate) fn seconds_at_work(history: &[HistoryEvent]) -> f64 {
 }
 
 /// A list of executions for people.
-pub(crate) fn table(lines: &[Value]) -> String {
+fn table(lines: &[Value]) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,
@@ -109,7 +155,7 @@ pub(crate) fn table(lines: &[Value]) -> String {
             line["started"].as_str().unwrap_or_default(),
             line["execution"].as_str().unwrap_or_default(),
         );
-        if line["status"] == "INTERRUPTED" {
+        if line["status"] == INTERRUPTED {
             let key = plain(line["key"].as_str().unwrap_or_default());
             let _ = writeln!(
                 text,
@@ -133,42 +179,6 @@ pub(crate) fn table(lines: &[Value]) -> String {
 fn moment(seconds: f64) -> Option<String> {
     let moment = DateTime::from_timestamp_millis((seconds * 1000.0) as i64)?;
     Some(moment.to_rfc3339_opts(SecondsFormat::Millis, true))
-}
-
-/// Everything about one execution.
-pub(crate) fn show(journal: &Journal, at_work: bool) -> io::Result<Value> {
-    let history = journal.history()?;
-    let inside = Inside {
-        input: serde_json::to_value(journal.input()?)?,
-        history: &history,
-        output: journal.outcome()?.and_then(|closed| closed.output),
-        notification: journal.notification(),
-    };
-    let mut report = inside.beside(line(journal, at_work)?);
-    report["file"] = serde_json::to_value(journal.file()?)?;
-    Ok(report)
-}
-
-/// What is to be seen inside one execution, wherever it ran.
-pub(crate) struct Inside<'h> {
-    pub(crate) input: Value,
-    pub(crate) history: &'h [HistoryEvent],
-    pub(crate) output: Option<Value>,
-    pub(crate) notification: Option<String>,
-}
-
-impl Inside<'_> {
-    /// Added to what the list says of it.
-    pub(crate) fn beside(self, mut line: Value) -> Value {
-        if let Some(report) = line.as_object_mut() {
-            report.insert("input".to_owned(), self.input);
-            report.insert("steps".to_owned(), Value::Array(steps(self.history)));
-            report.insert("output".to_owned(), self.output.unwrap_or_default());
-            report.insert("notification".to_owned(), self.notification.into());
-            report.insert("events".to_owned(), self.history.len().into());
-        }
-        line
-    }
 }
 
 /// The states that were entered, in order, with their attempts.
@@ -232,7 +242,7 @@ fn since(step: &Map<String, Value>, event: &HistoryEvent) -> Value {
 }
 
 /// One execution for people.
-pub(crate) fn page(report: &Value) -> String {
+fn page(report: &Value) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,

@@ -1,27 +1,24 @@
 //! `ecg run` and `ecg rerun`: put files into the lake and run the workflow for each.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use asl_engine::Status;
-use ecg_core::settings::Settings;
+use asl_engine::{StateMachine, Status};
+use ecg_config as config;
+use ecg_recording::profiles;
 use futures::StreamExt;
+use step_notify::{Links, Slack};
 
+use crate::args::read_text;
 use crate::discover::Found;
+use crate::execute::{Executor, WORKFLOW, load};
 use crate::journal::Closed;
+use crate::place::Place;
 use crate::progress::Progress;
-use crate::upload::{Known, Uploads};
-
-/// What a command says of all its recordings.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Wanted {
-    /// What a person says of the files. `None`: what was said in the run before.
-    pub(crate) settings: Option<Settings>,
-    /// Run again what has ended.
-    pub(crate) again: bool,
-    /// A file of another place under a key that is in the lake is a new version of that recording.
-    pub(crate) new_version: bool,
-}
+use crate::steps::Steps;
+use crate::terminal::lake_option;
+use crate::upload::{End, Ended, Known, Uploads, Wanted};
 
 /// What became of one file or execution.
 #[derive(Debug)]
@@ -33,19 +30,6 @@ pub(crate) struct Ran {
     pub(crate) execution: String,
     pub(crate) end: End,
     pub(crate) took: Duration,
-}
-
-#[derive(Debug)]
-pub(crate) enum End {
-    /// The workflow ran to this end now.
-    Now(Closed),
-    /// It had ended so before: the same bytes under the same key. What changed since, which a rerun would take into
-    /// account, if anything did.
-    Before(Closed, Option<String>),
-    /// The file is in the lake under this other key.
-    Elsewhere(String),
-    /// The file could not be put into the lake, or the run not recorded.
-    Broken(String),
 }
 
 impl Ran {
@@ -67,21 +51,34 @@ impl Ran {
     }
 }
 
-/// What one file led to: the recording id, the name of the execution, and its end.
-pub(crate) struct Ended {
-    pub(crate) recording_id: String,
-    pub(crate) execution: String,
-    pub(crate) end: End,
+pub(crate) fn workflow(path: Option<&Path>) -> Result<StateMachine, String> {
+    match path {
+        None => load(WORKFLOW),
+        Some(path) => load(&read_text(path)?).map_err(|error| format!("{}: {error}", path.display())),
+    }
 }
 
-impl Ended {
-    pub(crate) fn broken(message: String) -> Ended {
-        Ended {
-            recording_id: String::new(),
-            execution: String::new(),
-            end: End::Broken(message),
-        }
-    }
+pub(crate) fn executor(
+    machine: StateMachine,
+    lake: ecg_lake::Lake,
+    place: &Place,
+) -> Result<Arc<Executor>, String> {
+    let slack = Slack::from_parts(
+        config::optional("SLACK_WEBHOOK_URL"),
+        config::optional("SLACK_BOT_TOKEN"),
+        config::optional("SLACK_CHANNEL"),
+    );
+    let steps = Steps {
+        lake,
+        profiles: profiles::built_in()?,
+        slack,
+        links: Links::local(&lake_option(&place.root().display().to_string())),
+        place: place.clone(),
+    };
+    Ok(Arc::new(Executor {
+        machine,
+        steps: Arc::new(steps),
+    }))
 }
 
 /// Runs the workflow for everything found, `jobs` at a time.

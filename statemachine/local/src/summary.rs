@@ -1,28 +1,28 @@
 //! What `ecg run`, `ecg rerun` and `ecg redrive` say at the end.
 
 use std::fmt::Write;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use ecg_recording::Verdict;
 use serde_json::{Value, json};
 
-use crate::commands::FAILED;
 use crate::discover::{Discovery, Problem};
 use crate::execute::reason;
+use crate::output::Answer;
 use crate::place::Place;
-use crate::run::{End, Ran};
-use crate::terminal::plain;
+use crate::run::Ran;
+use crate::terminal::{counted, lake_option, plain};
+use crate::upload::End;
 
 /// Most entries of a kind that are listed one by one.
 const LISTED: usize = 20;
 
 /// How a command ended that ran executions.
-pub(crate) struct Summary<'s> {
-    pub(crate) ran: &'s [Ran],
-    pub(crate) discovery: &'s Discovery,
+pub(crate) struct Summary {
+    pub(crate) ran: Vec<Ran>,
+    pub(crate) discovery: Discovery,
     pub(crate) took: Duration,
-    pub(crate) place: &'s Place,
+    pub(crate) place: Place,
 }
 
 /// How the runs ended: rejected is the input's fault, failed is not.
@@ -35,23 +35,14 @@ struct Counts {
     elsewhere: usize,
 }
 
-impl Summary<'_> {
-    /// 0 if every recording is in the tables, 1 if any is not.
-    pub(crate) fn exit_code(&self) -> ExitCode {
-        if self.ran.iter().all(Ran::settled) && self.discovery.problems.is_empty() {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::from(FAILED)
-        }
-    }
-
+impl Summary {
     fn lake(&self) -> String {
         self.place.root().display().to_string()
     }
 
     fn counts(&self) -> Counts {
         let mut counts = Counts::default();
-        for ran in self.ran {
+        for ran in &self.ran {
             counts.before += usize::from(matches!(ran.end, End::Before(..)));
             match (&ran.end, ran.closed()) {
                 (End::Elsewhere(_), _) => counts.elsewhere += 1,
@@ -61,96 +52,6 @@ impl Summary<'_> {
             }
         }
         counts
-    }
-
-    /// The summary for people.
-    pub(crate) fn text(&self) -> String {
-        let counts = self.counts();
-        let mut text = format!(
-            "{}: {} accepted, {} rejected",
-            counted(self.ran.len(), "recording", "recordings"),
-            counts.accepted,
-            counts.rejected
-        );
-        if counts.failed > 0 {
-            let _ = write!(text, ", {} failed for another reason", counts.failed);
-        }
-        if counts.before > 0 {
-            let _ = write!(text, "; done before and not done again: {}", counts.before);
-        }
-        if counts.elsewhere > 0 {
-            let _ = write!(text, "; in the lake under another key: {}", counts.elsewhere);
-        }
-        let problems = &self.discovery.problems;
-        if !problems.is_empty() {
-            let _ = write!(text, "; could not be read: {}", problems.len());
-        }
-        let _ = writeln!(
-            text,
-            "; {:.1} s; lake {}",
-            self.took.as_secs_f64(),
-            plain(&self.lake())
-        );
-
-        let unsettled: Vec<&Ran> = self.ran.iter().filter(|ran| !ran.settled()).collect();
-        list(
-            &mut text,
-            &unsettled,
-            "ecg runs --failed",
-            self.place,
-            |text, ran| {
-                let _ = writeln!(text, "\n  {}\n    {}", plain(&ran.key), plain(&why(ran)));
-                for line in self.next(ran) {
-                    let _ = writeln!(text, "    {line}");
-                }
-            },
-        );
-        let changed: Vec<(&Ran, &String)> = self
-            .ran
-            .iter()
-            .filter(|ran| ran.accepted())
-            .filter_map(changed)
-            .collect();
-        list(
-            &mut text,
-            &changed,
-            "the same command with --again",
-            self.place,
-            |text, (ran, what)| {
-                let _ = writeln!(
-                    text,
-                    "\n  {}\n    {what} since it was done; run it again with",
-                    plain(&ran.key)
-                );
-                let _ = writeln!(text, "    {}", self.command("rerun", &ran.recording_id));
-            },
-        );
-        let elsewhere: Vec<(&str, &str)> = self.ran.iter().filter_map(elsewhere).collect();
-        list(&mut text, &elsewhere, "", self.place, |text, (key, known)| {
-            let _ = writeln!(
-                text,
-                "\n  {}\n    passed over: it is in the lake as {}",
-                plain(key),
-                plain(known)
-            );
-        });
-        list(
-            &mut text,
-            &problems.iter().collect::<Vec<_>>(),
-            "",
-            self.place,
-            |text, problem| {
-                let _ = writeln!(text, "\n  {}", problem.text());
-            },
-        );
-        if self.discovery.passed_over > 0 {
-            let _ = writeln!(
-                text,
-                "\nfiles passed over because their names do not end in .mat: {}",
-                self.discovery.passed_over
-            );
-        }
-        text
     }
 
     /// What to type about a recording that was not accepted.
@@ -191,9 +92,99 @@ impl Summary<'_> {
     fn command(&self, name: &str, id: &str) -> String {
         format!("ecg {name} {id}{}", lake_option(&self.lake()))
     }
+}
 
-    /// The summary for scripts.
-    pub(crate) fn json(&self) -> Value {
+impl Answer for Summary {
+    fn text(&self) -> String {
+        let counts = self.counts();
+        let mut text = format!(
+            "{}: {} accepted, {} rejected",
+            counted(self.ran.len(), "recording", "recordings"),
+            counts.accepted,
+            counts.rejected
+        );
+        if counts.failed > 0 {
+            let _ = write!(text, ", {} failed for another reason", counts.failed);
+        }
+        if counts.before > 0 {
+            let _ = write!(text, "; done before and not done again: {}", counts.before);
+        }
+        if counts.elsewhere > 0 {
+            let _ = write!(text, "; in the lake under another key: {}", counts.elsewhere);
+        }
+        let problems = &self.discovery.problems;
+        if !problems.is_empty() {
+            let _ = write!(text, "; could not be read: {}", problems.len());
+        }
+        let _ = writeln!(
+            text,
+            "; {:.1} s; lake {}",
+            self.took.as_secs_f64(),
+            plain(&self.lake())
+        );
+
+        let unsettled: Vec<&Ran> = self.ran.iter().filter(|ran| !ran.settled()).collect();
+        list(
+            &mut text,
+            &unsettled,
+            "ecg runs --failed",
+            &self.place,
+            |text, ran| {
+                let _ = writeln!(text, "\n  {}\n    {}", plain(&ran.key), plain(&why(ran)));
+                for line in self.next(ran) {
+                    let _ = writeln!(text, "    {line}");
+                }
+            },
+        );
+        let changed: Vec<(&Ran, &String)> = self
+            .ran
+            .iter()
+            .filter(|ran| ran.accepted())
+            .filter_map(changed)
+            .collect();
+        list(
+            &mut text,
+            &changed,
+            "the same command with --again",
+            &self.place,
+            |text, (ran, what)| {
+                let _ = writeln!(
+                    text,
+                    "\n  {}\n    {what} since it was done; run it again with",
+                    plain(&ran.key)
+                );
+                let _ = writeln!(text, "    {}", self.command("rerun", &ran.recording_id));
+            },
+        );
+        let elsewhere: Vec<(&str, &str)> = self.ran.iter().filter_map(elsewhere).collect();
+        list(&mut text, &elsewhere, "", &self.place, |text, (key, known)| {
+            let _ = writeln!(
+                text,
+                "\n  {}\n    passed over: it is in the lake as {}",
+                plain(key),
+                plain(known)
+            );
+        });
+        list(
+            &mut text,
+            &problems.iter().collect::<Vec<_>>(),
+            "",
+            &self.place,
+            |text, problem| {
+                let _ = writeln!(text, "\n  {}", problem.text());
+            },
+        );
+        if self.discovery.passed_over > 0 {
+            let _ = writeln!(
+                text,
+                "\nfiles passed over because their names do not end in .mat: {}",
+                self.discovery.passed_over
+            );
+        }
+        text
+    }
+
+    fn json(&self) -> Value {
         let recordings: Vec<Value> = self
             .ran
             .iter()
@@ -222,6 +213,11 @@ impl Summary<'_> {
             "seconds": self.took.as_secs_f64(),
             "recordings": recordings,
         })
+    }
+
+    /// Whether every recording is in the tables.
+    fn well(&self) -> bool {
+        self.ran.iter().all(Ran::settled) && self.discovery.problems.is_empty()
     }
 }
 
@@ -255,51 +251,11 @@ fn elsewhere(ran: &Ran) -> Option<(&str, &str)> {
     }
 }
 
-/// `1 recording`, `2 recordings`.
-pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
-
 /// Why a recording was not accepted, in one line.
 fn why(ran: &Ran) -> String {
     match &ran.end {
         End::Now(closed) | End::Before(closed, _) => reason(closed),
         End::Broken(message) => message.clone(),
         End::Elsewhere(key) => key.clone(),
-    }
-}
-
-/// ` --lake L`, or nothing for the default lake.
-pub(crate) fn lake_option(lake: &str) -> String {
-    if lake == "ecg-lake" || lake == "./ecg-lake" {
-        String::new()
-    } else {
-        format!(" --lake {}", shell_word(lake))
-    }
-}
-
-/// A word as a shell takes it.
-pub(crate) fn shell_word(text: &str) -> String {
-    let plain = text
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "/._-+=:,@".contains(c));
-    if plain && !text.is_empty() {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn commands_can_be_pasted() {
-        assert_eq!(shell_word("a/b-c.mat"), "a/b-c.mat");
-        assert_eq!(shell_word("1 NSR/x (0).mat"), "'1 NSR/x (0).mat'");
-        assert_eq!(shell_word("it's"), "'it'\\''s'");
-        assert_eq!(lake_option("my lake"), " --lake 'my lake'");
-        assert_eq!(lake_option("ecg-lake"), "");
     }
 }

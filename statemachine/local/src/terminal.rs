@@ -1,4 +1,4 @@
-//! The terminal: how wide it is, and what of a text from outside it is given.
+//! The terminal: how wide it is, what of a text from outside it is given, and commands that can be pasted into it.
 
 use std::borrow::Cow;
 
@@ -32,6 +32,32 @@ fn obeyed(c: char) -> bool {
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// `1 recording`, `2 recordings`.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// ` --lake L`, or nothing for the default lake.
+pub(crate) fn lake_option(lake: &str) -> String {
+    if lake == "ecg-lake" || lake == "./ecg-lake" {
+        String::new()
+    } else {
+        format!(" --lake {}", shell_word(lake))
+    }
+}
+
+/// A word as a shell takes it.
+pub(crate) fn shell_word(text: &str) -> String {
+    let plain = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "/._-+=:,@".contains(c));
+    if plain && !text.is_empty() {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,5 +89,14 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn commands_can_be_pasted() {
+        assert_eq!(shell_word("a/b-c.mat"), "a/b-c.mat");
+        assert_eq!(shell_word("1 NSR/x (0).mat"), "'1 NSR/x (0).mat'");
+        assert_eq!(shell_word("it's"), "'it'\\''s'");
+        assert_eq!(lake_option("my lake"), " --lake 'my lake'");
+        assert_eq!(lake_option("ecg-lake"), "");
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use ecg_core::message::{ExecutionInput, INPUT_BYTES_MAX, PinnedHeader, Rerun, Source};
+use ecg_core::settings::Settings;
 use ecg_core::{content_id, layout, recording_id};
 use ecg_store::{LocalStore, Location, Store};
 use md5::{Digest, Md5};
@@ -16,7 +17,47 @@ use crate::discover::Found;
 use crate::execute::Executor;
 use crate::journal::{Closed, Journal};
 use crate::place::{BUCKET, Place, WORK};
-use crate::run::{End, Ended, Wanted};
+
+/// What a command says of all its recordings.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wanted {
+    /// What a person says of the files. `None`: what was said in the run before.
+    pub(crate) settings: Option<Settings>,
+    /// Run again what has ended.
+    pub(crate) again: bool,
+    /// A file of another place under a key that is in the lake is a new version of that recording.
+    pub(crate) new_version: bool,
+}
+
+/// What one file led to: the recording id, the name of the execution, and its end.
+pub(crate) struct Ended {
+    pub(crate) recording_id: String,
+    pub(crate) execution: String,
+    pub(crate) end: End,
+}
+
+impl Ended {
+    pub(crate) fn broken(message: String) -> Ended {
+        Ended {
+            recording_id: String::new(),
+            execution: String::new(),
+            end: End::Broken(message),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The workflow ran to this end now.
+    Now(Closed),
+    /// It had ended so before: the same bytes under the same key. What changed since, which a rerun would take into
+    /// account, if anything did.
+    Before(Closed, Option<String>),
+    /// The file is in the lake under this other key.
+    Elsewhere(String),
+    /// The file could not be put into the lake, or the run not recorded.
+    Broken(String),
+}
 
 /// The files that are in a lake: a key belongs to one file, and a file has one key.
 pub(crate) struct Known {

@@ -8,7 +8,7 @@ mod played;
 
 use std::process::{Command, Output};
 
-use ecg_golden::check;
+use ecg_testing::golden::check;
 use played::{Played, execution, failed_history};
 use serde_json::{Value, json};
 

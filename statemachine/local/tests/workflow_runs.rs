@@ -411,5 +411,5 @@ async fn the_history_is_that_of_get_execution_history() {
         event["timestamp"] = json!("(time)");
     }
     let text = serde_json::to_string_pretty(&json!({ "events": run["events"] })).unwrap() + "\n";
-    ecg_golden::check(format!("{GOLDEN}/history.json"), &text);
+    ecg_testing::golden::check(format!("{GOLDEN}/history.json"), &text);
 }

@@ -15,11 +15,13 @@ Examples:
       An irregular rhythm under noise, mains hum and a wandering baseline.
   ecg synth holes.mat --duration 1m --gap 5s+300ms --flat 20s+2s --saturate 0.8
       Missing samples, a flat line, and peaks cut at 0.8 mV.
+  ecg synth record.dat --format wfdb212 --leads 2
+      A WFDB record as PhysioNet has them: record.dat and record.hea.
   ecg synth octave.mat --format mat4 --class double --layout samples-x-leads --calibration variables
       Millivolts as doubles, one lead per column, fs and units inside the file.")]
 pub struct SynthArgs {
-    /// The MAT file to write
-    #[arg(value_name = "OUT.mat")]
+    /// The file to write; its name ends in .mat, .dat (WFDB) or .edf
+    #[arg(value_name = "OUT")]
     pub out: PathBuf,
     /// Duration: 24h, 30m, 10s, 500ms
     #[arg(long, default_value = "10s", value_parser = parse_duration)]
@@ -106,6 +108,23 @@ pub enum Format {
     Mat5Compressed,
     /// MAT level 7.3 (HDF5)
     Mat73,
+    /// WFDB signal file of format 16, with its header
+    Wfdb16,
+    /// WFDB signal file of format 212, with its header
+    Wfdb212,
+    /// EDF, which has its calibration inside
+    Edf,
+}
+
+impl Format {
+    /// The ending of a file's name.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Mat4 | Self::Mat5 | Self::Mat5Compressed | Self::Mat73 => "mat",
+            Self::Wfdb16 | Self::Wfdb212 => "dat",
+            Self::Edf => "edf",
+        }
+    }
 }
 
 /// MATLAB classes that samples can have.
@@ -236,7 +255,7 @@ mod tests {
             .lines()
             .filter(|line| line.starts_with("  ecg synth "))
             .collect();
-        assert_eq!(examples.len(), 5, "{help}");
+        assert_eq!(examples.len(), 6, "{help}");
         for example in examples {
             let words = example.split_whitespace().skip(1);
             let args = Command::try_parse_from(words)

@@ -1,7 +1,7 @@
 //! Synthetic ECG recordings with known beats, in every supported format.
 //!
-//! [`run`] turns [`SynthArgs`] (what `ecg synth` takes) into a MAT file, a WFDB header and a list of
-//! beats. It streams: memory does not grow with the duration. The same arguments give the same bytes on
+//! [`run`] turns [`SynthArgs`] (what `ecg synth` takes) into a MAT, WFDB or EDF file, a WFDB header and a list
+//! of beats. It streams: memory does not grow with the duration. The same arguments give the same bytes on
 //! every machine. It makes test input, so it knows the formats but nothing of the pipeline that reads
 //! them: the readers are tested against an independent writer.
 //!
@@ -17,6 +17,7 @@ mod random;
 mod run;
 mod settings;
 
+pub mod edf;
 pub mod mat4;
 pub mod mat5;
 pub mod mat73;
@@ -24,6 +25,7 @@ pub mod rhythm;
 pub mod samples;
 pub mod signal;
 pub mod waves;
+pub mod wfdb;
 
 pub use args::{ByteOrder, Calibration, Class, Format, Layout, RhythmName, SynthArgs, Units};
 pub use duration::{Span, parse_duration, parse_span};

@@ -4,7 +4,7 @@ use crate::args::{Calibration, Format, SynthArgs};
 use crate::rhythm::known_beats;
 use crate::samples::SampleBytes;
 use crate::settings::{CALIBRATION_VARIABLES, Settings};
-use crate::{SynthError, header_text, mat4, mat5, mat73, waves};
+use crate::{SynthError, edf, header_text, mat4, mat5, mat73, waves, wfdb};
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// What was written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Written {
-    /// The MAT file.
+    /// The recording.
     pub path: PathBuf,
     /// Its size in bytes.
     pub bytes: u64,
@@ -35,7 +35,7 @@ pub struct Written {
 /// Makes the recording, its header and the list of its beats. `progress` gets the bytes of samples that are
 /// done and their total.
 ///
-/// A MAT file is written under a temporary name beside its place and renamed when it is complete.
+/// A recording is written under a temporary name beside its place and renamed when it is complete.
 ///
 /// # Errors
 /// [`SynthError::Argument`] before anything is written, [`SynthError::Io`] or [`SynthError::Hdf5`] when
@@ -43,17 +43,19 @@ pub struct Written {
 pub fn run(args: &SynthArgs, progress: &mut dyn FnMut(u64, u64)) -> Result<Written, SynthError> {
     let settings = Settings::new(args)?;
     let path = args.out.as_path();
+    let ending = settings.format.extension();
     let file_name = match path.file_name().and_then(|name| name.to_str()) {
-        Some(name) if path.extension().is_some_and(|extension| extension == "mat") => name,
+        Some(name) if path.extension().is_some_and(|extension| extension == ending) => name,
         _ => {
             return Err(SynthError::argument(
-                "OUT.mat",
-                "a file name that ends in .mat",
+                "OUT",
+                format!("a file name that ends in .{ending}"),
                 path.display(),
             ));
         }
     };
-    let header = (settings.calibration == Calibration::Header).then(|| path.with_extension("hea"));
+    let has_header = settings.calibration == Calibration::Header && settings.format != Format::Edf;
+    let header = has_header.then(|| path.with_extension("hea"));
     if header.is_some() && file_name.contains(char::is_whitespace) {
         return Err(SynthError::argument(
             "--calibration",
@@ -62,7 +64,7 @@ pub fn run(args: &SynthArgs, progress: &mut dyn FnMut(u64, u64)) -> Result<Writt
         ));
     }
 
-    let partial = path.with_extension("mat.partial");
+    let partial = path.with_extension(format!("{ending}.partial"));
     let result = write_file(&settings, &partial, progress)
         .and_then(|()| std::fs::rename(&partial, path).map_err(|error| SynthError::io(path, error)));
     if let Err(error) = result {
@@ -113,6 +115,18 @@ fn write_file(
     let io_error = |error| SynthError::io(path, error);
     let mut sink = BufWriter::with_capacity(1 << 18, File::create(path).map_err(io_error)?);
     match settings.format {
+        Format::Wfdb16 | Format::Wfdb212 => {
+            let mut data = Progress::new(SampleBytes::new(settings), settings, progress);
+            let written = match settings.format {
+                Format::Wfdb212 => wfdb::write_212(&mut sink, &mut data),
+                _ => io::copy(&mut data, &mut sink).map(drop),
+            };
+            written.map_err(io_error)?;
+        }
+        Format::Edf => {
+            let mut counted = Progress::new(&mut sink, settings, progress);
+            edf::write(settings, &mut counted).map_err(io_error)?;
+        }
         Format::Mat4 => write_mat4(settings, &mut sink, progress).map_err(io_error)?,
         Format::Mat5 => write_mat5(settings, &mut sink, false, progress).map_err(io_error)?,
         Format::Mat5Compressed => write_mat5(settings, &mut sink, true, progress).map_err(io_error)?,
@@ -325,6 +339,23 @@ pub(crate) mod tests {
                 "other than",
             ),
             ("--hum-hz 200 --hum-mv 0.1", "--hum-hz", "180"),
+            ("--format wfdb16 --class int32", "--class", "int16"),
+            (
+                "--format edf --layout samples-x-leads",
+                "--layout",
+                "leads-x-samples",
+            ),
+            ("--format wfdb16 --byte-order big", "--byte-order", "little"),
+            ("--format wfdb212 --calibration none", "--calibration", "header"),
+            ("--format wfdb212 --adc-bits 12", "--adc-bits", "-1024 to 3071"),
+            (
+                "--format edf --sampling-frequency 250.5",
+                "--sampling-frequency",
+                "whole",
+            ),
+            ("--format edf --duration 1500ms", "--duration", "whole seconds"),
+            ("--format edf --gap 1s+1s", "--gap", "missing"),
+            ("--format edf --gain 300", "--gain", "8 characters"),
         ] {
             let error = Settings::new(&args("x.mat", words))
                 .err()
@@ -352,6 +383,7 @@ pub(crate) mod tests {
                 .to_string()
         };
         assert!(refused("x.txt").contains(".mat"));
+        assert!(refused("x.dat").contains(".mat"));
         assert!(refused("900m (0).mat").contains("blanks"));
         assert!(refused("no/such/folder.mat").contains("folder.mat.partial"));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

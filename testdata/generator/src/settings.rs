@@ -1,7 +1,7 @@
 //! The arguments after all checks: what is in a [`Settings`] can be made.
 
 use crate::args::{ByteOrder, Calibration, Class, Format, Layout, RhythmName, SynthArgs, Units};
-use crate::{Span, SynthError};
+use crate::{Span, SynthError, edf};
 use std::ops::Range;
 
 /// A recording that can be made.
@@ -206,6 +206,7 @@ impl Settings {
                     ));
                 }
             }
+            Format::Wfdb16 | Format::Wfdb212 | Format::Edf => self.check_signal_file()?,
             Format::Mat73 => {
                 if self.byte_order == ByteOrder::Big {
                     return Err(SynthError::argument(
@@ -215,6 +216,46 @@ impl Settings {
                     ));
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// What a WFDB or EDF file cannot express.
+    fn check_signal_file(&self) -> Result<(), SynthError> {
+        let only = |name, expected: &str, as_expected: bool, found: &str| match as_expected {
+            true => Ok(()),
+            false => Err(SynthError::argument(
+                name,
+                format!("{expected} in a WFDB or EDF file"),
+                found,
+            )),
+        };
+        only("--class", "int16", self.class == Class::Int16, self.class.name())?;
+        let interleaved = self.layout == Layout::LeadsXSamples;
+        only("--layout", "leads-x-samples", interleaved, "samples-x-leads")?;
+        only(
+            "--byte-order",
+            "little",
+            self.byte_order == ByteOrder::Little,
+            "big",
+        )?;
+        if self.format == Format::Edf {
+            return edf::check(self);
+        }
+        if self.calibration != Calibration::Header {
+            return Err(SynthError::argument(
+                "--calibration",
+                "header, without which nobody can read a WFDB file",
+                "another one",
+            ));
+        }
+        let (low, high) = self.adc_range;
+        if self.format == Format::Wfdb212 && (low <= -2048.0 || high > 2047.0) {
+            return Err(SynthError::argument(
+                "--adc-bits",
+                "ADC values of -2047 to 2047 in format 212 (see --baseline)",
+                format!("{low} to {high}"),
+            ));
         }
         Ok(())
     }

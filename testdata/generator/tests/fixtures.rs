@@ -75,13 +75,22 @@ fn fixtures_stay_small() {
     assert!(bad.values().map(Vec::len).sum::<usize>() < 400_000);
 }
 
+/// Whether the name is that of a recording.
+fn is_recording(name: &str) -> bool {
+    [".mat", ".dat", ".edf"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
+}
+
 /// In the level 4 fixtures of int16 little-endian, one lead after another interleaved: the first lead.
 fn first_lead(bytes: &[u8]) -> Vec<i16> {
     let leads = i32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize;
-    let numbers = bytes[24..]
-        .chunks_exact(2)
-        .map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
-    numbers.step_by(leads).collect()
+    int16(&bytes[24..]).into_iter().step_by(leads).collect()
+}
+
+fn int16(bytes: &[u8]) -> Vec<i16> {
+    let pairs = bytes.chunks_exact(2);
+    pairs.map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
 }
 
 #[test]
@@ -89,14 +98,14 @@ fn known_beats_are_the_peaks_of_the_recordings() {
     let recordings = committed("recordings");
     let beats: serde_json::Value = serde_json::from_slice(&recordings["beats.json"]).unwrap();
     let beats = beats.as_object().unwrap();
-    let mats: Vec<&String> = recordings.keys().filter(|name| name.ends_with(".mat")).collect();
+    let files: Vec<&String> = recordings.keys().filter(|name| is_recording(name)).collect();
     assert_eq!(
-        mats.len(),
+        files.len(),
         beats.len(),
         "every recording has its beats and the other way round"
     );
     let mut compared = 0;
-    for name in mats {
+    for name in files {
         let list: Vec<usize> = beats[name]["beats"]
             .as_array()
             .unwrap()
@@ -104,10 +113,17 @@ fn known_beats_are_the_peaks_of_the_recordings() {
             .map(|beat| beat.as_u64().unwrap() as usize)
             .collect();
         assert!(list.len() >= 6 && list.is_sorted(), "{name}: {list:?}");
-        if recordings[name][..4] != 30_i32.to_le_bytes() {
-            continue;
-        }
-        let signal = first_lead(&recordings[name]);
+        let bytes = &recordings[name];
+        let signal = match name.as_str() {
+            "wfdb/format16.dat" => int16(bytes),
+            // A header of two signals, then records of one second.
+            "edf/two-leads.edf" => bytes[768..]
+                .chunks_exact(2 * 720)
+                .flat_map(|record| int16(&record[..720]))
+                .collect(),
+            _ if bytes[..4] == 30_i32.to_le_bytes() => first_lead(bytes),
+            _ => continue,
+        };
         for beat in list {
             let near = beat.saturating_sub(36)..(beat + 36).min(signal.len());
             let top = signal[near.clone()].iter().max().unwrap();
@@ -132,7 +148,13 @@ fn headers_say_what_the_files_hold() {
             continue;
         };
         let text = std::str::from_utf8(text).unwrap();
-        let file = &recordings[&format!("{stem}.mat")];
+        let (ending, format, bits) = match stem {
+            "wfdb/format16" => ("dat", "16", 16),
+            "wfdb/format212" => ("dat", "212", 12),
+            _ => ("mat", "16+24", 16),
+        };
+        let file = &recordings[&format!("{stem}.{ending}")];
+        let begin = if ending == "mat" { 24 } else { 0 };
         let mut lines = text.lines().map(|line| line.split(' ').collect::<Vec<_>>());
         let record = lines.next().unwrap();
         let leads: usize = record[1].parse().unwrap();
@@ -141,23 +163,25 @@ fn headers_say_what_the_files_hold() {
         assert_eq!(record[2], "360");
         let signals: Vec<_> = lines.collect();
         assert_eq!(signals.len(), leads);
-        assert_eq!(file.len(), 24 + 2 * leads * samples, "{name}");
+        assert_eq!(file.len(), begin + leads * samples * bits / 8, "{name}");
         for (lead, fields) in signals.iter().enumerate() {
-            assert_eq!(format!("{}.mat", record[0]), fields[0]);
-            assert_eq!(fields[1], "16+24");
+            assert_eq!(format!("{}.{ending}", record[0]), fields[0]);
+            assert_eq!(fields[1], format);
             let expected = if stem == "header/gain-0" {
                 "0"
             } else {
                 "200(1024)/mV"
             };
             assert_eq!(fields[2], expected, "{name}");
-            let place = 24 + 2 * lead;
-            let first = i16::from_le_bytes([file[place], file[place + 1]]);
+            let first = match bits {
+                12 => i16::from(file[2 * lead]) | i16::from(file[1] >> (4 * lead) & 0x0f) << 8,
+                _ => int16(&file[begin + 2 * lead..])[0],
+            };
             assert_eq!(fields[5], first.to_string(), "{name}: the first value");
         }
         headers += 1;
     }
-    assert_eq!(headers, 5);
+    assert_eq!(headers, 7);
 }
 
 #[test]
@@ -165,11 +189,11 @@ fn every_malformed_file_has_an_expectation() {
     let malformed = committed("malformed");
     let expected: serde_json::Value = serde_json::from_slice(&malformed["expected.json"]).unwrap();
     let expected = expected.as_object().unwrap();
-    let mut mats: Vec<&String> = malformed.keys().filter(|name| name.ends_with(".mat")).collect();
+    let mut files: Vec<&String> = malformed.keys().filter(|name| is_recording(name)).collect();
     let mut names: Vec<&String> = expected.keys().collect();
-    mats.sort();
+    files.sort();
     names.sort();
-    assert_eq!(mats, names);
+    assert_eq!(files, names);
     for (name, entry) in expected {
         assert_eq!(entry["error"], "Rejected", "{name}");
         assert!(!entry["rule"].as_str().unwrap().is_empty(), "{name}");
@@ -205,7 +229,7 @@ fn every_malformed_file_has_an_expectation() {
 fn the_readme_names_every_fixture() {
     let readme = std::fs::read_to_string(testdata().join("README.md")).unwrap();
     for folder in ["recordings", "malformed"] {
-        for name in committed(folder).keys().filter(|name| name.ends_with(".mat")) {
+        for name in committed(folder).keys().filter(|name| is_recording(name)) {
             let file = name.rsplit('/').next().unwrap();
             assert!(
                 readme.contains(&format!("`{file}`")) || readme.contains(&format!("`{name}`")),

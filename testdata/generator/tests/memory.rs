@@ -22,7 +22,11 @@ struct Command {
 /// Most bytes allocated at once, above what was allocated before.
 fn most_bytes(words: &str) -> usize {
     let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("x.mat");
+    let ending = ["wfdb", "edf"]
+        .into_iter()
+        .position(|format| words.contains(format));
+    let ending = ["mat", "dat", "edf"][ending.map_or(0, |place| place + 1)];
+    let out = folder.path().join(format!("x.{ending}"));
     let beats = folder.path().join("x.json");
     let words = format!(
         "synth {} --leads 2 --beats {} {words}",
@@ -46,6 +50,9 @@ fn memory_does_not_grow_with_the_duration() {
         "--format mat5-compressed",
         "--format mat73",
         "--format mat73 --layout samples-x-leads --class double",
+        "--format wfdb16",
+        "--format wfdb212",
+        "--format edf",
     ] {
         let short = most_bytes(&format!("{words} --duration 20m"));
         let long = most_bytes(&format!("{words} --duration 2h"));

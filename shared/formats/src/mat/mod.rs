@@ -125,6 +125,8 @@ impl SignalFile for MatRecording {
             layout,
             leads,
             samples,
+            left_out: Vec::new(),
+            header: None,
         })
     }
 

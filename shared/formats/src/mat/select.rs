@@ -3,23 +3,12 @@
 use ecg_core::Details;
 use ecg_mat::{Class, Variable};
 
+use crate::lead_names::{FRANK, lead_order};
 use crate::names::TIMES;
 use crate::{Named, Refused, shape};
 
 /// Names that mean the signal, in order of preference; compared without regard to case.
 const SIGNAL_NAMES: [&str; 6] = ["val", "ecg", "signal", "signals", "data", "x"];
-
-/// Names of ECG leads in their usual order, in lower case. `ml` before a limb lead is a modified limb lead (MLII).
-const LEAD_NAMES: [&str; 27] = [
-    "i", "ii", "iii", "avr", "avl", "avf", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v1r",
-    "v2r", "v3r", "v4r", "v5r", "v6r", "v7r", "v8r", "v9r", "vx", "vy", "vz",
-];
-
-/// Frank leads. Each letter alone is too common a name, so they count only together and in upper case.
-const FRANK: [&str; 3] = ["X", "Y", "Z"];
-
-/// What stands before the number or the name of a lead.
-const PREFIXES: [&str; 4] = ["lead", "channel", "ch", "ecg"];
 
 /// Longest vector that is taken for settings and not for a signal.
 pub(super) const LONGEST_SETTING: u64 = 16;
@@ -78,32 +67,6 @@ pub(super) fn choose(variables: &[Variable], named: &Named) -> Result<Vec<usize>
 fn find(variables: &[Variable], name: &str, by: &str) -> Result<usize, Details> {
     let found = variables.iter().position(|variable| variable.name == name);
     found.ok_or_else(|| Details::new("variable", format!("`{name}`, named by {by}"), list(variables)))
-}
-
-/// The place of a lead among others, `None` for what is not named as a lead.
-fn lead_order(name: &str, frank: bool) -> Option<usize> {
-    if frank && let Some(place) = FRANK.iter().position(|lead| *lead == name) {
-        return Some(LEAD_NAMES.len() + place);
-    }
-    let name = name.to_ascii_lowercase();
-    let known = |name: &str| LEAD_NAMES.iter().position(|lead| *lead == name);
-    let limb = |name: &str| known(name).filter(|place| *place < 3);
-    known(&name)
-        .or_else(|| limb(name.strip_prefix("ml")?))
-        .or_else(|| {
-            let rest = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix))?;
-            if rest.starts_with(|c: char| c.is_ascii_digit()) {
-                return numbered(rest);
-            }
-            let rest = rest.strip_prefix('_')?;
-            numbered(rest).or_else(|| known(rest))
-        })
-}
-
-/// The place of a numbered lead: behind those that have a name.
-fn numbered(digits: &str) -> Option<usize> {
-    let number: u16 = digits.parse().ok()?;
-    Some(LEAD_NAMES.len() + FRANK.len() + usize::from(number))
 }
 
 /// Several variables are leads of one recording if they are real vectors of one class and length.
@@ -220,6 +183,7 @@ fn kind(variable: &Variable) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lead_names::{LEAD_NAMES, PREFIXES};
     use ecg_mat::NumberType;
 
     const INT16: Class = Class::Number(NumberType::I16);

@@ -8,17 +8,24 @@ use std::path::Path;
 
 use ecg_formats::{Part, Values};
 
-use super::about;
+use super::{about, companion_header};
+use crate::output::Stopped;
 
 /// Largest matrix that is printed as CSV, in values: its text is held in memory, because rows cross the file's order.
 const MOST_PRINTED: u64 = 100_000_000;
 
 /// Prints the numbers of one variable at full precision, one matrix row a line (a matrix of more than two dimensions
 /// with the further ones side by side). Complex numbers are `1.5+2j`.
-pub(crate) fn csv(path: &Path, name: &str, out: &mut dyn Write) -> Result<(), String> {
+pub(crate) fn csv(path: &Path, name: &str, out: &mut dyn Write) -> Result<(), Stopped> {
     let fail = |error: &dyn std::fmt::Display| about(path, error);
     let file = File::open(path).map_err(|error| fail(&error))?;
-    let mut file = ecg_formats::open(io::BufReader::new(file), MOST_PRINTED).map_err(|error| fail(&error))?;
+    let mut file = ecg_formats::open(
+        io::BufReader::new(file),
+        &path.to_string_lossy(),
+        companion_header(path).map_err(|error| fail(&error))?.as_deref(),
+        MOST_PRINTED,
+    )
+    .map_err(|error| fail(&error))?;
     let index = file
         .contents()
         .iter()
@@ -63,14 +70,8 @@ pub(crate) fn csv(path: &Path, name: &str, out: &mut dyn Write) -> Result<(), St
         }
         writeln!(out)
     };
-    let written = (0..rows.min(real.ends.len()))
-        .try_for_each(&mut write_row)
-        .and_then(|()| out.flush());
-    match written {
-        // A reader that went away (`| head`) is no error.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("standard output: {error}")),
-        _ => Ok(()),
-    }
+    (0..rows.min(real.ends.len())).try_for_each(&mut write_row)?;
+    Ok(out.flush()?)
 }
 
 /// Many short texts in one buffer: a day of samples has sixty million.

@@ -10,16 +10,16 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use ecg_core::layout;
 use ecg_core::rules::RULES;
-use ecg_recording::header::MAX_HEADER_BYTES;
+use ecg_formats::wfdb::MAX_HEADER_BYTES;
 use ecg_recording::{Examined, FileContext, examine, profiles};
 use serde_json::{Value, json};
 
-use crate::args::{CalibrationArgs, InspectArgs};
+use crate::args::CalibrationArgs;
 use crate::discover::key_of_file;
 use crate::profile_files::ProfileFiles;
-use crate::summary::shell_word;
-use crate::terminal::plain;
+use crate::terminal::{plain, shell_word};
 
 pub(crate) use csv::csv;
 use window::Window;
@@ -35,11 +35,16 @@ pub(crate) fn judge(path: &Path, calibration: &CalibrationArgs) -> Result<Examin
     let own = ProfileFiles::new(calibration.profile.as_deref(), None).find(&itself, &key)?;
     let own = own.map_or_else(|| Ok(Vec::new()), |text| profiles::parse(&text, "the profile"))?;
     let profiles = profiles::before_built_in(own)?;
+    // A format that has none is not judged by one.
+    let header = match layout::is_recording(&key) && layout::header_key(&key).is_none() {
+        true => None,
+        false => companion_header(path).map_err(fail)?,
+    };
     let context = FileContext {
         key,
         size,
         settings: calibration.settings().unwrap_or_default(),
-        header: companion_header(path).map_err(fail)?,
+        header,
         metadata: Default::default(),
         profiles,
     };
@@ -103,6 +108,7 @@ pub(crate) fn json(path: &Path, examined: &Examined) -> Value {
         "record": recording.and_then(|recording| recording.record.clone()),
         "fragment": recording.and_then(|recording| recording.fragment),
         "calibration": recording.map(|recording| &recording.calibration),
+        "left_out": recording.map(|recording| &recording.signals.left_out),
         "missing_samples": verdict.samples.as_ref().map(|samples| samples.missing_samples),
         "verdict": if verdict.accepted { "accepted" } else { "rejected" },
         "reason": verdict.reason,
@@ -146,6 +152,10 @@ pub(crate) fn page(path: &Path, examined: &Examined, said: &CalibrationArgs) -> 
             recording.signals.layout,
             plain(&calibration.source),
         );
+        for signal in &recording.signals.left_out {
+            let (name, reason) = (plain(&signal.name), plain(&signal.reason));
+            let _ = writeln!(text, "  left out: {name:<6} {reason}");
+        }
         for lead in &calibration.leads {
             let _ = writeln!(
                 text,
@@ -194,29 +204,36 @@ pub(crate) fn page(path: &Path, examined: &Examined, said: &CalibrationArgs) -> 
     text
 }
 
-/// The segment for people, after the page; and as an SVG where one is asked for. `columns` is the width of the terminal.
+/// The segment that begins `at` seconds after the start, for people, after the page; and in the file `svg` where one is asked
+/// for. `columns` is the width of the terminal.
 ///
 /// A file is drawn if it has a calibration and its samples can be read to the end, also one that is rejected for what
 /// these are.
-pub(crate) fn segment(args: &InspectArgs, examined: &Examined, columns: usize) -> Result<String, String> {
+pub(crate) fn segment(
+    path: &Path,
+    examined: &Examined,
+    at: f64,
+    svg: Option<&Path>,
+    columns: usize,
+) -> Result<String, String> {
     let verdict = &examined.verdict;
     let (Some(recording), Some(_)) = (&verdict.recording, &verdict.samples) else {
         let mut text =
             "\nnot drawn: a segment needs a calibration, and samples that can be read to the end\n"
                 .to_owned();
-        if let Some(svg) = &args.svg {
+        if let Some(svg) = svg {
             let _ = writeln!(text, "not written: {}", plain(&svg.display().to_string()));
         }
         return Ok(text);
     };
-    let shown = match args.svg {
+    let shown = match svg {
         Some(_) => recording.signals.leads as usize,
         None => plot::MOST_LEADS,
     };
-    let window = Window::read(&args.file, recording, args.at, shown)?;
+    let window = Window::read(path, recording, at, shown)?;
     let mut text = plot::text(&window, columns);
-    if let Some(svg) = &args.svg {
-        let name = args.file.file_name().unwrap_or_default().to_string_lossy();
+    if let Some(svg) = svg {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
         std::fs::write(svg, paper::svg(&window, &name)).map_err(|error| about(svg, &error))?;
         let _ = writeln!(text, "\ndrawn: {}", plain(&svg.display().to_string()));
     }

@@ -64,8 +64,13 @@ impl Window {
             .map_err(|error| about(path, &error))?;
 
         let file = File::open(path).map_err(|error| about(path, &error))?;
-        let mut file = ecg_formats::open(BufReader::new(file), RULES.reject_values_above)
-            .map_err(|error| about(path, &error))?;
+        let mut file = ecg_formats::open(
+            BufReader::new(file),
+            &path.to_string_lossy(),
+            recording.signals.header.as_deref(),
+            RULES.reject_values_above,
+        )
+        .map_err(|error| about(path, &error))?;
         file.stream(&recording.signals, &mut |number, values| {
             if let Some(lead) = reading.get_mut(number) {
                 lead.push(values, &window);

@@ -15,7 +15,7 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use ecg_tables::{TABLES, views};
 
-pub(crate) use print::{Format, Stopped, Window, print, table};
+pub(crate) use print::{Format, Window, print, table};
 
 /// A name this close to a table's is taken for a slip of the fingers: the share of characters that agree.
 const NEAR: f64 = 0.6;

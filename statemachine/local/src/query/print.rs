@@ -1,7 +1,7 @@
 //! An answer as text, written while it comes: what is held is a piece of it.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::Write;
 use std::sync::Arc;
 use std::vec;
 
@@ -15,6 +15,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 
+use crate::output::{Stopped, unless_closed};
 use crate::terminal::plain;
 
 /// Rows that become text at a time: a segment is 30 KB of it.
@@ -67,15 +68,6 @@ impl Window {
     }
 }
 
-/// Why an answer was not printed to its end.
-#[derive(Debug)]
-pub(crate) enum Stopped {
-    /// The reader went away (`| head`): it has what it wants.
-    Closed,
-    /// What went wrong, in words.
-    Failed(String),
-}
-
 impl From<DataFusionError> for Stopped {
     fn from(error: DataFusionError) -> Stopped {
         Stopped::Failed(super::words(&error))
@@ -85,16 +77,6 @@ impl From<DataFusionError> for Stopped {
 impl From<ArrowError> for Stopped {
     fn from(error: ArrowError) -> Stopped {
         Stopped::Failed(error.to_string())
-    }
-}
-
-impl From<io::Error> for Stopped {
-    fn from(error: io::Error) -> Stopped {
-        if error.kind() == io::ErrorKind::BrokenPipe {
-            Stopped::Closed
-        } else {
-            Stopped::Failed(format!("standard output: {error}"))
-        }
     }
 }
 
@@ -124,10 +106,8 @@ pub(crate) async fn print(
 /// What went wrong, in words.
 pub(crate) async fn table(answer: SendableRecordBatchStream) -> Result<String, String> {
     let mut bytes = Vec::new();
-    match print(answer, Some(Format::Table), None, &mut bytes).await {
-        Err(Stopped::Failed(message)) => Err(message),
-        _ => String::from_utf8(bytes).map_err(|error| error.to_string()),
-    }
+    unless_closed(print(answer, Some(Format::Table), None, &mut bytes).await)?;
+    String::from_utf8(bytes).map_err(|error| error.to_string())
 }
 
 /// The rows of an answer, a piece at a time.

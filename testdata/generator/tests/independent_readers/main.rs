@@ -1,5 +1,5 @@
-//! Every format, class, layout and byte order is read by software that is not ours: SciPy and h5py by the
-//! Python named in `ECG_PYTHON`, and the crate `matfile` for level 5.
+//! Every format, class, layout and byte order is read by software that is not ours: SciPy and h5py, wfdb and pyedflib by
+//! the Python named in `ECG_PYTHON`, and the crate `matfile` for level 5.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -51,11 +51,12 @@ fn expected_bytes(settings: &Settings) -> Vec<u8> {
     bytes
 }
 
-/// Makes a file of every combination that can be made: 2 leads, 11.5 s (more than one block), with missing
+/// Makes a MAT file of every combination that can be made: 2 leads, 11.5 s (more than one block), with missing
 /// samples where the class can say so.
 fn every_file(folder: &Path) -> Vec<(PathBuf, Settings)> {
     let mut files = Vec::new();
-    for format in Format::value_variants() {
+    let formats = Format::value_variants().iter();
+    for format in formats.filter(|format| format.extension() == "mat") {
         for class in Class::value_variants() {
             for layout in Layout::value_variants() {
                 for byte_order in ByteOrder::value_variants() {
@@ -137,6 +138,63 @@ fn scipy_and_h5py_read_equal_values() {
 }
 
 #[test]
+fn wfdb_and_pyedflib_read_equal_values() {
+    let Some(python) = std::env::var_os("ECG_PYTHON") else {
+        println!("skipped: ECG_PYTHON does not name a Python with wfdb and pyedflib");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let files: Vec<(PathBuf, Settings)> = [
+        ("a.dat", "--format wfdb16 --leads 3 --gap 3s+100ms"),
+        (
+            "b.dat",
+            "--format wfdb212 --leads 3 --duration 11003ms --gap 3s+100ms",
+        ),
+        ("c.dat", "--format wfdb212 --leads 1 --duration 31m"),
+        (
+            "d.edf",
+            "--format edf --leads 3 --duration 31m --gain 160 --baseline 0",
+        ),
+    ]
+    .into_iter()
+    .map(|(name, words)| {
+        let args = args(&folder.path().join(name), words);
+        let written = run(&args, &mut |_, _| ()).unwrap();
+        (written.path, Settings::new(&args).unwrap())
+    })
+    .collect();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/independent_readers/read_signals.py");
+    let output = std::process::Command::new(python)
+        .arg(script)
+        .args(files.iter().map(|(path, _)| path))
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    for (path, settings) in &files {
+        let raw = std::fs::read(format!("{}.raw", path.display())).unwrap();
+        assert!(raw == expected_bytes(settings), "{} differs", path.display());
+        let found = std::fs::read_to_string(format!("{}.txt", path.display())).unwrap();
+        let prefix = if settings.format == Format::Edf {
+            "ECG "
+        } else {
+            ""
+        };
+        let lines = ["MLII", "V5", "V1"].map(|name| {
+            format!(
+                "{prefix}{name} 360.0 mV {:.6} {:.6}\n",
+                settings.gain,
+                f64::from(settings.baseline)
+            )
+        });
+        assert_eq!(found, lines[..settings.leads].concat(), "{}", path.display());
+    }
+}
+
+#[test]
 fn matfile_reads_equal_values_of_level_5() {
     use matfile::NumericData as Data;
     let folder = tempfile::tempdir().unwrap();
@@ -189,17 +247,18 @@ fn the_same_arguments_give_the_same_bytes_and_another_seed_others() {
     let folder = tempfile::tempdir().unwrap();
     for format in Format::value_variants() {
         let bytes = |name: &str, words: &str| {
+            let name = format!("{name}.{}", format.extension());
             let mut args = args(&folder.path().join(name), words);
             args.format = *format;
             std::fs::read(run(&args, &mut |_, _| ()).unwrap().path).unwrap()
         };
-        let first = bytes("a.mat", "--duration 30s --leads 2 --rhythm ectopic");
+        let first = bytes("a", "--duration 30s --leads 2 --rhythm ectopic");
         assert!(
-            first == bytes("b.mat", "--duration 30s --leads 2 --rhythm ectopic"),
+            first == bytes("b", "--duration 30s --leads 2 --rhythm ectopic"),
             "{format:?}"
         );
         assert!(
-            first != bytes("c.mat", "--duration 30s --leads 2 --rhythm ectopic --seed 2"),
+            first != bytes("c", "--duration 30s --leads 2 --rhythm ectopic --seed 2"),
             "{format:?}"
         );
     }

@@ -42,6 +42,7 @@ pub(crate) fn write(folder: &Path) -> Result<(), Box<dyn Error>> {
     variables(&mut corpus)?;
     sizes(&mut corpus)?;
     content(&mut corpus)?;
+    signal_files(&mut corpus)?;
     let mut text = serde_json::to_string_pretty(&serde_json::Value::Object(corpus.expected))?;
     text.push('\n');
     std::fs::write(folder.join("expected.json"), text)?;
@@ -411,4 +412,36 @@ fn content(corpus: &mut Corpus) -> Result<(), Box<dyn Error>> {
         corpus.folder.join("header-of-two-leads.hea"),
         text,
     )?)
+}
+
+/// WFDB and EDF files.
+fn signal_files(corpus: &mut Corpus) -> Result<(), Box<dyn Error>> {
+    let cut = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() * 2 / 3);
+    let words = ["truncated", "expected", "found"];
+    let wfdb = "--seed 940 --format wfdb212";
+    corpus.changed("truncated-wfdb.dat", TRUNCATED, &words, wfdb, cut)?;
+    corpus.changed("truncated.edf", TRUNCATED, &words, "--seed 941 --format edf", cut)?;
+
+    let name = "format-310.dat";
+    let wfdb = "--seed 942 --format wfdb16";
+    let args = corpus.changed(name, UNSUPPORTED, &["unsupported", "212", "310"], wfdb, |_| ())?;
+    let text = header_text(&Settings::new(&args)?, name).replace(" 16 ", " 310 ");
+    std::fs::write(corpus.folder.join("format-310.hea"), text)?;
+
+    let edf = "--seed 943 --format edf";
+    corpus.changed(
+        "discontinuous.edf",
+        UNSUPPORTED,
+        &["unsupported", "EDF+C", "EDF+D"],
+        edf,
+        |bytes| bytes[192..197].copy_from_slice(b"EDF+D"),
+    )?;
+    corpus.changed(
+        "no-ecg.edf",
+        "variable missing",
+        &["EEG Fpz-Cz", "named as an ECG"],
+        "--seed 944 --format edf",
+        |bytes| bytes[256..272].copy_from_slice(b"EEG Fpz-Cz      "),
+    )?;
+    Ok(())
 }

@@ -1,0 +1,71 @@
+//! Columns of the tables as Arrow arrays.
+
+use std::sync::Arc;
+
+use arrow_array::builder::{Float32Builder, Float64Builder, Int32Builder, ListBuilder, StringBuilder};
+use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef};
+use ecg_tables::{Column, Kind, Table, arrow as table_arrow};
+
+/// The rows of a table. Puts columns, given by name, into the order of the table; a column that is missing is a bug.
+pub(crate) fn batch_of(
+    table: &Table,
+    mut column: impl FnMut(&Column) -> Option<ArrayRef>,
+) -> Result<RecordBatch, ArrowError> {
+    let columns = table
+        .columns
+        .iter()
+        .map(|definition| {
+            column(definition).ok_or_else(|| {
+                ArrowError::SchemaError(format!(
+                    "{}: nothing fills the column {}",
+                    table.name, definition.name
+                ))
+            })
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    RecordBatch::try_new(table_arrow::schema(table), columns)
+}
+
+/// The same value in every row.
+pub(crate) fn repeated(value: Option<&str>, rows: usize) -> ArrayRef {
+    Arc::new(StringArray::from_iter(std::iter::repeat_n(value, rows)))
+}
+
+pub(crate) fn float_lists<'a>(rows: impl Iterator<Item = &'a [f32]>) -> ArrayRef {
+    let mut list = ListBuilder::new(Float32Builder::new()).with_field(element(Kind::Floats));
+    for row in rows {
+        list.values().append_slice(row);
+        list.append(true);
+    }
+    Arc::new(list.finish())
+}
+
+pub(crate) fn double_lists(rows: impl Iterator<Item = impl Iterator<Item = f64>>) -> ArrayRef {
+    let mut list = ListBuilder::new(Float64Builder::new()).with_field(element(Kind::Doubles));
+    for row in rows {
+        list.append_value(row.map(Some));
+    }
+    Arc::new(list.finish())
+}
+
+pub(crate) fn int_lists<'a>(rows: impl Iterator<Item = &'a [u32]>) -> ArrayRef {
+    let mut list = ListBuilder::new(Int32Builder::new()).with_field(element(Kind::Ints));
+    for row in rows {
+        list.append_value(row.iter().map(|position| Some(*position as i32)));
+    }
+    Arc::new(list.finish())
+}
+
+pub(crate) fn text_lists<'a>(rows: impl Iterator<Item = impl Iterator<Item = &'a str>>) -> ArrayRef {
+    let mut list = ListBuilder::new(StringBuilder::new()).with_field(element(Kind::Texts));
+    for row in rows {
+        list.append_value(row.map(Some));
+    }
+    Arc::new(list.finish())
+}
+
+fn element(kind: Kind) -> FieldRef {
+    // Only kinds of lists are asked for; another one would not fit the schema and fail there.
+    Arc::new(table_arrow::element(kind).unwrap_or_else(|| Field::new("element", DataType::Null, false)))
+}

@@ -1,0 +1,47 @@
+//! Reads the rows that parse wrote.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int16Type, Int32Type};
+use arrow_array::{Float64Array, Int16Array, ListArray, RecordBatch};
+use arrow_schema::Schema;
+use ecg_recording::Verdict;
+use ecg_tables::parsed;
+
+/// The verdict of validate, from the metadata of the schema. An error says what was expected.
+pub(crate) fn verdict_of(schema: &Schema) -> Result<Verdict, String> {
+    let json = schema
+        .metadata()
+        .get(parsed::VERDICT)
+        .ok_or_else(|| format!("expected the metadata {}, found none", parsed::VERDICT))?;
+    serde_json::from_str(json).map_err(|error| format!("{}: {error}", parsed::VERDICT))
+}
+
+/// Samples of one lead in ADC units.
+pub(crate) enum Samples {
+    Int16(Int16Array),
+    Float64(Float64Array),
+}
+
+/// The lead and the samples of one row, of a recording with so many leads. An error says what was expected.
+pub(crate) fn row_of(batch: &RecordBatch, row: usize, leads: usize) -> Result<(usize, Samples), String> {
+    let column = |name: &str| {
+        batch
+            .column_by_name(name)
+            .ok_or_else(|| format!("expected a column {name}, found none"))
+    };
+    let lead = column("lead")?
+        .as_primitive_opt::<Int32Type>()
+        .ok_or("lead: expected int32")?
+        .value(row);
+    let lead = usize::try_from(lead).ok().filter(|lead| *lead < leads);
+    let lead = lead.ok_or("lead: expected a lead of the recording")?;
+    let lists: &ListArray = column("adu")?.as_list_opt().ok_or("adu: expected a list")?;
+    let values = lists.value(row);
+    if let Some(values) = values.as_primitive_opt::<Int16Type>() {
+        return Ok((lead, Samples::Int16(values.clone())));
+    }
+    let values = values
+        .as_primitive_opt::<Float64Type>()
+        .ok_or("adu: expected int16 or double")?;
+    Ok((lead, Samples::Float64(values.clone())))
+}

@@ -1,0 +1,148 @@
+//! From decoded rows through the recipe to the rows of `segments`, `beats` and `recordings`.
+
+use std::io::{Read, Seek, Write};
+
+use arrow_ipc::reader::FileReader;
+use arrow_ipc::writer::FileWriter;
+use arrow_schema::ArrowError;
+use ecg_core::message::Source;
+use ecg_core::rules::Rules;
+use ecg_recipe::{Calibration, LeadRecipe, RecipeError, Segment};
+
+use crate::beat_rows::BeatRows;
+use crate::parsed_rows::{Samples, row_of, verdict_of};
+use crate::recording_row::RecordingRow;
+use crate::segment_rows::SegmentRows;
+
+/// Why the recipe could not be applied.
+#[derive(Debug, thiserror::Error)]
+pub enum TransformError {
+    /// Reading or writing failed.
+    #[error(transparent)]
+    Arrow(#[from] ArrowError),
+    /// The decoded object is not what parse writes.
+    #[error("decoded recording: {0}")]
+    Parsed(String),
+    /// A lead that the recipe cannot be applied to, though validate let it pass.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+}
+
+/// Where the rows of each table go, as Arrow IPC files.
+pub struct Writers<W: Write> {
+    /// Rows of `segments`.
+    pub segments: W,
+    /// Rows of `beats`.
+    pub beats: W,
+    /// The row of `recordings`.
+    pub recordings: W,
+}
+
+/// What was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Rows of `segments`.
+    pub segments: u64,
+    /// Rows of `beats`.
+    pub beats: u64,
+    /// `good` or `warn`.
+    pub quality: &'static str,
+}
+
+/// Applies the recipe to a decoded recording, of which the id and the number of the run are given.
+///
+/// Rows stream through: memory does not depend on the length of the recording.
+///
+/// # Errors
+/// The object is not what parse writes, or a read or write failed.
+pub fn transform<R: Read + Seek, W: Write>(
+    source_object: R,
+    (recording_id, run): (&str, u32),
+    source: &Source,
+    rules: &Rules,
+    writers: Writers<W>,
+) -> Result<Made, TransformError> {
+    let reader = FileReader::try_new(source_object, None)?;
+    let verdict = verdict_of(&reader.schema()).map_err(TransformError::Parsed)?;
+    let recording = verdict
+        .recording
+        .clone()
+        .ok_or_else(|| TransformError::Parsed("expected a recording in its verdict".into()))?;
+    let mut leads = recording
+        .calibration
+        .leads
+        .iter()
+        .map(|lead| {
+            let calibration = Calibration {
+                gain: lead.gain,
+                baseline: lead.baseline,
+            };
+            LeadRecipe::new(recording.calibration.sampling_frequency_hz, calibration, rules)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+
+    let mut segments = SegmentRows::new(writers.segments, recording_id, &recording)?;
+    let mut beats = BeatRows::new(writers.beats, recording_id, &recording)?;
+    let mut failed: Option<ArrowError> = None;
+    let mut take = |lead: usize, segment: Segment| {
+        if failed.is_some() {
+            return;
+        }
+        let added = beats
+            .append(lead, &segment.beats)
+            .and_then(|()| segments.append(lead, segment));
+        failed = added.err();
+    };
+
+    for batch in reader {
+        let batch = batch?;
+        for row in 0..batch.num_rows() {
+            let (number, samples) = row_of(&batch, row, leads.len()).map_err(TransformError::Parsed)?;
+            let lead = &mut leads[number];
+            let mut take = |segment| take(number, segment);
+            match samples {
+                Samples::Int16(values) => {
+                    lead.push(values.iter().map(|value| value.map(f64::from)), &mut take)
+                }
+                Samples::Float64(values) => lead.push(values.iter(), &mut take),
+            }
+        }
+    }
+    let mut summaries = Vec::new();
+    for (number, lead) in leads.into_iter().enumerate() {
+        summaries.push(lead.finish(&mut |segment| take(number, segment)));
+    }
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    if let Some(short) = summaries
+        .iter()
+        .find(|summary| summary.samples != recording.signals.samples)
+    {
+        let message = format!(
+            "expected {} samples per lead, found {}",
+            recording.signals.samples, short.samples
+        );
+        return Err(TransformError::Parsed(message));
+    }
+    let made_segments = segments.finish()?;
+    let made_beats = beats.finish()?;
+    let row = RecordingRow {
+        recording_id,
+        run,
+        source,
+        verdict: &verdict,
+        recording: &recording,
+        leads: &summaries,
+        rules_version: rules.version,
+    };
+    let batch = row.batch()?;
+    let mut writer = FileWriter::try_new(writers.recordings, &batch.schema())?;
+    writer.write(&batch)?;
+    writer.finish()?;
+    Ok(Made {
+        segments: made_segments,
+        beats: made_beats,
+        quality: row.quality().name(),
+    })
+}

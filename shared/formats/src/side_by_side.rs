@@ -1,0 +1,177 @@
+//! WFDB and EDF files as recordings: signals side by side, each with its own calibration.
+
+use std::ops::ControlFlow;
+
+use ecg_core::Details;
+use ecg_core::settings::Settings;
+
+use crate::edf::EdfFile;
+use crate::wfdb::{Header, WfdbFile};
+use crate::{
+    Bytes, Checks, Choice, Content, FormatError, Layout, LeadVariable, Named, Part, Refused, SampleClass,
+    SignalFile, SignalInfo, Signals, Sink, Values,
+};
+
+/// An open file.
+pub(crate) struct SideBySide {
+    file: File,
+    contents: Vec<Content>,
+}
+
+enum File {
+    /// With the text of the header that it is read by.
+    Wfdb(WfdbFile<Box<dyn Bytes>>, String),
+    Edf(EdfFile<Box<dyn Bytes>>),
+}
+
+impl SideBySide {
+    /// Opens the WFDB signal file of this name with the text of the header of its record.
+    pub(crate) fn wfdb(bytes: Box<dyn Bytes>, name: &str, header: Option<&str>) -> Result<Self, FormatError> {
+        let Some(text) = header else {
+            let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+            let expected = format!("`{stem}.hea` beside `{name}`, which says how the samples lie in it");
+            return Err(Details::new("header (.hea)", expected, "none").into());
+        };
+        let file = WfdbFile::open(bytes, &Header::parse(text)?, name)?;
+        Ok(Self::new(File::Wfdb(file, text.to_owned())))
+    }
+
+    /// Opens an EDF or BDF file.
+    pub(crate) fn edf(bytes: Box<dyn Bytes>) -> Result<Self, FormatError> {
+        Ok(Self::new(File::Edf(EdfFile::open(bytes)?)))
+    }
+
+    fn new(file: File) -> Self {
+        let contents = signals(&file).iter().map(|signal| {
+            let class = class(signal);
+            Content {
+                name: signal.name.clone(),
+                class: class.name().to_owned(),
+                numbers: Some(class),
+                dims: vec![1, signal.samples],
+                complex: false,
+                compressed: false,
+                offset: 0,
+            }
+        });
+        Self {
+            contents: contents.collect(),
+            file,
+        }
+    }
+
+    fn stream_of(&mut self, indices: &[usize], sink: Sink<'_>) -> Result<(), FormatError> {
+        match &mut self.file {
+            File::Wfdb(file, _) => file.stream(indices, sink),
+            File::Edf(file) => file.stream(indices, sink),
+        }
+    }
+}
+
+fn signals(file: &File) -> &[SignalInfo] {
+    match file {
+        File::Wfdb(file, _) => file.signals(),
+        File::Edf(file) => file.signals(),
+    }
+}
+
+/// The class of the samples.
+fn class(signal: &SignalInfo) -> SampleClass {
+    match signal.bits {
+        8 => SampleClass::Int8,
+        12 => SampleClass::Int12,
+        16 => SampleClass::Int16,
+        24 => SampleClass::Int24,
+        _ => SampleClass::Int32,
+    }
+}
+
+impl SignalFile for SideBySide {
+    fn format(&self) -> String {
+        match &self.file {
+            File::Wfdb(file, _) => format!("WFDB format {}", file.format()),
+            File::Edf(file) => file.kind().to_string(),
+        }
+    }
+
+    fn contents(&self) -> &[Content] {
+        &self.contents
+    }
+
+    fn choose(&self, named: &Named<'_>, checks: &mut Checks) -> Result<Signals, Refused> {
+        let choice = match &self.file {
+            File::Wfdb(file, _) => file.choose(named),
+            File::Edf(file) => file.choose(named),
+        };
+        let mut try_flags = None;
+        let choice = choice.map_err(|refused| {
+            try_flags = refused.try_flags;
+            refused.details
+        });
+        let name = |index: &usize| self.contents[*index].name.clone();
+        let shown = |choice: &Choice| choice.leads.iter().map(name).collect::<Vec<_>>().join(", ");
+        let Choice { leads, left_out } = checks
+            .outcome("signals", "those of an ECG", choice, shown)
+            .map_err(|details| Refused { details, try_flags })?;
+        let mut variables = leads.iter().map(|index| LeadVariable {
+            name: name(index),
+            index: *index,
+        });
+        let (variable, variable_index) = variables
+            .next()
+            .map(|first| (first.name, first.index))
+            .unwrap_or_default();
+        let further_variables: Vec<LeadVariable> = variables.collect();
+        let first = &signals(&self.file)[variable_index];
+        Ok(Signals {
+            format: self.format(),
+            variable,
+            variable_index,
+            leads: further_variables.len() as u64 + 1,
+            further_variables,
+            class: class(first),
+            layout: Layout::LeadPerVariable,
+            samples: first.samples,
+            left_out,
+            header: match &self.file {
+                File::Wfdb(_, text) => Some(text.clone()),
+                File::Edf(_) => None,
+            },
+        })
+    }
+
+    fn settings(&mut self, chosen: &Signals, _: &Settings) -> Result<Settings, FormatError> {
+        let all = signals(&self.file);
+        let leads: Vec<&SignalInfo> = chosen.variables().map(|(_, index)| &all[index]).collect();
+        Ok(Settings {
+            sampling_frequency_hz: leads.first().map(|lead| lead.sampling_frequency_hz),
+            gain: leads.iter().map(|lead| lead.gain).collect(),
+            baseline: leads.iter().map(|lead| lead.baseline).collect(),
+            units: leads.iter().map(|lead| lead.units.clone()).collect(),
+            leads: leads.iter().map(|lead| lead.name.clone()).collect(),
+            variables: Vec::new(),
+        })
+    }
+
+    fn settings_source(&self) -> &'static str {
+        "header"
+    }
+
+    fn stream(&mut self, chosen: &Signals, sink: Sink<'_>) -> Result<(), FormatError> {
+        let indices: Vec<usize> = chosen.variables().map(|(_, index)| index).collect();
+        self.stream_of(&indices, sink)
+    }
+
+    fn read(
+        &mut self,
+        index: usize,
+        part: Part,
+        block: &mut dyn FnMut(Values<'_>) -> ControlFlow<()>,
+    ) -> Result<(), FormatError> {
+        if part == Part::Imaginary {
+            let name = self.contents[index].name.clone();
+            return Err(Details::new(name, "complex numbers", "real ones").into());
+        }
+        self.stream_of(&[index], &mut |_, samples| block(Values::F64(samples)))
+    }
+}

@@ -1,0 +1,81 @@
+//! The command line: one file for each command, with its arguments, its help and its run.
+
+mod backfill;
+mod inspect;
+mod query;
+mod redrive;
+mod rerun;
+mod run;
+mod runs;
+mod show;
+mod synth;
+mod workflow;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use self::backfill::BackfillArgs;
+use self::inspect::InspectArgs;
+use self::query::QueryArgs;
+use self::redrive::RedriveArgs;
+use self::rerun::RerunArgs;
+use self::run::RunArgs;
+use self::runs::RunsArgs;
+use self::show::ShowArgs;
+use self::workflow::WorkflowCommand;
+
+/// From ECG recordings to a table that answers SQL, on one machine.
+#[derive(Parser)]
+#[command(
+    name = "ecg",
+    version = ecg_core::PIPELINE_VERSION,
+    max_term_width = 120,
+    after_help = "Start with:\n  ecg run testdata/recordings\n  ecg query 'select label, count(*) from recordings group by label'"
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Put recordings into the lake and run the workflow for each
+    Run(RunArgs),
+    /// Answer SQL over the tables and views
+    Query(QueryArgs),
+    /// List the executions
+    Runs(RunsArgs),
+    /// Show one execution: steps, attempts, inputs, outputs, error
+    Show(ShowArgs),
+    /// Run a failed execution again from the step that failed
+    Redrive(RedriveArgs),
+    /// Run an upload again from the start, with a changed header, profile or options
+    Rerun(RerunArgs),
+    /// On AWS: run the pipeline for every recording below a prefix of the raw bucket
+    Backfill(BackfillArgs),
+    /// Make a synthetic recording whose beats are known
+    Synth(ecg_synth::SynthArgs),
+    /// Tell what a file is, and how it would be judged
+    Inspect(InspectArgs),
+    /// Try a workflow file
+    #[command(subcommand)]
+    Workflow(WorkflowCommand),
+}
+
+impl Command {
+    pub(crate) fn run(self) -> Result<ExitCode, String> {
+        match self {
+            Command::Run(args) => run::run(&args),
+            Command::Query(args) => query::run(&args),
+            Command::Runs(args) => runs::run(&args),
+            Command::Show(args) => show::run(&args),
+            Command::Redrive(args) => redrive::run(&args),
+            Command::Rerun(args) => rerun::run(&args),
+            Command::Backfill(args) => backfill::run(&args),
+            Command::Synth(args) => synth::run(&args),
+            Command::Inspect(args) => inspect::run(&args),
+            Command::Workflow(command) => workflow::run(&command),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The executions of the workflow: what can be asked of those in a lake and of those on AWS alike.
+
+#[cfg(feature = "aws")]
+pub(crate) mod aws;
+pub(crate) mod local;
+
+use std::path::Path;
+
+use crate::args::{AwsArgs, CalibrationArgs, LakeArg};
+use crate::output::Answer;
+use crate::report::{ExecutionDetails, ExecutionLine};
+
+/// Executions, wherever they run.
+pub(crate) trait Executions {
+    /// The executions in any order, or only those that failed. Where there is a limit, the newest so many are among them.
+    fn list(&self, failed: bool, limit: Option<usize>) -> Result<Vec<ExecutionLine>, String>;
+
+    /// The one execution that the id means.
+    fn show(&self, id: &str) -> Result<ExecutionDetails, String>;
+
+    /// Runs failed executions again, with the same input.
+    fn redrive(&self, which: Failed<'_>) -> Result<Box<dyn Answer>, String>;
+
+    /// Runs the upload of an execution again from the start, with what is said of it now.
+    fn rerun(&self, id: &str, said: &CalibrationArgs) -> Result<Box<dyn Answer>, String>;
+}
+
+/// Which failed executions are meant.
+#[derive(Clone, Copy)]
+pub(crate) enum Failed<'a> {
+    /// The one that the id means.
+    One(&'a str),
+    /// Every one, or every one that failed for one cause. Groups of a cause are known on AWS only.
+    All {
+        #[cfg_attr(not(feature = "aws"), allow(dead_code))]
+        group: Option<&'a str>,
+    },
+}
+
+/// The executions that a command means. `workflow` is the file that runs them again in a lake; without it, the built-in one
+/// does.
+pub(crate) fn open(
+    lake: &LakeArg,
+    aws: &AwsArgs,
+    workflow: Option<&Path>,
+) -> Result<Box<dyn Executions>, String> {
+    if aws.aws {
+        on_aws(aws)
+    } else {
+        Ok(Box::new(local::InLake {
+            place: lake.place(),
+            workflow: workflow.map(Path::to_owned),
+        }))
+    }
+}
+
+#[cfg(feature = "aws")]
+fn on_aws(aws: &AwsArgs) -> Result<Box<dyn Executions>, String> {
+    Ok(Box::new(aws::OnAws {
+        state_machine: aws.state_machine.clone(),
+    }))
+}
+
+#[cfg(not(feature = "aws"))]
+fn on_aws(_: &AwsArgs) -> Result<Box<dyn Executions>, String> {
+    Err(WITHOUT_AWS.to_owned())
+}
+
+/// What `--aws` says in a build without the feature `aws`.
+#[cfg(not(feature = "aws"))]
+pub(crate) const WITHOUT_AWS: &str = "this `ecg` was built without AWS, which few need; for one that has it:\n  \
+                                      cargo install --path statemachine/local --features aws";
