@@ -17,7 +17,7 @@ fn runs_lists_each_execution_once() {
     lake.run(&recordings(), 0);
     lake.run(&malformed().join("constant.mat"), 1);
     let runs = lake.runs();
-    assert_eq!(runs.len(), 17);
+    assert_eq!(runs.len(), 21);
     let mut started: Vec<&str> = runs.iter().map(|run| run["started"].as_str().unwrap()).collect();
     assert!(started.is_sorted(), "the newest last");
     started.dedup();
