@@ -27,7 +27,8 @@ echo "new executions take $(routing "$file")"
 # be deployed again. So what is deployed now becomes the newest version once more.
 case $stack_status in
   *ROLLBACK*)
-    for step in start validate parse transform write crawl notify; do
+    steps=$(bash "$(dirname "$0")/../functions/names.sh")
+    for step in $steps; do
       aws lambda publish-version --function-name "$stack-$step" --query FunctionArn --output text
     done
     ;;

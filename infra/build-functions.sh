@@ -31,8 +31,9 @@ if [ ! -d "$(rustc --print sysroot)/lib/rustlib/$target" ]; then
   rustup target add "$target"
 fi
 
+steps=$(bash functions/names.sh)
 # One package at a time: built together, each function would get the SDK crates of all (functions/README.md).
-for step in "${lambdas[@]}"; do
+for step in $steps; do
   echo "$step for $1"
   cargo lambda build --release "$processor" --lambda-dir "$folder" -p "step-$step" --features lambda
 done
@@ -55,7 +56,7 @@ if [ ${#start[@]} -eq 0 ]; then
     "(Debian: qemu-user-static and libc6-$debian-cross)"
   exit 0
 fi
-for step in "${lambdas[@]}"; do
+for step in $steps; do
   # Outside Lambda a bootstrap ends at once with an error that names the variable it misses. One for another processor, or
   # without a library that it needs, does not come that far.
   said=$(env -u AWS_LAMBDA_RUNTIME_API "${start[@]}" "$folder/$step/bootstrap" 2>&1 </dev/null || true)
@@ -67,4 +68,4 @@ for step in "${lambdas[@]}"; do
       ;;
   esac
 done
-echo "started: ${lambdas[*]}"
+echo "started: $steps"

@@ -69,7 +69,8 @@ else
   # its own definition by the one that CodeBuild synthesised from a commit, with functions built there.
   stack=$name-delivery
   functions=$temporary/lambda
-  for step in start validate parse transform write crawl notify; do
+  steps=$(bash functions/names.sh)
+  for step in $steps; do
     mkdir -p "$functions/$step"
     : >"$functions/$step/bootstrap"
   done

@@ -46,7 +46,8 @@ while read -r version created; do
   fi
 done <<<"$versions"
 
-for step in start validate parse transform write crawl notify; do
+steps=$(bash "$(dirname "$0")/../functions/names.sh")
+for step in $steps; do
   function=$stack-$step
   # Oldest first; $LATEST is no version. A version was in use until the next one came.
   versions=$(aws lambda list-versions-by-function --function-name "$function" --query 'Versions[?Version!=`$LATEST`].[Version,LastModified]' --output text | sort -n)

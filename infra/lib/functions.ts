@@ -1,5 +1,4 @@
-// The seven functions, each with a role of its own and the rights that functions/README.md lists, no more.
-// test/rights.test.ts compares the two.
+// The functions, each with a role of its own and the rights that functions/steps.json lists, no more.
 
 import { cpSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +7,6 @@ import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
-import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { Buckets } from './buckets.ts';
@@ -16,7 +14,7 @@ import type { Catalog } from './catalog.ts';
 import { explain } from './explain.ts';
 import type { Settings } from './settings.ts';
 import { allow } from './state-machines.ts';
-import { SIZES, STEPS, type Step } from './steps.ts';
+import { ENTRIES, EVERY, STEPS, type Step } from './steps.ts';
 import type { UploadQueue } from './upload-queue.ts';
 
 export interface FunctionsProps {
@@ -40,8 +38,6 @@ export class Functions extends Construct {
   constructor(scope: Construct, id: string, props: FunctionsProps) {
     super(scope, id);
     const { settings, uploads } = props;
-    const environment = environments(props);
-    const rights = rightsOf(props);
 
     this.logGroups = perStep((step) => new logs.LogGroup(this, `${title(step)}Logs`, {
       logGroupName: `/aws/lambda/${settings.name}-${step}`,
@@ -54,23 +50,21 @@ export class Functions extends Construct {
         description: `What ${settings.name}-${step} may do`,
       });
       const logGroup = this.logGroups[step];
-      const statements = [
-        allow(['logs:CreateLogStream', 'logs:PutLogEvents'], logGroup.logGroupArn),
-        ...rights[step],
-      ];
+      const environment = environmentOf(step, props);
+      const statements = rightsOf(step, environment, logGroup, props);
       statements.forEach((statement) => role.addToPolicy(statement));
       explain(role, statements, 'The stars stand for the names of objects, of log streams, of tables and of executions.');
 
       return new lambda.Function(this, title(step), {
         functionName: `${settings.name}-${step}`,
-        description: SIZES[step].does,
+        description: ENTRIES[step].does,
         runtime: lambda.Runtime.PROVIDED_AL2023,
         architecture: settings.architecture === 'arm64' ? lambda.Architecture.ARM_64 : lambda.Architecture.X86_64,
         handler: 'bootstrap',
         code: lambda.Code.fromAsset(step === 'validate' ? withProfiles(settings) : join(settings.lambdaDir, step)),
-        memorySize: SIZES[step].memoryMb,
-        timeout: Duration.seconds(SIZES[step].timeoutSeconds),
-        environment: { ...environment[step], METRICS_NAMESPACE: settings.name },
+        memorySize: ENTRIES[step].memory_mb,
+        timeout: Duration.seconds(ENTRIES[step].timeout_seconds),
+        environment,
         logGroup,
         role,
         // A state machine names a version, and an execution keeps the definition that it began with. RETAIN keeps replaced versions
@@ -90,83 +84,61 @@ export class Functions extends Construct {
   }
 }
 
-/** Environment variables: the tables "Settings" of functions/README.md. */
-function environments({ buckets, catalog, slackSecret, liveArn }: FunctionsProps): Record<Step, Record<string, string>> {
-  const places = { WORK_BUCKET: buckets.work.bucketName, PROCESSED_BUCKET: buckets.processed.bucketName };
-  return {
-    start: { ...places, RAW_BUCKET: buckets.raw.bucketName, STATE_MACHINE_ARN: liveArn },
-    validate: places,
-    parse: places,
-    transform: places,
-    write: places,
-    crawl: {
-      ...places,
-      GLUE_DATABASE: catalog.databaseName,
-      ...(catalog.crawlerName !== undefined && { GLUE_CRAWLER: catalog.crawlerName }),
-    },
-    notify: { ...places, SLACK_SECRET: slackSecret.secretArn },
+function environmentOf(step: Step, { settings, buckets, catalog, slackSecret, liveArn }: FunctionsProps): Record<string, string> {
+  // `undefined`: not set by this deployment.
+  const values: Record<string, string | undefined> = {
+    RAW_BUCKET: buckets.raw.bucketName,
+    WORK_BUCKET: buckets.work.bucketName,
+    PROCESSED_BUCKET: buckets.processed.bucketName,
+    STATE_MACHINE_ARN: liveArn,
+    GLUE_DATABASE: catalog.databaseName,
+    GLUE_CRAWLER: catalog.crawlerName,
+    SLACK_SECRET: slackSecret.secretArn,
+    METRICS_NAMESPACE: settings.name,
+    RUST_LOG: undefined,
   };
+  const names = Object.keys({ ...EVERY.environment, ...ENTRIES[step].environment });
+  return Object.fromEntries(names.flatMap((name) => {
+    if (!(name in values)) throw unknown(step, 'variable', name, Object.keys(values));
+    const value = values[name];
+    return value === undefined ? [] : [[name, value]];
+  }));
 }
 
-/** The table "Rights" of functions/README.md, without the row "all". */
-function rightsOf(props: FunctionsProps): Record<Step, iam.PolicyStatement[]> {
-  const { raw, work, processed } = props.buckets;
-  const readUploads = [
-    allow(['s3:GetObject', 's3:GetObjectVersion'], objects(raw)),
-    // Makes S3 answer 404 and not 403 about what is not there.
-    allow(['s3:ListBucket'], raw.bucketArn),
-  ];
-  return {
-    start: [
-      // Also through an alias: Step Functions authorizes on the machine's own ARN.
-      allow(['states:StartExecution'], props.workflowArn),
-      allow(['states:DescribeExecution'], props.executionsArn),
-      allow(['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'], props.uploads.queue.queueArn),
-    ],
-    validate: [...readUploads, allow(['s3:PutObject'], objects(work))],
-    parse: [...readUploads, allow(['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'], objects(work))],
-    transform: [allow(['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'], objects(work))],
-    write: [
-      allow(['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'], objects(work)),
-      allow(['s3:PutObject'], objects(processed, 'rejections/')),
-    ],
-    crawl: [
-      allow(['s3:GetObject'], objects(work)),
-      // What is registered already.
-      ...(props.catalog.crawlerName === undefined
-        ? [allow(['s3:PutObject'], objects(work, 'registered/')), allow(['s3:ListBucket'], work.bucketArn)]
-        : []),
-      allow(['s3:PutObject'], ...['segments/', 'beats/', 'recordings/'].map((prefix) => objects(processed, prefix))),
-      ...(props.catalog.crawlerName === undefined
-        ? [allow(['s3:GetObject', 's3:GetObjectVersion'], objects(processed)), allow(CATALOG_ACTIONS, ...catalogArns(props))]
-        : [allow(['glue:StartCrawler'], arn(props, 'glue', `crawler/${props.catalog.crawlerName}`))]),
-    ],
-    notify: [
-      allow(['secretsmanager:GetSecretValue'], props.slackSecret.secretArn),
-      // What is known of floods.
-      allow(['s3:GetObject', 's3:PutObject'], objects(work, 'notices/')),
-      allow(['s3:ListBucket'], work.bucketArn),
-    ],
+function rightsOf(step: Step, environment: Record<string, string>, logGroup: logs.LogGroup, props: FunctionsProps): iam.PolicyStatement[] {
+  const { rights, rights_with = {} } = ENTRIES[step];
+  const variable = Object.keys(rights_with).find((name) => name in environment);
+  const { databaseName, crawlerName } = props.catalog;
+  const others: Record<string, string[]> = {
+    log: [logGroup.logGroupArn],
+    // Also through an alias: Step Functions authorizes on the machine's own ARN.
+    workflow: [props.workflowArn],
+    executions: [props.executionsArn],
+    queue: [props.uploads.queue.queueArn],
+    catalog: ['catalog', `database/${databaseName}`, `table/${databaseName}/*`].map((name) => arn(props, 'glue', name)),
+    crawler: [arn(props, 'glue', `crawler/${crawlerName}`)],
+    slack_secret: [props.slackSecret.secretArn],
   };
+  const resources = (place: string): string[] => {
+    const [, bucket, below] = /^(raw|work|processed)(?:\/(.+))?$/.exec(place) ?? [];
+    if (bucket === undefined) {
+      if (!(place in others)) throw unknown(step, 'place', place, ['raw', 'work', 'processed', ...Object.keys(others)]);
+      return others[place]!;
+    }
+    const { bucketArn } = props.buckets[bucket as 'raw' | 'work' | 'processed'];
+    return [below === undefined ? bucketArn : `${bucketArn}/${below}`];
+  };
+  return Object.entries({ ...EVERY.rights, ...(variable === undefined ? rights : rights_with[variable]) })
+    .map(([place, actions]) => allow([...actions], ...resources(place)));
 }
 
-const CATALOG_ACTIONS = [
-  'glue:GetDatabase', 'glue:CreateDatabase', 'glue:GetTable', 'glue:GetTables', 'glue:CreateTable', 'glue:UpdateTable',
-  'glue:GetPartition', 'glue:CreatePartition', 'glue:BatchUpdatePartition',
-];
-
-function catalogArns(props: FunctionsProps): string[] {
-  const { databaseName } = props.catalog;
-  return ['catalog', `database/${databaseName}`, `table/${databaseName}/*`].map((name) => arn(props, 'glue', name));
+function unknown(step: Step, what: string, found: string, expected: string[]): Error {
+  return new Error(`functions/steps.json: ${step}: ${what}: expected one of ${expected.join(', ')}, found ${found}; a new one is given its value in infra/lib/functions.ts`);
 }
 
 function arn({ buckets }: FunctionsProps, service: string, name: string): string {
   const { partition, region, account } = Stack.of(buckets);
   return `arn:${partition}:${service}:${region}:${account}:${name}`;
-}
-
-function objects(bucket: Bucket, prefix = ''): string {
-  return bucket.arnForObjects(`${prefix}*`);
 }
 
 /** The function validate with the profiles of the deployment beside it, where the setting names a file. */

@@ -1,23 +1,35 @@
-// The functions: how big each is and how long it may run. Environment and rights are in functions.ts.
+// The functions, from functions/steps.json.
 
-export const STEPS = ['start', 'validate', 'parse', 'transform', 'write', 'crawl', 'notify'] as const;
+import file from '../../functions/steps.json' with { type: 'json' };
 
-export type Step = (typeof STEPS)[number];
+export type Step = keyof typeof file.steps;
 
-/** The functions that the workflow calls. `start` is the door before it. */
-export const WORKFLOW_STEPS = STEPS.filter((step) => step !== 'start');
+/** What each function or all of them get. */
+interface Given {
+  /** Variables: `needed`, or `optional`. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Actions by place: `raw` is the bucket, `raw/*` the objects in it. */
+  readonly rights: Rights;
+}
 
-/**
- * A function's timeout stands below the `TimeoutSeconds` of its state, so that it can still say what it was at.
- * Lambda gives one processor for 1769 MB and a share of it for less, so where samples are computed memory buys speed. A day
- * of two leads takes 0.4 to 5.2 s and holds at most 86 MB (docs/cost.md).
- */
-export const SIZES: Record<Step, { readonly memoryMb: number; readonly timeoutSeconds: number; readonly does: string }> = {
-  start: { memoryMb: 256, timeoutSeconds: 30, does: 'Starts one execution per uploaded recording.' },
-  validate: { memoryMb: 1024, timeoutSeconds: 90, does: 'Is it a recording? Writes a verdict with every check.' },
-  parse: { memoryMb: 1769, timeoutSeconds: 110, does: 'Decodes the file to rows of one lead and 10 seconds.' },
-  transform: { memoryMb: 1769, timeoutSeconds: 140, does: 'Gaps, calibration, beats, features, quality labels.' },
-  write: { memoryMb: 1769, timeoutSeconds: 75, does: 'Writes one Parquet object per table.' },
-  crawl: { memoryMb: 512, timeoutSeconds: 45, does: 'Registers what was written in the catalog, and publishes it.' },
-  notify: { memoryMb: 256, timeoutSeconds: 25, does: 'Tells Slack what failed and why.' },
-};
+export type Rights = Readonly<Record<string, readonly string[]>>;
+
+export interface Entry extends Given {
+  readonly does: string;
+  /** Whether the workflow calls it. `start` starts the workflow. */
+  readonly in_workflow: boolean;
+  /**
+   * Lambda gives one processor for 1769 MB and a share of it for less, so where samples are computed memory buys speed. A day of
+   * two leads takes 0.4 to 5.2 s and holds at most 86 MB (docs/cost.md).
+   */
+  readonly memory_mb: number;
+  /** Below the `TimeoutSeconds` of its state, so that the function can still report the failed step. */
+  readonly timeout_seconds: number;
+  /** The rights instead of `rights` where this variable is set. */
+  readonly rights_with?: Readonly<Record<string, Rights>>;
+}
+
+export const EVERY: Given = file.every;
+export const ENTRIES: Readonly<Record<Step, Entry>> = file.steps;
+export const STEPS = Object.keys(ENTRIES) as Step[];
+export const WORKFLOW_STEPS = STEPS.filter((step) => ENTRIES[step].in_workflow);

@@ -8,7 +8,7 @@ import type { CfnBucket, Bucket } from 'aws-cdk-lib/aws-s3';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { Settings } from './settings.ts';
-import { SIZES } from './steps.ts';
+import { ENTRIES } from './steps.ts';
 
 /** The endings of recordings. S3 compares exactly. A header file beside a recording (`.hea`) is no recording. */
 const SUFFIXES = Object.keys(
@@ -40,7 +40,7 @@ export class UploadQueue extends Construct {
       enforceSSL: true,
       retentionPeriod: Duration.days(14),
       // Six times the function's: AWS's advice, since a throttled batch is tried again within the visibility timeout.
-      visibilityTimeout: Duration.seconds(6 * SIZES.start.timeoutSeconds),
+      visibilityTimeout: Duration.seconds(6 * ENTRIES.start.timeout_seconds),
       deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: MAX_RECEIVES },
     });
 

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { STEPS } from '../lib/steps.ts';
+import { ENTRIES, EVERY, STEPS } from '../lib/steps.ts';
 import { workflowFile } from '../lib/state-machines.ts';
 import { asText, one, pipeline, resources } from './synthesised.ts';
 
@@ -10,7 +10,7 @@ const { template } = pipeline();
 const functionOf = (step: string, from = template) =>
   one(from, 'AWS::Lambda::Function', ({ Properties }) => Properties.FunctionName === `ecg-pipeline-${step}`);
 
-test('there are seven functions and no other code', () => {
+test('each function is there, and no other code', () => {
   const names = Object.values(resources(template, 'AWS::Lambda::Function')).map(({ Properties }) => Properties.FunctionName);
   expect(names.sort()).toEqual(STEPS.map((step) => `ecg-pipeline-${step}`).sort());
   expect(Object.keys(template.toJSON().Resources).filter((id) => id.startsWith('Custom'))).toEqual([]);
@@ -100,19 +100,11 @@ test('start reads the queue in batches, answers per message, and is given time',
 });
 
 describe('environment', () => {
-  /** The variables that functions/README.md names for each function, and whether they are needed. */
-  const documented = documentedVariables();
-
-  test('the tables of the document are read', () => {
-    expect([...documented.keys()].sort()).toEqual([...STEPS].sort());
-    expect(documented.get('start')).toContainEqual({ name: 'STATE_MACHINE_ARN', needed: true });
-  });
-
   test.each(STEPS)('%s gets what it needs and nothing unknown', (step) => {
     const set = Object.keys(functionOf(step)[1].Properties.Environment.Variables);
-    const known = documented.get(step)!;
-    expect(known.map(({ name }) => name)).toEqual(expect.arrayContaining(set));
-    expect(set).toEqual(expect.arrayContaining(known.filter(({ needed }) => needed).map(({ name }) => name)));
+    const known = { ...EVERY.environment, ...ENTRIES[step].environment };
+    expect(Object.keys(known)).toEqual(expect.arrayContaining(set));
+    expect(set).toEqual(expect.arrayContaining(Object.keys(known).filter((name) => known[name] === 'needed')));
   });
 
   test('the names are those of the stack', () => {
@@ -126,25 +118,3 @@ describe('environment', () => {
     expect(of('notify')).toMatchObject({ METRICS_NAMESPACE: 'ecg-pipeline', SLACK_SECRET: { Ref: one(template, 'AWS::SecretsManager::Secret')[0] } });
   });
 });
-
-/** Reads the section "Settings" of functions/README.md: a line with the functions, then their table. */
-function documentedVariables(): Map<string, { name: string; needed: boolean }[]> {
-  const markdown = readFileSync(new URL('../../functions/README.md', import.meta.url), 'utf8');
-  const section = /^## Settings$([^]*?)^## /m.exec(markdown)![1]!;
-  const found = new Map<string, { name: string; needed: boolean }[]>();
-  let functions: string[] = [];
-  for (const line of section.split('\n')) {
-    const cells = line.split('|').map((cell) => cell.trim());
-    if (/^(`[a-z]+`(, )?)+$/.test(line)) {
-      functions = [...line.matchAll(/`([a-z]+)`/g)].map(([, name]) => name!);
-    } else if (line === 'All of them') {
-      functions = [...STEPS];
-    } else if (cells.length > 3 && cells[1]!.startsWith('`')) {
-      for (const name of functions) {
-        const variables = [...cells[1]!.matchAll(/`([A-Z_]+)`/g)].map(([, variable]) => ({ name: variable!, needed: cells[2] === 'yes' }));
-        found.set(name, [...(found.get(name) ?? []), ...variables]);
-      }
-    }
-  }
-  return found;
-}

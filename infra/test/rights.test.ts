@@ -1,16 +1,15 @@
-// functions/README.md says what each function may do. The roles of the stack have exactly that, and nothing else has it.
+// functions/steps.json says what each function may do. The roles of the stack have exactly that, and nothing else has it.
 
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { STEPS, type Step } from '../lib/steps.ts';
+import { ENTRIES, EVERY, STEPS, type Rights, type Step } from '../lib/steps.ts';
 import { asText, one, pipeline, resources } from './synthesised.ts';
 
 const { template } = pipeline();
 const { template: withCrawler } = pipeline({ crawler: true });
 
 describe.each(STEPS)('%s', (step) => {
-  test('may do what the document says, no less and no more', () => {
-    expect(granted(template, step)).toEqual(documented([step]));
+  test('may do what the file says, no less and no more', () => {
+    expect(granted(template, step)).toEqual(listed(ENTRIES[step].rights));
   });
 
   test('has no policy of another kind', () => {
@@ -28,7 +27,7 @@ describe.each(STEPS)('%s', (step) => {
 });
 
 test('crawl with a crawler may only start it, and no catalog', () => {
-  expect(granted(withCrawler, 'crawl')).toEqual(documented(['crawl` with `GLUE_CRAWLER']));
+  expect(granted(withCrawler, 'crawl')).toEqual(listed(ENTRIES.crawl.rights_with!.GLUE_CRAWLER!));
   const [, { Properties }] = one(withCrawler, 'AWS::Glue::Crawler');
   expect(Properties.Targets.S3Targets.map(({ Path }: any) => asText(Path).replace(/^.*}\//, '')))
     .toEqual(['recordings/', 'segments/', 'beats/', 'rejections/']);
@@ -40,11 +39,11 @@ test('no role of the stack has a managed policy, and no function an action with 
     expect(role.Properties.ManagedPolicyArns).toBeUndefined();
   }
   for (const step of STEPS) {
-    expect(granted(template, step).filter((right) => right.includes('*'))).toEqual([]);
+    expect(granted(template, step).filter((right) => right.split(' ')[1]!.includes('*'))).toEqual([]);
   }
 });
 
-/** `place action` for each right of the function's role; the place is the bucket, or `-` for what is not in one. */
+/** `place action` for each right of the function's role; the place is as in the file, or `-` for what is in no bucket. */
 function granted(from: typeof template, step: Step): string[] {
   const [roleId] = roleOf(from, step);
   const [, policy] = one(from, 'AWS::IAM::Policy', ({ Properties }) => Properties.Roles.some((name: any) => name.Ref === roleId));
@@ -57,8 +56,7 @@ function granted(from: typeof template, step: Step): string[] {
       if (bucket) {
         expect(bucket[2], action).toMatch(action === 's3:ListBucket' ? /^$/ : /^\/([a-z]+\/)?\*$/);
       }
-      const below = /^\/([a-z]+\/)\*$/.exec(bucket?.[2] ?? '')?.[1];
-      return `${bucket ? bucket[1]!.toLowerCase() : '-'} ${action}${below ? ` below ${below}` : ''}`;
+      return `${bucket ? `${bucket[1]!.toLowerCase()}${bucket[2]}` : '-'} ${action}`;
     })));
   return [...new Set<string>(rights)].sort();
 }
@@ -68,22 +66,9 @@ function roleOf(from: typeof template, step: Step) {
   return one(from, 'AWS::IAM::Role', (_, id) => id === Properties.Role['Fn::GetAtt'][0]);
 }
 
-/** The same from the table "Rights", for a row and the row "all". */
-function documented(rows: string[]): string[] {
-  const markdown = readFileSync(new URL('../../functions/README.md', import.meta.url), 'utf8');
-  const table = /^## Rights$([^]*?)^## /m.exec(markdown)![1]!;
-  const cells = table.split('\n').map((line) => line.split('|').map((cell) => cell.trim())).filter((line) => line.length === 4);
-  const rights = ['all', ...rows.map((row) => `\`${row}\``)].flatMap((row) => {
-    const found = cells.filter((line) => line[1] === row);
-    expect(found, row).toHaveLength(1);
-    return found[0]![2]!.split(';').flatMap((clause) => {
-      const place = /^\s*(raw|work|processed):/.exec(clause)?.[1] ?? '-';
-      // "(below `prefix/`, …)" limits the one action before it.
-      return [...clause.matchAll(/`([a-z0-9]+:[A-Za-z]+)`(?: \(below ([^)]*)\))?/g)].flatMap(([, action, below]) => {
-        const prefixes = [...(below ?? '').matchAll(/`([a-z]+\/)`/g)].map(([, prefix]) => ` below ${prefix}`);
-        return (prefixes.length > 0 ? prefixes : ['']).map((prefix) => `${place} ${action}${prefix}`);
-      });
-    });
-  });
-  return [...new Set(rights)].sort();
+/** The same from the file, with what all functions may do. */
+function listed(rights: Rights): string[] {
+  const all = Object.entries({ ...EVERY.rights, ...rights }).flatMap(([place, actions]) =>
+    actions.map((action) => `${/^(raw|work|processed)(\/|$)/.test(place) ? place : '-'} ${action}`));
+  return [...new Set(all)].sort();
 }

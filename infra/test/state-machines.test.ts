@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { workflowFile } from '../lib/state-machines.ts';
-import { STEPS, type Step } from '../lib/steps.ts';
+import { STEPS, WORKFLOW_STEPS, type Step } from '../lib/steps.ts';
 import { one, pipeline, resources, rightsOf } from './synthesised.ts';
 
 const { template } = pipeline();
@@ -46,7 +46,7 @@ test.each(['ecg-pipeline', 'ecg-pipeline-net', 'ecg-pipeline-backfill'])('each s
 test('the workflow may call every version of its functions, and not start', () => {
   const rights = rightsOf(template, 'StateMachinesWorkflow');
   expect(rights.filter((right) => right.startsWith('lambda:')).map((right) => right.replace(/^.*Functions([A-Z][a-z]+).*?(:\*)?$/, '$1$2')).sort())
-    .toEqual(['Crawl', 'Notify', 'Parse', 'Transform', 'Validate', 'Write'].flatMap((step) => [step, `${step}:*`]));
+    .toEqual([...WORKFLOW_STEPS].sort().map((step) => step[0]!.toUpperCase() + step.slice(1)).flatMap((step) => [step, `${step}:*`]));
   expect(new Set(rights.map((right) => right.split(':')[0]))).toEqual(new Set(['lambda', 'logs', 'xray']));
 });
 

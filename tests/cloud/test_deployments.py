@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from driver import rights
-from driver.cloud import STACK, unique
+from driver.cloud import STACK, STEPS, unique
 from driver.many import bodies, upload
 from driver.processes import wait_until
 from driver.release import with_canary_minutes, with_other_code
@@ -61,7 +61,7 @@ def test_deployments_in_the_middle_of_running_executions(another_cloud, fixtures
     first = with_canary_minutes(cloud.stack, 2)
     second = with_other_code(first, tmp_path, "second")
     [version_1] = routing(cloud)
-    assert set(functions_of(cloud, version_1)) == {"validate", "parse", "transform", "write", "crawl", "notify"}
+    assert set(functions_of(cloud, version_1)) == set(STEPS)
 
     # So few at once that most executions have begun and wait while the next release is deployed.
     prefix = unique("deployed")

@@ -93,7 +93,7 @@ fn nothing_to_run_is_an_error_that_says_what_was_expected() {
     let answer = lake.ecg(&["run", text(&folder)]).expect(2);
     assert!(
         answer.stderr.contains(
-            "no recording found: expected files whose names end in .mat, found 0 files of other kinds"
+            "no recording found: expected files whose names end in .bdf, .dat, .edf or .mat, found 0 files of other kinds"
         ),
         "{}",
         answer.stderr

@@ -1,42 +1,29 @@
 //! Configuration from environment variables, read once at the start of a process.
 //!
 //! The rest of the workspace is not allowed to read the environment (`clippy.toml`), so this module shows
-//! everything that can be configured from outside. `functions/README.md` says which Lambda takes what.
+//! everything that can be configured from outside. `functions/steps.json` says which Lambda takes what.
 #![allow(clippy::disallowed_methods)]
 
-/// The bucket that devices upload to. (start)
+/// The bucket that devices upload to.
 pub const RAW_BUCKET: &str = "RAW_BUCKET";
-/// The bucket of what one step leaves for the next. (every step but notify)
+/// The bucket of what one step leaves for the next.
 pub const WORK_BUCKET: &str = "WORK_BUCKET";
-/// The bucket of the tables. (every step but notify)
+/// The bucket of the tables.
 pub const PROCESSED_BUCKET: &str = "PROCESSED_BUCKET";
-/// The database of the catalog; `ecg` where it is not set. (crawl)
+/// The database of the catalog; `ecg` where it is not set.
 pub const GLUE_DATABASE: &str = "GLUE_DATABASE";
-/// A Glue crawler to start instead of registering tables and partitions. (crawl)
+/// A Glue crawler to start instead of registering tables and partitions.
 pub const GLUE_CRAWLER: &str = "GLUE_CRAWLER";
-/// The ARN of the workflow. (start)
+/// The ARN of the workflow.
 pub const STATE_MACHINE_ARN: &str = "STATE_MACHINE_ARN";
-/// The name or ARN of the secret that holds the way to Slack; without it the message is only logged. (notify)
+/// The name or ARN of the secret that holds the way to Slack; without it the message is only logged.
 pub const SLACK_SECRET: &str = "SLACK_SECRET";
-/// The namespace of the metrics; `ecg-pipeline` where it is not set. (every Lambda)
+/// The namespace of the metrics; `ecg-pipeline` where it is not set.
 pub const METRICS_NAMESPACE: &str = "METRICS_NAMESPACE";
-/// What is logged: `info` where it is not set, or such as `info,step_parse=debug`. (every Lambda)
+/// What is logged: `info` where it is not set, or such as `info,step_parse=debug`.
 pub const LOG_FILTER: &str = "RUST_LOG";
 /// Lambda's own variable: where its runtime is asked for the next event.
 pub const LAMBDA_RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
-
-/// Every variable that a Lambda of ours reads, for the table in `functions/README.md`.
-pub const LAMBDA_VARIABLES: [&str; 9] = [
-    RAW_BUCKET,
-    WORK_BUCKET,
-    PROCESSED_BUCKET,
-    GLUE_DATABASE,
-    GLUE_CRAWLER,
-    STATE_MACHINE_ARN,
-    SLACK_SECRET,
-    METRICS_NAMESPACE,
-    LOG_FILTER,
-];
 
 /// Where values come from: [`optional`] in a process, a table in tests.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;

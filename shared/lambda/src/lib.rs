@@ -97,19 +97,3 @@ async fn serve<S, I: DeserializeOwned, O: Serialize + Counts>(
     .run()
     .await
 }
-
-#[cfg(test)]
-mod tests {
-    use ecg_config::LAMBDA_VARIABLES;
-
-    #[test]
-    fn every_variable_is_documented() {
-        let readme = include_str!("../../../functions/README.md");
-        for variable in LAMBDA_VARIABLES {
-            assert!(
-                readme.contains(&format!("`{variable}`")),
-                "{variable} is missing in functions/README.md"
-            );
-        }
-    }
-}

@@ -18,23 +18,19 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-const FUNCTIONS: [&str; 7] = [
-    "start",
-    "validate",
-    "parse",
-    "transform",
-    "write",
-    "crawl",
-    "notify",
-];
+use serde_json::Value;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().unwrap_or_else(|| "target/lambda".to_owned());
     let spawns: usize = arguments.next().map_or(30, |spawns| spawns.parse().unwrap());
     assert!(spawns > 0, "expected at least one spawn");
-    let binaries = FUNCTIONS.map(|name| Path::new(&folder).join(name).join("bootstrap"));
-    let mut times = vec![Vec::new(); FUNCTIONS.len()];
+    let file: Value = serde_json::from_str(include_str!("../../../functions/steps.json")).unwrap();
+    let functions: Vec<&String> = file["steps"].as_object().unwrap().keys().collect();
+    let binaries: Vec<_> = (functions.iter())
+        .map(|name| Path::new(&folder).join(name).join("bootstrap"))
+        .collect();
+    let mut times = vec![Vec::new(); functions.len()];
     // One of each in turn, so that a busy moment of the machine does not fall on one function. The first round only
     // fetches the files into memory.
     for round in 0..=spawns {
@@ -47,7 +43,7 @@ fn main() {
     }
     println!("| function | binary | median | fastest | slowest |");
     println!("| --- | ---: | ---: | ---: | ---: |");
-    for ((name, binary), mut times) in FUNCTIONS.iter().zip(&binaries).zip(times) {
+    for ((name, binary), mut times) in functions.iter().zip(&binaries).zip(times) {
         times.sort();
         let bytes = std::fs::metadata(binary).unwrap().len() as f64;
         let ms = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1_000.0);

@@ -5,7 +5,7 @@ use std::fs;
 use asl_engine::{FunctionError, FunctionHandler, Invocation};
 use async_trait::async_trait;
 use ecg_core::StepError;
-use ecg_core::message::NotifyInput;
+use ecg_core::message::{NotifyInput, NotifyOutput, ValidateInput, ValidateOutput};
 use ecg_lake::Lake;
 use ecg_recording::profiles::Profile;
 use serde::Serialize;
@@ -32,21 +32,7 @@ pub(crate) struct Steps {
 #[async_trait]
 impl FunctionHandler for Steps {
     async fn invoke(&self, invocation: Invocation) -> Result<Value, FunctionError> {
-        let payload = invocation.payload;
-        let outcome = match invocation.function.as_str() {
-            "validate" => {
-                call(payload, |input| {
-                    step_validate::run(&self.lake, &self.profiles, input)
-                })
-                .await
-            }
-            "parse" => call(payload, |input| step_parse::run(&self.lake, input)).await,
-            "transform" => call(payload, |input| step_transform::run(&self.lake, input)).await,
-            "write" => call(payload, |input| step_write::run(&self.lake, input)).await,
-            "crawl" => call(payload, |input| step_crawl::run(&self.lake, input)).await,
-            "notify" => call(payload, |input| self.notify(input)).await,
-            other => Err(StepError::Internal(format!("there is no step `{other}`"))),
-        };
+        let outcome = self.step(&invocation.function, invocation.payload).await;
         outcome.map_err(|error| FunctionError {
             error: error.name().to_owned(),
             cause: error.cause(),
@@ -54,8 +40,15 @@ impl FunctionHandler for Steps {
     }
 }
 
+// `Steps::step`, from a name and a message to the answer, as build.rs makes it from functions/steps.json.
+include!(concat!(env!("OUT_DIR"), "/steps.rs"));
+
 impl Steps {
-    async fn notify(&self, input: NotifyInput) -> Result<ecg_core::message::NotifyOutput, StepError> {
+    async fn validate(&self, input: ValidateInput) -> Result<ValidateOutput, StepError> {
+        step_validate::run(&self.lake, &self.profiles, input).await
+    }
+
+    async fn notify(&self, input: NotifyInput) -> Result<NotifyOutput, StepError> {
         let text = step_notify::text(&input, &self.links);
         let path = self
             .place

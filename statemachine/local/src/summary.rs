@@ -177,7 +177,8 @@ impl Answer for Summary {
         if self.discovery.passed_over > 0 {
             let _ = writeln!(
                 text,
-                "\nfiles passed over because their names do not end in .mat: {}",
+                "\nfiles passed over because their names do not end in {}: {}",
+                ecg_core::layout::endings_in_words(),
                 self.discovery.passed_over
             );
         }

@@ -19,8 +19,9 @@ from .quotas import Quotas
 from .slack import SlackStub
 
 STACK = "ecg-pipeline"
-STEPS = ("validate", "parse", "transform", "write", "crawl", "notify")
-FUNCTIONS = ("start", *STEPS)
+STEPS_FILE = json.loads((Path(__file__).resolve().parents[3] / "functions/steps.json").read_text())
+FUNCTIONS = tuple(STEPS_FILE["steps"])
+STEPS = tuple(name for name, step in STEPS_FILE["steps"].items() if step["in_workflow"])
 DEADLINE_S = 90
 
 

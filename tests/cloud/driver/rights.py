@@ -5,10 +5,9 @@ For S3 an action is told with its bucket: `s3:GetObject on raw`.
 
 import hashlib
 import json
-import re
 from urllib.parse import parse_qs, unquote
 
-from .cloud import FUNCTIONS, STACK, Cloud
+from .cloud import FUNCTIONS, STACK, STEPS_FILE, Cloud
 from .proxy import Call
 
 # X-Amz-Target begins with the protocol's name of the service; IAM has its own.
@@ -53,12 +52,11 @@ def callers(cloud: Cloud) -> dict[str, tuple[str, str]]:
     return found
 
 
-def documented(readme: str) -> dict[str, set[str]]:
-    """The table of functions/README.md, without buckets."""
-    rows = re.findall(r"^\| (all|`\w+`) \| (.*) \|$", readme.split("## Rights")[1].split("\n## ")[0], re.MULTILINE)
-    actions = {name.strip("`"): set(re.findall(r"`([a-z0-9]+:[A-Za-z]+)`", text)) for name, text in rows}
-    everyone = actions.pop("all")
-    return {function: listed | everyone for function, listed in actions.items()}
+def listed(function: str) -> set[str]:
+    """The rights in functions/steps.json, without the prefixes of objects."""
+    rights = {**STEPS_FILE["every"]["rights"], **STEPS_FILE["steps"][function]["rights"]}
+    return {f"{action} on {place.split('/')[0]}" if action.startswith("s3:") else action
+            for place, actions in rights.items() for action in actions}
 
 
 def _configuration(cloud: Cloud, function: str) -> dict:

@@ -29,7 +29,7 @@ use crate::upload::{Known, Uploads, Wanted};
 #[command(after_help = "\
 Examples:
   ecg run recordings/
-      Every .mat below the folder; its key is `recordings/` and the path below it.
+      Every recording below the folder (.mat, .dat with its .hea, .edf, .bdf); its key is `recordings/` and the path below it.
   ecg run mine.mat --fs 500 --units mV
       A file that does not say how it is calibrated: docs/inputs.md.
   ecg run recordings/ --again
@@ -45,7 +45,7 @@ The day of a recording (`dt`) is that of the file's modification time, so keep i
 Hidden files and lakes inside a folder are passed over. A second run does nothing twice; a killed one goes on where it was.
 Slack: set SLACK_WEBHOOK_URL, or SLACK_BOT_TOKEN and SLACK_CHANNEL; `ecg show ID` has the message in any case.")]
 pub(crate) struct RunArgs {
-    /// Recordings (.mat) and folders of recordings
+    /// Recordings (.mat, .dat, .edf, .bdf) and folders of recordings
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
@@ -122,7 +122,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, String> {
     }
     if discovery.recordings.is_empty() {
         let mut text = format!(
-            "no recording found: expected files whose names end in .mat, found {}; make one with `ecg synth one.mat`",
+            "no recording found: expected files whose names end in {}, found {}; make one with `ecg synth one.mat`",
+            layout::endings_in_words(),
             counted(
                 discovery.passed_over,
                 "file of another kind",
