@@ -141,6 +141,7 @@ impl Executor {
     /// bucket expires.
     fn tidy(&self, journal: &Journal) {
         for name in [
+            "error.json",
             "parsed.arrow",
             "transformed-recordings.arrow",
             "transformed-segments.arrow",
