@@ -76,7 +76,7 @@ export class Dashboard extends Construct {
       ]),
     );
     dashboard.addWidgets(
-      graph('Functions: errors', THIRD, STEPS.map((step) => functions[step].metricErrors({ label: step, period: PERIOD }))),
+      graph('Functions: errors, rejected recordings included', THIRD, STEPS.map((step) => functions[step].metricErrors({ label: step, period: PERIOD }))),
       graph('Functions: refused for want of concurrency', THIRD,
         STEPS.map((step) => functions[step].metricThrottles({ label: step, period: PERIOD }))),
       graph('Functions: at work at the same time', THIRD, STEPS.map((step) => functions[step].metric('ConcurrentExecutions', {

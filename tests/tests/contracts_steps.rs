@@ -14,10 +14,10 @@ use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bytes::Bytes;
 use ecg_core::message::{
-    ExecutionInput, Failure, ParseOutput, Source, StepInput, TransformOutput, ValidateOutput, VerdictKind,
+    ExecutionInput, Failure, ParseOutput, Source, StepInput, TransformOutput, ValidateInput, ValidateOutput,
     WriteInput, WriteOutput,
 };
-use ecg_core::{PIPELINE_VERSION, StepError, layout, recording_id};
+use ecg_core::{Details, PIPELINE_VERSION, StepError, layout, recording_id};
 use ecg_lake::Lake;
 use ecg_recording::profiles::built_in;
 use ecg_store::{LocalCatalog, LocalStore, Location, Store};
@@ -141,7 +141,6 @@ async fn validate(lake: &Lake, input: &ExecutionInput, messages: &mut Messages) 
 async fn run(lake: &Lake, input: &ExecutionInput) -> Done {
     let mut messages = Messages::default();
     let verdict = validate(lake, input, &mut messages).await;
-    assert_eq!(verdict.verdict, VerdictKind::Accepted, "{:?}", verdict.reason);
     let step_input = |from: String| StepInput {
         recording_id: input.recording_id.clone(),
         source: input.source.clone(),
@@ -368,9 +367,17 @@ async fn what_a_rejected_recording_leaves() {
     let place = in_memory();
     let input = place.upload("malformed/constant.mat", "a/constant.mat").await;
     let mut messages = Messages::default();
-    let verdict = validate(&place.lake, &input, &mut messages).await;
-    assert_eq!(verdict.verdict, VerdictKind::Rejected);
-    let json = place.object("work", &verdict.verdict_key).await;
+    let execution = format!("{}-r2", input.recording_id);
+    let judge = ValidateInput {
+        input: input.clone(),
+        execution: Some(execution.clone()),
+    };
+    messages.keep("validate input", &judge);
+    let rejected = step_validate::run(&place.lake, &built_in().unwrap(), judge)
+        .await
+        .unwrap_err();
+    let verdict_key = layout::verdict_key(&execution);
+    let json = place.object("work", &verdict_key).await;
     ecg_testing::golden::check(
         format!("{GOLDEN}/rejected.verdict.json"),
         std::str::from_utf8(&json).unwrap(),
@@ -380,7 +387,7 @@ async fn what_a_rejected_recording_leaves() {
     let from = StepInput {
         recording_id: input.recording_id.clone(),
         source: input.source.clone(),
-        from: verdict.verdict_key.clone(),
+        from: verdict_key,
         execution: None,
         run: 0,
     };
@@ -395,11 +402,11 @@ async fn what_a_rejected_recording_leaves() {
         transformed: None,
         failure: Some(Failure {
             step: "validate".to_owned(),
-            error: "Rejected".to_owned(),
-            cause: verdict.reason.unwrap(),
+            error: rejected.name().to_owned(),
+            cause: rejected.cause(),
             attempts: 1,
         }),
-        execution: Some(format!("{}-r2", input.recording_id)),
+        execution: Some(execution),
         run: 0,
     };
     messages.keep("write input", &record);
@@ -417,6 +424,65 @@ async fn what_a_rejected_recording_leaves() {
         &mut text,
     );
     ecg_testing::golden::check(format!("{GOLDEN}/rejected.rows.txt"), &text);
+}
+
+/// What parse found wrong reaches the columns of the row as it was said, not out of the sentence; and only where it is about
+/// the failure that is recorded.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reason_reaches_the_row_field_by_field() {
+    let place = in_memory();
+    let file = "recordings/1 NSR/900m (0).mat";
+    let mut input = place.upload(file, "1 NSR/900m (0).mat").await;
+    let mut messages = Messages::default();
+    let from = validate(&place.lake, &input, &mut messages).await.verdict_key;
+    // Gone since, under a name that looks like the sentence.
+    input.source.key = "a: expected b, found c.mat".to_owned();
+    let parse = StepInput {
+        recording_id: input.recording_id.clone(),
+        source: input.source.clone(),
+        from,
+        execution: None,
+        run: 0,
+    };
+    let error = step_parse::run(&place.lake, parse).await.unwrap_err();
+    assert_eq!(error.name(), "Rejected");
+    let columns = async |cause: String| {
+        let record = WriteInput {
+            recording_id: input.recording_id.clone(),
+            source: input.source.clone(),
+            transformed: None,
+            failure: Some(Failure {
+                step: "parse".to_owned(),
+                error: "Rejected".to_owned(),
+                cause,
+                attempts: 1,
+            }),
+            execution: None,
+            run: 0,
+        };
+        let written = step_write::run(&place.lake, record).await.unwrap();
+        let rows = parquet_batches(place.object("processed", &written.objects[0].key).await);
+        let text = |name: &str| {
+            let column = rows[0].column_by_name(name).unwrap();
+            let column = column.as_any().downcast_ref::<arrow::array::StringArray>();
+            column.unwrap().iter().next().unwrap().map(str::to_owned)
+        };
+        (text("expected"), text("found"))
+    };
+    let said = (Some("an object".to_owned()), Some("none".to_owned()));
+    assert_eq!(columns(error.cause()).await, said);
+    // An attempt before left it.
+    let other = StepError::Rejected(Details::new("val", "7", "3"));
+    assert_eq!(columns(other.cause()).await, (None, None));
+    // Whoever reads it has to know its form.
+    let bytes = place
+        .object("work", &layout::error_key(&input.recording_id))
+        .await;
+    let left: Value = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(
+        (&left["reason"]["expected"], &left["reason"]["found"]),
+        (&json!("an object"), &json!("none"))
+    );
 }
 
 /// SHA-256 of every object that a run left.
@@ -744,14 +810,13 @@ async fn validate_looks_at_the_upload_and_its_header() {
     // Not UTF-8, but only in a comment.
     let header = std::fs::read(format!("{TESTDATA}/recordings/header/two-leads.hea")).unwrap();
     put_header([b"# \xff\n".to_vec(), header].concat()).await;
-    assert_eq!(
-        validate(&place.lake, &input, &mut messages).await.verdict,
-        VerdictKind::Accepted
-    );
+    validate(&place.lake, &input, &mut messages).await;
     put_header(b"two-leads 1 360\n".to_vec()).await;
-    let verdict = validate(&place.lake, &input, &mut messages).await;
-    assert_eq!(verdict.verdict, VerdictKind::Rejected);
-    assert!(verdict.reason.unwrap().contains("signal lines"));
+    let error = step_validate::run(&place.lake, &built_in().unwrap(), input.clone().into())
+        .await
+        .unwrap_err();
+    assert_eq!(error.name(), "Rejected");
+    assert!(error.to_string().contains("signal lines"), "{error}");
 
     // The version is pinned: what was overwritten since is gone.
     let gone = ExecutionInput {

@@ -221,7 +221,7 @@ fn every_step_can_fail_and_be_redriven() {
     }
 }
 
-/// A timeout of the whole execution reaches no Catch. It is recorded all the same, under the step that was entered last, and a
+/// A timeout of the whole execution reaches no Catch. It is recorded and told all the same, under the step that was entered last, and a
 /// redrive goes on from there.
 #[test]
 fn an_execution_that_is_out_of_time_is_recorded_and_can_be_redriven() {
@@ -229,18 +229,35 @@ fn an_execution_that_is_out_of_time_is_recorded_and_can_be_redriven() {
     let file = recordings().join("formats/level5.mat");
     let mut definition: Value = serde_json::from_slice(&fs::read(workflow()).unwrap()).unwrap();
     definition["TimeoutSeconds"] = json!(2);
-    definition["States"]["IsAccepted"]["Choices"][0]["Next"] = json!("Pause");
+    definition["States"]["Validate"]["Next"] = json!("Pause");
     definition["States"]["Pause"] = json!({ "Type": "Wait", "Seconds": 60, "Next": "Parse" });
     let late = lake.beside("late.asl.json");
     fs::write(&late, definition.to_string()).unwrap();
     lake.ecg(&["run", text(&file), "--workflow", text(&late)])
         .expect(1);
-    let row = &lake.query("select recording_id, step, error from rejections")[0];
+    let row = &lake.query("select recording_id, step, error, cause, attempts from rejections")[0];
+    let cause = "The execution did not end within its TimeoutSeconds (2).";
     assert_eq!(
-        (&row["step"], &row["error"]),
-        (&json!("validate"), &json!("States.Timeout"))
+        (&row["step"], &row["error"], &row["cause"], &row["attempts"]),
+        (
+            &json!("validate"),
+            &json!("States.Timeout"),
+            &json!(cause),
+            &json!(1)
+        )
     );
     assert_eq!(lake.count("select count(*) from recordings"), 0);
+    let execution = row["recording_id"].as_str().unwrap();
+    let told = lake
+        .path()
+        .join("executions")
+        .join(execution)
+        .join("notification.txt");
+    let told = fs::read_to_string(told).unwrap();
+    assert!(
+        told.contains("validate") && told.contains("States.Timeout") && told.contains(cause),
+        "{told}"
+    );
 
     lake.ecg(&["redrive", row["recording_id"].as_str().unwrap()])
         .expect(0);

@@ -1,9 +1,9 @@
 //! Two releases beside each other, as a rollback and an execution that was started by hand may have it: the workflow of an earlier
 //! release with the steps of this one, and this workflow with what the steps of an earlier release answered.
 //!
-//! `golden/releases/<version>` has the workflow file of each release, and what went into each state and came out of it. The folder of
-//! the version in `Cargo.toml` is this release (`UPDATE_GOLDEN=1 cargo test -p ecg-tests --test releases` writes it); the others
-//! stay as they are. Whoever raises the version leaves the folder of the release before.
+//! `golden/releases/<version>` has the workflow file of each release, and what went into each state and came out of it. The folder
+//! `next` is this tree (`UPDATE_GOLDEN=1 cargo test -p ecg-tests --test releases` writes it); the others stay as they are. Whoever
+//! releases a version leaves a copy of `next` under its number.
 
 // Helpers of tests fail the test.
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -24,7 +24,7 @@ const WORKFLOW: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../statemachine/ecg-pipeline.asl.json"
 );
-const THIS: &str = env!("CARGO_PKG_VERSION");
+const THIS: &str = "next";
 
 /// A recording that is accepted and one that is not.
 const FILES: [(&str, &str); 2] = [
@@ -177,7 +177,13 @@ async fn this_workflow_runs_with_the_answers_of_an_earlier_release() {
             for state in states.values() {
                 let placeholder = state["function"].as_str().unwrap();
                 let function = placeholder.trim_matches(['$', '{', '}']).to_owned();
-                let answer = json!({ "payload": state["answered"] });
+                let answered = &state["answered"];
+                // Up to 0.3.0 validate answered a rejected verdict; since then it fails with it. A definition names the
+                // versions of its functions, so this workflow meets no such answer.
+                let answer = match answered["verdict"].as_str() {
+                    Some("rejected") => json!({ "error": "Rejected", "cause": answered["reason"] }),
+                    _ => json!({ "payload": answered }),
+                };
                 answers.entry(function).or_default().push(answer);
             }
             // In the order of the states: write and crawl are asked once in each run.

@@ -121,7 +121,7 @@ fn the_pipeline_is_tried_without_its_functions() {
     };
     let validate = mock(
         "validate",
-        json!([{ "error": "Transient", "cause": "again" }, { "payload": { "verdict": "rejected", "reason": "too odd" } }]),
+        json!([{ "error": "Transient", "cause": "again" }, { "error": "Rejected", "cause": "too odd" }]),
     );
     let write = mock("write", json!([{ "payload": {} }]));
     let crawl = mock("crawl", json!([{ "payload": {} }]));

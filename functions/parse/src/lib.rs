@@ -16,6 +16,12 @@ pub use decode::{DecodeError, decode};
 /// # Errors
 /// `Rejected` if the object is not what the verdict says, else what the store says.
 pub async fn run(lake: &Lake, input: StepInput) -> Result<ParseOutput, StepError> {
+    let execution = work_prefix(&input.execution, &input.recording_id).to_owned();
+    let outcome = parse(lake, input, &execution).await;
+    lake.keep_reason(&execution, outcome).await
+}
+
+async fn parse(lake: &Lake, input: StepInput, execution: &str) -> Result<ParseOutput, StepError> {
     let verdict: Verdict = lake.read_json(&input.from).await?;
     let Some(recording) = verdict.recording.clone().filter(|_| verdict.accepted) else {
         return Err(StepError::Rejected(Details::new(
@@ -25,7 +31,7 @@ pub async fn run(lake: &Lake, input: StepInput) -> Result<ParseOutput, StepError
         )));
     };
     let reader = lake.reader(&lake.upload(&input.source)).await?;
-    let parsed_key = layout::parsed_key(work_prefix(&input.execution, &input.recording_id));
+    let parsed_key = layout::parsed_key(execution);
     let mut writer = lake.writer(&lake.work(&parsed_key)).await?;
     let key = input.source.key.clone();
     let rows = blocking(move || {

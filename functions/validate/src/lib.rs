@@ -1,11 +1,11 @@
 //! The validate step: judges the uploaded object and writes `work/<recording_id>/verdict.json`.
 //!
-//! What is wrong with the file is a verdict, not an error: errors are for what could not be judged.
+//! The verdict has every check that was made. A recording that is rejected also fails the step, with `Rejected`.
 
 use std::io::{Read, Seek};
 
 use ecg_core::message::{
-    PinnedHeader, Source, ValidateInput, ValidateOutput, VerdictKind, one_line, work_prefix,
+    ExecutionInput, PinnedHeader, Source, ValidateInput, ValidateOutput, VerdictKind, work_prefix,
 };
 use ecg_core::rules::RULES;
 use ecg_core::{Details, StepError, layout};
@@ -23,13 +23,31 @@ pub const MAX_PROFILES_BYTES: u64 = 256 * 1024;
 /// Judges an upload. `profiles` are those of the deployment; one that the input names counts before them.
 ///
 /// # Errors
-/// `Rejected` if the object is gone or its header too large to be one, else what the store says.
+/// `Rejected` with the verdict's reason, or if the object is gone or its header too large to be one; else what the store
+/// says.
 pub async fn run(
     lake: &Lake,
     profiles: &[Profile],
     message: ValidateInput,
 ) -> Result<ValidateOutput, StepError> {
     let ValidateInput { input, execution } = message;
+    let execution = work_prefix(&execution, &input.recording_id).to_owned();
+    let recording_id = input.recording_id.clone();
+    let judged = judge(lake, profiles, input).await;
+    let verdict = lake.keep_reason(&execution, judged).await?;
+    let verdict_key = layout::verdict_key(&execution);
+    lake.write_json(&verdict_key, &verdict).await?;
+    match verdict.reason {
+        None => Ok(ValidateOutput {
+            recording_id,
+            verdict: VerdictKind::Accepted,
+            verdict_key,
+        }),
+        Some(reason) => Err(StepError::Rejected(reason.into())),
+    }
+}
+
+async fn judge(lake: &Lake, profiles: &[Profile], input: ExecutionInput) -> Result<Verdict, StepError> {
     let meta = lake.head(&lake.upload(&input.source)).await?;
     let mut own = own_profiles(lake, input.profiles.as_deref()).await?;
     own.extend_from_slice(profiles);
@@ -42,7 +60,7 @@ pub async fn run(
         profiles: own,
     };
     let mut reader = lake.reader_of(&meta);
-    let verdict = blocking(move || {
+    blocking(move || {
         let io = |error: std::io::Error| upload_error(&error);
         let mut verifier = meta.checksum.as_ref().map(Checksum::verifier);
         let hash = sha256(&mut reader, |bytes| {
@@ -62,19 +80,7 @@ pub async fn run(
             ..examined.verdict
         })
     })
-    .await?;
-    let verdict_key = layout::verdict_key(work_prefix(&execution, &input.recording_id));
-    lake.write_json(&verdict_key, &verdict).await?;
-    Ok(ValidateOutput {
-        recording_id: input.recording_id,
-        verdict: if verdict.accepted {
-            VerdictKind::Accepted
-        } else {
-            VerdictKind::Rejected
-        },
-        verdict_key,
-        reason: verdict.reason.map(|reason| one_line(&reason.message)),
-    })
+    .await
 }
 
 /// The profiles that the input names.

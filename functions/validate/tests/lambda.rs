@@ -178,7 +178,7 @@ fn every_read_of_the_upload_is_pinned() {
 }
 
 #[test]
-fn what_is_wrong_with_a_file_is_a_verdict_and_counts_as_a_reject() {
+fn what_is_wrong_with_a_file_is_a_verdict_and_an_error_and_counts_as_a_reject() {
     let s3 = S3::default();
     let version = s3.put(
         "versioned",
@@ -186,11 +186,15 @@ fn what_is_wrong_with_a_file_is_a_verdict_and_counts_as_a_reject() {
         &testdata("malformed/text.mat"),
     );
     let run = serve(validate(), event_of("versioned", &version), &s3);
-    let answer = run.outcome().clone().unwrap();
-    assert_eq!(answer["verdict"], "rejected");
-    assert!(
-        answer["reason"].as_str().unwrap().contains("expected"),
-        "{answer}"
+    let failure = run.outcome().clone().unwrap_err();
+    assert_eq!(failure.error, "Rejected");
+    // The verdict has what the row of the failure needs, so nothing else is left.
+    let keys = s3.keys("work");
+    assert!(keys.len() == 1 && keys[0].ends_with("/verdict.json"), "{keys:?}");
+    let verdict: Value = serde_json::from_slice(&s3.get("work", &keys[0]).unwrap()).unwrap();
+    assert_eq!(
+        (&verdict["accepted"], verdict["reason"]["message"].as_str()),
+        (&json!(false), Some(failure.message.as_str()))
     );
     assert_eq!(run.metrics()[0]["Rejects"], 1);
 }

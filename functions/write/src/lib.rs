@@ -12,7 +12,6 @@ use ecg_core::{Details, StepError, layout};
 use ecg_lake::{Lake, blocking, codec_error};
 
 pub use encode::{parquet_properties, transcode};
-pub use rejection::row as rejection_row;
 
 /// Writes what transform made, or records a failure.
 ///
@@ -78,8 +77,13 @@ async fn write_rejection(
 ) -> Result<TableObject, StepError> {
     let table = &ecg_tables::REJECTIONS;
     let execution = work_prefix(&input.execution, &input.recording_id);
+    let reason = match failure.error.as_str() {
+        "Rejected" => lake.reason(execution, &failure.message()).await?,
+        _ => None,
+    };
     let about = (input.recording_id.as_str(), execution, input.run);
-    let batch = rejection::row(about, &input.source, failure).map_err(|error| codec_error(&error))?;
+    let batch = rejection::row(about, &input.source, failure, reason.as_ref())
+        .map_err(|error| codec_error(&error))?;
     let key = layout::table_key(table.name, dt, execution);
     let mut writer = lake.writer(&lake.processed(&key)).await?;
     blocking(move || {

@@ -4,37 +4,36 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use arrow_schema::ArrowError;
-use ecg_core::message::{Failure, Source};
+use ecg_core::message::{Failure, Source, one_line};
 use ecg_core::rules::RULES;
 use ecg_core::{Details, PIPELINE_VERSION};
 use ecg_tables::REJECTIONS;
 
-/// The row of a run, which is given as recording id, name of the execution and number. What was expected and found comes out of the cause, where the step said it.
+/// The row of a run, which is given as recording id, name of the execution and number; `reason` is what the step left of
+/// an input at fault.
 ///
 /// # Errors
 /// A row that does not fit the table: a bug.
-pub fn row(
+pub(crate) fn row(
     (recording_id, execution, run): (&str, &str, u32),
     source: &Source,
     failure: &Failure,
+    reason: Option<&Details>,
 ) -> Result<RecordBatch, ArrowError> {
-    let cause = failure.message();
-    let details = Details::parse(&cause);
     let text = |value: &str| -> ArrayRef { Arc::new(StringArray::from(vec![value])) };
-    let optional =
-        |value: Option<&String>| -> ArrayRef { Arc::new(StringArray::from(vec![value.map(String::as_str)])) };
-    let offset = details
-        .as_ref()
-        .and_then(|details| details.offset)
-        .and_then(|offset| i64::try_from(offset).ok());
+    // What a file says of itself may be long and have line breaks, as in the cause.
+    let optional = |value: Option<&String>| -> ArrayRef {
+        Arc::new(StringArray::from(vec![value.map(|text| one_line(text))]))
+    };
+    let offset = reason.and_then(|reason| i64::try_from(reason.offset?).ok());
     let columns = REJECTIONS.columns.iter().map(|column| match column.name {
         "recording_id" => text(recording_id),
         "execution" => text(execution),
         "step" => text(&failure.step),
         "error" => text(&failure.error),
-        "cause" => text(&cause),
-        "expected" => optional(details.as_ref().map(|details| &details.expected)),
-        "found" => optional(details.as_ref().map(|details| &details.found)),
+        "cause" => text(&failure.message()),
+        "expected" => optional(reason.map(|reason| &reason.expected)),
+        "found" => optional(reason.map(|reason| &reason.found)),
         "offset" => Arc::new(Int64Array::from(vec![offset])),
         "source_bucket" => text(&source.bucket),
         "source_key" => text(&source.key),
@@ -68,15 +67,16 @@ mod tests {
     }
 
     #[test]
-    fn expected_and_found_come_out_of_the_cause() {
+    fn a_reason_is_written_field_by_field_each_in_one_line() {
         let failure = Failure {
             step: "parse".into(),
             error: "Rejected".into(),
-            cause: r#"{"errorType":"Rejected","errorMessage":"val: expected 7, found 3, at offset 24"}"#
+            cause: r#"{"errorType":"Rejected","errorMessage":"val: expected 7, found 3, found again"}"#
                 .into(),
             attempts: 2,
         };
-        let row = row(("id", "id-r2", 2), &source(), &failure).unwrap();
+        let reason = Details::new("val", "7", "3,\n found again").at(Some(24));
+        let row = row(("id", "id-r2", 2), &source(), &failure, Some(&reason)).unwrap();
         let text = |name: &str| {
             let column = row
                 .column_by_name(name)
@@ -89,22 +89,23 @@ mod tests {
         };
         assert_eq!(
             text("cause").as_deref(),
-            Some("val: expected 7, found 3, at offset 24")
+            Some("val: expected 7, found 3, found again")
         );
         assert_eq!(text("expected").as_deref(), Some("7"));
-        assert_eq!(text("found").as_deref(), Some("3"));
+        assert_eq!(text("found").as_deref(), Some("3, found again"));
+        assert!(!row.column_by_name("offset").unwrap().is_null(0));
         assert_eq!(text("execution").as_deref(), Some("id-r2"));
     }
 
     #[test]
-    fn any_text_is_a_cause() {
+    fn no_text_is_taken_apart() {
         let failure = Failure {
             step: "transform".into(),
-            error: "States.Timeout".into(),
-            cause: String::new(),
+            error: "Internal".into(),
+            cause: "answer: expected 7, found 3, at offset 24".into(),
             attempts: 1,
         };
-        let row = row(("id", "id", 0), &source(), &failure).unwrap();
+        let row = row(("id", "id", 0), &source(), &failure, None).unwrap();
         assert!(row.column_by_name("expected").unwrap().is_null(0));
         assert!(row.column_by_name("offset").unwrap().is_null(0));
     }

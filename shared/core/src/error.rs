@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::message::one_line;
 
 /// Why a step failed. The name of the variant is the error name in the state machine.
@@ -50,17 +52,19 @@ impl StepError {
 
 /// What is wrong with the input: what was looked at, what was expected, what was found, and where.
 ///
-/// The display form is `subject: expected E, found F, at offset N`, and [`Details::parse`] reads it back,
-/// because between a failed Lambda and the `rejections` table only text survives.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// The display form is `subject: expected E, found F, at offset N`. The error of a Lambda carries only this text; the fields
+/// reach the table `rejections` in objects of the work bucket: see [`crate::layout::error_key`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Details {
     /// What was looked at: a variable, a header, the file.
+    #[serde(default)]
     pub subject: String,
     /// What would have been right.
     pub expected: String,
     /// What was there.
     pub found: String,
     /// Byte offset in the object, where one can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
 }
 
@@ -81,7 +85,7 @@ impl Details {
         self
     }
 
-    /// Reads the display form back; `None` for any other text.
+    /// Reads the display form back; `None` for any other text. For whoever has only what Step Functions says of a failure.
     pub fn parse(text: &str) -> Option<Details> {
         let (subject, rest) = text.split_once(": expected ")?;
         let (body, offset) = match rest.rsplit_once(", at offset ") {

@@ -11,6 +11,11 @@ pub fn verdict_key(execution: &str) -> String {
     format!("{execution}/verdict.json")
 }
 
+/// Why a step found the input at fault, where no verdict says it: `<execution>/error.json` in the work bucket.
+pub fn error_key(execution: &str) -> String {
+    format!("{execution}/error.json")
+}
+
 /// What parse decoded: `<execution>/parsed.arrow` in the work bucket.
 pub fn parsed_key(execution: &str) -> String {
     format!("{execution}/parsed.arrow")

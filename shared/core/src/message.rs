@@ -131,28 +131,23 @@ pub fn work_prefix<'m>(execution: &'m Option<String>, recording_id: &'m str) -> 
     execution.as_deref().unwrap_or(recording_id)
 }
 
-/// The outcome of validate.
+/// The outcome of validate. The workflow of the release before reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VerdictKind {
     /// The recording goes on.
     Accepted,
-    /// The recording fails, with a reason.
-    Rejected,
 }
 
-/// The answer of validate.
+/// The answer of validate about a recording that is accepted. For one that is not, validate fails with `Rejected`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ValidateOutput {
     /// The one id.
     pub recording_id: String,
-    /// Accepted or rejected.
+    /// Accepted.
     pub verdict: VerdictKind,
     /// Key in the work bucket of the verdict in full, with every check's value and limit.
     pub verdict_key: String,
-    /// Why it was rejected, in one line.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
 }
 
 /// The input of parse and transform.
@@ -493,9 +488,8 @@ mod tests {
             };
             let verdict = ValidateOutput {
                 recording_id: id.clone(),
-                verdict: VerdictKind::Rejected,
+                verdict: VerdictKind::Accepted,
                 verdict_key: crate::layout::verdict_key(&id),
-                reason: Some(one_line(&error.to_string())),
             };
             let notify = NotifyInput {
                 recording_id: id,

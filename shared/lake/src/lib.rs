@@ -5,11 +5,11 @@ use std::any::Any;
 use std::sync::Arc;
 use std::thread;
 
-use ecg_core::message::Source;
-use ecg_core::{Details, StepError};
+use ecg_core::message::{Source, one_line};
+use ecg_core::{Details, StepError, layout};
 use ecg_store::{Catalog, CatalogError, Location, ObjectMeta, ObjectReader, ObjectWriter, Store, StoreError};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// Largest JSON object that one step leaves for another, in bytes.
 const MAX_JSON_BYTES: u64 = 1 << 20;
@@ -135,6 +135,50 @@ impl Lake {
             .await
             .map_err(|error| write_error(&error))?;
         Ok(())
+    }
+}
+
+/// Why the input is at fault: the whole of `error.json`, and a part of a verdict.
+#[derive(Serialize, Deserialize)]
+struct AtFault {
+    reason: Option<Details>,
+}
+
+impl Lake {
+    /// Leaves the reason of a step that found the input at fault, field by field: its error carries only text.
+    /// Where that cannot be written the failure is recorded without these fields.
+    pub async fn keep_reason<T>(
+        &self,
+        execution: &str,
+        outcome: Result<T, StepError>,
+    ) -> Result<T, StepError> {
+        if let Err(StepError::Rejected(details)) = &outcome {
+            let reason = AtFault {
+                reason: Some(details.clone()),
+            };
+            let _ = self.write_json(&layout::error_key(execution), &reason).await;
+        }
+        outcome
+    }
+
+    /// The reason behind the message of a failure, from the verdict or from what [`Self::keep_reason`] left. An object with
+    /// another message is that of an attempt before.
+    ///
+    /// # Errors
+    /// What may pass, as [`step_error`] sorts it; without these fields a failure is recorded all the same.
+    pub async fn reason(&self, execution: &str, message: &str) -> Result<Option<Details>, StepError> {
+        for key in [layout::verdict_key(execution), layout::error_key(execution)] {
+            match self.read_json::<AtFault>(&key).await {
+                Ok(AtFault {
+                    reason: Some(details),
+                }) if one_line(&details.to_string()) == message => {
+                    return Ok(Some(details));
+                }
+                Err(error @ (StepError::Throttled(_) | StepError::Transient(_))) => return Err(error),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(None)
     }
 }
 

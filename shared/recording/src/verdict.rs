@@ -48,6 +48,9 @@ impl Verdict {
 pub struct Reason {
     /// Everything in one line.
     pub message: String,
+    /// What was looked at.
+    #[serde(default)]
+    pub subject: String,
     /// What would have been right.
     pub expected: String,
     /// What was there.
@@ -76,10 +79,22 @@ impl From<&Details> for Reason {
     fn from(details: &Details) -> Reason {
         Reason {
             message: details.to_string(),
+            subject: details.subject.clone(),
             expected: details.expected.clone(),
             found: details.found.clone(),
             offset: details.offset,
             try_flags: None,
+        }
+    }
+}
+
+impl From<Reason> for Details {
+    fn from(reason: Reason) -> Details {
+        Details {
+            subject: reason.subject,
+            expected: reason.expected,
+            found: reason.found,
+            offset: reason.offset,
         }
     }
 }

@@ -7,16 +7,17 @@ use std::sync::Arc;
 
 use asl_engine::{ExecutionSettings, Outcome, RealClock, Runtime, StateMachine, Status};
 use chrono::{DateTime, Utc};
-use ecg_core::message::{ExecutionInput, Failure, WriteInput};
+use ecg_core::message::{ExecutionInput, Failure};
 use serde_json::Value;
 
 use crate::journal::{Closed, Journal};
+use crate::net;
 use crate::steps::Steps;
 
 /// The workflow as it deploys: the same bytes.
 pub(crate) const WORKFLOW: &str = include_str!("../../ecg-pipeline.asl.json");
 
-const MACHINE_ARN: &str = "arn:aws:states:local:000000000000:stateMachine:ecg-pipeline";
+pub(crate) const MACHINE_ARN: &str = "arn:aws:states:local:000000000000:stateMachine:ecg-pipeline";
 const EXECUTION_ARN_PREFIX: &str = "arn:aws:states:local:000000000000:execution:ecg-pipeline:";
 const ROLE_ARN: &str = "arn:aws:iam::000000000000:role/local";
 
@@ -126,9 +127,11 @@ impl Executor {
             Status::Succeeded => self.tidy(journal),
             // The failure branch of the workflow has recorded it.
             Status::Failed => {}
-            // A timeout of the whole execution reaches no Catch: the net under the workflow records it. On AWS that is
-            // `net.asl.json`.
-            Status::TimedOut | Status::Aborted => self.record(journal, input, &closed).await?,
+            // A timeout of the whole execution reaches no Catch.
+            Status::TimedOut | Status::Aborted => {
+                let execution = self.settings(journal, input)?;
+                net::run(self.steps.clone(), journal, execution, &closed).await?;
+            }
         }
         journal.close(&closed)?;
         Ok(closed)
@@ -138,6 +141,7 @@ impl Executor {
     /// bucket expires.
     fn tidy(&self, journal: &Journal) {
         for name in [
+            "error.json",
             "parsed.arrow",
             "transformed-recordings.arrow",
             "transformed-segments.arrow",
@@ -150,38 +154,6 @@ impl Executor {
             // Left-overs cost space and nothing else, so a failure here is no failure of the run.
             let _ = std::fs::remove_file(path);
         }
-    }
-
-    async fn record(&self, journal: &Journal, input: &ExecutionInput, closed: &Closed) -> io::Result<()> {
-        // Named as the net on AWS names it: after the state that was under way.
-        let at = first_failed_state(&journal.history()?);
-        let failure = Failure {
-            step: at.map_or_else(|| "workflow".to_owned(), |state| state.to_lowercase()),
-            error: closed
-                .error
-                .clone()
-                .unwrap_or_else(|| "States.Timeout".to_owned()),
-            cause: closed
-                .cause
-                .clone()
-                .unwrap_or_else(|| "the execution did not end in time".to_owned()),
-            attempts: 1,
-        };
-        let write = WriteInput {
-            recording_id: input.recording_id.clone(),
-            source: input.source.clone(),
-            transformed: None,
-            failure: Some(failure),
-            execution: Some(journal.name()),
-            run: input.run(),
-        };
-        let written = step_write::run(&self.steps.lake, write)
-            .await
-            .map_err(io::Error::other)?;
-        step_crawl::run(&self.steps.lake, written)
-            .await
-            .map_err(io::Error::other)?;
-        Ok(())
     }
 }
 

@@ -11,6 +11,7 @@ mod execute;
 mod executions;
 mod inspect;
 mod journal;
+mod net;
 mod output;
 mod place;
 mod profile_files;

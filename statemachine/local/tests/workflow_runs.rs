@@ -1,4 +1,4 @@
-//! Where the workflow file leads: success, a rejected verdict, every step failing in every way, a failure branch that
+//! Where the workflow file leads: success, every step failing in every way, a failure branch that
 //! fails itself. The functions are mocked; the file and the engine are the real ones.
 
 // Helpers of tests fail the test.
@@ -151,19 +151,7 @@ async fn a_good_recording_passes() {
         run["output"],
         json!({"recording_id": "100m-0-abc", "tables": ["recordings"]})
     );
-    assert_eq!(
-        path(&run),
-        [
-            "Start",
-            "Validate",
-            "IsAccepted",
-            "Parse",
-            "Transform",
-            "Write",
-            "Crawl",
-            "Done"
-        ]
-    );
+    assert_eq!(path(&run), ["Validate", "Parse", "Transform", "Write", "Crawl"]);
     // Each step gets what the messages of ecg-core say, and nothing else; and each the execution's name, for its logs.
     let from = |key: &str| json!({"recording_id": "100m-0-abc", "source": source(), "from": key, "execution": "mock"});
     let mut first = input();
@@ -185,39 +173,6 @@ async fn a_good_recording_passes() {
         calls(&run, "Crawl"),
         [json!({"recording_id": "100m-0-abc", "dt": "2023-11-14", "objects": objects, "execution": "mock"})]
     );
-}
-
-#[tokio::test]
-async fn a_rejected_verdict_fails_the_run_with_its_reason() {
-    let reason = "val: expected a signal that changes, found constant at 7";
-    let mut mocks = healthy();
-    let verdict =
-        json!({"recording_id": "100m-0-abc", "verdict": "rejected", "verdict_key": "k", "reason": reason});
-    mocks.insert("validate".into(), payload(verdict));
-    let run = run(mocks).await;
-    assert_eq!(
-        (&run["status"], &run["error"], &run["cause"]),
-        (&json!("FAILED"), &json!("Rejected"), &json!(reason))
-    );
-    assert_eq!(
-        path(&run),
-        [
-            "Start",
-            "Validate",
-            "IsAccepted",
-            "Reject",
-            "RecordFailure",
-            "RegisterFailure",
-            "Notify",
-            "BeginsDigest",
-            "Failed"
-        ]
-    );
-    let failure = json!({"step": "validate", "error": "Rejected", "cause": reason, "attempts": 1});
-    assert_eq!(calls(&run, "RecordFailure")[0]["failure"], failure);
-    assert_eq!(calls(&run, "RecordFailure")[0]["execution"], "mock");
-    assert_eq!(calls(&run, "Notify")[0]["failure"], failure);
-    assert_eq!(calls(&run, "Notify")[0]["recorded"], true);
 }
 
 /// Every way a step can fail, with how often it is tried.
@@ -287,6 +242,7 @@ async fn however_a_step_fails_its_error_is_recorded_told_and_kept() {
             for told in ["RecordFailure", "Notify"] {
                 assert_eq!(calls(&run, told)[0]["failure"], failure, "{place}");
             }
+            assert_eq!(calls(&run, "RecordFailure")[0]["execution"], "mock", "{place}");
             assert_eq!(calls(&run, "Notify")[0]["recorded"], true, "{place}");
             // Nothing behind the failed step ran.
             for later in &STEPS[number + 1..] {
