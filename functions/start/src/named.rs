@@ -92,7 +92,11 @@ pub(crate) async fn name<W: Executions>(starter: &Starter<W>, stored: Stored) ->
     let mut input = upload(place, key.clone(), &time, &starter.raw_bucket)
         .map_err(StepError::Internal)?
         .ok_or_else(|| {
-            StepError::Rejected(Details::new("key", "one that ends in `.mat`", format!("`{key}`")))
+            StepError::Rejected(Details::new(
+                "key",
+                format!("one that ends in {}", ecg_core::layout::endings_in_words()),
+                format!("`{key}`"),
+            ))
         })?;
     let name = execution_name(&input.recording_id, &suffix).map_err(StepError::Internal)?;
     // Without a suffix an execution that is remembered bears this very name, and is not started again whatever the input.

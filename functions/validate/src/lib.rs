@@ -112,6 +112,11 @@ async fn companion_header(
     }
     match lake.store.get(&location, MAX_HEADER_BYTES).await {
         Ok((_, bytes)) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        // It may be on its way: the two are uploaded one after the other, in either order.
+        Err(StoreError::NotFound(_)) if pinned.is_none() && layout::needs_header(&source.key) => {
+            let expected = format!("an object `{}` beside it", location.key);
+            Err(StepError::Incomplete(Details::new("header (.hea)", expected, "none")))
+        }
         Err(StoreError::NotFound(_)) if pinned.is_none() => Ok(None),
         // Whoever uploaded it is at fault, not the pipeline.
         Err(StoreError::Invalid(context)) => Err(StepError::Rejected(Details::new(

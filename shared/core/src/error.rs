@@ -15,6 +15,9 @@ pub enum StepError {
     /// The same call may succeed later: a time-out, a lost connection. Retried a few times.
     #[error("{0}")]
     Transient(String),
+    /// A part of the input is not there yet, such as the header of a WFDB file. Waited for some minutes.
+    #[error("{0}")]
+    Incomplete(Details),
     /// The input is at fault; the same call fails again. Never retried.
     #[error("{0}")]
     Rejected(Details),
@@ -29,13 +32,21 @@ pub enum StepError {
 
 impl StepError {
     /// Every name that a step can fail with, as the workflow file has to know them.
-    pub const NAMES: [&'static str; 5] = ["Throttled", "Transient", "Rejected", "Conflict", "Internal"];
+    pub const NAMES: [&'static str; 6] = [
+        "Throttled",
+        "Transient",
+        "Incomplete",
+        "Rejected",
+        "Conflict",
+        "Internal",
+    ];
 
     /// The error name as Step Functions sees it.
     pub fn name(&self) -> &'static str {
         match self {
             StepError::Throttled(_) => "Throttled",
             StepError::Transient(_) => "Transient",
+            StepError::Incomplete(_) => "Incomplete",
             StepError::Rejected(_) => "Rejected",
             StepError::Conflict(_) => "Conflict",
             StepError::Internal(_) => "Internal",

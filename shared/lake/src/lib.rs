@@ -152,7 +152,7 @@ impl Lake {
         execution: &str,
         outcome: Result<T, StepError>,
     ) -> Result<T, StepError> {
-        if let Err(StepError::Rejected(details)) = &outcome {
+        if let Err(StepError::Rejected(details) | StepError::Incomplete(details)) = &outcome {
             let reason = AtFault {
                 reason: Some(details.clone()),
             };

@@ -278,6 +278,7 @@ mod tests {
         let errors = [
             StepError::Throttled("too many".into()),
             StepError::Transient("slow down".into()),
+            StepError::Incomplete(Details::new("header (.hea)", "`a.hea`", "none")),
             StepError::Rejected(Details::new("val", "2 leads", "0").at(Some(24))),
             StepError::Conflict("changed".into()),
             StepError::Internal("a \"bug\"".into()),

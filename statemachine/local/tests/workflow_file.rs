@@ -101,6 +101,10 @@ fn all_tasks_of_a_kind_have_one_policy() {
     passing["IntervalSeconds"] = json!(1);
     passing["MaxDelaySeconds"] = json!(20);
     assert_eq!(passing, of_steps[1]);
+    // Six and a half minutes: 5, 10, 20, 40, 80, 120 and 120 s.
+    let incomplete = json!({ "ErrorEquals": ["Incomplete"], "IntervalSeconds": 5, "BackoffRate": 2,
+                             "MaxDelaySeconds": 120, "MaxAttempts": 7 });
+    assert_eq!(of_steps[3..], [incomplete]);
 }
 
 #[test]
@@ -140,7 +144,8 @@ fn load_is_waited_for_and_only_what_may_pass_is_retried() {
         {
             assert!(!retried.contains(name), "{state}: {name} is retried");
         }
-        for retrier in others {
+        // A part that is not there yet is waited for longer, and by one execution.
+        for retrier in others.iter().filter(|retrier| names(retrier) != ["Incomplete"]) {
             assert_eq!(retrier["JitterStrategy"], "FULL", "{state}");
             let number = |field: &str| {
                 retrier[field]

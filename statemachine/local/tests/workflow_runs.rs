@@ -180,12 +180,17 @@ fn ways_to_fail() -> Vec<(String, String, u64)> {
     // Throttled alone is waited for, and never fails a step.
     let steps = [
         StepError::Transient("the store is slow".into()),
+        StepError::Incomplete(Details::new("header (.hea)", "an object `a.hea` beside it", "none")),
         StepError::Rejected(Details::new("val", "7224 bytes", "4096").at(Some(24))),
         StepError::Conflict("somebody wrote first".into()),
         StepError::Internal("a bug".into()),
     ];
     assert_eq!(steps.each_ref().map(StepError::name), StepError::NAMES[1..]);
-    let tried = |name: &str| if name == "Transient" { 6 } else { 1 };
+    let tried = |name: &str| match name {
+        "Transient" => 6,
+        "Incomplete" => 8,
+        _ => 1,
+    };
     let mut ways: Vec<_> = steps
         .iter()
         .map(|error| (error.name().to_owned(), error.cause(), tried(error.name())))
