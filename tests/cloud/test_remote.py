@@ -36,7 +36,7 @@ def test_from_the_message_in_slack_to_the_recording(cloud, fixtures, run):
         assert part.lower() in shown.lower(), f"{part} is not in\n{shown}"
     history = json.loads(run("show", failed.name, "--aws", "--history"))
     events = history["events"] if isinstance(history, dict) else history
-    assert [event["type"] for event in events][:2] == ["ExecutionStarted", "PassStateEntered"]
+    assert [event["type"] for event in events][:2] == ["ExecutionStarted", "TaskStateEntered"]
     assert events[-1]["type"] == "ExecutionFailed"
 
     # The header comes, and somebody types what the message says.
