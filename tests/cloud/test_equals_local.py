@@ -1,7 +1,9 @@
 """The same files through AWS's services and through `ecg run`: the same rows with the same values."""
 
+import json
 import shutil
 import subprocess
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,14 +23,18 @@ OF_THE_UPLOAD = {
 }
 
 
+# The endings of recordings.
+ENDINGS = json.loads((Path(__file__).resolve().parents[2] / "shared/core/suffixes.json").read_text())
+
+
 def compared(cloud, ecg, folder, prefix, lake):
     """Uploads every file below `folder` under `prefix`, runs `ecg` on the same, and compares all tables."""
     target = folder / prefix
     paths = [path for path in sorted(target.rglob("*")) if path.is_file()]
     # A header comes before its recording, as a device would send it.
-    for path in sorted(paths, key=lambda path: (path.suffix == ".mat", path)):
+    for path in sorted(paths, key=lambda path: (path.suffix in ENDINGS, path)):
         cloud.put(str(path.relative_to(folder)), path.read_bytes())
-    recordings = [path for path in paths if path.suffix == ".mat"]
+    recordings = [path for path in paths if path.suffix in ENDINGS]
     # Some fail: that is a row of rejections.
     done = subprocess.run([ecg, "run", target, "--lake", lake], capture_output=True, text=True)
     assert f"{len(recordings)} recordings" in done.stdout, done.stdout + done.stderr

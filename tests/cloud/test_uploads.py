@@ -1,6 +1,7 @@
 """What people do: upload a file with AWS's command line, ask Athena; or read in Slack why not."""
 
 import subprocess
+import time
 
 import pytest
 from driver.cloud import unique
@@ -69,6 +70,18 @@ def test_a_header_beside_the_recording(cloud, fixtures):
     assert rows == [{"calibration_source": "header"}]
     # The header started nothing.
     assert len(cloud.executions(prefix)) == 1
+
+
+def test_a_header_may_come_after_its_signal_file(cloud, fixtures):
+    prefix = unique("late-header")
+    upload(cloud, fixtures / "recordings/wfdb/format212.dat", prefix + "format212.dat")
+    time.sleep(3)
+    upload(cloud, fixtures / "recordings/wfdb/format212.hea", prefix + "format212.hea")
+    execution = cloud.succeeded(prefix + "format212.dat")
+    errors = [event["taskFailedEventDetails"]["error"] for event in cloud.history(execution) if "taskFailedEventDetails" in event]
+    assert set(errors) == {"Incomplete"}, errors
+    rows = cloud.query(f"select format, calibration_source from recordings where recording_id = '{execution.name}'")
+    assert rows == [{"format": "WFDB format 212", "calibration_source": "header"}]
 
 
 def test_a_recording_of_half_an_hour(cloud, real_data):

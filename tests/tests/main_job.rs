@@ -25,7 +25,7 @@ fn every_recording_is_accepted_and_has_its_label() {
     let lake = TestLake::new();
     let summary = lake.run(&recordings(), 0);
     let files = recordings_below(&recordings()).len();
-    assert_eq!(files, 16);
+    assert_eq!(files, 20);
     assert_eq!(
         (&summary["accepted"], &summary["rejected"]),
         (&json!(files), &json!(0))

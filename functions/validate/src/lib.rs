@@ -115,7 +115,11 @@ async fn companion_header(
         // It may be on its way: the two are uploaded one after the other, in either order.
         Err(StoreError::NotFound(_)) if pinned.is_none() && layout::needs_header(&source.key) => {
             let expected = format!("an object `{}` beside it", location.key);
-            Err(StepError::Incomplete(Details::new("header (.hea)", expected, "none")))
+            Err(StepError::Incomplete(Details::new(
+                "header (.hea)",
+                expected,
+                "none",
+            )))
         }
         Err(StoreError::NotFound(_)) if pinned.is_none() => Ok(None),
         // Whoever uploaded it is at fault, not the pipeline.

@@ -87,6 +87,7 @@ pub(crate) fn counts_of(error: &StepError) -> Vec<(Metric, u64)> {
     match error {
         StepError::Rejected(_) => vec![(Metric::Rejects, 1)],
         StepError::Throttled(_)
+        | StepError::Incomplete(_)
         | StepError::Transient(_)
         | StepError::Conflict(_)
         | StepError::Internal(_) => Vec::new(),

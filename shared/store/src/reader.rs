@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::error::{ErrorContext, StoreError};
 use crate::location::Location;
-use crate::store::{Store};
+use crate::store::Store;
 
 /// Size of a fetched chunk unless told otherwise, in bytes.
 pub const CHUNK_BYTES: u64 = 1 << 20;

@@ -180,7 +180,11 @@ fn ways_to_fail() -> Vec<(String, String, u64)> {
     // Throttled alone is waited for, and never fails a step.
     let steps = [
         StepError::Transient("the store is slow".into()),
-        StepError::Incomplete(Details::new("header (.hea)", "an object `a.hea` beside it", "none")),
+        StepError::Incomplete(Details::new(
+            "header (.hea)",
+            "an object `a.hea` beside it",
+            "none",
+        )),
         StepError::Rejected(Details::new("val", "7224 bytes", "4096").at(Some(24))),
         StepError::Conflict("somebody wrote first".into()),
         StepError::Internal("a bug".into()),

@@ -29,8 +29,8 @@ use md5::{Digest, Md5};
 
 use crate::error::{ErrorContext, StoreError};
 use crate::files;
-use crate::names;
 use crate::location::Location;
+use crate::names;
 use crate::store::{ListedObject, ObjectMeta, Store, Upload, WrittenObject};
 use upload::{LocalUpload, UploadState};
 
