@@ -78,7 +78,8 @@ def test_a_header_may_come_after_its_signal_file(cloud, fixtures):
     time.sleep(3)
     upload(cloud, fixtures / "recordings/wfdb/format212.hea", prefix + "format212.hea")
     execution = cloud.succeeded(prefix + "format212.dat")
-    errors = [event["taskFailedEventDetails"]["error"] for event in cloud.history(execution) if "taskFailedEventDetails" in event]
+    events = cloud.client("stepfunctions").get_execution_history(executionArn=execution.arn, maxResults=1000)["events"]
+    errors = [event["taskFailedEventDetails"]["error"] for event in events if "taskFailedEventDetails" in event]
     assert set(errors) == {"Incomplete"}, errors
     rows = cloud.query(f"select format, calibration_source from recordings where recording_id = '{execution.name}'")
     assert rows == [{"format": "WFDB format 212", "calibration_source": "header"}]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ecg_core::layout;
 use sha2::{Digest, Sha256};
 
 /// The root of the workspace.
@@ -78,7 +79,7 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
 pub fn recordings_below(folder: &Path) -> Vec<PathBuf> {
     files_below(folder)
         .into_iter()
-        .filter(|path| path.extension().is_some_and(|end| end == "mat"))
+        .filter(|path| layout::is_recording(&path.to_string_lossy()))
         .collect()
 }
 

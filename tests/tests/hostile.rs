@@ -103,7 +103,11 @@ fn nothing_to_run_is_an_error_that_says_what_was_expected() {
     let unnamed = lake
         .ecg(&["run", text(&recordings().join("beats.json"))])
         .expect(2);
-    assert!(unnamed.stderr.contains("ends in .mat"), "{}", unnamed.stderr);
+    assert!(
+        unnamed.stderr.contains("ends in .bdf, .dat, .edf or .mat"),
+        "{}",
+        unnamed.stderr
+    );
     assert!(!lake.path().exists(), "what can not run makes no lake");
 }
 
@@ -269,7 +273,7 @@ fn any_number_of_jobs_ends_on_one_and_two_processors() {
             );
             let capped = output.contains(&format!("--jobs {jobs}: 32 at a time"));
             assert_eq!(capped, jobs == "64" || jobs == "1000", "{output}");
-            assert_eq!(lake.count("select count(*) from recordings"), 16);
+            assert_eq!(lake.count("select count(*) from recordings"), 20);
         }
     }
 }

@@ -69,7 +69,7 @@ fn the_summary_for_people_says_what_to_do_next() {
     let lake = TestLake::new();
     let answer = lake.ecg(&["run", text(&recordings())]).expect(0);
     for words in [
-        "16 recordings: 16 accepted, 0 rejected",
+        "20 recordings: 20 accepted, 0 rejected",
         "| AFIB ",
         "next:",
         "ecg query ",
@@ -84,7 +84,7 @@ fn the_known_beats_are_found() {
     let lake = filled();
     let known = fs::read(recordings().join("beats.json")).unwrap();
     let known: BTreeMap<String, Value> = serde_json::from_slice(&known).unwrap();
-    assert_eq!(known.len(), 16);
+    assert_eq!(known.len(), 20);
     for (key, entry) in known {
         let known: Vec<u64> = entry["beats"]
             .as_array()

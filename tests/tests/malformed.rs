@@ -47,11 +47,11 @@ fn each_bad_file_is_rejected_with_its_reason_and_the_good_ones_are_not() {
     let expected = expected();
     assert_eq!(
         (&summary["accepted"], &summary["rejected"]),
-        (&json!(16), &json!(expected.len()))
+        (&json!(20), &json!(expected.len()))
     );
     assert_eq!(
         lake.count("select count(*) from recordings where source_key like '%/good/%'"),
-        16
+        20
     );
     assert_eq!(
         lake.count("select count(*) from recordings where source_key like '%/bad/%'"),

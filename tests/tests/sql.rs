@@ -131,7 +131,7 @@ fn samples_has_one_row_per_sample_from_0_to_1() {
     let rows = lake.query(
         "select r.source_key as key, s.lead as lead, max(r.samples) as expected, count(*) as n,                 min(s.ecg_data) as low, max(s.ecg_data) as high, max(s.sample) as last,                 max(abs(s.time_s - s.sample / r.sampling_frequency_hz)) as late,                 sum(case when s.missing then 1 else 0 end) as missing          from samples s join recordings r using (recording_id) group by 1, 2",
     );
-    assert_eq!(rows.len(), 19, "16 recordings, 3 of them with two leads");
+    assert_eq!(rows.len(), 25, "20 recordings, 5 of them with two leads");
     for row in rows {
         assert_eq!(row["n"], row["expected"], "{row}");
         assert_eq!(
@@ -221,5 +221,5 @@ fn a_query_from_standard_input() {
         .write_all(b"select count(*) as n\nfrom recordings\n")
         .unwrap();
     let output = child.wait_with_output().unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), "n\n16\n");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "n\n20\n");
 }

@@ -82,10 +82,15 @@ fn all_tasks_of_a_kind_have_one_policy() {
     let steps = ["Validate", "Parse", "Transform", "Write", "Crawl"];
     let of_failure = ["RecordFailure", "RegisterFailure"];
     assert_eq!(tasks.len(), steps.len() + of_failure.len() + 1, "and Notify");
-    for state in steps.iter().chain(&of_failure) {
-        assert_eq!(tasks[*state]["Retry"], tasks["Validate"]["Retry"], "{state}");
+    for state in of_failure {
+        assert_eq!(
+            handlers(&tasks[state], "Retry"),
+            &handlers(&tasks["Validate"], "Retry")[..3],
+            "{state}"
+        );
     }
     for state in steps {
+        assert_eq!(tasks[state]["Retry"], tasks["Validate"]["Retry"], "{state}");
         assert_eq!(tasks[state]["Catch"], tasks["Validate"]["Catch"], "{state}");
     }
     for state in of_failure {
@@ -213,7 +218,8 @@ fn the_validator_of_the_states_language_accepts_it() {
     assert_valid(FILE);
 }
 
-/// Every attempt at its slowest, and every pause at its longest, but for those that wait for capacity: so who runs out of time
+/// Every attempt at its slowest, and every pause at its longest, but for those that wait for capacity or, in one step and for
+/// six minutes, for a header: so who runs out of time
 /// has waited, and slow steps run into their own limits, which lead to the failure branch, before the machine's, which
 /// does not.
 #[test]
@@ -221,7 +227,8 @@ fn without_waiting_for_capacity_no_execution_runs_out_of_time() {
     let mut together = 0;
     for (_, task) in tasks() {
         let mut attempts = 1;
-        for retrier in &handlers(&task, "Retry")[1..] {
+        let retriers = handlers(&task, "Retry")[1..].iter();
+        for retrier in retriers.filter(|retrier| names(retrier) != ["Incomplete"]) {
             let number = |field: &str| retrier[field].as_u64().unwrap();
             attempts += number("MaxAttempts");
             together += number("MaxAttempts") * number("MaxDelaySeconds");
