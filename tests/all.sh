@@ -50,14 +50,14 @@ export ECG_BIN=$CARGO_TARGET_DIR/debug/ecg
 if cargo nextest --version >/dev/null 2>&1; then
   nextest() { cargo nextest run "${selection[@]}" --no-fail-fast --status-level fail --final-status-level slow "$@"; }
   cargo nextest run "${selection[@]}" --no-run --cargo-quiet
-  cargo build "${selection[@]}" --bins --quiet
+  cargo build "${selection[@]}" --bins --tests --quiet
   say "tests of the libraries"
   nextest -E 'not package(ecg-tests)'
   cargo test "${selection[@]}" --doc --quiet
   say "tests of the whole"
   nextest -E 'package(ecg-tests)'
 else
-  cargo build "${selection[@]}" --bins --quiet
+  cargo build "${selection[@]}" --bins --tests --quiet
   say "tests (cargo-nextest would run them side by side)"
   cargo test "${selection[@]}" --no-fail-fast
 fi

@@ -41,7 +41,8 @@ setup_node() {
 # Everything, as a development build: ECG_BIN, and the folder ECG_LAMBDA_DIR with <name>/bootstrap for each function. Where
 # ECG_LAMBDA_DIR is set, the functions are taken from there as they are.
 setup_build() {
-  cargo build --workspace --all-features --quiet
+  # With the tests, because their dependencies have more features: so nothing is built twice.
+  cargo build --workspace --all-features --bins --tests --quiet
   export ECG_BIN=$CARGO_TARGET_DIR/debug/ecg
   [ -z "${ECG_LAMBDA_DIR:-}" ] || return 0
   export ECG_LAMBDA_DIR=$cache/lambda
