@@ -10,7 +10,7 @@ use md5::{Digest, Md5};
 
 use ecg_store::{ErrorContext, ListedObject, Location, ObjectMeta, Store, StoreError, Upload, WrittenObject};
 
-/// Objects in memory. ETag and version are the MD5 of the content, as in a [`crate::LocalStore`]; the time
+/// Objects in memory. ETag and version are the MD5 of the content, as in a [`ecg_store::LocalStore`]; the time
 /// is what [`MemoryStore::set_time_ms`] said last, so that tests are repeatable. Cloning shares the objects.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStore {
