@@ -1,4 +1,4 @@
-// Where data lie. No bucket is removed with the stack, whatever is in it: recordings can not be made again.
+// Where data lie. No bucket is removed with the stack, whatever is in it: recordings cannot be made again.
 
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import * as s3 from 'aws-cdk-lib/aws-s3';

@@ -150,7 +150,7 @@ describe('the net', () => {
     expect(Properties.EventPattern).toEqual({
       source: ['aws.states'],
       'detail-type': ['Step Functions Execution Status Change'],
-      // The net's own executions are none of the workflow's, so it can not start itself.
+      // The net's own executions are none of the workflow's, so it cannot start itself.
       detail: { stateMachineArn: [{ Ref: workflowId }], status: ['FAILED', 'TIMED_OUT', 'ABORTED'] },
     });
     const [netId] = one(template, 'AWS::StepFunctions::StateMachine', (found) => found.Properties.StateMachineName === 'ecg-pipeline-net');

@@ -37,7 +37,7 @@ def cloud():
             deployed.start()
         except (RuntimeError, TimeoutError) as error:
             # Else every test would try again.
-            pytest.exit(f"the pipeline can not be deployed: {error}", returncode=3)
+            pytest.exit(f"the pipeline cannot be deployed: {error}", returncode=3)
         yield deployed
         # Whatever the tests showed: the double was as strict as it can be, and nothing fell through.
         told = strict.told(deployed, Path(os.environ["ECG_BIN"]) if os.environ.get("ECG_BIN") else None)

@@ -3,7 +3,7 @@
 //! The suites drive the real binary in temporary lakes: what a user types, what a user sees, and what lies on the
 //! disk afterwards.
 
-// Only tests use this crate: a helper that can not go on stops the test, and the environment says where things are.
+// Only tests use this crate: a helper that cannot go on stops the test, and the environment says where things are.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -4,7 +4,7 @@
 //! run does fails once, in each way: for a moment (retried, and the tables are those of the undisturbed run), for good
 //! (a failed execution and a row of `rejections`), or with its answer lost (carried out, then repeated).
 
-// A test that can not go on stops: unwrap, expect and panic are how.
+// A test that cannot go on stops: unwrap, expect and panic are how.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::collections::BTreeMap;
@@ -284,7 +284,7 @@ async fn a_short_read_is_noticed() {
     }
 }
 
-/// Where even the record of a failure can not be written, the execution still carries the first error.
+/// Where even the record of a failure cannot be written, the execution still carries the first error.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_of_the_failure_branch_does_not_hide_the_first() {
     let bad = fs::read(malformed().join("structure.mat")).unwrap();

@@ -1,6 +1,6 @@
 //! Odd names, odd folders, odd moments: nothing panics, nothing is silently left out.
 
-// A test that can not go on stops: unwrap, expect and panic are how.
+// A test that cannot go on stops: unwrap, expect and panic are how.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::fs::{self, File};
@@ -108,7 +108,7 @@ fn nothing_to_run_is_an_error_that_says_what_was_expected() {
         "{}",
         unnamed.stderr
     );
-    assert!(!lake.path().exists(), "what can not run makes no lake");
+    assert!(!lake.path().exists(), "what cannot run makes no lake");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! The MATLAB and Octave examples are not run: neither is on the machines that test this. What stands for them is
 //! SciPy, which writes the levels that `save -v7`, `-v6` and `-v4` write; `-v7.3` is the example with h5py.
 
-// A test that can not go on stops: unwrap, expect and panic are how.
+// A test that cannot go on stops: unwrap, expect and panic are how.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! `ecg run` is killed (SIGKILL) at twenty random moments and run again to the end: the tables and the catalog are
 //! byte for byte those of an undisturbed run, and every recording is accounted for once.
 
-// A test that can not go on stops: unwrap, expect and panic are how.
+// A test that cannot go on stops: unwrap, expect and panic are how.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::fs::File;

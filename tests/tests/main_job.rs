@@ -1,7 +1,7 @@
 //! The main job: recordings in, tables out. The same files give the same bytes, whoever runs them, in whatever order,
 //! however often.
 
-// A test that can not go on stops: unwrap, expect and panic are how.
+// A test that cannot go on stops: unwrap, expect and panic are how.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::collections::BTreeMap;

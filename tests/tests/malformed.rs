@@ -1,7 +1,7 @@
 //! Every kind of bad input: a failed execution, a row of `rejections`, a message that says what was expected and
 //! found, exit status 1, and the good files beside it are processed.
 
-// A test that can not go on stops: unwrap, expect and panic are how.
+// A test that cannot go on stops: unwrap, expect and panic are how.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! The recipe in Python (`docs/recipe`) and the one in Rust give the same, through the real binary: on the fixtures, on
 //! random recordings, and on some of the real ones where they are at hand (`ECG_DATA`).
 
-// A test that can not go on stops: unwrap, expect and panic are how.
+// A test that cannot go on stops: unwrap, expect and panic are how.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::collections::BTreeSet;

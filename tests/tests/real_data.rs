@@ -1,7 +1,7 @@
 //! The four public data sets, where they are at hand (`ECG_DATA`): every recording is accepted, the labels are the
 //! folders, the beats are those that cardiologists annotated, the millivolts are those of the file.
 
-// A test that can not go on stops: unwrap, expect and panic are how.
+// A test that cannot go on stops: unwrap, expect and panic are how.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! What a script relies on: `runs`, `show` and their JSON, and `inspect` against SciPy.
 
-// A test that can not go on stops: unwrap, expect and panic are how.
+// A test that cannot go on stops: unwrap, expect and panic are how.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::process::Command;

@@ -1,6 +1,6 @@
 //! A 24-hour two-lead recording passes the whole workflow, and `ecg inspect`, within a bounded peak of memory.
 
-// A test that can not go on stops: unwrap, expect and panic are how.
+// A test that cannot go on stops: unwrap, expect and panic are how.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::fs::{self, File};

@@ -1,7 +1,7 @@
 //! `ecg workflow`: any workflow file can be tried with mocked functions, and those that were recorded on AWS come out
 //! the same.
 
-// A test that can not go on stops: unwrap, expect and panic are how.
+// A test that cannot go on stops: unwrap, expect and panic are how.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::fs;

@@ -112,7 +112,7 @@ fn attempt(slack: &Slack, payload: &Value) -> Result<Answer, StepError> {
     let mut response = request
         .header("Content-Type", "application/json; charset=utf-8")
         .send(body.to_string())
-        .map_err(|error| StepError::Transient(format!("Slack can not be reached: {}", kind(&error))))?;
+        .map_err(|error| StepError::Transient(format!("Slack cannot be reached: {}", kind(&error))))?;
     let status = response.status().as_u16();
     if status == 429 {
         let seconds = response

@@ -1,7 +1,7 @@
 //! The start step: from uploads, as the queue delivers them, to executions of the workflow.
 //!
 //! Every version of an object becomes one execution under its recording id, however often its event arrives: a
-//! second start under the same name is answered with what is there already. A message that can not be dealt with
+//! second start under the same name is answered with what is there already. A message that cannot be dealt with
 //! is named in the answer, comes back, and ends in the dead letter queue; its neighbours go on, and so do the good
 //! records inside it.
 //!

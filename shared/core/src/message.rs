@@ -19,7 +19,7 @@ pub const INPUT_BYTES_MAX: usize = 2560;
 
 /// Longest text of a cause, in bytes that it takes in a message: there it is JSON text inside JSON text, where a
 /// quote takes four. Beside the longest key of S3 a message then stays below 4 KB, so that what a stranger wrote
-/// into a file can not keep its rejection from being recorded.
+/// into a file cannot keep its rejection from being recorded.
 pub const MAX_CAUSE_BYTES: usize = 1_000;
 
 /// The uploaded object that an execution is about.

@@ -100,7 +100,7 @@ impl Function<'_> {
                     ("execution", execution.clone()),
                 ],
             };
-            // In one call, so that no other line gets into it. Where it can not be written, no log can be either.
+            // In one call, so that no other line gets into it. Where it cannot be written, no log can be either.
             let line = format!("{}\n", measured.document());
             let _ = std::io::stdout().lock().write_all(line.as_bytes());
             answer
@@ -111,7 +111,7 @@ impl Function<'_> {
 
     /// The step's answer.
     ///
-    /// Work that a step does on a blocking thread can not be stopped, so after a missed deadline it goes on as long
+    /// Work that a step does on a blocking thread cannot be stopped, so after a missed deadline it goes on as long
     /// as Lambda lets the process run. What it writes, the retry writes again, byte for byte.
     async fn call<S, I: DeserializeOwned, O: Serialize + Counts>(
         self,

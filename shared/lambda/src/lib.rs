@@ -45,7 +45,7 @@ use answer::Function;
 /// without a reason: every event is answered with `Internal` and the reason, and nothing is done.
 ///
 /// # Errors
-/// If there is no Lambda runtime to ask for events, or it can not be reached.
+/// If there is no Lambda runtime to ask for events, or it cannot be reached.
 pub async fn serve_step<S, I: DeserializeOwned, O: Serialize + Counts>(
     name: &'static str,
     setup: Result<S, String>,

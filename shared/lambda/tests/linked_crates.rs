@@ -55,7 +55,7 @@ fn each_function_links_the_services_that_it_calls() {
         let crates = crates_of(step);
         let found: BTreeSet<&str> = (crates.keys())
             .filter_map(|name| name.strip_prefix("aws-sdk-"))
-            // `aws-config` can not be had without it.
+            // `aws-config` cannot be had without it.
             .filter(|service| *service != "sts")
             .collect();
         assert_eq!(found, services, "{step}");

@@ -63,7 +63,7 @@ impl<R: Read + Seek + Send> Storage for BudgetedStorage<R> {
             ));
         }
         let mut bytes = vec![0; len];
-        // A panic while the lock was held can not leave the reader worse than anywhere: we seek first.
+        // A panic while the lock was held cannot leave the reader worse than anywhere: we seek first.
         let mut reader = self
             .reader
             .lock()

@@ -114,7 +114,7 @@ fn read_matrix<R: Read + Seek>(
         compressed: span.compressed,
         offset,
     };
-    // MATLAB writes an element without content for what it can not save.
+    // MATLAB writes an element without content for what it cannot save.
     if outer.bytes == 0 {
         return Ok((variable, None));
     }

@@ -281,7 +281,7 @@ impl Level73 {
             return Ok(());
         }
         self.refuse_absent(dataset, limits, what)?;
-        // A linked list of structure can not be longer than the file; chunks may be read 64 times over.
+        // A linked list of structure cannot be longer than the file; chunks may be read 64 times over.
         self.budget.store(
             self.file_len.saturating_mul(128).saturating_add(1 << 20),
             Ordering::Relaxed,

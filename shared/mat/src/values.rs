@@ -1,7 +1,7 @@
 //! Blocks of values, and the conversion from the bytes of a file to the class of a variable.
 //!
 //! MATLAB stores an array in the narrowest type that holds its values, so a `double` may be stored as
-//! `uint8`. The caller always gets the class. A stored value that the class can not hold is an error.
+//! `uint8`. The caller always gets the class. A stored value that the class cannot hold is an error.
 
 use std::ops::ControlFlow;
 
@@ -114,7 +114,7 @@ pub(crate) trait Number: Copy + PartialEq + Default + 'static {
     fn wrap(slice: &[Self]) -> Values<'_>;
     fn as_f64(self) -> f64;
     fn widen(self) -> Wide;
-    /// The same number in this type, or None if this type can not hold it.
+    /// The same number in this type, or None if this type cannot hold it.
     fn narrow(wide: Wide) -> Option<Self>;
     fn decode(bytes: &[u8], order: ByteOrder, out: &mut Vec<Self>);
 }

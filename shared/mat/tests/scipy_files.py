@@ -183,7 +183,7 @@ def flat_files():
 
 
 def wheel_files():
-    """The files that SciPy tests itself with. Those it can not read have nothing to compare."""
+    """The files that SciPy tests itself with. Those it cannot read have nothing to compare."""
     folder = pathlib.Path(scipy.io.matlab.__file__).parent / "tests" / "data"
     for source in sorted(folder.glob("*.mat")):
         path = FOLDER / f"wheel_{source.name}"

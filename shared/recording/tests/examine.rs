@@ -367,7 +367,7 @@ fn no_calibration_or_a_wrong_one() {
         assert!(reason.try_flags.is_some(), "{reason:?}");
         rejected(&verdict, "calibration", &reason.found, CALIBRATION, None);
     }
-    // A setting that can not be read is no reason to guess.
+    // A setting that cannot be read is no reason to guess.
     let long = double("gain", [1, 17], &[200.0; 17]);
     let verdict = judge(&with(&[fs.clone(), long, text("units", "mV")]), |_| {});
     rejected(

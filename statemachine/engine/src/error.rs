@@ -59,7 +59,7 @@ impl StateError {
         output
     }
 
-    /// Whether one of the names matches. `States.Runtime` can not be handled; `States.ALL` does not match
+    /// Whether one of the names matches. `States.Runtime` cannot be handled; `States.ALL` does not match
     /// `States.DataLimitExceeded`; `States.TaskFailed` matches everything but a timeout. A missed heartbeat
     /// is a timeout too.
     pub(crate) fn matches(&self, error_equals: &[String]) -> bool {

@@ -1,4 +1,4 @@
-//! Evaluating templates. JSONata values can not cross threads, so that everything here is synchronous:
+//! Evaluating templates. JSONata values cannot cross threads, so that everything here is synchronous:
 //! JSON goes in, JSON comes out, and nothing of JSONata lives on.
 
 use std::collections::BTreeMap;

@@ -34,7 +34,7 @@ pub struct HistoryEvent {
 }
 
 /// Is told what happens while it happens, so that a caller can keep it: append to a file, show progress.
-/// An error stops the execution (status `ABORTED`): a run that can not be recorded must not go on.
+/// An error stops the execution (status `ABORTED`): a run that cannot be recorded must not go on.
 pub trait Recorder: Send + Sync {
     /// The next event of the history.
     ///

@@ -89,7 +89,7 @@ pub struct MockRun {
 /// form of `GetExecutionHistory`.
 ///
 /// # Errors
-/// When the definition can not be loaded.
+/// When the definition cannot be loaded.
 pub async fn run_with_mocks(
     definition: &str,
     input: Value,

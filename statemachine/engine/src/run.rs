@@ -115,7 +115,7 @@ impl Execution<'_> {
         })
     }
 
-    /// Nothing goes on that can not be recorded, and nothing goes on for ever.
+    /// Nothing goes on that cannot be recorded, and nothing goes on for ever.
     fn check_history(&self) -> Result<(), StateError> {
         if let Some(failure) = self.history.failure() {
             return Err(StateError::new("States.Runtime", failure));

@@ -35,7 +35,7 @@ fn said(played: &Played, status: i32, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Standard error of a command that can not be run.
+/// Standard error of a command that cannot be run.
 fn refused(played: &Played, arguments: &[&str]) -> String {
     let output = ecg(played, arguments);
     assert_eq!(output.status.code(), Some(2), "{arguments:?}");

@@ -1,9 +1,9 @@
-"""Where the emulator can not do, or does not do right, what the template asks for. Each with the reason.
+"""Where the emulator cannot do, or does not do right, what the template asks for. Each with the reason.
 
 `test_deployment.py` fails for an entry that the template has no more, or that the emulator does right meanwhile.
 """
 
-# Types that the emulator can not make.
+# Types that the emulator cannot make.
 LEFT_OUT: dict[str, str] = {
     "AWS::Logs::QueryDefinition": "the emulator does not know the type, and has no Logs Insights; infra/test holds the queries",
     "AWS::Athena::NamedQuery": "the emulator does not know the type; test_views.py takes the queries from the template",
