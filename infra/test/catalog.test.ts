@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { TABLES } from '../lib/catalog.ts';
 import { queriesIn, savedQueries, views } from '../lib/queries.ts';
 import { asText, one, pipeline, resources } from './synthesised.ts';
 
@@ -10,6 +11,11 @@ test('the database stays when the stack goes, and lies in the processed bucket',
   expect(database.Properties.DatabaseInput.Name).toBe('ecg');
   expect(asText(database.Properties.DatabaseInput.LocationUri)).toMatch(/^s3:\/\/\$\{BucketsProcessed/);
   expect(database.DeletionPolicy).toBe('RetainExceptOnCreate');
+});
+
+test('the tables are those of shared/tables', () => {
+  const golden = readFileSync(new URL('../../shared/tables/tests/golden/tables.txt', import.meta.url), 'utf8');
+  expect(TABLES).toEqual([...golden.matchAll(/^(\w+): /gm)].map(([, table]) => table));
 });
 
 test('the workgroup limits what a query scans and encrypts what it answers', () => {
