@@ -117,6 +117,24 @@ pub fn expected(key: &str) -> &'static str {
 /// Opens a file. `key` is its name, with its folder or without; `header` is the text of the WFDB header beside it, which only
 /// a WFDB file needs; `max_values` bounds the values that one of its contents may have.
 ///
+/// ```
+/// use std::ops::ControlFlow;
+/// use ecg_formats::{Checks, Named};
+///
+/// // WFDB format 16: two signals side by side, two samples each.
+/// let header = "a 2 250 2\na.dat 16 200/mV 12 0 0 0 0 I\na.dat 16 200/mV 12 0 0 0 0 II\n";
+/// let bytes: Vec<u8> = [1_i16, 2, 3, 4].into_iter().flat_map(i16::to_le_bytes).collect();
+/// let mut file = ecg_formats::open(std::io::Cursor::new(bytes), "ward/a.dat", Some(header), 1_000)?;
+/// let signals = file.choose(&Named::default(), &mut Checks::default()).map_err(|refused| refused.details)?;
+/// let mut leads = [Vec::new(), Vec::new()];
+/// file.stream(&signals, &mut |lead, samples| {
+///     leads[lead].extend_from_slice(samples);
+///     ControlFlow::Continue(())
+/// })?;
+/// assert_eq!(leads, [[1.0, 3.0], [2.0, 4.0]]);
+/// # Ok::<(), ecg_formats::FormatError>(())
+/// ```
+///
 /// # Errors
 /// The file is of no format that its name lets expect, or not whole.
 pub fn open(

@@ -40,6 +40,26 @@ pub struct Examined {
 
 /// Judges a file: structure, sizes, calibration, and one pass over the samples.
 ///
+/// ```
+/// use ecg_core::rules::RULES;
+/// use ecg_recording::{FileContext, examine};
+///
+/// // MAT level 4: one lead of 100 samples, int16.
+/// let begin = [30_u32, 1, 100, 0, 4].into_iter().flat_map(u32::to_le_bytes);
+/// let samples = (0..100_i16).flat_map(i16::to_le_bytes);
+/// let file: Vec<u8> = begin.chain(*b"val\0").chain(samples).collect();
+/// let context = FileContext {
+///     key: "ward/a.mat".to_owned(),
+///     size: file.len() as u64,
+///     header: Some("a 1 100 100\na.mat 16 200 12 0 0 0 0 II\n".to_owned()),
+///     ..FileContext::default()
+/// };
+/// let verdict = examine(std::io::Cursor::new(file), &context, &RULES)?.verdict;
+/// let recording = verdict.recording.ok_or(std::io::ErrorKind::InvalidData)?;
+/// assert_eq!((recording.duration_s(), recording.calibration.leads[0].gain), (1.0, 200.0));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
 /// # Errors
 /// Only that the bytes could not be read; whatever is wrong with them is in the verdict.
 pub fn examine(
