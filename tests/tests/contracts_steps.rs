@@ -446,15 +446,15 @@ async fn a_reason_reaches_the_row_field_by_field() {
     };
     let error = step_parse::run(&place.lake, parse).await.unwrap_err();
     assert_eq!(error.name(), "Rejected");
-    let columns = async |cause: String| {
+    let columns = async |input: &ExecutionInput, error: &StepError| {
         let record = WriteInput {
             recording_id: input.recording_id.clone(),
             source: input.source.clone(),
             transformed: None,
             failure: Some(Failure {
                 step: "parse".to_owned(),
-                error: "Rejected".to_owned(),
-                cause,
+                error: error.name().to_owned(),
+                cause: error.cause(),
                 attempts: 1,
             }),
             execution: None,
@@ -470,10 +470,10 @@ async fn a_reason_reaches_the_row_field_by_field() {
         (text("expected"), text("found"))
     };
     let said = (Some("an object".to_owned()), Some("none".to_owned()));
-    assert_eq!(columns(error.cause()).await, said);
+    assert_eq!(columns(&input, &error).await, said);
     // An attempt before left it.
     let other = StepError::Rejected(Details::new("val", "7", "3"));
-    assert_eq!(columns(other.cause()).await, (None, None));
+    assert_eq!(columns(&input, &other).await, (None, None));
     // Whoever reads it has to know its form.
     let bytes = place
         .object("work", &layout::error_key(&input.recording_id))
@@ -483,6 +483,18 @@ async fn a_reason_reaches_the_row_field_by_field() {
         (&left["reason"]["expected"], &left["reason"]["found"]),
         (&json!("an object"), &json!("none"))
     );
+    // So does what is not there yet.
+    let samples = std::fs::read(format!("{TESTDATA}/recordings/wfdb/format16.dat")).unwrap();
+    let waiting = place.upload_bytes(samples, "format16.dat").await;
+    let profiles = built_in().unwrap();
+    let error = step_validate::run(&place.lake, &profiles, waiting.clone().into());
+    let error = error.await.unwrap_err();
+    assert_eq!(error.name(), "Incomplete");
+    let said = (
+        Some("an object `format16.hea` beside it".to_owned()),
+        Some("none".to_owned()),
+    );
+    assert_eq!(columns(&waiting, &error).await, said);
 }
 
 /// SHA-256 of every object that a run left.

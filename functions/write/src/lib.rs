@@ -78,7 +78,7 @@ async fn write_rejection(
     let table = &ecg_tables::REJECTIONS;
     let execution = work_prefix(&input.execution, &input.recording_id);
     let reason = match failure.error.as_str() {
-        "Rejected" => lake.reason(execution, &failure.message()).await?,
+        "Rejected" | "Incomplete" => lake.reason(execution, &failure.message()).await?,
         _ => None,
     };
     let about = (input.recording_id.as_str(), execution, input.run);
