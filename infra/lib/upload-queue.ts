@@ -1,19 +1,17 @@
 // From an upload to a message: S3 tells a queue about each new recording. What `start` hands back for two days
 // goes to the dead-letter queue and stays there for two weeks.
 
-import { readFileSync } from 'node:fs';
 import { Duration, Stack } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type { CfnBucket, Bucket } from 'aws-cdk-lib/aws-s3';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import endings from '../../shared/core/suffixes.json' with { type: 'json' };
 import type { Settings } from './settings.ts';
 import { ENTRIES } from './steps.ts';
 
 /** The endings of recordings. S3 compares exactly. A header file beside a recording (`.hea`) is no recording. */
-const SUFFIXES = Object.keys(
-  JSON.parse(readFileSync(new URL('../../shared/core/suffixes.json', import.meta.url), 'utf8')) as Record<string, unknown>,
-).flatMap((suffix) => [suffix, suffix.toUpperCase()]);
+const SUFFIXES = Object.keys(endings).flatMap((ending) => [ending, ending.toUpperCase()]);
 
 /**
  * SQS's most, one every three minutes: two days. Where the account has no free concurrency, Lambda hands messages back unread,

@@ -3,14 +3,14 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float32Array, Float64Array, Int32Array, Int64Array, StringArray};
+use arrow_array::{Float32Array, Float64Array, Int64Array};
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::ArrowError;
 use ecg_recipe::Beat;
 use ecg_recording::Recording;
 use ecg_tables::{BEATS, arrow as table_arrow};
 
-use crate::columns::{batch_of, repeated};
+use crate::columns::{batch_of, lead_names, lead_numbers, repeated};
 
 /// A batch is written when it holds this many rows.
 const BATCH_ROWS: usize = 8 * 1024;
@@ -58,16 +58,11 @@ impl<'a, W: Write> BeatRows<'a, W> {
         }
         let rows = std::mem::take(&mut self.rows);
         self.written += rows.len() as u64;
-        let leads = &self.recording.calibration.leads;
         let batch = batch_of(&BEATS, |column| {
             Some(match column.name {
                 "recording_id" => repeated(Some(self.recording_id), rows.len()),
-                "lead" => {
-                    Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| row.0 as i32))) as ArrayRef
-                }
-                "lead_name" => Arc::new(StringArray::from_iter(
-                    rows.iter().map(|row| leads.get(row.0).map(|lead| &lead.name)),
-                )),
+                "lead" => lead_numbers(&rows),
+                "lead_name" => lead_names(self.recording, &rows),
                 "sample" => Arc::new(Int64Array::from_iter_values(
                     rows.iter().map(|row| row.1.sample as i64),
                 )),

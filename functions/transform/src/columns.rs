@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use arrow_array::builder::{Float32Builder, Float64Builder, Int32Builder, ListBuilder, StringBuilder};
-use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, Int32Array, RecordBatch, StringArray};
 use arrow_schema::{ArrowError, DataType, Field, FieldRef};
+use ecg_recording::Recording;
 use ecg_tables::{Column, Kind, Table, arrow as table_arrow};
 
 /// The rows of a table. Puts columns, given by name, into the order of the table; a column that is missing is a bug.
@@ -25,6 +26,19 @@ pub(crate) fn batch_of(
         })
         .collect::<Result<Vec<_>, _>>()?;
     RecordBatch::try_new(table_arrow::schema(table), columns)
+}
+
+/// The column `lead` of rows that begin with the number of their lead.
+pub(crate) fn lead_numbers<T>(rows: &[(usize, T)]) -> ArrayRef {
+    Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| row.0 as i32)))
+}
+
+/// The column `lead_name` of rows that begin with the number of their lead.
+pub(crate) fn lead_names<T>(recording: &Recording, rows: &[(usize, T)]) -> ArrayRef {
+    let leads = &recording.calibration.leads;
+    Arc::new(StringArray::from_iter(
+        rows.iter().map(|row| leads.get(row.0).map(|lead| &lead.name)),
+    ))
 }
 
 /// The same value in every row.

@@ -10,7 +10,7 @@ use ecg_recipe::Segment;
 use ecg_recording::Recording;
 use ecg_tables::{SEGMENTS, arrow as table_arrow};
 
-use crate::columns::{batch_of, float_lists, int_lists, repeated, text_lists};
+use crate::columns::{batch_of, float_lists, int_lists, lead_names, lead_numbers, repeated, text_lists};
 
 /// A batch is written when it holds this many samples.
 const BATCH_SAMPLES: usize = 128 * 1024;
@@ -73,7 +73,6 @@ fn batch(
     rows: &[(usize, Segment)],
 ) -> Result<RecordBatch, ArrowError> {
     let frequency = recording.calibration.sampling_frequency_hz;
-    let leads = &recording.calibration.leads;
     let ints = |value: &dyn Fn(&Segment) -> i32| -> ArrayRef {
         Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| value(&row.1))))
     };
@@ -88,10 +87,8 @@ fn batch(
     batch_of(&SEGMENTS, |column| {
         Some(match column.name {
             "recording_id" => repeated(Some(recording_id), rows.len()),
-            "lead" => Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| row.0 as i32))),
-            "lead_name" => Arc::new(StringArray::from_iter(
-                rows.iter().map(|row| leads.get(row.0).map(|lead| &lead.name)),
-            )),
+            "lead" => lead_numbers(rows),
+            "lead_name" => lead_names(recording, rows),
             "segment" => ints(&|segment| segment.index as i32),
             "start_s" => doubles(&|segment| Some(segment.start_sample as f64 / frequency)),
             "start_sample" => Arc::new(Int64Array::from_iter_values(

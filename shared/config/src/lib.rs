@@ -85,11 +85,6 @@ impl StartSettings {
     }
 }
 
-/// The value of a variable that has to be there.
-pub fn required(name: &str) -> Result<String, String> {
-    required_in(&optional, name)
-}
-
 /// The value of a variable that may be missing; empty counts as missing.
 pub fn optional(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())

@@ -3,6 +3,8 @@
 use ecg_core::Details;
 use serde::{Deserialize, Serialize};
 
+use crate::Refused;
+
 /// One check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Check {
@@ -69,6 +71,26 @@ impl Checks {
             passed,
         });
         outcome
+    }
+
+    /// As [`Checks::outcome`], for a choice of what the leads are.
+    ///
+    /// # Errors
+    /// The given refusal.
+    pub(crate) fn choice<T>(
+        &mut self,
+        name: &str,
+        limit: &str,
+        choice: Result<T, Refused>,
+        value: impl Fn(&T) -> String,
+    ) -> Result<T, Refused> {
+        let mut try_flags = None;
+        let outcome = choice.map_err(|refused| {
+            try_flags = refused.try_flags;
+            refused.details
+        });
+        self.outcome(name, limit, outcome, value)
+            .map_err(|details| Refused { details, try_flags })
     }
 
     /// The checks in order.

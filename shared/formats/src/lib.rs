@@ -218,13 +218,7 @@ pub struct Content {
 impl Content {
     /// Product of the dimensions; none where it overflows or there are no dimensions.
     pub fn value_count(&self) -> Option<u64> {
-        match self.dims.as_slice() {
-            [] => None,
-            dims if dims.contains(&0) => Some(0),
-            dims => dims
-                .iter()
-                .try_fold(1_u64, |product, dim| product.checked_mul(*dim)),
-        }
+        ecg_mat::value_count(&self.dims)
     }
 
     /// Dimensions in words, such as `1 x 9`.
@@ -275,15 +269,37 @@ impl Signals {
 
     /// What messages call the samples: the name of what holds them, or `I to V6`.
     pub fn subject(&self) -> String {
-        match self.further_variables.last() {
-            None => self.variable.clone(),
-            Some(last) => format!("{} to {}", self.variable, last.name),
-        }
+        subject(&self.variable, &self.further_variables)
     }
 }
 
+fn subject(variable: &str, further: &[LeadVariable]) -> String {
+    match further.last() {
+        None => variable.to_owned(),
+        Some(last) => format!("{variable} to {}", last.name),
+    }
+}
+
+/// The first of the chosen contents, and the further ones.
+fn first_and_further(contents: &[Content], chosen: &[usize]) -> (LeadVariable, Vec<LeadVariable>) {
+    let mut variables = chosen.iter().map(|index| LeadVariable {
+        name: contents[*index].name.clone(),
+        index: *index,
+    });
+    (variables.next().unwrap_or_default(), variables.collect())
+}
+
+/// The names of the chosen contents.
+fn names_of(contents: &[Content], chosen: &[usize]) -> String {
+    let names: Vec<&str> = chosen
+        .iter()
+        .map(|index| contents[*index].name.as_str())
+        .collect();
+    names.join(", ")
+}
+
 /// One of the contents of a file, which holds one lead.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeadVariable {
     /// Its name.
     pub name: String,

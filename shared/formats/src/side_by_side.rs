@@ -8,8 +8,8 @@ use ecg_core::settings::Settings;
 use crate::edf::EdfFile;
 use crate::wfdb::{Header, WfdbFile};
 use crate::{
-    Bytes, Checks, Choice, Content, FormatError, Layout, LeadVariable, Named, Part, Refused, SampleClass,
-    SignalFile, SignalInfo, Signals, Sink, Values,
+    Bytes, Checks, Choice, Content, FormatError, Layout, Named, Part, Refused, SampleClass, SignalFile,
+    SignalInfo, Signals, Sink, Values, first_and_further, names_of,
 };
 
 /// An open file.
@@ -103,30 +103,15 @@ impl SignalFile for SideBySide {
             File::Wfdb(file, _) => file.choose(named),
             File::Edf(file) => file.choose(named),
         };
-        let mut try_flags = None;
-        let choice = choice.map_err(|refused| {
-            try_flags = refused.try_flags;
-            refused.details
-        });
-        let name = |index: &usize| self.contents[*index].name.clone();
-        let shown = |choice: &Choice| choice.leads.iter().map(name).collect::<Vec<_>>().join(", ");
-        let Choice { leads, left_out } = checks
-            .outcome("signals", "those of an ECG", choice, shown)
-            .map_err(|details| Refused { details, try_flags })?;
-        let mut variables = leads.iter().map(|index| LeadVariable {
-            name: name(index),
-            index: *index,
-        });
-        let (variable, variable_index) = variables
-            .next()
-            .map(|first| (first.name, first.index))
-            .unwrap_or_default();
-        let further_variables: Vec<LeadVariable> = variables.collect();
-        let first = &signals(&self.file)[variable_index];
+        let Choice { leads, left_out } = checks.choice("signals", "those of an ECG", choice, |choice| {
+            names_of(&self.contents, &choice.leads)
+        })?;
+        let (variable, further_variables) = first_and_further(&self.contents, &leads);
+        let first = &signals(&self.file)[variable.index];
         Ok(Signals {
             format: self.format(),
-            variable,
-            variable_index,
+            variable: variable.name,
+            variable_index: variable.index,
             leads: further_variables.len() as u64 + 1,
             further_variables,
             class: class(first),

@@ -32,7 +32,7 @@ pub use limits::Limits;
 pub use matrix::Part;
 pub use sniff::{Format, SNIFF_BYTES, sniff};
 pub use values::{BLOCK_VALUES, Values};
-pub use variable::{Class, NumberType, Variable};
+pub use variable::{Class, NumberType, Variable, value_count};
 
 use level73::{Level73, STOP};
 use matrix::{Matrix, Request};

@@ -22,11 +22,15 @@ pub struct Variable {
 impl Variable {
     /// Product of the dimensions: the number of values. None where it overflows or there are no dimensions.
     pub fn value_count(&self) -> Option<u64> {
-        if self.dims.is_empty() {
-            None
-        } else {
-            checked_product(&self.dims)
-        }
+        value_count(&self.dims)
+    }
+}
+
+/// Product of the dimensions: the number of values. None where it overflows or there are no dimensions.
+pub fn value_count(dims: &[u64]) -> Option<u64> {
+    match dims {
+        [] => None,
+        dims => checked_product(dims),
     }
 }
 

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use asl_engine::{ExecutionSettings, Outcome, RealClock, Runtime, StateMachine, Status};
 use chrono::{DateTime, Utc};
+use ecg_core::layout;
 use ecg_core::message::{ExecutionInput, Failure};
+use ecg_tables::{BEATS, RECORDINGS, SEGMENTS};
 use serde_json::Value;
 
 use crate::journal::{Closed, Journal};
@@ -140,17 +142,14 @@ impl Executor {
     /// What the steps left for each other is not needed once the tables have it; the verdict is kept. On AWS the work
     /// bucket expires.
     fn tidy(&self, journal: &Journal) {
-        for name in [
-            "error.json",
-            "parsed.arrow",
-            "transformed-recordings.arrow",
-            "transformed-segments.arrow",
-            "transformed-beats.arrow",
-            "segments.parquet",
-            "beats.parquet",
-            "recordings.parquet",
-        ] {
-            let path = self.steps.place.work_of(&journal.name()).join(name);
+        let execution = journal.name();
+        let mut keys = vec![layout::error_key(&execution), layout::parsed_key(&execution)];
+        for table in [&RECORDINGS, &SEGMENTS, &BEATS] {
+            keys.push(layout::transformed_key(&execution, table.name));
+            keys.push(layout::staged_key(&execution, table.name));
+        }
+        for key in keys {
+            let path = self.steps.place.work(&key);
             // Left-overs cost space and nothing else, so a failure here is no failure of the run.
             let _ = std::fs::remove_file(path);
         }

@@ -55,8 +55,9 @@ impl Place {
         self.root.join(PROCESSED)
     }
 
-    pub(crate) fn work_of(&self, execution: &str) -> PathBuf {
-        self.root.join(WORK).join(execution)
+    /// The file of a work object.
+    pub(crate) fn work(&self, key: &str) -> PathBuf {
+        self.root.join(WORK).join(key)
     }
 
     pub(crate) fn executions(&self) -> PathBuf {

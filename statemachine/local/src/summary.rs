@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use ecg_core::layout;
 use ecg_recording::Verdict;
 use serde_json::{Value, json};
 
@@ -85,7 +86,7 @@ impl Summary {
 
     /// What validate left, which proposes options and names the limit.
     fn verdict(&self, ran: &Ran) -> Option<Verdict> {
-        let verdict = std::fs::read(self.place.work_of(&ran.execution).join("verdict.json")).ok()?;
+        let verdict = std::fs::read(self.place.work(&layout::verdict_key(&ran.execution))).ok()?;
         serde_json::from_slice(&verdict).ok()
     }
 
@@ -178,7 +179,7 @@ impl Answer for Summary {
             let _ = writeln!(
                 text,
                 "\nfiles passed over because their names do not end in {}: {}",
-                ecg_core::layout::endings_in_words(),
+                layout::endings_in_words(),
                 self.discovery.passed_over
             );
         }

@@ -10,8 +10,8 @@ use ecg_core::settings::Settings;
 use ecg_mat::{Class, Limits, MatFile, Part, Values};
 
 use crate::{
-    Bytes, Checks, Content, FormatError, Layout, LeadVariable, Named, Refused, SampleClass, SignalFile,
-    Signals, Sink, shape,
+    Bytes, Checks, Content, FormatError, Layout, Named, Refused, SampleClass, SignalFile, Signals, Sink,
+    first_and_further, names_of, shape, subject,
 };
 
 pub use samples::to_adu;
@@ -57,32 +57,17 @@ impl SignalFile for MatRecording {
 
     fn choose(&self, named: &Named<'_>, checks: &mut Checks) -> Result<Signals, Refused> {
         let variables = self.file.variables();
-        let mut try_flags = None;
-        let indices = select::choose(variables, named).map_err(|refused| {
-            try_flags = refused.try_flags;
-            refused.details
-        });
-        let name = |index: &usize| variables[*index].name.clone();
-        let shown = |indices: &Vec<usize>| indices.iter().map(name).collect::<Vec<_>>().join(", ");
-        let indices = checks
-            .outcome("variable", "one that holds the samples", indices, shown)
-            .map_err(|details| Refused { details, try_flags })?;
-        let mut leads = indices.iter().map(|index| LeadVariable {
-            name: name(index),
-            index: *index,
-        });
-        let (variable, variable_index) = leads
-            .next()
-            .map(|first| (first.name, first.index))
-            .unwrap_or_default();
-        let further_variables: Vec<LeadVariable> = leads.collect();
+        let indices = checks.choice(
+            "variable",
+            "one that holds the samples",
+            select::choose(variables, named),
+            |indices| names_of(&self.contents, indices),
+        )?;
+        let (variable, further_variables) = first_and_further(&self.contents, &indices);
 
         // What several variables are together, the first one tells: they are alike.
-        let first = &variables[variable_index];
-        let subject = match further_variables.last() {
-            None => variable.clone(),
-            Some(last) => format!("{variable} to {}", last.name),
-        };
+        let first = &variables[variable.index];
+        let subject = subject(&variable.name, &further_variables);
         let number = match first.class {
             Class::Number(number) => Some(number),
             _ => None,
@@ -118,8 +103,8 @@ impl SignalFile for MatRecording {
         };
         Ok(Signals {
             format: self.format(),
-            variable,
-            variable_index,
+            variable: variable.name,
+            variable_index: variable.index,
             further_variables,
             class: number.map_or(SampleClass::Double, SampleClass::from),
             layout,

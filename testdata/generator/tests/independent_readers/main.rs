@@ -13,6 +13,7 @@
 use clap::{Parser as _, ValueEnum as _};
 use ecg_synth::samples::{StoredLead, encode};
 use ecg_synth::{ByteOrder, Class, Format, Layout, Settings, SynthArgs, run};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Parser)]
@@ -88,17 +89,11 @@ fn every_file(folder: &Path) -> Vec<(PathBuf, Settings)> {
     files
 }
 
-#[test]
-fn scipy_and_h5py_read_equal_values() {
-    let Some(python) = std::env::var_os("ECG_PYTHON") else {
-        println!("skipped: ECG_PYTHON does not name a Python with scipy and h5py");
-        return;
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let files = every_file(folder.path());
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/independent_readers/read.py");
+/// Lets a script of this folder read the files: it leaves what it found beside each.
+fn read_by(python: &OsStr, script: &str, files: &[(PathBuf, Settings)]) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/independent_readers");
     let output = std::process::Command::new(python)
-        .arg(script)
+        .arg(folder.join(script))
         .args(files.iter().map(|(path, _)| path))
         .output()
         .unwrap();
@@ -107,6 +102,17 @@ fn scipy_and_h5py_read_equal_values() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+#[test]
+fn scipy_and_h5py_read_equal_values() {
+    let Some(python) = std::env::var_os("ECG_PYTHON") else {
+        println!("skipped: ECG_PYTHON does not name a Python with scipy and h5py");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let files = every_file(folder.path());
+    read_by(&python, "read.py", &files);
     for (path, settings) in &files {
         let beside = |ending: &str| format!("{}.{ending}", path.display());
         let raw = std::fs::read(beside("raw")).unwrap();
@@ -163,17 +169,7 @@ fn wfdb_and_pyedflib_read_equal_values() {
         (written.path, Settings::new(&args).unwrap())
     })
     .collect();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/independent_readers/read_signals.py");
-    let output = std::process::Command::new(python)
-        .arg(script)
-        .args(files.iter().map(|(path, _)| path))
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    read_by(&python, "read_signals.py", &files);
     for (path, settings) in &files {
         let raw = std::fs::read(format!("{}.raw", path.display())).unwrap();
         assert!(raw == expected_bytes(settings), "{} differs", path.display());
