@@ -126,9 +126,8 @@ impl Executor {
             cause: outcome.cause,
         };
         match closed.status {
-            Status::Succeeded => self.tidy(journal),
-            // The failure branch of the workflow has recorded it.
-            Status::Failed => {}
+            // The failure branch of the workflow has recorded what failed.
+            Status::Succeeded | Status::Failed => {}
             // A timeout of the whole execution reaches no Catch.
             Status::TimedOut | Status::Aborted => {
                 let execution = self.settings(journal, input)?;
@@ -136,6 +135,11 @@ impl Executor {
             }
         }
         journal.close(&closed)?;
+        // Not before the outcome is on disk: an execution that is interrupted until then runs its last state again, which
+        // reads these objects.
+        if closed.status == Status::Succeeded {
+            self.tidy(journal);
+        }
         Ok(closed)
     }
 
