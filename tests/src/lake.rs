@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -89,6 +91,22 @@ impl TestLake {
             .as_array()
             .expect("a list")
             .clone()
+    }
+
+    /// Waits until a command that works in the lake has begun an execution.
+    pub fn wait_for_an_execution(&self) {
+        let began = Instant::now();
+        loop {
+            let runs = self.ecg(&["runs", "--json"]);
+            if runs.status == 0 && runs.json() != Value::Array(Vec::new()) {
+                return;
+            }
+            assert!(
+                began.elapsed() < Duration::from_secs(60),
+                "no execution begins: {runs:?}"
+            );
+            sleep(Duration::from_millis(5));
+        }
     }
 
     /// Every byte that a query can see: the tables and the catalog.

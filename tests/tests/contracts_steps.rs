@@ -863,7 +863,7 @@ async fn the_sequencer_orders_the_versions_of_a_key() {
         run(&place.lake, &input).await;
     }
     // What makes a folder a lake for `ecg`.
-    std::fs::write(place.folder.path().join("lake.json"), r#"{"format": 2}"#).unwrap();
+    std::fs::write(place.folder.path().join("lake.json"), r#"{"format": 3}"#).unwrap();
     let lake = place.folder.path().to_str().unwrap();
     let query = |sql: &str| {
         ecg_tests::cli::ecg(&["query", "--lake", lake, "--format", "csv", sql])

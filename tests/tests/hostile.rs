@@ -139,20 +139,8 @@ fn a_second_run_in_the_same_lake_is_refused() {
         &lake.args(&["run", text(&long)]),
         File::create(lake.beside("log")).unwrap(),
     );
-    let began = Instant::now();
     // The lock stands before the first execution does.
-    while !lake.path().join("executions").is_dir()
-        || fs::read_dir(lake.path().join("executions"))
-            .unwrap()
-            .next()
-            .is_none()
-    {
-        assert!(
-            began.elapsed() < Duration::from_secs(60),
-            "the first run does not begin"
-        );
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    lake.wait_for_an_execution();
     let second = lake.ecg(&["run", text(&recordings())]);
     let still_running = first.try_wait().unwrap().is_none();
     // Reading is allowed beside a run.
@@ -416,16 +404,7 @@ fn an_interrupted_run_says_that_the_next_one_goes_on() {
     ecg(&["synth", text(&long), "--duration", "3h"]).expect(0);
     let log = lake.beside("log");
     let mut child = start(&lake.args(&["run", text(&long)]), File::create(&log).unwrap());
-    let began = Instant::now();
-    while !lake.path().join("executions").is_dir()
-        || fs::read_dir(lake.path().join("executions")).unwrap().count() == 0
-    {
-        assert!(
-            began.elapsed() < Duration::from_secs(60),
-            "the run does not begin"
-        );
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    lake.wait_for_an_execution();
     let interrupt = Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status()

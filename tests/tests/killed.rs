@@ -140,11 +140,10 @@ fn kill_after(lake: &TestLake, input: &Path, moment: Duration) -> Option<usize> 
     // On Unix this is SIGKILL. A run that has ended by itself is no error.
     run.kill().unwrap();
     run.wait().unwrap();
-    let executions = std::fs::read_dir(lake.path().join("executions")).ok()?;
-    let folders: Vec<PathBuf> = executions.map(|entry| entry.unwrap().path()).collect();
-    let closed = folders
-        .iter()
-        .filter(|folder| folder.join("outcome.json").is_file())
-        .count();
-    (!folders.is_empty()).then_some(closed)
+    // A run that was killed before it had made the lake has none.
+    let runs = lake.ecg(&["runs", "--json"]);
+    let runs = (runs.status == 0).then(|| runs.json())?;
+    let runs = runs.as_array()?;
+    let closed = runs.iter().filter(|run| run["status"] != "INTERRUPTED").count();
+    (!runs.is_empty()).then_some(closed)
 }

@@ -330,7 +330,25 @@ fn a_lake_of_an_older_format_is_refused_with_the_command_that_makes_a_new_one() 
     write_header(&header, "200");
     old.ecg(&["run", text(&folder), "--again"]).expect(0);
     let recordings = old.query("select recording_id, source_key, dt, gain from recordings order by 1");
-    // A lake before formats: no such file.
+    // Lakes of format 1 and 2: a folder an execution. In the first one nothing says which format it is.
+    for run in old.runs() {
+        let shown = old.show(run["execution"].as_str().unwrap());
+        let folder = old
+            .path()
+            .join("executions")
+            .join(run["execution"].as_str().unwrap());
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("input.json"), shown["input"].to_string()).unwrap();
+        fs::write(
+            folder.join("file.json"),
+            json!({ "path": shown["file"] }).to_string(),
+        )
+        .unwrap();
+    }
+    fs::remove_file(old.path().join("journal.sqlite")).unwrap();
+    fs::write(old.path().join("lake.json"), r#"{"format": 2}"#).unwrap();
+    let refused = old.ecg(&["runs"]).expect(2);
+    assert!(refused.stderr.contains("found format 2"), "{}", refused.stderr);
     fs::remove_file(old.path().join("lake.json")).unwrap();
     for args in [&["query", "select 1"][..], &["run", text(&p1)], &["runs"]] {
         let refused = old.ecg(args).expect(2);

@@ -248,12 +248,8 @@ fn an_execution_that_is_out_of_time_is_recorded_and_can_be_redriven() {
     );
     assert_eq!(lake.count("select count(*) from recordings"), 0);
     let execution = row["recording_id"].as_str().unwrap();
-    let told = lake
-        .path()
-        .join("executions")
-        .join(execution)
-        .join("notification.txt");
-    let told = fs::read_to_string(told).unwrap();
+    let told = lake.show(execution)["notification"].clone();
+    let told = told.as_str().unwrap();
     assert!(
         told.contains("validate") && told.contains("States.Timeout") && told.contains(cause),
         "{told}"

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use asl_engine::{ExecutionSettings, Outcome, RealClock, Runtime, StateMachine, Status};
+use asl_engine::{ExecutionSettings, HistoryEvent, Outcome, RealClock, Runtime, StateMachine, Status};
 use chrono::{DateTime, Utc};
 use ecg_core::layout;
 use ecg_core::message::{ExecutionInput, Failure};
 use ecg_tables::{BEATS, RECORDINGS, SEGMENTS};
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::journal::{Closed, Journal};
+use crate::journal::{Closed, Execution, OpenExecution};
 use crate::net;
 use crate::steps::Steps;
 
@@ -35,90 +36,94 @@ pub(crate) fn load(definition: &str) -> Result<StateMachine, String> {
 }
 
 impl Executor {
-    /// Starts the execution, or goes on where it was interrupted.
-    /// `file` is where the upload came from.
-    pub(crate) async fn run(
-        &self,
-        journal: &Journal,
-        input: &ExecutionInput,
-        file: &Path,
-    ) -> io::Result<Closed> {
-        let checkpoint = if journal.input()?.is_some() {
-            journal.checkpoint()?
-        } else {
-            None
+    /// Starts an execution. `file` is where the upload came from.
+    pub(crate) async fn start(&self, name: &str, input: &ExecutionInput, file: &Path) -> io::Result<Closed> {
+        let open = self.steps.journal.begin(name, input, file);
+        self.from_the_start(&open, input).await
+    }
+
+    /// Goes on with an execution that was interrupted.
+    pub(crate) async fn resume(&self, execution: &Execution, input: &ExecutionInput) -> io::Result<Closed> {
+        let (checkpoint, history) = {
+            let reader = self.steps.journal.reader();
+            (reader.checkpoint(execution)?, reader.history(execution)?)
         };
-        let outcome = match checkpoint {
-            None => {
-                journal.begin(input, file)?;
-                let runtime = self.runtime(journal, true)?;
-                asl_engine::run(&self.machine, &self.settings(journal, input)?, &runtime).await
-            }
-            Some(checkpoint) => {
-                let runtime = self.runtime(journal, false)?;
-                let last = last_event_id(journal)?;
-                asl_engine::resume(
-                    &self.machine,
-                    &self.settings(journal, input)?,
-                    &runtime,
-                    checkpoint,
-                    last,
-                )
-                .await
-            }
+        let open = self.steps.journal.resume(execution, checkpoint.is_none());
+        let Some(checkpoint) = checkpoint else {
+            return self.from_the_start(&open, input).await;
         };
-        self.close(journal, input, outcome).await
+        let (settings, runtime) = self.again(&open, input, &history)?;
+        let last = last_event_id(&history);
+        let outcome = asl_engine::resume(&self.machine, &settings, &runtime, checkpoint, last).await;
+        self.close(&open, settings, outcome).await
     }
 
     /// Runs a failed execution again from the state that failed first, keeping what succeeded before it.
-    pub(crate) async fn redrive(&self, journal: &Journal, input: &ExecutionInput) -> Result<Closed, String> {
-        let fail = |error: io::Error| format!("{}: {error}", journal.directory().display());
-        let state = first_failed_state(&journal.history().map_err(fail)?)
-            .ok_or_else(|| format!("{}: no state of it failed", journal.name()))?;
-        let checkpoint = journal
-            .checkpoint_of(&state)
-            .map_err(fail)?
-            .ok_or_else(|| format!("{}: there is no checkpoint of the state {state}", journal.name()))?;
-        let last = last_event_id(journal).map_err(fail)?;
-        journal.reopen().map_err(fail)?;
-        let runtime = self.runtime(journal, false).map_err(fail)?;
-        let settings = self.settings(journal, input).map_err(fail)?;
+    pub(crate) async fn redrive(
+        &self,
+        execution: &Execution,
+        input: &ExecutionInput,
+    ) -> Result<Closed, String> {
+        let fail = |error: io::Error| error.to_string();
+        let state = execution.step.as_deref();
+        let state = state.ok_or_else(|| format!("{}: no state of it failed", execution.name))?;
+        let (checkpoint, history) = {
+            let reader = self.steps.journal.reader();
+            let checkpoint = reader.checkpoint_of(execution, state).map_err(fail)?;
+            (checkpoint, reader.history(execution).map_err(fail)?)
+        };
+        let checkpoint = checkpoint
+            .ok_or_else(|| format!("{}: there is no checkpoint of the state {state}", execution.name))?;
+        let open = self.steps.journal.reopen(execution);
+        let (settings, runtime) = self.again(&open, input, &history).map_err(fail)?;
+        let last = last_event_id(&history);
         let outcome = asl_engine::redrive(&self.machine, &settings, &runtime, checkpoint, last).await;
-        self.close(journal, input, outcome).await.map_err(fail)
+        self.close(&open, settings, outcome).await.map_err(fail)
     }
 
-    fn runtime(&self, journal: &Journal, fresh: bool) -> io::Result<Runtime> {
-        let recorder = Arc::new(journal.recorder(fresh)?);
-        // The seed only spreads retry delays; nothing that is written depends on it.
-        let seed = journal.name().bytes().fold(0_u64, |seed, byte| {
-            seed.wrapping_mul(31).wrapping_add(u64::from(byte))
-        });
-        Ok(Runtime {
-            handler: self.steps.clone(),
-            clock: Arc::new(RealClock),
-            recorder,
-            seed,
-        })
+    async fn from_the_start(&self, open: &OpenExecution, input: &ExecutionInput) -> io::Result<Closed> {
+        let (settings, runtime) = self.again(open, input, &[])?;
+        let outcome = asl_engine::run(&self.machine, &settings, &runtime).await;
+        self.close(open, settings, outcome).await
     }
 
-    fn settings(&self, journal: &Journal, input: &ExecutionInput) -> io::Result<ExecutionSettings> {
-        let started = journal
-            .history()?
-            .first()
-            .map(|event| (event.timestamp * 1000.0) as i64);
-        Ok(ExecutionSettings {
-            name: journal.name(),
-            execution_arn: format!("{EXECUTION_ARN_PREFIX}{}", journal.name()),
+    /// What an execution runs on, after the events that are kept.
+    fn again(
+        &self,
+        open: &OpenExecution,
+        input: &ExecutionInput,
+        kept: &[HistoryEvent],
+    ) -> io::Result<(ExecutionSettings, Runtime)> {
+        let started = kept.first().map(|event| (event.timestamp * 1000.0) as i64);
+        let settings = ExecutionSettings {
+            name: open.name().to_owned(),
+            execution_arn: format!("{EXECUTION_ARN_PREFIX}{}", open.name()),
             role_arn: ROLE_ARN.to_owned(),
             machine_arn: MACHINE_ARN.to_owned(),
             start: started
                 .and_then(DateTime::from_timestamp_millis)
                 .unwrap_or_else(now),
             input: serde_json::to_value(input)?,
-        })
+        };
+        // The seed only spreads retry delays; nothing that is written depends on it.
+        let seed = open.name().bytes().fold(0_u64, |seed, byte| {
+            seed.wrapping_mul(31).wrapping_add(u64::from(byte))
+        });
+        let runtime = Runtime {
+            handler: self.steps.clone(),
+            clock: Arc::new(RealClock),
+            recorder: Arc::new(open.recorder(kept)),
+            seed,
+        };
+        Ok((settings, runtime))
     }
 
-    async fn close(&self, journal: &Journal, input: &ExecutionInput, outcome: Outcome) -> io::Result<Closed> {
+    async fn close(
+        &self,
+        open: &OpenExecution,
+        settings: ExecutionSettings,
+        outcome: Outcome,
+    ) -> io::Result<Closed> {
         let closed = Closed {
             status: outcome.status,
             output: outcome.output,
@@ -130,33 +135,41 @@ impl Executor {
             Status::Succeeded | Status::Failed => {}
             // A timeout of the whole execution reaches no Catch.
             Status::TimedOut | Status::Aborted => {
-                let execution = self.settings(journal, input)?;
-                net::run(self.steps.clone(), journal, execution, &closed).await?;
+                net::run(self.steps.clone(), open, settings, &closed).await?;
             }
         }
-        journal.close(&closed)?;
-        // Not before the outcome is on disk: an execution that is interrupted until then runs its last state again, which
-        // reads these objects.
-        if closed.status == Status::Succeeded {
-            self.tidy(journal);
-        }
+        let left_over = match closed.status {
+            Status::Succeeded => self.left_over(open.name()),
+            _ => Vec::new(),
+        };
+        open.close(&closed, self.label(open.name()), left_over);
         Ok(closed)
     }
 
     /// What the steps left for each other is not needed once the tables have it; the verdict is kept. On AWS the work
     /// bucket expires.
-    fn tidy(&self, journal: &Journal) {
-        let execution = journal.name();
-        let mut keys = vec![layout::error_key(&execution), layout::parsed_key(&execution)];
+    fn left_over(&self, execution: &str) -> Vec<PathBuf> {
+        let mut keys = vec![layout::error_key(execution), layout::parsed_key(execution)];
         for table in [&RECORDINGS, &SEGMENTS, &BEATS] {
-            keys.push(layout::transformed_key(&execution, table.name));
-            keys.push(layout::staged_key(&execution, table.name));
+            keys.push(layout::transformed_key(execution, table.name));
+            keys.push(layout::staged_key(execution, table.name));
         }
-        for key in keys {
-            let path = self.steps.place.work(&key);
-            // Left-overs cost space and nothing else, so a failure here is no failure of the run.
-            let _ = std::fs::remove_file(path);
+        keys.iter().map(|key| self.steps.place.work(key)).collect()
+    }
+
+    /// The label of the recording, where validate has found one.
+    fn label(&self, execution: &str) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Verdict {
+            recording: Option<Recording>,
         }
+        #[derive(Deserialize)]
+        struct Recording {
+            label: Option<String>,
+        }
+        let verdict = std::fs::read(self.steps.place.work(&layout::verdict_key(execution))).ok()?;
+        let verdict: Verdict = serde_json::from_slice(&verdict).ok()?;
+        verdict.recording?.label
     }
 }
 
@@ -166,38 +179,9 @@ pub(crate) fn now() -> DateTime<Utc> {
     Utc::now()
 }
 
-fn last_event_id(journal: &Journal) -> io::Result<u64> {
-    Ok(journal.history()?.last().map_or(0, |event| event.id))
+fn last_event_id(history: &[HistoryEvent]) -> u64 {
+    history.last().map_or(0, |event| event.id)
 }
-
-/// The state that a redrive enters: the one that was entered last before the failure branch, since the last redrive.
-fn first_failed_state(history: &[asl_engine::HistoryEvent]) -> Option<String> {
-    let start = history
-        .iter()
-        .rposition(|event| event.event_type == "ExecutionRedriven")
-        .unwrap_or(0);
-    let entered = history[start..].iter().filter_map(|event| {
-        let name = event
-            .details
-            .get("stateEnteredEventDetails")?
-            .get("name")?
-            .as_str()?;
-        Some((event.event_type.as_str(), name))
-    });
-    let mut last_task = None;
-    for (event_type, name) in entered {
-        if name == FAILURE_BRANCH {
-            return last_task;
-        }
-        if event_type == "TaskStateEntered" {
-            last_task = Some(name.to_owned());
-        }
-    }
-    last_task
-}
-
-/// The first state of the failure branch in the workflow file.
-const FAILURE_BRANCH: &str = "RecordFailure";
 
 /// The cause of a failed execution in one line.
 pub(crate) fn reason(closed: &Closed) -> String {

@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::execute::{MACHINE_ARN, now};
-use crate::journal::{Closed, Journal};
+use crate::journal::{Closed, OpenExecution};
 use crate::steps::Steps;
 
 const NET: &str = include_str!("../../net.asl.json");
@@ -33,7 +33,7 @@ const TOPIC: &str = "arn:aws:sns:local:000000000000:ecg-pipeline";
 /// Records and tells what ended without the workflow's failure branch. `execution` is who ended.
 pub(crate) async fn run(
     steps: Arc<Steps>,
-    journal: &Journal,
+    open: &OpenExecution,
     execution: ExecutionSettings,
     closed: &Closed,
 ) -> io::Result<()> {
@@ -55,7 +55,7 @@ pub(crate) async fn run(
     let runtime = Runtime {
         handler: Arc::new(Services {
             steps,
-            journal: journal.clone(),
+            open: open.clone(),
             execution_arn: execution.execution_arn,
         }),
         clock: Arc::new(RealClock),
@@ -104,7 +104,7 @@ fn load(processed: &str) -> io::Result<StateMachine> {
 /// What AWS has beside the steps.
 struct Services {
     steps: Arc<Steps>,
-    journal: Journal,
+    open: OpenExecution,
     /// The one execution that is known here.
     execution_arn: String,
 }
@@ -180,7 +180,7 @@ impl Services {
             }
         };
         let mut events =
-            (self.journal.history()).map_err(|failed| error("Sfn.SfnException", failed.to_string()))?;
+            (self.open.history()).map_err(|failed| error("Sfn.SfnException", failed.to_string()))?;
         if asked.reverse_order {
             events.reverse();
         }

@@ -5,11 +5,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ecg_core::day::utc_day;
+use ecg_core::layout;
 use ecg_lake::Lake;
 use ecg_store::{LocalCatalog, LocalStore};
+use ecg_tables::TABLES;
 use serde::{Deserialize, Serialize};
 
-use crate::journal::replace;
+use crate::journal::{self, Journal, Lost, Reader};
 use crate::terminal::{lake_option, shell_word};
 
 /// The bucket of the uploads.
@@ -26,18 +29,26 @@ const LOCK: &str = ".lock";
 const FORMAT_FILE: &str = "lake.json";
 
 /// The form of a lake that this program reads and writes. 1, which has no such file: keys without the name of the folder that
-/// was given.
-const FORMAT: u64 = 2;
+/// was given. 2: a folder an execution in place of the journal.
+const FORMAT: u64 = 3;
 
 #[derive(Serialize, Deserialize)]
 struct LakeFormat {
     format: u64,
 }
 
-/// A directory with uploads, work objects, tables, catalog and executions.
+/// A directory with uploads, work objects, tables, catalog and journal.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     root: PathBuf,
+}
+
+/// A lake that this process writes. It is locked as long as `lock` is open.
+pub(crate) struct OpenLake {
+    pub(crate) lake: Lake,
+    pub(crate) store: LocalStore,
+    pub(crate) journal: Journal,
+    pub(crate) lock: File,
 }
 
 impl Place {
@@ -60,8 +71,18 @@ impl Place {
         self.root.join(WORK).join(key)
     }
 
-    pub(crate) fn executions(&self) -> PathBuf {
+    /// The journals of the executions of a lake of format 1 or 2.
+    pub(crate) fn old_executions(&self) -> PathBuf {
         self.root.join("executions")
+    }
+
+    pub(crate) fn has_journal(&self) -> bool {
+        self.root.join(journal::FILE).is_file()
+    }
+
+    /// What is recorded of the executions, for reading.
+    pub(crate) fn journal(&self) -> Result<Reader, String> {
+        Reader::open(&self.root.join(journal::FILE)).map_err(|error| error.to_string())
     }
 
     /// The folder of the uploads.
@@ -71,7 +92,7 @@ impl Place {
 
     /// Whether it is a lake, in whatever form.
     pub(crate) fn is_lake(&self) -> bool {
-        self.root.join(FORMAT_FILE).is_file() || (self.executions().is_dir() && self.uploads().is_dir())
+        self.root.join(FORMAT_FILE).is_file() || (self.old_executions().is_dir() && self.uploads().is_dir())
     }
 
     /// Fails with the next command to type where there is no lake yet, or one of another form.
@@ -118,8 +139,8 @@ impl Place {
         ))
     }
 
-    /// Opens the lake for writing. One process at a time: the lock is held as long as the file is.
-    pub(crate) fn open(&self) -> Result<(Lake, LocalStore, File), String> {
+    /// Opens the lake for writing. One process at a time.
+    pub(crate) fn open(&self) -> Result<OpenLake, String> {
         let fail = |what: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", what.display());
         if self.is_lake() {
             self.check_format()?;
@@ -129,7 +150,6 @@ impl Place {
             let text = format!("{}\n", serde_json::json!(LakeFormat { format: FORMAT }));
             replace(&path, text.as_bytes()).map_err(|error| fail(&path, &error))?;
         }
-        fs::create_dir_all(self.executions()).map_err(|error| fail(&self.root, &error))?;
         let path = self.root.join(LOCK);
         let lock = File::create(&path).map_err(|error| fail(&path, &error))?;
         match lock.try_lock() {
@@ -151,7 +171,40 @@ impl Place {
             processed: PROCESSED.to_owned(),
             database: ecg_tables::DATABASE.to_owned(),
         };
-        Ok((lake, store, lock))
+        let journal = Journal::open(&self.root.join(journal::FILE), &boot(), |lost| {
+            self.roll_back(lost)
+        });
+        Ok(OpenLake {
+            lake,
+            store,
+            journal: journal.map_err(|error| error.to_string())?,
+            lock,
+        })
+    }
+
+    /// Removes the objects of executions that a power cut has taken, of which some may be there in part.
+    fn roll_back(&self, lost: &[Lost]) -> io::Result<()> {
+        for lost in lost {
+            let Some(day) = utc_day(lost.uploaded_at_ms) else {
+                continue;
+            };
+            for table in TABLES {
+                for name in [&lost.recording_id, &lost.execution] {
+                    let path = self.processed().join(layout::table_key(table.name, &day, name));
+                    match fs::remove_file(&path) {
+                        Ok(()) => {}
+                        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                        Err(error) => {
+                            return Err(io::Error::new(
+                                error.kind(),
+                                format!("{}: {error}", path.display()),
+                            ));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The objects of the lake.
@@ -166,4 +219,20 @@ impl Place {
             Err(_) => false,
         }
     }
+}
+
+/// Names the start of the machine: between two starts there may have been a power cut. Where the system does not tell, it is
+/// another one for each process.
+fn boot() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").map_or_else(
+        |_| format!("process {}", std::process::id()),
+        |id| id.trim().to_owned(),
+    )
+}
+
+/// Whole or not at all: whoever is killed leaves the old file or the new one.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = path.with_extension("tmp");
+    fs::write(&temporary, bytes)?;
+    fs::rename(&temporary, path)
 }

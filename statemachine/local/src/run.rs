@@ -13,12 +13,12 @@ use step_notify::{Links, Slack};
 use crate::args::read_text;
 use crate::discover::Found;
 use crate::execute::{Executor, WORKFLOW, load};
-use crate::journal::Closed;
+use crate::journal::{Closed, Journal};
 use crate::place::Place;
 use crate::progress::Progress;
 use crate::steps::Steps;
 use crate::terminal::lake_option;
-use crate::upload::{End, Ended, Known, Uploads, Wanted};
+use crate::upload::{End, Ended, Links as FileLinks, Uploads, Wanted};
 
 /// What became of one file or execution.
 #[derive(Debug)]
@@ -61,6 +61,7 @@ pub(crate) fn workflow(path: Option<&Path>) -> Result<StateMachine, String> {
 pub(crate) fn executor(
     machine: StateMachine,
     lake: ecg_lake::Lake,
+    journal: Journal,
     place: &Place,
 ) -> Result<Arc<Executor>, String> {
     let slack = Slack::from_parts(
@@ -74,6 +75,7 @@ pub(crate) fn executor(
         slack,
         links: Links::local(&lake_option(&place.root().display().to_string())),
         place: place.clone(),
+        journal,
     };
     Ok(Arc::new(Executor {
         machine,
@@ -85,12 +87,12 @@ pub(crate) fn executor(
 pub(crate) async fn run(
     recordings: Vec<Found>,
     uploads: Uploads,
-    known: Known,
+    links: FileLinks,
     wanted: Wanted,
     jobs: usize,
     progress: &Progress,
 ) -> Vec<Ran> {
-    let shared = Arc::new((uploads, known, wanted));
+    let shared = Arc::new((uploads, links, wanted));
     let runs = recordings.into_iter().map(|found| {
         let shared = shared.clone();
         async move {
@@ -98,8 +100,8 @@ pub(crate) async fn run(
             let key = found.key.clone();
             // A task of its own, so that several executions use several cores.
             let one = tokio::spawn(async move {
-                let (uploads, known, wanted) = shared.as_ref();
-                uploads.run(&found, known, wanted).await
+                let (uploads, links, wanted) = shared.as_ref();
+                uploads.run(&found, links, wanted).await
             });
             let ended = one
                 .await

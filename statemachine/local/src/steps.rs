@@ -1,7 +1,5 @@
 //! The steps as local functions: what Lambda is on AWS.
 
-use std::fs;
-
 use asl_engine::{FunctionError, FunctionHandler, Invocation};
 use async_trait::async_trait;
 use ecg_core::StepError;
@@ -13,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use step_notify::{Links, Slack};
 
+use crate::journal::Journal;
 use crate::place::Place;
 
 /// Largest input or output of a step in bytes: messages point at objects, they do not carry them.
@@ -25,8 +24,9 @@ pub(crate) struct Steps {
     pub(crate) profiles: Vec<Profile>,
     pub(crate) slack: Option<Slack>,
     pub(crate) links: Links,
-    /// Where the message of a failed run is kept.
     pub(crate) place: Place,
+    /// Keeps the message of a failed run.
+    pub(crate) journal: Journal,
 }
 
 #[async_trait]
@@ -50,13 +50,9 @@ impl Steps {
 
     async fn notify(&self, input: NotifyInput) -> Result<NotifyOutput, StepError> {
         let text = step_notify::text(&input, &self.links);
-        let path = self
-            .place
-            .executions()
-            .join(input.execution_name())
-            .join("notification.txt");
-        fs::write(&path, format!("{text}\n"))
-            .map_err(|error| StepError::Internal(format!("{}: {error}", path.display())))?;
+        self.journal
+            .notify(input.execution_name(), format!("{text}\n"))
+            .map_err(|error| StepError::Internal(error.to_string()))?;
         // Without Slack nothing is printed: the command says at its end what failed, and `ecg show` has the message.
         step_notify::run(self.slack.as_ref(), &self.links, input, |_| {}).await
     }

@@ -15,8 +15,8 @@ use md5::{Digest, Md5};
 
 use crate::discover::Found;
 use crate::execute::Executor;
-use crate::journal::{Closed, Journal};
-use crate::place::{BUCKET, Place, WORK};
+use crate::journal::{Closed, Execution};
+use crate::place::{BUCKET, WORK};
 
 /// What a command says of all its recordings.
 #[derive(Debug, Clone, Default)]
@@ -59,71 +59,33 @@ pub(crate) enum End {
     Broken(String),
 }
 
-/// The files that are in a lake: a key belongs to one file, and a file has one key.
-pub(crate) struct Known {
-    /// The file and version of each upload under a key.
-    by_key: HashMap<String, Vec<(PathBuf, String)>>,
-    /// The key of a file, and its versions.
-    by_file: HashMap<PathBuf, (String, Vec<String>)>,
+/// Of several links to one file that is not in the lake, the first one of a command gives it its key.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    /// The first key of each file that the command names more than once.
+    first_key: HashMap<PathBuf, String>,
 }
 
-impl Known {
-    /// Reads what was recorded with the executions. `about` are the files of the command: of two links to one file that is not
-    /// in the lake, the first one gives it its key.
-    pub(crate) fn new(journals: &[Journal], about: &[Found]) -> io::Result<Known> {
-        let mut known = Known {
-            by_key: HashMap::new(),
-            by_file: HashMap::new(),
-        };
-        for journal in journals {
-            let (Some(input), Some(file)) = (journal.input()?, journal.file()?) else {
-                continue;
-            };
-            let Source { key, version, .. } = input.source;
-            let uploads = known.by_key.entry(key.clone()).or_default();
-            uploads.push((file.clone(), version.clone()));
-            let (_, versions) = known.by_file.entry(file).or_insert((key, Vec::new()));
-            versions.push(version);
+impl Links {
+    pub(crate) fn new(about: &[Found]) -> Links {
+        let mut files: Vec<(&Path, &str)> = about
+            .iter()
+            .map(|found| (found.file.as_path(), found.key.as_str()))
+            .collect();
+        // Stable, so that of equal files the first one stays first.
+        files.sort_by_key(|(file, _)| *file);
+        let same = files.chunk_by(|(one, _), (other, _)| one == other);
+        let twice = same.filter(|links| links.len() > 1).map(|links| links[0]);
+        Links {
+            first_key: twice
+                .map(|(file, key)| (file.to_owned(), key.to_owned()))
+                .collect(),
         }
-        for found in about {
-            let key = || (found.key.clone(), Vec::new());
-            known.by_file.entry(found.file.clone()).or_insert_with(key);
-        }
-        Ok(known)
-    }
-
-    /// Why the file does not go into the lake under its key; `None` if it does.
-    fn refuses(&self, found: &Found, version: &str, wanted: &Wanted) -> Option<End> {
-        if let Some((key, versions)) = self.by_file.get(&found.file)
-            && *key != found.key
-        {
-            if versions.is_empty() || versions.iter().any(|known| known == version) {
-                return Some(End::Elsewhere(key.clone()));
-            }
-            return Some(End::Broken(format!(
-                "its content changed since it came into the lake as `{key}`: give it as part of the same folder as then, and it \
-                 becomes a new version of that"
-            )));
-        }
-        let uploads = self.by_key.get(&found.key)?;
-        let same = |(file, known): &(PathBuf, String)| *file == found.file || known == version;
-        if wanted.new_version || uploads.iter().any(same) {
-            return None;
-        }
-        let (other, _) = uploads.last()?;
-        Some(End::Broken(format!(
-            "the key `{}` belongs to {}, and this is {}: `--prefix NAME` gives it a key of its own, `--new-version` makes it a \
-             new version of that recording",
-            found.key,
-            other.display(),
-            found.file.display(),
-        )))
     }
 }
 
 /// Puts files into one lake and runs their executions.
 pub(crate) struct Uploads {
-    pub(crate) place: Place,
     pub(crate) store: LocalStore,
     pub(crate) executor: Arc<Executor>,
 }
@@ -131,16 +93,20 @@ pub(crate) struct Uploads {
 impl Uploads {
     /// Runs the workflow for a file: the first time, on from where it was interrupted, again if that is wanted, or not at all if
     /// it has ended.
-    pub(crate) async fn run(&self, found: &Found, known: &Known, wanted: &Wanted) -> Ended {
+    pub(crate) async fn run(&self, found: &Found, links: &Links, wanted: &Wanted) -> Ended {
         let source = match source_of(found) {
             Ok(source) => source,
             Err(error) => return Ended::broken(format!("{}: {error}", found.path.display())),
         };
-        if let Some(end) = known.refuses(found, &source.version, wanted) {
-            return Ended {
-                end,
-                ..Ended::broken(String::new())
-            };
+        match self.refuses(found, links, &source.version, wanted) {
+            Ok(None) => {}
+            Ok(Some(end)) => {
+                return Ended {
+                    end,
+                    ..Ended::broken(String::new())
+                };
+            }
+            Err(error) => return Ended::broken(error.to_string()),
         }
         let recording_id = recording_id(&source.bucket, &source.key, &source.version);
         let mut execution = String::new();
@@ -152,6 +118,46 @@ impl Uploads {
         }
     }
 
+    /// Why the file does not go into the lake under its key; `None` if it does. A key belongs to one file, and a file has one
+    /// key.
+    fn refuses(
+        &self,
+        found: &Found,
+        links: &Links,
+        version: &str,
+        wanted: &Wanted,
+    ) -> io::Result<Option<End>> {
+        let journal = &self.executor.steps.journal;
+        let uploads = journal.reader().of_file(&found.file)?;
+        let first = uploads.first().map(|upload| &upload.key);
+        if let Some(key) = first.or_else(|| links.first_key.get(&found.file))
+            && *key != found.key
+        {
+            if uploads.is_empty() || uploads.iter().any(|known| known.version == version) {
+                return Ok(Some(End::Elsewhere(key.clone())));
+            }
+            return Ok(Some(End::Broken(format!(
+                "its content changed since it came into the lake as `{key}`: give it as part of the same folder as then, and it \
+                 becomes a new version of that"
+            ))));
+        }
+        let uploads = journal.reader().of_key(&found.key)?;
+        let same = |known: &Execution| known.file == found.file || known.version == version;
+        if wanted.new_version || uploads.iter().any(same) {
+            return Ok(None);
+        }
+        let Some(other) = uploads.last() else {
+            return Ok(None);
+        };
+        Ok(Some(End::Broken(format!(
+            "the key `{}` belongs to {}, and this is {}: `--prefix NAME` gives it a key of its own, `--new-version` makes it a \
+             new version of that recording",
+            found.key,
+            other.file.display(),
+            found.file.display(),
+        ))))
+    }
+
     async fn run_upload(
         &self,
         found: &Found,
@@ -161,10 +167,10 @@ impl Uploads {
     ) -> Result<End, String> {
         let text = |error: io::Error| error.to_string();
         let id = recording_id(&source.bucket, &source.key, &source.version);
-        let last = Journal::runs_of(&self.place.executions(), &id).pop();
+        let journal = &self.executor.steps.journal;
+        let last = journal.reader().last_run_of(&id).map_err(text)?;
         let Some(last) = last else {
-            let journal = Journal::new(&self.place.executions(), &id);
-            *execution = journal.name();
+            id.clone_into(execution);
             let location = Location::new(BUCKET, &source.key);
             let written = self.store.put_file(&location, &found.path).await;
             let written = written.map_err(|error| error.to_string())?;
@@ -177,16 +183,16 @@ impl Uploads {
             let before = found
                 .before
                 .clone()
-                .unwrap_or_else(|| ExecutionInput::new(id, source));
+                .unwrap_or_else(|| ExecutionInput::new(id.clone(), source));
             let input = self.input(found, wanted, &before).await?;
-            return self.start(&journal, &input, &found.file).await.map(End::Now);
+            return self.start(&id, &input, &found.file).await;
         };
-        *execution = last.name();
-        let before = last.input().map_err(text)?;
-        let before = before.ok_or_else(|| format!("{}: its input is gone", last.name()))?;
-        let Some(closed) = last.outcome().map_err(text)? else {
+        last.name.clone_into(execution);
+        let before = journal.reader().input(&last).map_err(text)?;
+        let Some(closed) = last.closed.clone() else {
             // An interrupted run goes on with what it began with, whatever came meanwhile.
-            return self.start(&last, &before, &found.file).await.map(End::Now);
+            let closed = self.executor.resume(&last, &before).await;
+            return closed.map(End::Now).map_err(text);
         };
         let input = self.input(found, wanted, &before).await?;
         let changed = difference(&before, &input);
@@ -194,19 +200,18 @@ impl Uploads {
             return Ok(End::Before(closed, changed));
         }
         let number = before.run() + 1;
-        let journal = Journal::new(&self.place.executions(), &format!("{id}-r{number}"));
-        *execution = journal.name();
+        *execution = format!("{id}-r{number}");
         let reason = changed.unwrap_or_else(|| "asked for".to_owned());
         let input = ExecutionInput {
             rerun: Some(Rerun { number, reason }),
             ..input
         };
-        self.start(&journal, &input, &found.file).await.map(End::Now)
+        self.start(execution, &input, &found.file).await
     }
 
-    async fn start(&self, journal: &Journal, input: &ExecutionInput, file: &Path) -> Result<Closed, String> {
-        let closed = self.executor.run(journal, input, file).await;
-        closed.map_err(|error| error.to_string())
+    async fn start(&self, name: &str, input: &ExecutionInput, file: &Path) -> Result<End, String> {
+        let closed = self.executor.start(name, input, file).await;
+        closed.map(End::Now).map_err(|error| error.to_string())
     }
 
     /// The input of a run as it would begin now, after one that began with `before`. What it points at is in the lake.

@@ -9,13 +9,14 @@ use std::time::Instant;
 
 use clap::Args;
 use ecg_core::layout;
+use ecg_core::message::ExecutionInput;
 use ecg_store::Location;
 
 use crate::args::{CalibrationArgs, LakeArg, read_text};
 use crate::discover::{Found, discover};
-use crate::executions::local::journals;
+use crate::journal::uploads_of_old_lake;
 use crate::output::{print, print_answer};
-use crate::place::{BUCKET, Place, WORK};
+use crate::place::{BUCKET, OpenLake, Place, WORK};
 use crate::profile_files::ProfileFiles;
 use crate::progress::Progress;
 use crate::query;
@@ -23,7 +24,7 @@ use crate::run::{self, Ran, executor, workflow};
 use crate::runtime::{processors, runtime};
 use crate::summary::Summary;
 use crate::terminal::{counted, lake_option};
-use crate::upload::{Known, Uploads, Wanted};
+use crate::upload::{Links, Uploads, Wanted};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -145,16 +146,20 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, String> {
         }
     }
     let (jobs, fewer) = jobs(args.jobs);
-    let (lake, store, _lock) = place.open()?;
-    let known = Known::new(&journals(&place)?, &discovery.recordings).map_err(|error| error.to_string())?;
+    let OpenLake {
+        lake,
+        store,
+        journal,
+        lock: _lock,
+    } = place.open()?;
+    let links = Links::new(&discovery.recordings);
     let total = discovery.recordings.len();
     let progress = Progress::new(total as u64, "recordings");
     if let Some(fewer) = fewer {
         progress.line(&fewer);
     }
     let uploads = Uploads {
-        executor: executor(machine, lake, &place)?,
-        place: place.clone(),
+        executor: executor(machine, lake, journal.clone(), &place)?,
         store,
     };
     let wanted = Wanted {
@@ -164,9 +169,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, String> {
     };
     let recordings = std::mem::take(&mut discovery.recordings);
     let runtime = runtime(processors())?;
-    let running = run::run(recordings, uploads, known, wanted, jobs, &progress);
-    let Some(ran) = runtime.block_on(until_interrupted(running)) else {
-        progress.finish();
+    let running = run::run(recordings, uploads, links, wanted, jobs, &progress);
+    let ran = runtime.block_on(until_interrupted(running));
+    progress.finish();
+    journal.close().map_err(|error| error.to_string())?;
+    let Some(ran) = ran else {
         progress.line(&format!(
             "interrupted after {} of {total} recordings; the same command goes on where this one stopped",
             progress.done()
@@ -174,7 +181,6 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, String> {
         runtime.shutdown_background();
         return Ok(ExitCode::from(INTERRUPTED));
     };
-    progress.finish();
     let accepted = ran.iter().any(Ran::accepted);
     let summary = Summary {
         ran,
@@ -205,13 +211,9 @@ fn uploads_of(other: &Place) -> Result<Vec<Found>, String> {
     let text = |error: std::io::Error| format!("{}: {error}", other.root().display());
     let store = other.store()?;
     let mut uploads = BTreeMap::new();
-    for journal in journals(other)? {
-        let Some(mut input) = journal.input().map_err(text)? else {
-            continue;
-        };
+    let mut take = |mut input: ExecutionInput, file: Option<PathBuf>| -> Result<(), String> {
         let location = Location::new(BUCKET, &input.source.key).with_version(&input.source.version);
         let path = store.path_of(&location).map_err(|error| error.to_string())?;
-        let file = journal.file().map_err(text)?;
         let file = file.map_or_else(|| fs::canonicalize(&path).map_err(text), Ok)?;
         let mut found = Found::new(&path, file, input.source.key.clone());
         if let Some(key) = layout::header_key(&input.source.key) {
@@ -234,6 +236,17 @@ fn uploads_of(other: &Place) -> Result<Vec<Found>, String> {
             _ => {
                 uploads.insert(id, (run, found));
             }
+        }
+        Ok(())
+    };
+    if other.has_journal() {
+        let journal = other.journal()?;
+        for execution in journal.all().map_err(text)? {
+            take(journal.input(&execution).map_err(text)?, Some(execution.file))?;
+        }
+    } else {
+        for (input, file) in uploads_of_old_lake(&other.old_executions()).map_err(text)? {
+            take(input, file)?;
         }
     }
     Ok(uploads.into_values().map(|(_, found)| found).collect())

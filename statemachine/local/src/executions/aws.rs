@@ -10,15 +10,12 @@ use ecg_remote::{Error, Execution, Machine, Which};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Executions, Failed};
+use super::{Executions, Failed, Filter};
 use crate::args::{CalibrationArgs, PIPELINE};
 use crate::execute::reason_of;
 use crate::output::Answer;
-use crate::report::{ExecutionDetails, ExecutionLine, RUNNING, seconds_at_work, status_name};
+use crate::report::{ExecutionDetails, ExecutionLine, LISTED, RUNNING, seconds_at_work, status_name};
 use crate::runtime::runtime;
-
-/// Executions that are listed where nobody says how many.
-const LISTED: usize = 50;
 
 /// The executions of a state machine.
 pub(crate) struct OnAws {
@@ -27,8 +24,8 @@ pub(crate) struct OnAws {
 }
 
 impl Executions for OnAws {
-    fn list(&self, failed: bool, limit: Option<usize>) -> Result<Vec<ExecutionLine>, String> {
-        let which = if failed { Which::Failed } else { Which::Any };
+    fn list(&self, filter: &Filter, limit: Option<usize>) -> Result<Vec<ExecutionLine>, String> {
+        let which = if filter.failed { Which::Failed } else { Which::Any };
         let executions = block_on(async {
             let machine = Machine::open(&self.state_machine).await?;
             machine.list(which, limit.unwrap_or(LISTED)).await

@@ -4,25 +4,24 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use asl_engine::Status;
 use ecg_core::layout;
 use ecg_store::Location;
 
-use super::{Executions, Failed};
+use super::{Executions, Failed, Filter};
 use crate::args::CalibrationArgs;
 use crate::discover::{Discovery, Found};
 use crate::execute::reason;
-use crate::journal::Journal;
+use crate::journal::{Execution, Reader};
 use crate::output::Answer;
-use crate::place::{BUCKET, Place};
+use crate::place::{BUCKET, OpenLake, Place};
 use crate::profile_files::ProfileFiles;
 use crate::progress::Progress;
-use crate::report::{ExecutionDetails, ExecutionLine, INTERRUPTED, RUNNING, seconds_at_work, status_name};
+use crate::report::{ExecutionDetails, ExecutionLine, INTERRUPTED, RUNNING, status_name};
 use crate::run::{self, Ran, executor, workflow};
 use crate::runtime::{processors, runtime};
 use crate::summary::Summary;
 use crate::terminal::lake_option;
-use crate::upload::{End, Known, Uploads, Wanted};
+use crate::upload::{End, Links, Uploads, Wanted};
 
 /// The executions of a lake, and the workflow file that runs them again.
 pub(crate) struct InLake {
@@ -31,63 +30,84 @@ pub(crate) struct InLake {
 }
 
 impl Executions for InLake {
-    fn list(&self, failed: bool, _: Option<usize>) -> Result<Vec<ExecutionLine>, String> {
+    fn list(&self, filter: &Filter, limit: Option<usize>) -> Result<Vec<ExecutionLine>, String> {
         let place = self.place.existing()?;
         let at_work = place.at_work();
-        let mut lines = Vec::new();
-        for journal in journals(place)? {
-            if !failed || has_failed(&journal)? {
-                lines.push(line(&journal, at_work).map_err(|error| error.to_string())?);
-            }
-        }
-        Ok(lines)
+        let listed = place.journal()?.list(filter, limit).map_err(text)?;
+        Ok(listed.iter().map(|execution| line(execution, at_work)).collect())
     }
 
     fn show(&self, id: &str) -> Result<ExecutionDetails, String> {
         let place = self.place.existing()?;
-        let journal = find(place, id)?;
-        details(&journal, place.at_work()).map_err(|error| error.to_string())
+        let journal = place.journal()?;
+        let execution = find(&journal, place, id)?;
+        details(&journal, &execution, place.at_work()).map_err(text)
     }
 
     fn redrive(&self, which: Failed<'_>) -> Result<Box<dyn Answer>, String> {
         let started = Instant::now();
         let machine = workflow(self.workflow.as_deref())?;
         let place = self.place.existing()?;
+        let OpenLake {
+            lake,
+            journal,
+            lock: _lock,
+            ..
+        } = place.open()?;
         let chosen = match which {
-            Failed::One(id) => vec![find(place, id)?],
-            Failed::All { .. } => journals(place)?,
+            Failed::One(id) => vec![find(&journal.reader(), place, id)?],
+            Failed::All { .. } => {
+                let failed = Filter {
+                    failed: true,
+                    ..Filter::default()
+                };
+                let mut failed = journal.reader().list(&failed, None).map_err(text)?;
+                failed.reverse();
+                failed
+            }
         };
-        let (lake, _store, _lock) = place.open()?;
         let mut open = Vec::new();
-        for journal in chosen {
-            let input = journal.input().map_err(|error| error.to_string())?;
-            let input = input.ok_or_else(|| format!("{}: its input is gone", journal.name()))?;
-            let last = Journal::runs_of(&place.executions(), &input.recording_id).pop();
-            let last = last.map_or_else(|| journal.name(), |last| last.name());
-            let why_not = if last != journal.name() {
-                format!("expected the last run of its recording, found that {last} is that")
-            } else if !has_failed(&journal)? {
-                "expected a failed execution, found one that succeeded or is still open; `ecg rerun` runs it again from the start"
-                    .to_owned()
-            } else {
-                open.push((journal, input));
-                continue;
+        for execution in chosen {
+            let last = journal
+                .reader()
+                .last_run_of(&execution.recording_id)
+                .map_err(text)?;
+            let why_not = match last {
+                Some(last) if last.name != execution.name => {
+                    format!(
+                        "expected the last run of its recording, found that {} is that",
+                        last.name
+                    )
+                }
+                _ if !execution.failed() => {
+                    "expected a failed execution, found one that succeeded or is still open; \
+                                             `ecg rerun` runs it again from the start"
+                        .to_owned()
+                }
+                _ => {
+                    open.push(execution);
+                    continue;
+                }
             };
             if matches!(which, Failed::One(_)) {
-                return Err(format!("{}: {why_not}", journal.name()));
+                return Err(format!("{}: {why_not}", execution.name));
             }
         }
         let progress = Progress::new(open.len() as u64, "executions");
-        let executor = executor(machine, lake, place)?;
+        let executor = executor(machine, lake, journal.clone(), place)?;
         let ran = runtime(processors())?.block_on(async {
             let mut ran = Vec::new();
-            for (journal, input) in open {
+            for execution in open {
                 let began = Instant::now();
-                let end = executor.redrive(&journal, &input).await;
+                let input = journal.reader().input(&execution).map_err(text);
+                let end = match input {
+                    Ok(input) => executor.redrive(&execution, &input).await,
+                    Err(error) => Err(error),
+                };
                 let one = Ran {
-                    key: input.source.key,
-                    recording_id: input.recording_id,
-                    execution: journal.name(),
+                    key: execution.key,
+                    recording_id: execution.recording_id,
+                    execution: execution.name,
                     end: end.map_or_else(End::Broken, End::Now),
                     took: began.elapsed(),
                 };
@@ -97,6 +117,7 @@ impl Executions for InLake {
             ran
         });
         progress.finish();
+        journal.close().map_err(text)?;
         Ok(summary(ran, started, place))
     }
 
@@ -104,17 +125,16 @@ impl Executions for InLake {
         let started = Instant::now();
         let machine = workflow(self.workflow.as_deref())?;
         let place = self.place.existing()?;
-        let text = |error: io::Error| error.to_string();
-        let journal = find(place, id)?;
-        let (input, file) = (journal.input().map_err(text)?, journal.file().map_err(text)?);
-        let (Some(input), Some(file)) = (input, file) else {
-            return Err(format!(
-                "{}: expected an execution with an input, found none",
-                journal.name()
-            ));
-        };
-        let (lake, store, _lock) = place.open()?;
-        let mut found = Found::new(&file, file.clone(), input.source.key.clone());
+        let OpenLake {
+            lake,
+            store,
+            journal,
+            lock: _lock,
+        } = place.open()?;
+        let execution = find(&journal.reader(), place, id)?;
+        let input = journal.reader().input(&execution).map_err(text)?;
+        let file = &execution.file;
+        let mut found = Found::new(file, file.clone(), input.source.key.clone());
         found.before = Some(input);
         let key = layout::header_key(&found.key).filter(|_| !file.exists());
         if let Some(key) = key {
@@ -123,10 +143,9 @@ impl Executions for InLake {
                 .path_of(&Location::new(BUCKET, key))
                 .map_err(|error| error.to_string())?;
         }
-        found.profile = ProfileFiles::new(said.profile.as_deref(), Some(place)).find(&file, &found.key)?;
+        found.profile = ProfileFiles::new(said.profile.as_deref(), Some(place)).find(file, &found.key)?;
         let uploads = Uploads {
-            executor: executor(machine, lake, place)?,
-            place: place.clone(),
+            executor: executor(machine, lake, journal.clone(), place)?,
             store,
         };
         let wanted = Wanted {
@@ -134,11 +153,11 @@ impl Executions for InLake {
             again: true,
             new_version: true,
         };
-        let known = Known::new(&[], &[]).map_err(text)?;
         let progress = Progress::new(1, "executions");
-        let running = run::run(vec![found], uploads, known, wanted, 1, &progress);
+        let running = run::run(vec![found], uploads, Links::default(), wanted, 1, &progress);
         let ran = runtime(processors())?.block_on(running);
         progress.finish();
+        journal.close().map_err(text)?;
         Ok(summary(ran, started, place))
     }
 }
@@ -153,70 +172,46 @@ fn summary(ran: Vec<Ran>, started: Instant, place: &Place) -> Box<dyn Answer> {
     })
 }
 
-fn line(journal: &Journal, at_work: bool) -> io::Result<ExecutionLine> {
-    let history = journal.history()?;
-    let redriven = history
-        .iter()
-        .filter(|event| event.event_type == "ExecutionRedriven");
-    let closed = journal.outcome()?;
-    Ok(ExecutionLine {
-        execution: journal.name(),
-        status: match &closed {
+fn line(execution: &Execution, at_work: bool) -> ExecutionLine {
+    ExecutionLine {
+        execution: execution.name.clone(),
+        status: match &execution.closed {
             Some(closed) => status_name(closed.status),
             None if at_work => RUNNING.to_owned(),
             None => INTERRUPTED.to_owned(),
         },
-        key: journal.input()?.map(|input| input.source.key),
-        started: history.first().map(|event| event.timestamp),
-        seconds: Some(seconds_at_work(&history)),
-        redrives: redriven.count() as u64,
-        reason: closed
-            .filter(|closed| closed.status != Status::Succeeded)
-            .map(|closed| reason(&closed)),
-    })
+        key: Some(execution.key.clone()),
+        started: execution.started,
+        seconds: Some(execution.seconds),
+        redrives: execution.redrives,
+        reason: execution
+            .closed
+            .as_ref()
+            .filter(|_| execution.failed())
+            .map(reason),
+    }
 }
 
-fn details(journal: &Journal, at_work: bool) -> io::Result<ExecutionDetails> {
+fn details(journal: &Reader, execution: &Execution, at_work: bool) -> io::Result<ExecutionDetails> {
     Ok(ExecutionDetails {
-        line: line(journal, at_work)?,
-        input: serde_json::to_value(journal.input()?)?,
-        history: journal.history()?,
-        output: journal.outcome()?.and_then(|closed| closed.output),
-        notification: journal.notification(),
-        file: Some(serde_json::to_value(journal.file()?)?),
+        line: line(execution, at_work),
+        input: serde_json::to_value(journal.input(execution)?)?,
+        history: journal.history(execution)?,
+        output: journal.output(execution)?,
+        notification: journal.notification(execution)?,
+        file: Some(serde_json::to_value(&execution.file)?),
         next: String::new(),
     })
 }
 
-pub(crate) fn journals(place: &Place) -> Result<Vec<Journal>, String> {
-    Journal::all(&place.executions()).map_err(|error| format!("{}: {error}", place.executions().display()))
-}
-
-fn has_failed(journal: &Journal) -> Result<bool, String> {
-    let closed = journal.outcome().map_err(|error| error.to_string())?;
-    Ok(closed.is_some_and(|closed| closed.status != Status::Succeeded))
-}
-
 /// The one execution that is meant: by its name, or by a part of its name or of its file's key.
-fn find(place: &Place, id: &str) -> Result<Journal, String> {
-    let exact = Journal::new(&place.executions(), id);
-    let plain = !id.is_empty()
-        && id
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-    if plain && exact.input().map_err(|error| error.to_string())?.is_some() {
+fn find(journal: &Reader, place: &Place, id: &str) -> Result<Execution, String> {
+    if let Some(exact) = journal.named(id).map_err(text)? {
         return Ok(exact);
     }
-    let mut fitting = Vec::new();
-    for journal in journals(place)? {
-        let key = journal
-            .input()
-            .map_err(|error| error.to_string())?
-            .map(|input| input.source.key);
-        if journal.name().contains(id) || key.is_some_and(|key| key.contains(id)) {
-            fitting.push(journal);
-        }
-    }
+    /// So many are named where a part fits several.
+    const NAMED: usize = 5;
+    let mut fitting = journal.fitting(id, NAMED + 1).map_err(text)?;
     match fitting.len() {
         1 => Ok(fitting.remove(0)),
         0 => Err(format!(
@@ -224,11 +219,24 @@ fn find(place: &Place, id: &str) -> Result<Journal, String> {
             lake_option(&place.root().display().to_string())
         )),
         many => {
-            let names: Vec<String> = fitting.iter().take(5).map(Journal::name).collect();
+            let number = if many > NAMED {
+                format!("more than {NAMED}")
+            } else {
+                many.to_string()
+            };
+            let names: Vec<&str> = fitting
+                .iter()
+                .take(NAMED)
+                .map(|execution| execution.name.as_str())
+                .collect();
             Err(format!(
-                "`{id}` fits {many} executions, such as {}",
+                "`{id}` fits {number} executions, such as {}",
                 names.join(", ")
             ))
         }
     }
+}
+
+fn text(error: io::Error) -> String {
+    error.to_string()
 }

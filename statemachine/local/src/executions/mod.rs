@@ -12,8 +12,8 @@ use crate::report::{ExecutionDetails, ExecutionLine};
 
 /// Executions, wherever they run.
 pub(crate) trait Executions {
-    /// The executions in any order, or only those that failed. Where there is a limit, the newest so many are among them.
-    fn list(&self, failed: bool, limit: Option<usize>) -> Result<Vec<ExecutionLine>, String>;
+    /// The executions that the filter lets through, in any order. Where there is a limit, the newest so many are among them.
+    fn list(&self, filter: &Filter, limit: Option<usize>) -> Result<Vec<ExecutionLine>, String>;
 
     /// The one execution that the id means.
     fn show(&self, id: &str) -> Result<ExecutionDetails, String>;
@@ -23,6 +23,23 @@ pub(crate) trait Executions {
 
     /// Runs the upload of an execution again from the start, with what is said of it now.
     fn rerun(&self, id: &str, said: &CalibrationArgs) -> Result<Box<dyn Answer>, String>;
+}
+
+/// Which executions are listed. What is `None` restricts nothing.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Filter {
+    /// Those that ended and did not succeed.
+    pub(crate) failed: bool,
+    /// Of those, the state that failed.
+    pub(crate) step: Option<String>,
+    /// The name of their error.
+    pub(crate) error: Option<String>,
+    /// The label of the recording.
+    pub(crate) label: Option<String>,
+    /// What the key begins with.
+    pub(crate) key: Option<String>,
+    /// Started at this time or later, in seconds since the epoch.
+    pub(crate) since: Option<f64>,
 }
 
 /// Which failed executions are meant.

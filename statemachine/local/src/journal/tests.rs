@@ -1,0 +1,339 @@
+use std::path::{Path, PathBuf};
+
+use asl_engine::{Checkpoint, HistoryEvent, Recorder, Status};
+use ecg_core::message::{ExecutionInput, Rerun, Source};
+use rusqlite::Connection;
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::executions::Filter;
+
+fn input(id: &str, run: u32) -> ExecutionInput {
+    let source = Source {
+        bucket: "local".to_owned(),
+        key: format!("ward/{id}.mat"),
+        version: format!("version of {id}"),
+        etag: String::new(),
+        size: 1,
+        uploaded_at_ms: 1_700_000_000_000,
+        sequencer: None,
+    };
+    let rerun = (run > 0).then(|| Rerun {
+        number: run,
+        reason: "asked for".to_owned(),
+    });
+    ExecutionInput {
+        rerun,
+        ..ExecutionInput::new(id.to_owned(), source)
+    }
+}
+
+fn event(id: u64, event_type: &str, name: Option<&str>) -> HistoryEvent {
+    let details = name.map(|name| ("stateEnteredEventDetails".to_owned(), json!({ "name": name })));
+    HistoryEvent {
+        timestamp: 100.0 + id as f64,
+        event_type: event_type.to_owned(),
+        id,
+        previous_event_id: id - 1,
+        details: Map::from_iter(details),
+    }
+}
+
+fn checkpoint(state: &str, last_event_id: u64) -> Checkpoint {
+    Checkpoint {
+        state: state.to_owned(),
+        input: Value::Null,
+        variables: Default::default(),
+        previous_event_id: last_event_id,
+        last_event_id,
+        redrive_count: 0,
+    }
+}
+
+fn outcome(status: Status) -> Closed {
+    let failed = status != Status::Succeeded;
+    Closed {
+        status,
+        output: (!failed).then(|| json!({"tables": 3})),
+        error: failed.then(|| "Rejected".to_owned()),
+        cause: failed.then(|| "because".to_owned()),
+    }
+}
+
+fn open(file: &Path, boot: &str) -> (Journal, Vec<String>) {
+    let mut lost = Vec::new();
+    let journal = Journal::open(file, boot, |gone| {
+        lost.extend(gone.iter().map(|gone| gone.execution.clone()));
+        Ok(())
+    });
+    (journal.unwrap(), lost)
+}
+
+/// An execution that is begun, and has entered a state.
+fn begun(journal: &Journal, name: &str, run: u32) -> OpenExecution {
+    let id = name.split("-r").next().unwrap();
+    let open = journal.begin(name, &input(id, run), Path::new("/data/x.mat"));
+    let recorder = open.recorder(&[]);
+    recorder.event(&event(1, "ExecutionStarted", None)).unwrap();
+    recorder.checkpoint(&checkpoint("Validate", 1)).unwrap();
+    recorder
+        .event(&event(2, "TaskStateEntered", Some("Validate")))
+        .unwrap();
+    recorder.checkpoint(&checkpoint("Parse", 2)).unwrap();
+    recorder
+        .event(&event(3, "TaskStateEntered", Some("Parse")))
+        .unwrap();
+    open
+}
+
+#[test]
+fn what_was_recorded_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(FILE);
+    let (journal, _) = open(&file, "boot");
+    let left = folder.path().join("left-over");
+    std::fs::write(&left, "x").unwrap();
+    begun(&journal, "a", 0).close(
+        &outcome(Status::Succeeded),
+        Some("AFIB".to_owned()),
+        vec![left.clone()],
+    );
+    let failing = begun(&journal, "b", 0);
+    journal.notify("b", "it failed".to_owned()).unwrap();
+    failing.close(&outcome(Status::Failed), None, Vec::new());
+    assert!(journal.notify("b", "again".to_owned()).is_err(), "it has ended");
+    begun(&journal, "b-r1", 1);
+    journal.close().unwrap();
+    assert!(!left.exists(), "it goes with the outcome");
+
+    let reader = Reader::open(&file).unwrap();
+    let find = |name: &str| reader.named(name).unwrap().unwrap();
+    let (a, b, rerun) = (find("a"), find("b"), find("b-r1"));
+    assert_eq!(
+        (a.started, a.seconds, a.step.as_deref()),
+        (Some(101.0), 2.0, Some("Parse"))
+    );
+    assert_eq!(reader.input(&a).unwrap(), input("a", 0));
+    assert_eq!(reader.output(&a).unwrap(), outcome(Status::Succeeded).output);
+    assert_eq!(reader.history(&a).unwrap().len(), 3);
+    assert_eq!(
+        reader.history(&a).unwrap()[2],
+        event(3, "TaskStateEntered", Some("Parse"))
+    );
+    assert_eq!(reader.checkpoint(&a).unwrap(), None, "it will not be run again");
+    assert_eq!(b.closed, Some(outcome(Status::Failed)));
+    assert_eq!(reader.notification(&b).unwrap().as_deref(), Some("it failed"));
+    assert_eq!(
+        reader.checkpoint_of(&b, "Validate").unwrap(),
+        Some(checkpoint("Validate", 1))
+    );
+    assert_eq!(rerun.closed, None);
+    assert_eq!(reader.checkpoint(&rerun).unwrap(), Some(checkpoint("Parse", 2)));
+    assert_eq!(reader.last_run_of("b").unwrap().unwrap().name, "b-r1");
+    assert_eq!(reader.of_file(Path::new("/data/x.mat")).unwrap().len(), 3);
+    assert_eq!(reader.of_key("ward/b.mat").unwrap().len(), 2);
+    assert_eq!(reader.fitting("ward/", 2).unwrap().len(), 2);
+
+    let names = |filter: Filter, limit: Option<usize>| -> Vec<String> {
+        let listed = reader.list(&filter, limit).unwrap();
+        listed.into_iter().map(|execution| execution.name).collect()
+    };
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(names(Filter::default(), Some(2)), ["b-r1", "b"]);
+    assert_eq!(
+        names(
+            Filter {
+                failed: true,
+                ..Filter::default()
+            },
+            None
+        ),
+        ["b"]
+    );
+    assert_eq!(
+        names(
+            Filter {
+                label: text("AFIB"),
+                ..Filter::default()
+            },
+            None
+        ),
+        ["a"]
+    );
+    assert_eq!(
+        names(
+            Filter {
+                key: text("ward/b"),
+                ..Filter::default()
+            },
+            None
+        ),
+        ["b-r1", "b"]
+    );
+    assert_eq!(
+        names(
+            Filter {
+                step: text("Parse"),
+                ..Filter::default()
+            },
+            None
+        ),
+        ["b"]
+    );
+    assert_eq!(
+        names(
+            Filter {
+                error: text("Rejected"),
+                since: Some(101.0),
+                ..Filter::default()
+            },
+            None
+        ),
+        ["b"]
+    );
+    assert_eq!(
+        names(
+            Filter {
+                since: Some(101.5),
+                ..Filter::default()
+            },
+            None
+        ),
+        [""; 0]
+    );
+}
+
+/// What a list or a lookup costs must not grow with the number of executions.
+#[test]
+fn lists_and_lookups_go_by_an_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(FILE);
+    open(&file, "boot").0.close().unwrap();
+    let connection = Connection::open(&file).unwrap();
+    for condition in [
+        "true order by started desc, id desc limit 50",
+        "status in ('FAILED', 'TIMED_OUT', 'ABORTED') order by started desc, id desc limit 50",
+        "step = 'Parse' and status <> 'SUCCEEDED' order by started desc, id desc limit 50",
+        "error = 'Rejected' order by started desc, id desc limit 50",
+        "label = 'AFIB' order by started desc, id desc limit 50",
+        "key between 'a' and 'b' order by started desc, id desc limit 50",
+        "started >= 1 order by started desc, id desc limit 50",
+        "name = 'a'",
+        "recording_id = 'a' order by run desc limit 1",
+        "key = 'a' order by id",
+        "file = x'61' order by id",
+    ] {
+        let sql = format!("explain query plan select * from executions where {condition}");
+        let mut statement = connection.prepare(&sql).unwrap();
+        let plan = statement.query_map([], |row| row.get::<_, String>(3)).unwrap();
+        let plan: Vec<String> = plan.map(Result::unwrap).collect();
+        assert!(plan[0].contains("USING INDEX"), "{condition}: {plan:?}");
+    }
+}
+
+/// After a power cut the objects of the last executions may not be whole: they are taken back, and nothing else is.
+#[test]
+fn executions_that_were_not_on_the_disk_are_lost_with_the_power() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(FILE);
+    let (journal, _) = open(&file, "first start");
+    begun(&journal, "a", 0).close(&outcome(Status::Succeeded), None, Vec::new());
+    begun(&journal, "b", 0).close(&outcome(Status::Succeeded), None, Vec::new());
+    journal.finish().unwrap();
+    begun(&journal, "b-r1", 1).close(&outcome(Status::Succeeded), None, Vec::new());
+    let last = begun(&journal, "c", 0);
+    last.close(&outcome(Status::Failed), None, Vec::new());
+    // Committed, but the disk has not been asked for.
+    last.history().unwrap();
+
+    // A process that was killed loses nothing.
+    assert_eq!(open(&file, "first start").1, [""; 0]);
+    let (journal, lost) = open(&file, "second start");
+    assert_eq!(lost, ["b-r1", "c"]);
+    let reader = Reader::open(&file).unwrap();
+    assert_eq!(
+        reader.named("a").unwrap().unwrap().closed,
+        Some(Closed {
+            output: None,
+            ..outcome(Status::Succeeded)
+        })
+    );
+    assert!(reader.named("c").unwrap().is_none() && reader.named("b-r1").unwrap().is_none());
+    // The objects of the rerun had replaced those of the first run, which therefore runs again.
+    let b = reader.named("b").unwrap().unwrap();
+    assert_eq!((b.closed.is_none(), reader.checkpoint(&b).unwrap()), (true, None));
+    assert!(reader.history(&b).unwrap().is_empty());
+    journal.close().unwrap();
+    assert_eq!(
+        open(&file, "third start").1,
+        ["b"],
+        "until it has ended it is not on the disk"
+    );
+}
+
+/// What cannot be written stops the executions, waits, and is written when that is possible again.
+#[test]
+fn what_cannot_be_written_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(FILE);
+    let (journal, _) = open(&file, "boot");
+    let other = Connection::open(&file).unwrap();
+    other
+        .execute_batch("alter table history rename to elsewhere")
+        .unwrap();
+    let execution = begun(&journal, "a", 0);
+    let error = execution.history().unwrap_err().to_string();
+    assert!(error.contains(FILE) && error.contains("no such table"), "{error}");
+    let recorder = execution.recorder(&[]);
+    assert!(
+        recorder
+            .event(&event(4, "TaskStateEntered", Some("Write")))
+            .is_err()
+    );
+    assert!(recorder.checkpoint(&checkpoint("Write", 4)).is_err());
+    other
+        .execute_batch("alter table elsewhere rename to history")
+        .unwrap();
+    assert_eq!(execution.history().unwrap().len(), 3);
+    recorder
+        .event(&event(4, "TaskStateEntered", Some("Write")))
+        .unwrap();
+    assert_eq!(execution.history().unwrap().len(), 4);
+    journal.close().unwrap();
+}
+
+#[test]
+fn another_file_is_no_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = folder.path().join("other.sqlite");
+    Connection::open(&other)
+        .unwrap()
+        .execute_batch("create table t (a)")
+        .unwrap();
+    let text = folder.path().join("text");
+    std::fs::write(
+        &text,
+        "not a database at all, but long enough to look for its header in it",
+    )
+    .unwrap();
+    let newer = folder.path().join("newer.sqlite");
+    open(&newer, "boot").0.close().unwrap();
+    Connection::open(&newer)
+        .unwrap()
+        .pragma_update(None, "user_version", 9)
+        .unwrap();
+    let cases: [(&PathBuf, &str); 3] = [
+        (&other, "an SQLite file of another program"),
+        (&text, "not a database"),
+        (&newer, "found version 9"),
+    ];
+    for (file, expected) in cases {
+        let error = Reader::open(file).unwrap_err().to_string();
+        assert!(
+            error.contains(expected) && error.contains(&file.display().to_string()),
+            "{error}"
+        );
+        assert!(Journal::open(file, "boot", |_| Ok(())).is_err(), "{expected}");
+    }
+    assert!(Reader::open(&folder.path().join("nothing")).is_err());
+}
