@@ -1,18 +1,26 @@
-"""crawl looks before it registers: how often Glue is asked."""
+"""How often Glue and S3 are asked: crawl looks before it registers, and no step asks S3 twice for the same."""
 
+from collections import Counter
+
+from driver import rights
 from driver.cloud import unique
 
 TABLES = ("segments", "beats", "recordings")
 
 
-def asked(cloud, fixtures):
-    """The operations of Glue that one more recording leads to."""
+def calls(cloud, fixtures):
+    """What one more recording leads to."""
     before = len(cloud.proxy.calls())
     key = unique("catalog") + "1 NSR/900m (0).mat"
     cloud.put(key, (fixtures / "recordings/1 NSR/900m (0).mat").read_bytes())
     execution = cloud.succeeded(key)
     assert cloud.query(f"select source_key from recordings where recording_id = '{execution.name}'") == [{"source_key": key}]
-    return [call.target.removeprefix("AWSGlue.") for call in cloud.proxy.calls()[before:] if call.service == "glue"]
+    return cloud.proxy.calls()[before:]
+
+
+def asked(cloud, fixtures):
+    """The operations of Glue that one more recording leads to."""
+    return [call.target.removeprefix("AWSGlue.") for call in calls(cloud, fixtures) if call.service == "glue"]
 
 
 def forget_the_day(cloud):
@@ -45,3 +53,18 @@ def test_a_partition_that_somebody_removed_is_made_again(cloud, fixtures):
     assert operations[:2] == ["GetPartition", "GetTables"]
     assert operations.count("CreatePartition") == 3
     assert asked(cloud, fixtures) == ["GetPartition"]
+
+
+def test_requests_to_s3(cloud, fixtures):
+    """The counts of tests/tests/requests.rs, function by function. A copy is a PUT; the `.hea` that is not there is a GET."""
+    asked(cloud, fixtures)
+    functions = rights.callers(cloud)
+    counted = Counter((functions[call.access_key_id][0], call.method)
+                      for call in calls(cloud, fixtures) if call.service == "s3" and call.access_key_id in functions)
+    assert counted == {
+        ("validate", "GET"): 2, ("validate", "PUT"): 1,
+        ("parse", "GET"): 2, ("parse", "PUT"): 1,
+        ("transform", "GET"): 1, ("transform", "PUT"): 3,
+        ("write", "GET"): 3, ("write", "PUT"): 3,
+        ("crawl", "HEAD"): 1, ("crawl", "GET"): 3, ("crawl", "PUT"): 3,
+    }

@@ -180,14 +180,14 @@ async fn undisturbed() -> Ended {
 async fn the_undisturbed_run_touches_the_store_in_every_step() {
     let operations = undisturbed().await.operations;
     for expected in [
-        "head uploads/a/b.mat",
-        "get_range uploads/a/b.mat",
+        "get_start uploads/a/b.mat",
         "put work/recording-0123/verdict.json",
         "get work/recording-0123/verdict.json",
         "upload finish work/recording-0123/parsed.arrow",
         "upload finish work/recording-0123/transformed-segments.arrow",
         "upload finish work/recording-0123/segments.parquet",
         "upload finish work/recording-0123/recordings.parquet",
+        "get_end work/recording-0123/segments.parquet",
         "copy processed/segments/dt=2023-11-14/recording-0123.parquet",
         "copy processed/recordings/dt=2023-11-14/recording-0123.parquet",
     ] {
@@ -330,7 +330,7 @@ async fn a_failure_of_the_failure_branch_does_not_hide_the_first() {
 async fn retries_end_where_the_workflow_says() {
     let transient = || Fault::Error(StoreError::Transient(context()));
     let expected = undisturbed().await;
-    // The first operation of all is the head of the upload; a failed attempt of validate ends right there.
+    // The first operation of all is the read of the upload; a failed attempt of validate ends right there.
     let five: Vec<(usize, Fault)> = (0..5).map(|number| (number, transient())).collect();
     let ended = execute(&good_file(), &five).await;
     assert_eq!(ended.outcome.status, Status::Succeeded);

@@ -1,7 +1,7 @@
 //! The footer of a Parquet object, read without the object.
 
 use arrow_schema::Schema;
-use ecg_store::{ObjectMeta, Store, StoreError};
+use ecg_store::{Location, Store, StoreError};
 use parquet::arrow::parquet_to_arrow_schema;
 use parquet::file::metadata::ParquetMetaDataReader;
 
@@ -9,7 +9,10 @@ use parquet::file::metadata::ParquetMetaDataReader;
 const MAX_FOOTER_BYTES: u64 = 32 << 20;
 
 /// Length of the footer's length and of the magic `PAR1` behind it.
-const TAIL_BYTES: u64 = 8;
+const TAIL_BYTES: usize = 8;
+
+/// How much is read at first: the largest footer of a day of two leads has 20 KB.
+const FIRST_READ_BYTES: u64 = 64 << 10;
 
 /// What the footer says.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,35 +27,43 @@ pub(crate) enum FooterError {
     Damaged(String),
 }
 
-pub(crate) async fn read(store: &dyn Store, meta: &ObjectMeta) -> Result<Footer, FooterError> {
-    let range = |range| async {
-        store
-            .get_range(&meta.location, range)
-            .await
-            .map_err(FooterError::Store)
-    };
-    let tail = range(meta.size.saturating_sub(TAIL_BYTES)..meta.size).await?;
+/// Reads the footer, and says which version of the object has it.
+pub(crate) async fn read(store: &dyn Store, location: &Location) -> Result<(Location, Footer), FooterError> {
+    let end = store.get_end(location, FIRST_READ_BYTES).await;
+    let (meta, end) = end.map_err(FooterError::Store)?;
     let damaged = |what: &str| FooterError::Damaged(what.to_owned());
-    let length = match tail.as_ref() {
-        [a, b, c, d, b'P', b'A', b'R', b'1'] => u64::from(u32::from_le_bytes([*a, *b, *c, *d])),
+    let length = match end.last_chunk::<TAIL_BYTES>() {
+        Some([a, b, c, d, b'P', b'A', b'R', b'1']) => u64::from(u32::from_le_bytes([*a, *b, *c, *d])),
         _ => return Err(damaged("expected a Parquet object that ends in PAR1")),
     };
-    if length > MAX_FOOTER_BYTES || length + TAIL_BYTES > meta.size {
+    let stop = meta.size.saturating_sub(TAIL_BYTES as u64);
+    if length > MAX_FOOTER_BYTES || length > stop {
         return Err(FooterError::Damaged(format!(
             "footer: expected at most {MAX_FOOTER_BYTES} bytes within the object, found {length}"
         )));
     }
-    let bytes = range(meta.size - TAIL_BYTES - length..meta.size - TAIL_BYTES).await?;
+    let before_tail = end.len() - TAIL_BYTES;
+    let within = usize::try_from(length)
+        .ok()
+        .and_then(|length| before_tail.checked_sub(length));
+    let bytes = match within {
+        Some(start) => end.slice(start..before_tail),
+        None => {
+            let footer = store.get_range(&meta.location, stop - length..stop).await;
+            footer.map_err(FooterError::Store)?
+        }
+    };
     let decoded = ParquetMetaDataReader::decode_metadata(&bytes)
         .map_err(|error| FooterError::Damaged(error.to_string()))?;
     let file = decoded.file_metadata();
-    Ok(Footer {
+    let footer = Footer {
         rows: u64::try_from(file.num_rows())
             .map_err(|_| damaged("expected a number of rows of 0 or more"))?,
         // From the Parquet types, which every reader goes by, not from the Arrow schema kept beside them.
         schema: parquet_to_arrow_schema(file.schema_descr(), None)
             .map_err(|error| FooterError::Damaged(error.to_string()))?,
-    })
+    };
+    Ok((meta.location, footer))
 }
 
 #[cfg(test)]
@@ -81,8 +92,7 @@ mod tests {
         let store = MemoryStore::default();
         let location = Location::new("b", "k");
         store.put(&location, bytes.into()).await.unwrap();
-        let meta = store.head(&location).await.unwrap();
-        read(&store, &meta).await
+        read(&store, &location).await.map(|(_, footer)| footer)
     }
 
     fn damaged(outcome: Result<Footer, FooterError>) -> String {

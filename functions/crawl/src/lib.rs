@@ -150,8 +150,7 @@ async fn check_footer(lake: &Lake, table: &Table, object: &TableObject) -> Resul
         Some(staged) => lake.work(staged),
         None => lake.processed(&object.key),
     };
-    let meta = lake.head(&location).await?;
-    let footer = footer::read(lake.store.as_ref(), &meta)
+    let (seen, footer) = footer::read(lake.store.as_ref(), &location)
         .await
         .map_err(|error| match error {
             footer::FooterError::Store(error) => lake.error_at(&location, &error),
@@ -178,7 +177,7 @@ async fn check_footer(lake: &Lake, table: &Table, object: &TableObject) -> Resul
             found.join(", ")
         )));
     }
-    Ok(meta.location)
+    Ok(seen)
 }
 
 /// Name and type of each column. Comments may differ: they are the catalog's to tell.

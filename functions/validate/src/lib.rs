@@ -1,8 +1,12 @@
 //! The validate step: judges the uploaded object and writes `work/<recording_id>/verdict.json`.
 //!
 //! The verdict has every check that was made. A recording that is rejected also fails the step, with `Rejected`.
+//!
+//! The object is read once: while the format's reader takes what it wants, the bytes pass by two hashes, in order
+//! ([`ObjectReader::pass_to`] says what is read twice). Nothing is said of them before both are complete.
 
-use std::io::{Read, Seek};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ecg_core::message::{
     ExecutionInput, PinnedHeader, Source, ValidateInput, ValidateOutput, VerdictKind, work_prefix,
@@ -14,7 +18,7 @@ use ecg_lake::{Lake, blocking, step_error, upload_error};
 use ecg_recording::profiles::{self, Profile};
 use ecg_recording::{FileContext, Verdict, examine};
 use ecg_store::checksum::Verifier;
-use ecg_store::{Checksum, Location, StoreError};
+use ecg_store::{Checksum, Location, ObjectReader, StoreError};
 use sha2::{Digest, Sha256};
 
 /// Largest file of profiles that is read, in bytes.
@@ -48,7 +52,7 @@ pub async fn run(
 }
 
 async fn judge(lake: &Lake, profiles: &[Profile], input: ExecutionInput) -> Result<Verdict, StepError> {
-    let meta = lake.head(&lake.upload(&input.source)).await?;
+    let (meta, mut reader) = lake.open(&lake.upload(&input.source)).await?;
     let mut own = own_profiles(lake, input.profiles.as_deref()).await?;
     own.extend_from_slice(profiles);
     let context = FileContext {
@@ -59,28 +63,83 @@ async fn judge(lake: &Lake, profiles: &[Profile], input: ExecutionInput) -> Resu
         metadata: meta.metadata.clone(),
         profiles: own,
     };
-    let mut reader = lake.reader_of(&meta);
+    let hashes = Shared::new(Hashes {
+        sha256: Sha256::new(),
+        verifier: meta.checksum.as_ref().map(Checksum::verifier),
+    });
+    let passing = hashes.clone();
+    reader.pass_to(move |bytes| passing.lock().update(bytes));
     blocking(move || {
-        let io = |error: std::io::Error| upload_error(&error);
-        let mut verifier = meta.checksum.as_ref().map(Checksum::verifier);
-        let hash = sha256(&mut reader, |bytes| {
-            if let Some(verifier) = &mut verifier {
-                verifier.update(bytes);
-            }
-        })
-        .map_err(io)?;
+        let reader = Shared::new(reader);
+        let examined = examine(reader.clone(), &context, &RULES);
+        let examined = examined.map_err(|error| upload_error(&error))?;
+        let rest = reader.lock().pass_rest();
+        rest.map_err(|error| step_error(&error))?;
+        let Hashes { sha256, verifier } = std::mem::take(&mut *hashes.lock());
         // Other bytes than those that were uploaded must not be judged. The next read may be right.
         if let Some(Err(difference)) = verifier.map(Verifier::finish) {
             return Err(StepError::Transient(format!("{}: {difference}", meta.location)));
         }
-        reader.rewind().map_err(io)?;
-        let examined = examine(reader, &context, &RULES).map_err(io)?;
+        let sha256 = sha256
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         Ok(Verdict {
-            content_sha256: Some(hash),
+            content_sha256: Some(sha256),
             ..examined.verdict
         })
     })
     .await
+}
+
+/// The hashes of the bytes that have passed by.
+#[derive(Default)]
+struct Hashes {
+    sha256: Sha256,
+    /// Against what the store keeps.
+    verifier: Option<Verifier>,
+}
+
+impl Hashes {
+    fn update(&mut self, bytes: &[u8]) {
+        self.sha256.update(bytes);
+        if let Some(verifier) = &mut self.verifier {
+            verifier.update(bytes);
+        }
+    }
+}
+
+/// What two hold: the reader's owner is the open file, which ends with the verdict.
+struct Shared<T>(Arc<Mutex<T>>);
+
+impl<T> Shared<T> {
+    fn new(value: T) -> Self {
+        Shared(Arc::new(Mutex::new(value)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, T> {
+        // A panic ends the step.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Shared(Arc::clone(&self.0))
+    }
+}
+
+impl Read for Shared<ObjectReader> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.lock().read(buffer)
+    }
+}
+
+impl Seek for Shared<ObjectReader> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.lock().seek(to)
+    }
 }
 
 /// The profiles that the input names.
@@ -129,20 +188,5 @@ async fn companion_header(
             context.message,
         ))),
         Err(error) => Err(step_error(&error)),
-    }
-}
-
-/// SHA-256 of everything that is left to read, in hexadecimal. The bytes go to `also` as they pass.
-fn sha256(source: &mut impl Read, mut also: impl FnMut(&[u8])) -> std::io::Result<String> {
-    let mut hash = Sha256::new();
-    let mut block = vec![0; 64 * 1024];
-    loop {
-        match source.read(&mut block)? {
-            0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
-            count => {
-                hash.update(&block[..count]);
-                also(&block[..count]);
-            }
-        }
     }
 }

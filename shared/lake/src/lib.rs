@@ -68,30 +68,22 @@ impl Lake {
         }
     }
 
-    /// What is known of an object without reading it.
+    /// What is known of an object, and a reader for decoders, to be used on a blocking thread.
     ///
     /// # Errors
     /// As [`step_error`] sorts them.
-    pub async fn head(&self, location: &Location) -> Result<ObjectMeta, StepError> {
-        self.store
-            .head(location)
+    pub async fn open(&self, location: &Location) -> Result<(ObjectMeta, ObjectReader), StepError> {
+        ObjectReader::open(self.store.clone(), location)
             .await
             .map_err(|error| self.error_at(location, &error))
     }
 
-    /// A reader for decoders, to be used on a blocking thread.
+    /// The reader of [`Lake::open`].
     ///
     /// # Errors
     /// As [`step_error`] sorts them.
     pub async fn reader(&self, location: &Location) -> Result<ObjectReader, StepError> {
-        let meta = self.head(location).await?;
-        Ok(self.reader_of(&meta))
-    }
-
-    /// A reader of an object whose metadata is known.
-    pub fn reader_of(&self, meta: &ObjectMeta) -> ObjectReader {
-        let runtime = tokio::runtime::Handle::current();
-        ObjectReader::new(self.store.clone(), meta.location.clone(), meta.size, runtime)
+        Ok(self.open(location).await?.1)
     }
 
     /// A writer for encoders, to be used on a blocking thread.

@@ -48,7 +48,7 @@ async fn main() {
             let started = Instant::now();
             let (store, pinned, runtime) = (store.clone(), pinned.clone(), Handle::current());
             let read = move || {
-                let mut reader = ObjectReader::new(store, pinned, meta.size, runtime);
+                let mut reader = ObjectReader::with_chunk_bytes(store, pinned, meta.size, runtime, 1 << 20);
                 let mut buffer = vec![0; 1 << 16];
                 let mut sum = 0_usize;
                 loop {

@@ -1,11 +1,16 @@
 //! A store's object as `std::io::Read + Seek`, for decoders that run on a blocking thread.
 //!
-//! The object is fetched in chunks of a fixed size. A handful stay in memory, so that a reader that jumps
-//! back and forth (HDF5) does not fetch the same chunk again and again; while chunks are asked for in order,
-//! the next ones are fetched ahead. Memory is bounded by
-//! `(CHUNKS_KEPT + CHUNKS_AHEAD) * chunk size`, 8 MiB by default.
+//! The object is fetched in chunks of a fixed size, which the store chooses ([`Store::chunk_bytes`]). A handful stay in
+//! memory, so that a reader that jumps back and forth (HDF5) does not fetch the same chunk again and again; while chunks are
+//! asked for in order, the next ones are fetched ahead. Memory is bounded by
+//! `(CHUNKS_KEPT + CHUNKS_AHEAD) * chunk size`: 8 MiB for files, 64 MiB for S3.
+//!
+//! Who needs every byte of the object besides, in order, as a hash does, lets the chunks [pass by](ObjectReader::pass_to) on
+//! their way to the decoder. No chunk is fetched for that alone but those that the decoder never asks for, and those that it
+//! asked for too early and that have left the memory when their turn comes.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
@@ -15,10 +20,8 @@ use tokio::task::JoinHandle;
 
 use crate::error::{ErrorContext, StoreError};
 use crate::location::Location;
-use crate::store::Store;
+use crate::store::{ObjectMeta, Store};
 
-/// Size of a fetched chunk unless told otherwise, in bytes.
-pub const CHUNK_BYTES: u64 = 1 << 20;
 /// Chunks that stay in memory after use, the longest unused leaving first.
 pub const CHUNKS_KEPT: usize = 6;
 /// Chunks that are fetched ahead of a reader that goes in order.
@@ -42,17 +45,52 @@ pub struct ObjectReader {
     /// Chunk number and the fetch under way, in order.
     ahead: VecDeque<(u64, JoinHandle<Result<Bytes, StoreError>>)>,
     last_chunk: Option<u64>,
+    passing: Option<Passing>,
+}
+
+/// Takes consecutive bytes of the object.
+type Sink = Box<dyn FnMut(&[u8]) + Send>;
+
+/// Where the chunks pass by.
+struct Passing {
+    sink: Sink,
+    /// The chunk that is next: all before it have passed.
+    next: u64,
+}
+
+impl fmt::Debug for Passing {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Passing {{ next: {} }}", self.next)
+    }
 }
 
 impl ObjectReader {
-    /// A reader at the start of an object of `size` bytes. `location` should name a version (as
-    /// [`crate::ObjectMeta::location`] does): otherwise an overwrite in between mixes two contents.
-    pub fn new(store: Arc<dyn Store>, location: Location, size: u64, runtime: Handle) -> ObjectReader {
-        ObjectReader::with_chunk_bytes(store, location, size, runtime, CHUNK_BYTES)
+    /// Looks an object up and reads its first chunk with the same request. The reader is at its start and pinned to the
+    /// version that was found.
+    ///
+    /// # Errors
+    /// As [`Store::get_start`].
+    pub async fn open(
+        store: Arc<dyn Store>,
+        location: &Location,
+    ) -> Result<(ObjectMeta, ObjectReader), StoreError> {
+        let chunk_bytes = store.chunk_bytes();
+        let (meta, first) = store.get_start(location, chunk_bytes).await?;
+        let mut reader = ObjectReader::with_chunk_bytes(
+            store,
+            meta.location.clone(),
+            meta.size,
+            Handle::current(),
+            chunk_bytes,
+        );
+        let first = reader.check_length(0, first)?;
+        reader.last_chunk = Some(0);
+        reader.kept.push_back((0, first));
+        Ok((meta, reader))
     }
 
-    /// The same with another chunk size in bytes (at least 1): larger for S3 over a slow line, smaller
-    /// where many readers share little memory.
+    /// A reader at the start of an object of `size` bytes that has read nothing of it, with another size of chunks in bytes
+    /// (at least 1). `location` should name a version: otherwise an overwrite in between mixes two contents.
     pub fn with_chunk_bytes(
         store: Arc<dyn Store>,
         location: Location,
@@ -70,6 +108,7 @@ impl ObjectReader {
             kept: VecDeque::new(),
             ahead: VecDeque::new(),
             last_chunk: None,
+            passing: None,
         }
     }
 
@@ -83,15 +122,59 @@ impl ObjectReader {
         &self.location
     }
 
+    /// From now on hands the bytes of the object to `sink`, each once and in order, as they are read for whatever reason;
+    /// those that were not read, [`ObjectReader::pass_rest`] reads. To be called before the first read.
+    pub fn pass_to(&mut self, sink: impl FnMut(&[u8]) + Send + 'static) {
+        self.passing = Some(Passing {
+            sink: Box::new(sink),
+            next: 0,
+        });
+    }
+
+    /// Reads what has not passed by yet. The position stays.
+    ///
+    /// # Errors
+    /// As a read.
+    pub fn pass_rest(&mut self) -> Result<(), StoreError> {
+        self.pass_until(self.size.div_ceil(self.chunk_bytes))
+    }
+
+    /// Lets the chunks before `end` pass by.
+    fn pass_until(&mut self, end: u64) -> Result<(), StoreError> {
+        self.pass_kept();
+        while let Some(number) = self.passing.as_ref().map(|passing| passing.next)
+            && number < end
+        {
+            // Which lets it pass by, and what is kept behind it.
+            self.chunk(number)?;
+        }
+        Ok(())
+    }
+
+    /// Lets pass by what is in memory and whose turn it is.
+    fn pass_kept(&mut self) {
+        let Some(passing) = &mut self.passing else { return };
+        while let Some((_, bytes)) = self.kept.iter().find(|(number, _)| *number == passing.next) {
+            (passing.sink)(bytes);
+            passing.next += 1;
+        }
+    }
+
     fn chunk(&mut self, number: u64) -> Result<Bytes, StoreError> {
         let kept = self.kept.iter().position(|(kept, _)| *kept == number);
         if let Some((_, bytes)) = kept.and_then(|at| self.kept.remove(at)) {
             self.kept.push_back((number, bytes.clone()));
+            self.pass_kept();
             return Ok(bytes);
         }
         let in_order = self
             .last_chunk
             .map_or(number == 0, |last| last.checked_add(1) == Some(number));
+        // A decoder that jumped and now goes on from there will not come back for what lies before: it has to pass by first,
+        // or all that follows would be fetched again at the end.
+        if in_order {
+            self.pass_until(number)?;
+        }
         self.last_chunk = Some(number);
         // What was fetched ahead for a place that the reader has left is of no use.
         while self.ahead.front().is_some_and(|(ahead, _)| *ahead != number) {
@@ -120,6 +203,7 @@ impl ObjectReader {
             self.kept.pop_front();
         }
         self.kept.push_back((number, bytes.clone()));
+        self.pass_kept();
         Ok(bytes)
     }
 

@@ -24,13 +24,32 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// [`ObjectMeta::location`] pins what was seen here.
     async fn head(&self, location: &Location) -> Result<ObjectMeta, StoreError>;
 
-    /// The whole object; [`StoreError::Invalid`] if it is larger than `limit` bytes. On S3 this is the
+    /// The whole object; [`StoreError::Invalid`] if it is larger than `limit` bytes. On S3 one request, and the
     /// read whose checksum is verified (S3 sends none for a range).
     async fn get(&self, location: &Location, limit: u64) -> Result<(ObjectMeta, Bytes), StoreError> {
-        let meta = self.head(location).await?;
+        let (meta, bytes) = self.get_start(location, limit).await?;
         meta.check_limit(limit)?;
-        let bytes = self.get_range(&meta.location, 0..meta.size).await?;
         Ok((meta, bytes))
+    }
+
+    /// What is known of an object, and its first `most` bytes: all of it if it has no more. On S3 one request.
+    async fn get_start(&self, location: &Location, most: u64) -> Result<(ObjectMeta, Bytes), StoreError> {
+        let meta = self.head(location).await?;
+        let bytes = self.get_range(&meta.location, 0..meta.size.min(most)).await?;
+        Ok((meta, bytes))
+    }
+
+    /// As [`Store::get_start`], for the last `most` bytes. `checksum` may be missing.
+    async fn get_end(&self, location: &Location, most: u64) -> Result<(ObjectMeta, Bytes), StoreError> {
+        let meta = self.head(location).await?;
+        let start = meta.size.saturating_sub(most);
+        let bytes = self.get_range(&meta.location, start..meta.size).await?;
+        Ok((meta, bytes))
+    }
+
+    /// How many bytes to read at a time: more where each request costs time and money.
+    fn chunk_bytes(&self) -> u64 {
+        1 << 20
     }
 
     /// The bytes of the object that lie in `range`: fewer than asked where the object ends inside it,
@@ -75,8 +94,9 @@ pub struct ObjectMeta {
     pub location: Location,
     /// Size in bytes.
     pub size: u64,
-    /// ETag without quotes. Equal ETags of one key mean equal content; for local and memory stores it is
-    /// the MD5 of the content in lower hex, as on S3 for a plain single PUT.
+    /// ETag without quotes. Equal ETags of one key mean equal content. In a versioned bucket of a [`crate::LocalStore`] it
+    /// is the MD5 of the content in lower hex, as on S3 for a plain single PUT; in its other buckets equal content may
+    /// have several.
     pub etag: String,
     /// When it was written, in milliseconds since 1970-01-01 UTC (S3 gives whole seconds).
     pub last_modified_ms: i64,

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use ecg_store::{ErrorContext, Location, ObjectReader, ObjectWriter, Store, StoreError};
@@ -96,6 +96,106 @@ async fn jumps_like_a_cursor() {
         true
     });
     assert!(same.await);
+}
+
+/// Lets the object pass by while `act` reads: what passed, and how many chunks were fetched.
+async fn passing(length: usize, act: impl FnOnce(&mut ObjectReader) + Send + 'static) -> (Vec<u8>, usize) {
+    let store = store_with(length).await;
+    let passed = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&passed);
+    reading(&store, length as u64, move |reader| {
+        reader.pass_to(move |bytes| sink.lock().unwrap().extend_from_slice(bytes));
+        act(reader);
+        reader.pass_rest().unwrap();
+    })
+    .await;
+    let passed = passed.lock().unwrap().clone();
+    (passed, store.operations().len())
+}
+
+fn read_at(reader: &mut ObjectReader, at: u64, length: usize) {
+    reader.seek(SeekFrom::Start(at)).unwrap();
+    let mut found = vec![0; length];
+    reader.read_exact(&mut found).unwrap();
+    assert_eq!(found, content(at as usize + length)[at as usize..]);
+}
+
+/// Each byte passes by once and in order, whatever the decoder reads; and how many chunks are fetched for it.
+#[tokio::test]
+async fn what_passes_by_is_the_object() {
+    type Act = fn(&mut ObjectReader);
+    let table: [(&str, Act, usize); 8] = [
+        ("nothing is read", |_| {}, 20),
+        ("all is read", |reader| read_at(reader, 0, 2000), 20),
+        ("all but the end", |reader| read_at(reader, 0, 1234), 20),
+        (
+            "the beginning twice",
+            |reader| {
+                read_at(reader, 0, 300);
+                read_at(reader, 0, 2000);
+            },
+            20,
+        ),
+        // As level 4 with variables behind the samples: their beginning is looked at first, and has left the memory
+        // when its turn comes.
+        (
+            "the end, then all",
+            |reader| {
+                read_at(reader, 1950, 50);
+                read_at(reader, 0, 1900);
+            },
+            21,
+        ),
+        // As level 5 with something before the samples that is not read: it is read before them.
+        ("a gap, then the rest", |reader| read_at(reader, 1000, 1000), 21),
+        ("a small gap", |reader| read_at(reader, 450, 1550), 20),
+        // As HDF5: what is still in memory when its turn comes is not fetched again.
+        (
+            "chunks in disorder",
+            |reader| {
+                for four in 0..5 {
+                    for chunk in [1, 3, 0, 2] {
+                        read_at(reader, 100 * (4 * four + chunk), 100);
+                    }
+                }
+            },
+            20,
+        ),
+    ];
+    for (what, act, fetches) in table {
+        let (passed, fetched) = passing(2000, act).await;
+        assert_eq!(passed, content(2000), "{what}");
+        assert_eq!(fetched, fetches, "{what}");
+    }
+    // Whatever it reads.
+    let (passed, _) = passing(1234, |reader| {
+        let mut state = 7_u64;
+        for _ in 0..300 {
+            state = state
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            read_at(reader, (state >> 33) % 1000, ((state >> 50) % 230) as usize);
+        }
+    })
+    .await;
+    assert_eq!(passed, content(1234));
+}
+
+#[tokio::test]
+async fn opening_reads_the_first_chunk_and_pins_it() {
+    let store = Arc::new(store_with(1000).await);
+    let (meta, mut reader) = ObjectReader::open(store.clone(), &location()).await.unwrap();
+    assert_eq!((meta.size, reader.location()), (1000, &meta.location));
+    assert!(meta.location.version.is_some());
+    let mut found = Vec::new();
+    let read = move || reader.read_to_end(&mut found).map(|_| found);
+    let found = tokio::task::spawn_blocking(read).await.unwrap().unwrap();
+    assert_eq!(found, content(1000));
+    assert_eq!(store.operations(), ["get_start raw/object"]);
+    // An answer that was cut off is no short object.
+    store.fail_on(1, Fault::Truncated(40));
+    let error = ObjectReader::open(store, &location()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Transient(_)), "{error}");
 }
 
 fn read_fully(from: &mut impl Read, buffer: &mut [u8]) -> usize {

@@ -242,3 +242,66 @@ async fn a_killed_writer_leaves_whole_objects_only() {
         assert!(is_whole(&store.get(&location, 1 << 20).await.unwrap().1));
     }
 }
+
+/// Of what nobody verifies no MD5 is computed; a read that is pinned finds that the file was replaced all the same.
+#[tokio::test]
+async fn without_versions_an_object_is_its_file() {
+    let root = tempfile::tempdir().unwrap();
+    let store = open(root.path());
+    let location = Location::new("work", "a/b.arrow");
+    let written = store.put(&location, Bytes::from_static(b"first")).await.unwrap();
+    assert_ne!(written.etag, "8b04d5e3775d298e78455efc5ca404d5", "MD5 of first");
+    let meta = store.head(&location).await.unwrap();
+    assert_eq!((&meta.location, &meta.etag), (&written.location, &written.etag));
+    // Another process, and another store, see the same object.
+    assert_eq!(open(root.path()).head(&location).await.unwrap(), meta);
+    let path = store.path_of(&location).unwrap();
+    let time = fs::metadata(&path).unwrap().modified().unwrap();
+    let by_hand = |content: &[u8]| {
+        fs::write(&path, content).unwrap();
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(time).unwrap();
+    };
+    let gone = async |what: &str| {
+        for pinned in [
+            store.head(&meta.location).await.err(),
+            store.get(&meta.location, 10).await.err(),
+        ] {
+            assert!(
+                matches!(pinned, Some(StoreError::NotFound(_))),
+                "{what}: {pinned:?}"
+            );
+        }
+    };
+    // The clock of a file system has ticks.
+    std::thread::sleep(Duration::from_millis(20));
+    by_hand(b"FIRST");
+    gone("the same file with other bytes of the same length and time").await;
+    fs::remove_file(&path).unwrap();
+    by_hand(b"FIRST");
+    gone("another file").await;
+    store.put(&location, Bytes::from_static(b"first")).await.unwrap();
+    gone("the same content, written again").await;
+}
+
+#[tokio::test]
+async fn a_file_that_changed_after_its_version_was_told_keeps_its_own() {
+    let root = tempfile::tempdir().unwrap();
+    let source = root.path().join("source.mat");
+    fs::write(&source, b"hello").unwrap();
+    let store = open(&root.path().join("lake"));
+    let location = Location::new("raw", "a.mat");
+    let (version, size) = store.version_of_file(&source).unwrap();
+    assert_eq!((version.as_str(), size), ("5d41402abc4b2a76b9719d911017c592", 5));
+    let written = store.put_file(&location, &source).await.unwrap();
+    assert_eq!((&written.etag, written.size), (&version, 5));
+    // Whoever knows nothing of it finds the same.
+    let again = open(&root.path().join("lake"));
+    assert_eq!(again.head(&location).await.unwrap().etag, version);
+    store.version_of_file(&source).unwrap();
+    std::thread::sleep(Duration::from_millis(20));
+    fs::write(&source, b"HELLO").unwrap();
+    let other = store.put_file(&location, &source).await.unwrap();
+    assert_eq!(other.etag, "eb61eead90e3b899c6bcbe27ac581660", "MD5 of HELLO");
+    assert_eq!(store.get(&written.location, 10).await.unwrap().1, "hello");
+}

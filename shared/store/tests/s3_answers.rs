@@ -173,13 +173,20 @@ async fn a_body_that_ends_early_is_noticed() {
     assert!(matches!(error, StoreError::Transient(_)), "{error}");
     let error = store.get_range(&location(), 0..10).await.unwrap_err();
     assert!(matches!(error, StoreError::Transient(_)), "{error}");
+    for most in [4, 10, 20] {
+        let error = store.get_start(&location(), most).await;
+        // What was asked for came before the end.
+        assert_eq!(error.is_ok(), most == 4, "{most}: {error:?}");
+    }
     let part = answering(object(10, "Content-Range: bytes 5-14/100\r\n", "hello")).await;
     let error = part.get_range(&location(), 5..15).await.unwrap_err();
+    assert!(matches!(error, StoreError::Transient(_)), "{error}");
+    let error = part.get_end(&location(), 10).await.unwrap_err();
     assert!(matches!(error, StoreError::Transient(_)), "{error}");
     // Through a reader the error arrives whole.
     let runtime = tokio::runtime::Handle::current();
     let read = tokio::task::spawn_blocking(move || {
-        let mut reader = ObjectReader::new(Arc::new(store), location(), 10, runtime);
+        let mut reader = ObjectReader::with_chunk_bytes(Arc::new(store), location(), 10, runtime, 10);
         std::io::Read::read(&mut reader, &mut [0; 10])
     });
     let error = read.await.unwrap().unwrap_err();
@@ -195,6 +202,8 @@ async fn a_range_that_was_ignored_is_cut_out_and_another_one_refused() {
     assert_eq!(whole.get_range(&location(), 3..5).await.unwrap(), "34");
     assert_eq!(whole.get_range(&location(), 8..20).await.unwrap(), "89");
     assert_eq!(whole.get_range(&location(), 10..20).await.unwrap(), "");
+    let (meta, bytes) = whole.get_end(&location(), 3).await.unwrap();
+    assert_eq!((meta.size, bytes.as_ref()), (10, &b"789"[..]));
     let other = answering(object(2, "Content-Range: bytes 4-5/10\r\n", "45")).await;
     let error = other.get_range(&location(), 3..5).await.unwrap_err();
     assert!(matches!(error, StoreError::Other(_)), "{error}");

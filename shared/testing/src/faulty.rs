@@ -101,6 +101,32 @@ impl Store for FaultyStore {
         }
     }
 
+    async fn get_start(&self, location: &Location, most: u64) -> Result<(ObjectMeta, Bytes), StoreError> {
+        match self.next("get_start", location) {
+            Some(Fault::Error(error) | Fault::ErrorAfter(error)) => Err(error),
+            Some(Fault::Truncated(length)) => {
+                let (meta, bytes) = self.inner.get_start(location, most).await?;
+                Ok((meta, bytes.slice(..length.min(bytes.len()))))
+            }
+            None => self.inner.get_start(location, most).await,
+        }
+    }
+
+    async fn get_end(&self, location: &Location, most: u64) -> Result<(ObjectMeta, Bytes), StoreError> {
+        match self.next("get_end", location) {
+            Some(Fault::Error(error) | Fault::ErrorAfter(error)) => Err(error),
+            Some(Fault::Truncated(length)) => {
+                let (meta, bytes) = self.inner.get_end(location, most).await?;
+                Ok((meta, bytes.slice(..length.min(bytes.len()))))
+            }
+            None => self.inner.get_end(location, most).await,
+        }
+    }
+
+    fn chunk_bytes(&self) -> u64 {
+        self.inner.chunk_bytes()
+    }
+
     async fn get_range(&self, location: &Location, range: Range<u64>) -> Result<Bytes, StoreError> {
         match self.next("get_range", location) {
             Some(Fault::Error(error) | Fault::ErrorAfter(error)) => Err(error),

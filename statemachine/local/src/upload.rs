@@ -1,8 +1,8 @@
 //! From a file to an upload in the lake, and to the input of its execution.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -11,7 +11,6 @@ use ecg_core::message::{ExecutionInput, INPUT_BYTES_MAX, PinnedHeader, Rerun, So
 use ecg_core::settings::Settings;
 use ecg_core::{content_id, layout, recording_id};
 use ecg_store::{LocalStore, Location, Store};
-use md5::{Digest, Md5};
 
 use crate::discover::Found;
 use crate::execute::Executor;
@@ -94,7 +93,7 @@ impl Uploads {
     /// Runs the workflow for a file: the first time, on from where it was interrupted, again if that is wanted, or not at all if
     /// it has ended.
     pub(crate) async fn run(&self, found: &Found, links: &Links, wanted: &Wanted) -> Ended {
-        let source = match source_of(found) {
+        let source = match source_of(&self.store, found) {
             Ok(source) => source,
             Err(error) => return Ended::broken(format!("{}: {error}", found.path.display())),
         };
@@ -290,11 +289,11 @@ fn difference(before: &ExecutionInput, now: &ExecutionInput) -> Option<String> {
 }
 
 /// The upload that a file stands for: its version is the MD5 of the content, its time the file's own.
-fn source_of(found: &Found) -> io::Result<Source> {
+fn source_of(store: &LocalStore, found: &Found) -> io::Result<Source> {
     if let Some(before) = &found.before {
         return Ok(before.source.clone());
     }
-    let (version, size) = md5_of(&found.path)?;
+    let (version, size) = store.version_of_file(&found.path)?;
     let modified = fs::metadata(&found.path)?.modified()?;
     let uploaded_at_ms = match modified.duration_since(UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_millis()).unwrap_or(i64::MAX),
@@ -309,24 +308,4 @@ fn source_of(found: &Found) -> io::Result<Source> {
         uploaded_at_ms,
         sequencer: None,
     })
-}
-
-fn md5_of(path: &Path) -> io::Result<(String, u64)> {
-    let mut file = File::open(path)?;
-    let mut hash = Md5::new();
-    let mut block = vec![0; 64 * 1024];
-    let mut size = 0;
-    loop {
-        match file.read(&mut block)? {
-            0 => break,
-            count => {
-                hash.update(&block[..count]);
-                size += count as u64;
-            }
-        }
-    }
-    Ok((
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
-        size,
-    ))
 }

@@ -1,11 +1,12 @@
 //! Objects as files: `<root>/<bucket>/<key>`, with the key spelled as `names.rs` says.
 //!
-//! * ETag and version are the MD5 of the content in lower hex; the time is the file's modification time. So
-//!   the same files are the same objects in any lake, and files that somebody copied in by hand are objects
-//!   too.
+//! * The time of an object is the file's modification time. In a *versioned* bucket ETag and version are the MD5 of the
+//!   content in lower hex, so the same files are the same objects in any lake, and files that somebody copied in by hand are
+//!   objects too. In any other bucket they are what the file system changes with the file ([`Fingerprint`]): nobody verifies
+//!   the content, and a read that is pinned to them still finds that the file was replaced. They differ from lake to lake.
 //! * A write goes to `<bucket>/.tmp/` and is renamed when it is complete and synced: whoever is killed, at
 //!   whatever point, leaves the old object or the new one. [`LocalStore::open`] removes leftovers.
-//! * In a *versioned* bucket each content that was ever written stays readable by its version, as a hard
+//! * In a versioned bucket each content that was ever written stays readable by its version, as a hard
 //!   link `<bucket>/.versions/<key>/.v-<md5>`. It is linked before the rename, so concurrent writers lose
 //!   nothing; a crash in between leaves a version that never was the current one.
 //! * Names that begin with a dot, and names that no key has, are not objects and are never listed.
@@ -108,6 +109,16 @@ impl LocalStore {
         Ok(if kept.exists() { kept } else { current })
     }
 
+    /// The version that a local file has as an object of a versioned bucket (the MD5 of its content), and its size in bytes.
+    /// While the file stays as it is, [`LocalStore::put_file`] does not compute it again.
+    ///
+    /// # Errors
+    /// What reading the file says.
+    pub fn version_of_file(&self, path: &Path) -> io::Result<(String, u64)> {
+        let file = File::open(path)?;
+        Ok((self.shared.md5_of(&file)?, file.metadata()?.len()))
+    }
+
     /// Copies a local file in, atomically, and keeps its modification time.
     pub async fn put_file(&self, location: &Location, source: &Path) -> Result<WrittenObject, StoreError> {
         let operation = format!("copying {} to", source.display());
@@ -116,12 +127,21 @@ impl LocalStore {
         self.blocking(operation.clone(), location, move |shared, location| {
             let failed = |error: io::Error| StoreError::from_file_error(operation.as_str(), location, &error);
             let mut from = File::open(&source).map_err(failed)?;
-            let modified = from
-                .metadata()
-                .and_then(|found| found.modified())
-                .map_err(failed)?;
+            let found = from.metadata().map_err(failed)?;
+            let before = fingerprint(&found);
             let mut upload = UploadState::begin(shared, location).map_err(failed)?;
-            upload.write_all_of(&mut from).map_err(failed)?;
+            let known = shared.lock_known().get(&before).cloned();
+            if let Some(md5) = known.filter(|_| shared.is_versioned(&location.bucket)) {
+                upload.write_known(&mut from, md5).map_err(failed)?;
+                if fingerprint(&from.metadata().map_err(failed)?) != before {
+                    let message = "the file changed while it was read";
+                    let context = ErrorContext::new(operation.as_str(), location, message);
+                    return Err(StoreError::Transient(context));
+                }
+            } else {
+                upload.write_all_of(&mut from).map_err(failed)?;
+            }
+            let modified = found.modified().map_err(failed)?;
             upload.set_modified(modified).map_err(failed)?;
             upload.finish(shared, location).map_err(failed)
         })
@@ -160,7 +180,7 @@ impl Store for LocalStore {
             let found = file.metadata().map_err(failed)?;
             let etag = match version {
                 Some(version) => version,
-                None => shared.md5_of(&file).map_err(failed)?,
+                None => shared.version_of(&location.bucket, &file).map_err(failed)?,
             };
             Ok(ObjectMeta {
                 size: found.len(),
@@ -303,7 +323,19 @@ impl Shared {
         self.versioned_buckets.iter().any(|versioned| versioned == bucket)
     }
 
-    /// The file of the asked version, open, with its MD5 if a version was asked.
+    /// The version of an open file of a bucket.
+    fn version_of(&self, bucket: &str, file: &File) -> io::Result<String> {
+        if self.is_versioned(bucket) {
+            return self.md5_of(file);
+        }
+        let (device, inode, size, modified_s, modified_ns, changed_s, changed_ns) =
+            fingerprint(&file.metadata()?);
+        Ok(format!(
+            "{device:x}-{inode:x}-{size:x}-{modified_s:x}.{modified_ns:x}-{changed_s:x}.{changed_ns:x}"
+        ))
+    }
+
+    /// The file of the asked version, open, with that version if one was asked.
     fn open_version(
         &self,
         operation: &str,
@@ -328,14 +360,15 @@ impl Shared {
         };
         let mut found_instead = "nothing".to_owned();
         if let Some(file) = current {
-            let md5 = self.md5_of(&file).map_err(failed)?;
-            if md5 == *asked {
-                return Ok((file, Some(md5)));
+            let version = self.version_of(&location.bucket, &file).map_err(failed)?;
+            if version == *asked {
+                return Ok((file, Some(version)));
             }
-            found_instead = format!("version {md5}");
+            found_instead = format!("version {version}");
         }
         // Only an MD5 can name a kept version; anything else must not become part of a path.
-        if asked.len() == 32 && asked.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let is_md5 = asked.len() == 32 && asked.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_md5 && self.is_versioned(&location.bucket) {
             match open_file(&self.version_path(location, asked)) {
                 // Somebody may have changed a file by hand after it was linked.
                 Ok(file) if self.md5_of(&file).map_err(failed)? == *asked => {

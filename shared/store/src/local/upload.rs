@@ -18,29 +18,51 @@ use crate::store::{Upload, WrittenObject};
 /// The temporary file and what was counted on the way.
 pub(super) struct UploadState {
     temporary: TemporaryFile,
-    md5: Md5,
+    md5: Digested,
     size: u64,
+}
+
+/// What is known of the MD5 of the content.
+enum Digested {
+    /// Nobody asks for it: the bucket keeps no versions.
+    No,
+    /// It is computed of what is written.
+    Here(Md5),
+    /// It was computed before.
+    Before(String),
 }
 
 impl UploadState {
     pub(super) fn begin(shared: &Shared, location: &Location) -> io::Result<UploadState> {
         let temporary = TemporaryFile::create(&shared.temporary(location))?;
+        let md5 = if shared.is_versioned(&location.bucket) {
+            Digested::Here(Md5::new())
+        } else {
+            Digested::No
+        };
         Ok(UploadState {
             temporary,
-            md5: Md5::new(),
+            md5,
             size: 0,
         })
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.temporary.file.write_all(bytes)?;
-        self.md5.update(bytes);
+        if let Digested::Here(md5) = &mut self.md5 {
+            md5.update(bytes);
+        }
         self.size += bytes.len() as u64;
         Ok(())
     }
 
     /// Adds what is left to read in a file.
     pub(super) fn write_all_of(&mut self, file: &mut File) -> io::Result<()> {
+        if !matches!(self.md5, Digested::Here(_)) {
+            // Where the file system can, no byte of it comes into memory.
+            self.size += io::copy(file, &mut self.temporary.file)?;
+            return Ok(());
+        }
         let mut block = vec![0; 1 << 20];
         loop {
             match file.read(&mut block)? {
@@ -50,42 +72,67 @@ impl UploadState {
         }
     }
 
+    /// Writes a file, as the whole content, whose MD5 is known.
+    pub(super) fn write_known(&mut self, file: &mut File, md5: String) -> io::Result<()> {
+        self.md5 = Digested::Before(md5);
+        self.write_all_of(file)
+    }
+
     pub(super) fn set_modified(&mut self, modified: SystemTime) -> io::Result<()> {
         self.temporary.file.set_modified(modified)
     }
 
     /// Puts the content under the key, over whatever is there.
     pub(super) fn finish(mut self, shared: &Shared, location: &Location) -> io::Result<WrittenObject> {
-        let md5 = hex(&self.md5.clone().finalize());
+        let md5 = self.finish_md5();
         self.temporary.file.sync_all()?;
-        if shared.is_versioned(&location.bucket) {
+        if let Some(md5) = &md5 {
             // First what somebody may have put there by hand, then what we write: see the module's header.
             keep_current_version(shared, location)?;
-            keep_version(self.temporary.path(), &shared.version_path(location, &md5))?;
+            keep_version(self.temporary.path(), &shared.version_path(location, md5))?;
         }
         self.temporary.rename_to(&shared.path(location))?;
         self.written(shared, location, md5)
     }
 
     /// Puts the content under the key if nothing is there; else `AlreadyExists`.
-    pub(super) fn finish_if_absent(self, shared: &Shared, location: &Location) -> io::Result<WrittenObject> {
-        let md5 = hex(&self.md5.clone().finalize());
+    pub(super) fn finish_if_absent(
+        mut self,
+        shared: &Shared,
+        location: &Location,
+    ) -> io::Result<WrittenObject> {
+        let md5 = self.finish_md5();
         self.temporary.file.sync_all()?;
         // The version is kept by whoever overwrites it, so that a lost race leaves none.
         self.temporary.link_to(&shared.path(location))?;
         self.written(shared, location, md5)
     }
 
-    fn written(self, shared: &Shared, location: &Location, md5: String) -> io::Result<WrittenObject> {
+    /// The MD5 of the content, for a bucket that keeps versions.
+    fn finish_md5(&mut self) -> Option<String> {
+        match std::mem::replace(&mut self.md5, Digested::No) {
+            Digested::No => None,
+            Digested::Here(md5) => Some(hex(&md5.finalize())),
+            Digested::Before(md5) => Some(md5),
+        }
+    }
+
+    fn written(self, shared: &Shared, location: &Location, md5: Option<String>) -> io::Result<WrittenObject> {
         let size = self.size;
         let file = self.temporary.file.try_clone()?;
         // Removing the second name of a linked file changes its status time, so it goes before the look.
         drop(self);
-        shared.remember(fingerprint(&file.metadata()?), &md5);
+        let version = match md5 {
+            Some(md5) => {
+                shared.remember(fingerprint(&file.metadata()?), &md5);
+                md5
+            }
+            None => shared.version_of(&location.bucket, &file)?,
+        };
         Ok(WrittenObject {
-            location: location.with_version(&md5),
+            location: location.with_version(&version),
             size,
-            etag: md5,
+            etag: version,
         })
     }
 }

@@ -188,6 +188,11 @@ pub(super) fn parse_content_range(content_range: &str, range: &Range<u64>) -> Op
     (first == range.start && first <= last && last < range.end).then(|| last - first + 1)
 }
 
+/// The 100 of `bytes 10-19/100`.
+pub(super) fn parse_size(content_range: &str) -> Option<i64> {
+    content_range.split_once('/')?.1.parse().ok()
+}
+
 /// Cut off on the way, or a checksum that does not fit: a new attempt may get it whole.
 fn body_error(operation: &str, location: &Location, error: &ByteStreamError) -> StoreError {
     let mut message = error.to_string();
@@ -308,6 +313,8 @@ mod tests {
 
     #[test]
     fn an_answer_tells_which_bytes_it_has() {
+        assert_eq!(parse_size("bytes 10-19/100"), Some(100));
+        assert_eq!(parse_size("bytes 10-19/*"), None);
         assert_eq!(parse_content_range("bytes 10-19/100", &(10..20)), Some(10));
         assert_eq!(parse_content_range("bytes 10-14/15", &(10..20)), Some(5));
         for other in [

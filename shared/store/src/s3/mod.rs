@@ -33,7 +33,7 @@ use crate::location::Location;
 use crate::store::{ListedObject, ObjectMeta, Store, Upload, WrittenObject};
 use answers::{
     Facts, Pin, check_length, checksum_of, collect, cut_out, decode_key, encode_key, from_failure,
-    from_sdk_error, milliseconds, object_meta, parse_content_range, written,
+    from_sdk_error, milliseconds, object_meta, parse_content_range, parse_size, written,
 };
 use upload::S3Upload;
 
@@ -125,7 +125,9 @@ impl Store for S3Store {
         }
     }
 
-    async fn get(&self, location: &Location, limit: u64) -> Result<(ObjectMeta, Bytes), StoreError> {
+    /// Asks for the whole object and takes its beginning: for a range S3 tells no checksum. What is not read of a large
+    /// object costs the connection.
+    async fn get_start(&self, location: &Location, most: u64) -> Result<(ObjectMeta, Bytes), StoreError> {
         let operation = "reading";
         location.check(operation)?;
         let pin = Pin::of(location);
@@ -150,10 +152,70 @@ impl Store for S3Store {
             checksum: checksum_in!(answer),
         };
         let meta = object_meta(operation, location, facts)?;
-        meta.check_limit(limit)?;
-        let bytes = collect(operation, location, answer.body).await?;
-        check_length(operation, location, meta.size, &bytes)?;
+        // To the end, because there the checksum is verified.
+        let bytes = if meta.size <= most {
+            collect(operation, location, answer.body).await?
+        } else {
+            cut_out(operation, location, answer.body, 0..most).await?
+        };
+        check_length(operation, location, meta.size.min(most), &bytes)?;
         Ok((meta, bytes))
+    }
+
+    async fn get_end(&self, location: &Location, most: u64) -> Result<(ObjectMeta, Bytes), StoreError> {
+        let operation = "reading the end of";
+        location.check(operation)?;
+        let pin = Pin::of(location);
+        let request = self
+            .client
+            .get_object()
+            .bucket(&location.bucket)
+            .key(&location.key);
+        let answer = request
+            .set_if_match(pin.if_match)
+            .set_version_id(pin.version_id)
+            .range(format!("bytes=-{most}"))
+            .send()
+            .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                let failure = classify(&error);
+                // No range fits into an empty object, and there is no way to ask S3 for no bytes.
+                if failure.status == Some(416) {
+                    return Ok((self.head(location).await?, Bytes::new()));
+                }
+                return Err(from_failure(operation, location, failure));
+            }
+        };
+        // A server may ignore the range and send everything.
+        let size = match &answer.content_range {
+            Some(content_range) => parse_size(content_range),
+            None => answer.content_length,
+        };
+        let facts = Facts {
+            size,
+            etag: answer.e_tag,
+            version_id: answer.version_id,
+            last_modified: answer.last_modified,
+            metadata: answer.metadata,
+            checksum: None,
+        };
+        let meta = object_meta(operation, location, facts)?;
+        let bytes = match answer.content_range {
+            Some(_) => collect(operation, location, answer.body).await?,
+            None => {
+                let range = meta.size.saturating_sub(most)..meta.size;
+                cut_out(operation, location, answer.body, range).await?
+            }
+        };
+        check_length(operation, location, meta.size.min(most), &bytes)?;
+        Ok((meta, bytes))
+    }
+
+    /// Large, because each request is paid for and waits some 20 ms.
+    fn chunk_bytes(&self) -> u64 {
+        8 << 20
     }
 
     async fn get_range(&self, location: &Location, range: Range<u64>) -> Result<Bytes, StoreError> {

@@ -13,9 +13,9 @@ use crate::error::{ErrorContext, StoreError};
 use crate::location::Location;
 use crate::store::{Upload, WrittenObject};
 
-/// Size of a part in bytes. S3 wants at least 5 MiB (but for the last part) and at most 10,000 parts, so
-/// this allows objects of 78 GiB.
-const PART_BYTES: usize = 8 << 20;
+/// Size of a part in bytes: large, because each request is paid for. S3 wants at least 5 MiB (but for the last part) and at
+/// most 10,000 parts, so this allows objects of 234 GiB.
+const PART_BYTES: usize = 24 << 20;
 
 pub(super) struct S3Upload {
     client: Client,

@@ -36,6 +36,7 @@ impl StoreSuite {
         rules!(
             round_trip,
             ranges,
+            starts_and_ends,
             empty_object,
             missing_objects,
             unusable_locations,
@@ -45,7 +46,7 @@ impl StoreSuite {
             put_if_absent_once,
             put_if_absent_race,
             copies,
-            upload_of_12_mib,
+            upload_of_30_mib,
             small_uploads,
             unfinished_uploads,
             list_prefixes,
@@ -166,6 +167,28 @@ async fn ranges(suite: &StoreSuite) {
     }
 }
 
+async fn starts_and_ends(suite: &StoreSuite) {
+    let location = suite.versioned("starts-and-ends");
+    let content = pattern(300_000, 44);
+    let written = suite.store.put(&location, content.clone()).await.unwrap();
+    let meta = suite.store.head(&location).await.unwrap();
+    suite.store.put(&location, pattern(10, 45)).await.unwrap();
+    for most in [1, 299_999, 300_000, 300_001, 1 << 30] {
+        let length = content.len().min(most as usize);
+        let (start, bytes) = suite.store.get_start(&written.location, most).await.unwrap();
+        assert_eq!(start, meta, "the first {most}");
+        assert!(bytes == content.slice(..length), "the first {most}");
+        let (end, bytes) = suite.store.get_end(&written.location, most).await.unwrap();
+        let found = (&end.location, end.size, &end.etag, end.last_modified_ms);
+        let expected = (&meta.location, meta.size, &meta.etag, meta.last_modified_ms);
+        assert_eq!(found, expected, "the last {most}");
+        assert!(
+            bytes == content.slice(content.len() - length..),
+            "the last {most}"
+        );
+    }
+}
+
 async fn empty_object(suite: &StoreSuite) {
     let location = suite.at("empty");
     suite.store.put(&location, Bytes::new()).await.unwrap();
@@ -179,6 +202,12 @@ async fn empty_object(suite: &StoreSuite) {
         Bytes::new()
     );
     assert_eq!(suite.store.get(&location, 0).await.unwrap().1, Bytes::new());
+    for most in [1, 100] {
+        let (meta, bytes) = suite.store.get_start(&location, most).await.unwrap();
+        assert_eq!((meta.size, bytes), (0, Bytes::new()));
+        let (meta, bytes) = suite.store.get_end(&location, most).await.unwrap();
+        assert_eq!((meta.size, bytes), (0, Bytes::new()));
+    }
 }
 
 async fn missing_objects(suite: &StoreSuite) {
@@ -205,6 +234,8 @@ async fn missing_objects(suite: &StoreSuite) {
         let answers = [
             suite.store.head(location).await.err(),
             suite.store.get(location, LIMIT).await.err(),
+            suite.store.get_start(location, 5).await.err(),
+            suite.store.get_end(location, 5).await.err(),
             suite.store.get_range(location, 0..5).await.err(),
             suite.store.get_range(location, 5..5).await.err(),
         ];
@@ -393,9 +424,9 @@ async fn put_if_absent_race(suite: &StoreSuite) {
     }
 }
 
-async fn upload_of_12_mib(suite: &StoreSuite) {
-    let location = suite.at("uploads/12-mib");
-    let content = pattern(12 << 20, 13);
+async fn upload_of_30_mib(suite: &StoreSuite) {
+    let location = suite.at("uploads/30-mib");
+    let content = pattern(30 << 20, 13);
     let mut upload = suite.store.begin_upload(&location).await.unwrap();
     // Pieces that fit neither pages nor parts.
     let mut at = 0;
@@ -405,16 +436,16 @@ async fn upload_of_12_mib(suite: &StoreSuite) {
         at = end;
     }
     let written = upload.finish().await.unwrap();
-    assert_eq!(written.size, 12 << 20);
+    assert_eq!(written.size, 30 << 20);
     let (meta, bytes) = suite.store.get(&location, LIMIT).await.unwrap();
     assert!(bytes == content, "the content of the upload differs");
-    assert_eq!((&meta.location, meta.size), (&written.location, 12 << 20));
+    assert_eq!((&meta.location, meta.size), (&written.location, 30 << 20));
     let middle = suite
         .store
-        .get_range(&written.location, (5 << 20) - 10..(5 << 20) + 10)
+        .get_range(&written.location, (24 << 20) - 10..(24 << 20) + 10)
         .await
         .unwrap();
-    assert_eq!(middle, content.slice((5 << 20) - 10..(5 << 20) + 10));
+    assert_eq!(middle, content.slice((24 << 20) - 10..(24 << 20) + 10));
 }
 
 async fn small_uploads(suite: &StoreSuite) {
@@ -439,7 +470,7 @@ async fn unfinished_uploads(suite: &StoreSuite) {
         assert!(matches!(found, Err(StoreError::NotFound(_))), "{when}: {found:?}");
         assert_eq!(suite.keys("unfinished/").await, Vec::<String>::new(), "{when}");
     };
-    for length in [1000, 9 << 20] {
+    for length in [1000, 25 << 20] {
         let mut upload = suite.store.begin_upload(&location).await.unwrap();
         not_there("before the first write").await;
         upload.write(pattern(length, 15)).await.unwrap();

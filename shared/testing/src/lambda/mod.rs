@@ -16,15 +16,44 @@ mod http;
 mod s3;
 
 use std::io::Read;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
 pub use http::{Request, Response};
 pub use s3::S3;
+
+/// Answers every request to the endpoint that it returns, until the process ends.
+pub fn listen(service: impl Fn(&Request) -> Response + Send + Sync + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    serve(listener, move |request, stream| {
+        service(&request).write(stream, &request)
+    });
+    endpoint
+}
+
+/// Takes connections on a thread in the background. Each request is on a connection and a thread of its own, so that a slow
+/// one stops no other.
+fn serve(listener: TcpListener, answer: impl Fn(Request, TcpStream) + Send + Sync + 'static) {
+    let answer = Arc::new(answer);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let answer = answer.clone();
+            thread::spawn(move || {
+                let stream = stream.unwrap();
+                if let Some(request) = Request::read(&stream) {
+                    answer(request, stream);
+                }
+            });
+        }
+    });
+}
 
 /// Longest time for one invocation, so that a test that waits for nothing fails.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -94,33 +123,22 @@ impl Lambda {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (sender, seen) = channel();
-        let service = std::sync::Arc::new(service);
         let runtime = Runtime::new(&events, self.milliseconds);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let (sender, service, runtime) = (sender.clone(), service.clone(), runtime.clone());
-                // Each request on a connection and a thread of its own, so that a slow one stops no other.
-                std::thread::spawn(move || {
-                    let stream = stream.unwrap();
-                    let Some(request) = Request::read(&stream) else {
-                        return;
-                    };
-                    if !request.path.starts_with("/2018-06-01/runtime/") {
-                        let response = service(&request);
-                        // The test may be over.
-                        let _ = sender.send(Seen::Service(request.clone()));
-                        response.write(stream, &request);
-                    } else if request.path.ends_with("/next") {
-                        match runtime.next() {
-                            Some(response) => response.write(stream, &request),
-                            // There are no further events: the binary waits here until it is killed.
-                            None => std::mem::forget(stream),
-                        }
-                    } else {
-                        Response::json(202, serde_json::json!({})).write(stream, &request);
-                        let _ = sender.send(Seen::Answer(request));
-                    }
-                });
+        serve(listener, move |request, stream| {
+            if !request.path.starts_with("/2018-06-01/runtime/") {
+                let response = service(&request);
+                // The test may be over.
+                let _ = sender.send(Seen::Service(request.clone()));
+                response.write(stream, &request);
+            } else if request.path.ends_with("/next") {
+                match runtime.next() {
+                    Some(response) => response.write(stream, &request),
+                    // There are no further events: the binary waits here until it is killed.
+                    None => std::mem::forget(stream),
+                }
+            } else {
+                Response::json(202, serde_json::json!({})).write(stream, &request);
+                let _ = sender.send(Seen::Answer(request));
             }
         });
         let mut process = Process::start(&self.binary, &address, &self.variables);

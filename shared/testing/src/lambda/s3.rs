@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use md5::{Digest, Md5};
+use percent_encoding::percent_decode_str;
 
 use super::http::{Request, Response};
 
@@ -82,6 +83,9 @@ impl S3 {
             {
                 refusal(412, "PreconditionFailed")
             }
+            ("PUT", None) if request.header("x-amz-copy-source").is_some() => {
+                state.copy(bucket, key, request)
+            }
             ("PUT", None) => {
                 let version = state.put(bucket, key, &request.body);
                 let etag = format!("\"{}\"", etag_of(&request.body));
@@ -138,6 +142,26 @@ impl State {
         version
     }
 
+    fn copy(&mut self, bucket: &str, key: &str, request: &Request) -> Response {
+        let source = request.header("x-amz-copy-source").unwrap();
+        assert!(
+            !source.contains('?'),
+            "copies of a version id are not played here"
+        );
+        let source = percent_decode_str(source).decode_utf8().unwrap().into_owned();
+        let (from, name) = source.split_once('/').unwrap();
+        let versions = self.objects.get(&(from.to_owned(), name.to_owned()));
+        let Some(found) = versions.and_then(|versions| versions.last()).cloned() else {
+            return refusal(404, "NoSuchKey");
+        };
+        let pinned = request.header("x-amz-copy-source-if-match");
+        if pinned.is_some_and(|etag| etag.trim_matches('"') != found.etag) {
+            return refusal(412, "PreconditionFailed");
+        }
+        self.put(bucket, key, &found.bytes);
+        xml("<CopyObjectResult><ETag>\"copied\"</ETag></CopyObjectResult>")
+    }
+
     /// All in one page.
     fn list(&self, bucket: &str, prefix: &str) -> Response {
         let found = self
@@ -181,7 +205,12 @@ impl State {
             None => Response::new(200, found.bytes.clone()),
             Some(range) => {
                 let (first, last) = range.strip_prefix("bytes=").unwrap().split_once('-').unwrap();
-                let (first, last) = (first.parse::<usize>().unwrap(), last.parse::<usize>().unwrap());
+                let last = last.parse::<usize>().unwrap();
+                let (first, last) = match first {
+                    // The last ones.
+                    "" => (size.saturating_sub(last), size),
+                    first => (first.parse::<usize>().unwrap(), last),
+                };
                 if first >= size {
                     return refusal(416, "InvalidRange");
                 }
