@@ -16,6 +16,11 @@ def seconds(value: float) -> str:
     return f"{value:.1f} s" if value >= 10 else f"{value:.2f} s" if value >= 1 else f"{value * 1e3:.0f} ms"
 
 
+def nanoseconds(value: float) -> str:
+    scale, unit = next((scale, unit) for scale, unit in ((1e6, "ms"), (1e3, "us"), (1, "ns")) if value >= scale or scale == 1)
+    return f"{value / scale:.2f} {unit}"
+
+
 def megabytes(value: float) -> str:
     return f"{value / 1e6:,.0f} MB" if value >= 10e6 else f"{value / 1e6:.1f} MB"
 
@@ -86,13 +91,13 @@ def by_step(steps: dict, processors: int) -> str:
 def stages(groups: dict) -> str:
     """Benchmarks by group. `groups`: name to a list of (benchmark, nanoseconds, elements or None, bytes or None)."""
     rows = []
-    for group, benchmarks in sorted(groups.items()):
+    for group, benchmarks in sorted(groups.items(), key=lambda one: one[0].lower()):
         floors = [time for name, time, _, _ in benchmarks if name.startswith("floor")]
         floor = floors[0] if len(floors) == 1 else None
         for name, time, elements, size in sorted(benchmarks, key=lambda one: one[0].startswith("floor")):
             is_floor = name.startswith("floor")
             rows.append(
-                [group, name, f"{time / elements:,.2f} ns" if elements else "-", f"{size / time * 1e3:,.0f} MB/s" if size else "-"]
+                [group, name, nanoseconds(time / elements) if elements else "-", f"{size / time * 1e3:,.0f} MB/s" if size else "-"]
                 + ["1" if is_floor else f"{time / floor:,.1f}" if floor else "-"]
             )
     return "\n".join(
