@@ -13,7 +13,11 @@ def groups(folder: Path) -> dict:
         benchmark = json.loads(file.read_text())
         time = json.loads((file.parent / "estimates.json").read_text())["median"]["point_estimate"]
         name = " ".join(part for part in (benchmark["function_id"], benchmark["value_str"]) if part)
-        found.setdefault(benchmark["group_id"], []).append((name, time, *throughput(benchmark["throughput"])))
+        if name:
+            found.setdefault(benchmark["group_id"], []).append((name, time, *throughput(benchmark["throughput"])))
+        else:
+            # Without a group: those of the recipe, which measure the time of one sample.
+            found.setdefault("recipe, a sample", []).append((benchmark["group_id"], time, 1, None))
     return found
 
 
