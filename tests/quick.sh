@@ -51,7 +51,7 @@ crate_of() {
   while [ "$folder" != . ]; do
     folder=$(dirname "$folder")
     if [ -f "$folder/Cargo.toml" ] && grep -q '^\[package\]' "$folder/Cargo.toml"; then
-      if [[ ${1#"$folder"/} =~ ^((src|tests|examples)/|(build\.rs|Cargo\.toml)$) ]]; then
+      if [[ ${1#"$folder"/} =~ ^((src|tests|examples|benches)/|(build\.rs|Cargo\.toml)$) ]]; then
         sed -n 's/^name = "\(.*\)"$/\1/p' "$folder/Cargo.toml" | head -1
       fi
       return

