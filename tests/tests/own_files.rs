@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -373,6 +374,32 @@ fn a_lake_of_an_older_format_is_refused_with_the_command_that_makes_a_new_one() 
     fs::write(new.join("lake.json"), r#"{"format": 99}"#).unwrap();
     let newer = ecg(&["runs", "--lake", text(&new)]).expect(2);
     assert!(newer.stderr.contains("a newer `ecg`"), "{}", newer.stderr);
+}
+
+/// Without a copy the lake has the same tables. What it reads is verified, and the files stay a person's own.
+#[test]
+fn linked_files_give_the_same_tables() {
+    let copied = TestLake::new();
+    let (p1, _) = two_folders(&copied);
+    let file = p1.join("1 NSR/903m (0).mat");
+    copied.run(&p1, 0);
+    let linked = TestLake::new();
+    linked.ecg(&["run", text(&p1), "--link"]).expect(0);
+    assert_eq!(fs::metadata(&file).unwrap().nlink(), 2);
+    assert_same("the tables", &copied.tables(), &linked.tables());
+
+    // Changed in place, it is no longer what was uploaded.
+    let before = fs::read(&file).unwrap();
+    let mut other = before.clone();
+    *other.last_mut().unwrap() ^= 1;
+    fs::write(&file, &other).unwrap();
+    let id = linked.query("select recording_id from recordings")[0]["recording_id"].clone();
+    let refused = linked.ecg(&["rerun", id.as_str().unwrap()]).expect(1);
+    assert!(refused.stdout.contains("version"), "{}", refused.stdout);
+    fs::write(&file, &before).unwrap();
+    linked.ecg(&["rerun", id.as_str().unwrap()]).expect(0);
+    fs::remove_dir_all(linked.path()).unwrap();
+    assert_eq!(fs::read(&file).unwrap(), before);
 }
 
 /// A row can be traced to a build.

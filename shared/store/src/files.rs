@@ -1,8 +1,9 @@
 //! Files that appear whole or not at all.
 //!
-//! Content goes to a temporary file of the same file system, is synced, and is then given its name in one
-//! step, so a process killed at any point leaves the old state or the new one. What a killed process
-//! leaves among the temporary files is removed by [`sweep`]: a living writer holds a lock on its file.
+//! Content goes to a temporary file of the same file system, and is then given its name in one step, so a
+//! process killed at any point leaves the old state or the new one. After a power cut a file may be there
+//! in part, unless the file system was synced after it was written. What a killed process leaves among the
+//! temporary files is removed by [`sweep`]: a living writer holds a lock on its file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -58,15 +59,14 @@ impl TemporaryFile {
 
     /// Gives the file its name, over whatever has it.
     pub(crate) fn rename_to(&mut self, path: &Path) -> io::Result<()> {
-        within_directory(path, || fs::rename(&self.path, path))?;
+        rename(&self.path, path)?;
         self.renamed = true;
-        sync_parent(path)
+        Ok(())
     }
 
     /// Gives the file its name if nothing has it; else `AlreadyExists`.
     pub(crate) fn link_to(&self, path: &Path) -> io::Result<()> {
-        within_directory(path, || fs::hard_link(&self.path, path))?;
-        sync_parent(path)
+        within_directory(path, || fs::hard_link(&self.path, path))
     }
 }
 
@@ -83,7 +83,6 @@ impl Drop for TemporaryFile {
 pub(crate) fn write_atomically(temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = TemporaryFile::create(temporary)?;
     io::Write::write_all(&mut file.file, bytes)?;
-    file.file.sync_all()?;
     file.rename_to(path)
 }
 
@@ -107,6 +106,11 @@ pub(crate) fn sweep(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Gives a file another name, over whatever has it.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    within_directory(to, || fs::rename(from, to))
+}
+
 /// Runs `act`, which puts something under `path`, and makes the directory first if that is what it lacks.
 fn within_directory(path: &Path, act: impl Fn() -> io::Result<()>) -> io::Result<()> {
     match act() {
@@ -117,14 +121,6 @@ fn within_directory(path: &Path, act: impl Fn() -> io::Result<()>) -> io::Result
             act()
         }
         result => result,
-    }
-}
-
-/// A name survives a power cut once its directory is on the disk.
-fn sync_parent(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(parent) if cfg!(unix) => File::open(parent)?.sync_all(),
-        _ => Ok(()),
     }
 }
 

@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods)]
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -124,6 +125,30 @@ async fn other_names_are_never_listed() {
         let found = store.head(&Location::new("raw", key)).await;
         assert!(matches!(found, Err(StoreError::NotFound(_))), "{key}: {found:?}");
     }
+}
+
+#[tokio::test]
+async fn a_linked_file_is_an_object_until_it_is_changed_in_place() {
+    let root = tempfile::tempdir().unwrap();
+    let own = root.path().join("own.mat");
+    fs::write(&own, b"mine").unwrap();
+    let store = open(&root.path().join("store"));
+    let location = Location::new("raw", "a/own.mat");
+    let linked = store.link_file(&location, &own).await.unwrap();
+    assert_eq!(fs::metadata(&own).unwrap().nlink(), 2, "no copy");
+    let again = store.link_file(&location, &own).await.unwrap();
+    assert_eq!((again, fs::metadata(&own).unwrap().nlink()), (linked.clone(), 2));
+    assert_eq!(store.get_range(&linked.location, 0..4).await.unwrap(), "mine");
+    // What is written under the key replaces the name, and neither the file nor the version.
+    store.put(&location, Bytes::from_static(b"other")).await.unwrap();
+    assert_eq!(fs::read(&own).unwrap(), b"mine");
+    assert_eq!(store.get_range(&linked.location, 0..4).await.unwrap(), "mine");
+    fs::write(&own, b"edit").unwrap();
+    let changed = store.get_range(&linked.location, 0..4).await;
+    assert!(matches!(changed, Err(StoreError::NotFound(_))), "{changed:?}");
+    assert!(store.link_file(&location, &root.path().join("nothing")).await.is_err());
+    let left = fs::read_dir(root.path().join("store/raw/.tmp")).unwrap().count();
+    assert_eq!(left, 0);
 }
 
 #[tokio::test]

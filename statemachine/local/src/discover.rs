@@ -22,7 +22,7 @@ pub(crate) struct Found {
     /// Key of the object.
     pub(crate) key: String,
     /// The WFDB header beside it, where there is one.
-    pub(crate) header: PathBuf,
+    pub(crate) header: Option<PathBuf>,
     /// The profile of a person that reads its key, as TOML: see `profile_files.rs`.
     pub(crate) profile: Option<String>,
     /// Where it is an upload of another lake: the input of its last run there.
@@ -35,7 +35,7 @@ impl Found {
             path: path.to_owned(),
             file,
             key,
-            header: path.with_extension("hea"),
+            header: None,
             profile: None,
             before: None,
         }

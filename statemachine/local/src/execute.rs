@@ -143,7 +143,8 @@ impl Executor {
             _ => Vec::new(),
         };
         open.close(&closed, self.label(open.name()), left_over);
-        Ok(closed)
+        // Nobody asks for it again, and there may be many.
+        Ok(Closed { output: None, ..closed })
     }
 
     /// What the steps left for each other is not needed once the tables have it; the verdict is kept. On AWS the work

@@ -26,6 +26,8 @@ pub(crate) struct Wanted {
     pub(crate) again: bool,
     /// A file of another place under a key that is in the lake is a new version of that recording.
     pub(crate) new_version: bool,
+    /// A hard link to the file in place of a copy.
+    pub(crate) link: bool,
 }
 
 /// What one file led to: the recording id, the name of the execution, and its end.
@@ -171,8 +173,15 @@ impl Uploads {
         let Some(last) = last else {
             id.clone_into(execution);
             let location = Location::new(BUCKET, &source.key);
-            let written = self.store.put_file(&location, &found.path).await;
-            let written = written.map_err(|error| error.to_string())?;
+            let written = if wanted.link {
+                self.store
+                    .link_file(&location, &found.file)
+                    .await
+                    .map_err(|error| format!("{error}; without --link it is copied"))?
+            } else {
+                let copied = self.store.put_file(&location, &found.path).await;
+                copied.map_err(|error| error.to_string())?
+            };
             if written.etag != source.etag {
                 return Err(format!(
                     "{}: the file changed while it was read; run again",
@@ -242,12 +251,14 @@ impl Uploads {
 
     /// Puts the WFDB header of a recording into the lake, beside the recording.
     async fn put_header(&self, found: &Found) -> Result<PinnedHeader, String> {
-        let Some(key) = layout::header_key(&found.key).filter(|_| found.header.is_file()) else {
+        let header = found.header.clone();
+        let header = header.unwrap_or_else(|| found.path.with_extension("hea"));
+        let Some(key) = layout::header_key(&found.key).filter(|_| header.is_file()) else {
             return Ok(PinnedHeader { version: None });
         };
         let written = self
             .store
-            .put_file(&Location::new(BUCKET, key), &found.header)
+            .put_file(&Location::new(BUCKET, key), &header)
             .await;
         let version = Some(written.map_err(|error| error.to_string())?.etag);
         Ok(PinnedHeader { version })

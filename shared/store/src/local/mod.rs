@@ -4,11 +4,12 @@
 //!   content in lower hex, so the same files are the same objects in any lake, and files that somebody copied in by hand are
 //!   objects too. In any other bucket they are what the file system changes with the file ([`Fingerprint`]): nobody verifies
 //!   the content, and a read that is pinned to them still finds that the file was replaced. They differ from lake to lake.
-//! * A write goes to `<bucket>/.tmp/` and is renamed when it is complete and synced: whoever is killed, at
-//!   whatever point, leaves the old object or the new one. [`LocalStore::open`] removes leftovers.
-//! * In a versioned bucket each content that was ever written stays readable by its version, as a hard
-//!   link `<bucket>/.versions/<key>/.v-<md5>`. It is linked before the rename, so concurrent writers lose
-//!   nothing; a crash in between leaves a version that never was the current one.
+//! * A write goes to `<bucket>/.tmp/` and is renamed when it is complete: whoever is killed, at whatever
+//!   point, leaves the old object or the new one. [`LocalStore::open`] removes leftovers. Nothing is synced:
+//!   who needs objects to outlive a power cut syncs the file system, for many at once.
+//! * In a versioned bucket each content that was ever written stays readable by its version: when it is
+//!   replaced it gets a second name, `<bucket>/.versions/<key>/.v-<md5>`. Writers replace one after the other
+//!   (`<bucket>/.lock`), so none loses the content of another.
 //! * Names that begin with a dot, and names that no key has, are not objects and are never listed.
 //! * A file cannot be a directory: with an object `a`, writing `a/b` is [`StoreError::Invalid`], and the
 //!   other way round. S3 allows both.
@@ -59,6 +60,7 @@ const KNOWN_MD5_MAX: usize = 8192;
 
 const TEMPORARY: &str = ".tmp";
 const VERSIONS: &str = ".versions";
+const LOCK: &str = ".lock";
 
 impl LocalStore {
     /// Opens (and makes, if needed) a root directory. Buckets named in `versioned_buckets` keep what is
@@ -117,6 +119,23 @@ impl LocalStore {
     pub fn version_of_file(&self, path: &Path) -> io::Result<(String, u64)> {
         let file = File::open(path)?;
         Ok((self.shared.md5_of(&file)?, file.metadata()?.len()))
+    }
+
+    /// Gives a local file of the same file system a second name as an object of a versioned bucket (a hard link), in place of
+    /// a copy. Who changes that file in place later changes the object: a read that is pinned to its version then says
+    /// [`StoreError::NotFound`].
+    ///
+    /// # Errors
+    /// [`StoreError::Other`] where the file system has no such links, or is another one.
+    pub async fn link_file(&self, location: &Location, source: &Path) -> Result<WrittenObject, StoreError> {
+        let operation = format!("linking {} to", source.display());
+        location.check_for_write(&operation)?;
+        let source = source.to_path_buf();
+        self.blocking(operation.clone(), location, move |shared, location| {
+            let failed = |error: io::Error| StoreError::from_file_error(operation.as_str(), location, &error);
+            upload::link(shared, location, &source).map_err(failed)
+        })
+        .await
     }
 
     /// Copies a local file in, atomically, and keeps its modification time.

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use md5::{Digest, Md5};
 
-use super::{LocalStore, Shared, fingerprint, hex, open_file};
+use super::{LOCK, LocalStore, Shared, fingerprint, hex, open_file};
 use crate::error::{ErrorContext, StoreError};
-use crate::files::TemporaryFile;
+use crate::files::{self, TemporaryFile};
 use crate::location::Location;
 use crate::store::{Upload, WrittenObject};
 
@@ -85,12 +85,10 @@ impl UploadState {
     /// Puts the content under the key, over whatever is there.
     pub(super) fn finish(mut self, shared: &Shared, location: &Location) -> io::Result<WrittenObject> {
         let md5 = self.finish_md5();
-        self.temporary.file.sync_all()?;
-        if let Some(md5) = &md5 {
-            // First what somebody may have put there by hand, then what we write: see the module's header.
-            keep_current_version(shared, location)?;
-            keep_version(self.temporary.path(), &shared.version_path(location, md5))?;
-        }
+        let _replacing = md5
+            .is_some()
+            .then(|| keep_current_version(shared, location))
+            .transpose()?;
         self.temporary.rename_to(&shared.path(location))?;
         self.written(shared, location, md5)
     }
@@ -102,7 +100,6 @@ impl UploadState {
         location: &Location,
     ) -> io::Result<WrittenObject> {
         let md5 = self.finish_md5();
-        self.temporary.file.sync_all()?;
         // The version is kept by whoever overwrites it, so that a lost race leaves none.
         self.temporary.link_to(&shared.path(location))?;
         self.written(shared, location, md5)
@@ -137,22 +134,47 @@ impl UploadState {
     }
 }
 
-fn keep_current_version(shared: &Shared, location: &Location) -> io::Result<()> {
-    let path = shared.path(location);
-    let md5 = match open_file(&path) {
-        Ok(file) => shared.md5_of(&file)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
+/// The second name of a person's file as an object of a versioned bucket.
+pub(super) fn link(shared: &Shared, location: &Location, source: &Path) -> io::Result<WrittenObject> {
+    let temporary = TemporaryFile::create(&shared.temporary(location))?;
+    // Beside the temporary file, whose lock keeps the name ours.
+    let name = temporary.path().with_extension("link");
+    fs::hard_link(source, &name)?;
+    let named = || {
+        let _replacing = keep_current_version(shared, location)?;
+        files::rename(&name, &shared.path(location))
     };
-    // If another writer replaces the file just now, its content gets linked under this MD5's name only if
-    // that name is free; `keep_version` checks nothing, so look again under the name.
-    let version = shared.version_path(location, &md5);
-    keep_version(&path, &version)?;
-    if shared.md5_of(&open_file(&version)?)? == md5 {
-        return Ok(());
+    let named = named();
+    // Two names of one file stay two names after a rename, which then says that it did it.
+    let _ = fs::remove_file(&name);
+    named?;
+    let file = open_file(&shared.path(location))?;
+    let md5 = shared.md5_of(&file)?;
+    Ok(WrittenObject {
+        location: location.with_version(&md5),
+        size: file.metadata()?.len(),
+        etag: md5,
+    })
+}
+
+/// Keeps what the key holds now under its version, and other writers of the bucket waiting until the lock that is returned is
+/// dropped.
+fn keep_current_version(shared: &Shared, location: &Location) -> io::Result<File> {
+    let bucket = shared.bucket(location);
+    fs::create_dir_all(&bucket)?;
+    let lock = File::create(bucket.join(LOCK))?;
+    match lock.lock() {
+        // A file system without locks.
+        Err(error) if error.kind() != io::ErrorKind::Unsupported => return Err(error),
+        _ => {}
     }
-    fs::remove_file(&version)?;
-    keep_current_version(shared, location)
+    let path = shared.path(location);
+    match open_file(&path) {
+        Ok(file) => keep_version(&path, &shared.version_path(location, &shared.md5_of(&file)?))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    Ok(lock)
 }
 
 /// Gives a file a second name. A version that is kept already has the same content.

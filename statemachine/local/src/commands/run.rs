@@ -57,6 +57,10 @@ pub(crate) struct RunArgs {
     /// A file of another place under a key that is in the lake is a new version of that recording
     #[arg(long)]
     pub(crate) new_version: bool,
+    /// Link the files into the lake in place of copies: a file that is changed in place later is lost to the lake, which
+    /// says so when it reads it
+    #[arg(long)]
+    pub(crate) link: bool,
     /// Run again what has ended
     #[arg(long)]
     pub(crate) again: bool,
@@ -166,6 +170,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, String> {
         settings: args.calibration.settings(),
         again: args.again,
         new_version: args.new_version,
+        link: args.link,
     };
     let recordings = std::mem::take(&mut discovery.recordings);
     let runtime = runtime(processors())?;
@@ -218,7 +223,7 @@ fn uploads_of(other: &Place) -> Result<Vec<Found>, String> {
         let mut found = Found::new(&path, file, input.source.key.clone());
         if let Some(key) = layout::header_key(&input.source.key) {
             let header = store.path_of(&Location::new(BUCKET, key));
-            found.header = header.map_err(|error| error.to_string())?;
+            found.header = Some(header.map_err(|error| error.to_string())?);
         }
         if let Some(key) = input.profiles.take() {
             let path = store

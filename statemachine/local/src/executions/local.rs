@@ -139,9 +139,9 @@ impl Executions for InLake {
         let key = layout::header_key(&found.key).filter(|_| !file.exists());
         if let Some(key) = key {
             // Without the file, the header that came with it is the last one that is known.
-            found.header = store
+            found.header = Some(store
                 .path_of(&Location::new(BUCKET, key))
-                .map_err(|error| error.to_string())?;
+                .map_err(|error| error.to_string())?);
         }
         found.profile = ProfileFiles::new(said.profile.as_deref(), Some(place)).find(file, &found.key)?;
         let uploads = Uploads {
@@ -152,6 +152,7 @@ impl Executions for InLake {
             settings: said.settings(),
             again: true,
             new_version: true,
+            link: false,
         };
         let progress = Progress::new(1, "executions");
         let running = run::run(vec![found], uploads, Links::default(), wanted, 1, &progress);
