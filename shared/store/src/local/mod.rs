@@ -2,7 +2,7 @@
 //!
 //! * The time of an object is the file's modification time. In a *versioned* bucket ETag and version are the MD5 of the
 //!   content in lower hex, so the same files are the same objects in any lake, and files that somebody copied in by hand are
-//!   objects too. In any other bucket they are what the file system changes with the file ([`Fingerprint`]): nobody verifies
+//!   objects too. In any other bucket they are what the file system changes with the file (`Fingerprint`): nobody verifies
 //!   the content, and a read that is pinned to them still finds that the file was replaced. They differ from lake to lake.
 //! * A write goes to `<bucket>/.tmp/` and is renamed when it is complete: whoever is killed, at whatever
 //!   point, leaves the old object or the new one. [`LocalStore::open`] removes leftovers. Nothing is synced:
