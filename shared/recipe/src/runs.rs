@@ -15,6 +15,14 @@ struct Run {
 }
 
 impl Run {
+    fn ending_at(end: u64, samples: u64, mv: f32) -> Self {
+        Self {
+            start: end - samples,
+            end,
+            mv,
+        }
+    }
+
     fn samples(&self) -> u64 {
         self.end - self.start
     }
@@ -51,24 +59,45 @@ impl Runs {
         }
     }
 
-    /// Takes the next sample.
-    pub(crate) fn push(&mut self, mv: f32, missing: bool) {
-        let sample = self.samples;
-        self.samples += 1;
-        if let Some(run) = self.open.as_mut() {
-            if !missing && run.mv == mv {
-                run.end = sample + 1;
-                return;
+    /// Takes the next recorded samples.
+    pub(crate) fn push(&mut self, mv: &[f32]) {
+        // Most runs are too short to be kept. Until one is long enough there is only a count, which needs no branch.
+        let least = self.flat_from.min(self.saturated_from).max(1);
+        let (mut equal, mut last) = self.open.map_or((0, f32::NAN), |run| (run.samples(), run.mv));
+        let mut next = 0;
+        loop {
+            if equal >= least {
+                let further = mv[next..].iter().take_while(|x| **x == last).count();
+                next += further;
+                equal += further as u64;
+                if next < mv.len() {
+                    self.closed
+                        .push_back(Run::ending_at(self.samples + next as u64, equal, last));
+                    (equal, last) = (0, f32::NAN);
+                }
             }
-            if run.samples() >= self.flat_from.min(self.saturated_from) {
-                self.closed.push_back(*run);
+            for x in &mv[next..] {
+                equal = if *x == last { equal + 1 } else { 1 };
+                last = *x;
+                next += 1;
+                if equal >= least {
+                    break;
+                }
+            }
+            if next == mv.len() {
+                break;
             }
         }
-        self.open = (!missing).then_some(Run {
-            start: sample,
-            end: sample + 1,
-            mv,
-        });
+        self.samples += mv.len() as u64;
+        self.open = Some(Run::ending_at(self.samples, equal, last));
+    }
+
+    /// Takes the next missing samples.
+    pub(crate) fn push_gap(&mut self, samples: u64) {
+        self.samples += samples;
+        let least = self.flat_from.min(self.saturated_from);
+        let run = self.open.take().filter(|run| run.samples() >= least);
+        self.closed.extend(run);
     }
 
     fn known(&self) -> impl Iterator<Item = &Run> {
@@ -106,7 +135,13 @@ mod tests {
 
     fn runs(mv: &[f32], from: u64) -> Runs {
         let mut runs = Runs::new(from, from);
-        mv.iter().for_each(|mv| runs.push(*mv, mv.is_nan()));
+        for part in mv.chunk_by(|a, b| a.is_nan() == b.is_nan()) {
+            if part[0].is_nan() {
+                runs.push_gap(part.len() as u64);
+            } else {
+                runs.push(part);
+            }
+        }
         runs
     }
 
@@ -133,9 +168,7 @@ mod tests {
     #[test]
     fn each_kind_has_its_own_least_length() {
         let mut runs = Runs::new(4, 2);
-        for mv in [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.5] {
-            runs.push(mv, false);
-        }
+        runs.push(&[1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.5]);
         assert_eq!(runs.flat_samples(&(0..8)), 4);
         assert_eq!(runs.saturated_samples(&(0..8), 0.0, 1.0), 7);
     }
@@ -143,6 +176,16 @@ mod tests {
     #[test]
     fn a_missing_sample_ends_a_run() {
         assert_eq!(runs(&[1.0, 1.0, f32::NAN, 1.0, 1.0], 3).flat_samples(&(0..5)), 0);
+    }
+
+    #[test]
+    fn a_run_may_come_in_parts() {
+        let mv = [1.0, 2.0, 2.0, 2.0, 2.0, 3.0, 3.0, 3.0, 4.0];
+        for at_once in 1..=mv.len() {
+            let mut runs = Runs::new(3, 3);
+            mv.chunks(at_once).for_each(|mv| runs.push(mv));
+            assert_eq!(runs.flat_samples(&(0..9)), 7, "{at_once}");
+        }
     }
 
     #[test]
