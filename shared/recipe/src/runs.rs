@@ -15,14 +15,6 @@ struct Run {
 }
 
 impl Run {
-    fn ending_at(end: u64, samples: u64, mv: f32) -> Self {
-        Self {
-            start: end - samples,
-            end,
-            mv,
-        }
-    }
-
     fn samples(&self) -> u64 {
         self.end - self.start
     }
@@ -32,6 +24,11 @@ impl Run {
             .min(segment.end)
             .saturating_sub(self.start.max(segment.start))
     }
+}
+
+/// How many of the first values are equal to this one.
+fn equal_to<'a>(mv: f32, values: impl Iterator<Item = &'a f32>) -> usize {
+    values.take_while(|value| **value == mv).count()
 }
 
 /// Follows the runs of one lead. Missing samples are interpolated, so they say nothing about the
@@ -61,43 +58,63 @@ impl Runs {
 
     /// Takes the next recorded samples.
     pub(crate) fn push(&mut self, mv: &[f32]) {
-        // Most runs are too short to be kept. Until one is long enough there is only a count, which needs no branch.
-        let least = self.flat_from.min(self.saturated_from).max(1);
-        let (mut equal, mut last) = self.open.map_or((0, f32::NAN), |run| (run.samples(), run.mv));
-        let mut next = 0;
-        loop {
-            if equal >= least {
-                let further = mv[next..].iter().take_while(|x| **x == last).count();
-                next += further;
-                equal += further as u64;
-                if next < mv.len() {
-                    self.closed
-                        .push_back(Run::ending_at(self.samples + next as u64, equal, last));
-                    (equal, last) = (0, f32::NAN);
-                }
-            }
-            for x in &mv[next..] {
-                equal = if *x == last { equal + 1 } else { 1 };
-                last = *x;
-                next += 1;
-                if equal >= least {
-                    break;
-                }
-            }
-            if next == mv.len() {
-                break;
-            }
-        }
+        let before = self.samples;
         self.samples += mv.len() as u64;
-        self.open = Some(Run::ending_at(self.samples, equal, last));
+        // The open run goes on, or ends.
+        let mut from = 0;
+        if let Some(mut run) = self.open {
+            from = equal_to(run.mv, mv.iter());
+            run.end += from as u64;
+            if from == mv.len() {
+                self.open = Some(run);
+                return;
+            }
+            self.close(run);
+        }
+        // Most runs are too short to be kept. One of `least` samples has two neighbours of which the first is at a
+        // multiple of `least - 1` from any earlier sample on, so that only these are compared.
+        let stride = self.least().max(2) as usize - 1;
+        let mut place = from;
+        while let Some([first, second]) = mv.get(place..place + 2) {
+            if first != second {
+                place += stride;
+                continue;
+            }
+            let start = place - equal_to(*first, mv[from..place].iter().rev());
+            let end = place + equal_to(*first, mv[place..].iter());
+            if end < mv.len() {
+                self.close(Run {
+                    start: before + start as u64,
+                    end: before + end as u64,
+                    mv: *first,
+                });
+            }
+            (from, place) = (end, end);
+        }
+        self.open = mv.last().map(|last| Run {
+            start: self.samples - equal_to(*last, mv.iter().rev()) as u64,
+            end: self.samples,
+            mv: *last,
+        });
     }
 
     /// Takes the next missing samples.
     pub(crate) fn push_gap(&mut self, samples: u64) {
         self.samples += samples;
-        let least = self.flat_from.min(self.saturated_from);
-        let run = self.open.take().filter(|run| run.samples() >= least);
-        self.closed.extend(run);
+        if let Some(run) = self.open.take() {
+            self.close(run);
+        }
+    }
+
+    /// Keeps a run that is over, if it is long enough for something.
+    fn close(&mut self, run: Run) {
+        if run.samples() >= self.least() {
+            self.closed.push_back(run);
+        }
+    }
+
+    fn least(&self) -> u64 {
+        self.flat_from.min(self.saturated_from)
     }
 
     fn known(&self) -> impl Iterator<Item = &Run> {
@@ -176,6 +193,16 @@ mod tests {
     #[test]
     fn a_missing_sample_ends_a_run() {
         assert_eq!(runs(&[1.0, 1.0, f32::NAN, 1.0, 1.0], 3).flat_samples(&(0..5)), 0);
+    }
+
+    #[test]
+    fn a_run_is_found_wherever_it_is() {
+        for (start, length) in (0..30).flat_map(|start| (1..12).map(move |length| (start, length))) {
+            let mut mv: Vec<f32> = (0..50u8).map(f32::from).collect();
+            mv[start..start + length].fill(0.5);
+            let expect = if length >= 5 { length as u64 } else { 0 };
+            assert_eq!(runs(&mv, 5).flat_samples(&(0..50)), expect, "{start} {length}");
+        }
     }
 
     #[test]
