@@ -2,7 +2,7 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int16Type, Int32Type};
-use arrow_array::{Float64Array, Int16Array, ListArray, RecordBatch};
+use arrow_array::{Array, ArrowPrimitiveType, ListArray, PrimitiveArray, RecordBatch};
 use arrow_schema::Schema;
 use ecg_recording::Verdict;
 use ecg_tables::parsed;
@@ -16,14 +16,9 @@ pub(crate) fn verdict_of(schema: &Schema) -> Result<Verdict, String> {
     serde_json::from_str(json).map_err(|error| format!("{}: {error}", parsed::VERDICT))
 }
 
-/// Samples of one lead in ADC units.
-pub(crate) enum Samples {
-    Int16(Int16Array),
-    Float64(Float64Array),
-}
-
-/// The lead and the samples of one row, of a recording with so many leads. An error says what was expected.
-pub(crate) fn row_of(batch: &RecordBatch, row: usize, leads: usize) -> Result<(usize, Samples), String> {
+/// The lead of one row, of a recording with so many leads, and its samples in ADC units, NaN where missing. An error
+/// says what was expected.
+pub(crate) fn row_of(batch: &RecordBatch, row: usize, leads: usize) -> Result<(usize, Vec<f64>), String> {
     let column = |name: &str| {
         batch
             .column_by_name(name)
@@ -38,10 +33,22 @@ pub(crate) fn row_of(batch: &RecordBatch, row: usize, leads: usize) -> Result<(u
     let lists: &ListArray = column("adu")?.as_list_opt().ok_or("adu: expected a list")?;
     let values = lists.value(row);
     if let Some(values) = values.as_primitive_opt::<Int16Type>() {
-        return Ok((lead, Samples::Int16(values.clone())));
+        return Ok((lead, samples_of(values)));
     }
     let values = values
         .as_primitive_opt::<Float64Type>()
         .ok_or("adu: expected int16 or double")?;
-    Ok((lead, Samples::Float64(values.clone())))
+    Ok((lead, samples_of(values)))
+}
+
+fn samples_of<T: ArrowPrimitiveType<Native: Into<f64>>>(values: &PrimitiveArray<T>) -> Vec<f64> {
+    let mut samples: Vec<f64> = values.values().iter().map(|value| (*value).into()).collect();
+    if values.null_count() > 0 {
+        for (place, sample) in samples.iter_mut().enumerate() {
+            if values.is_null(place) {
+                *sample = f64::NAN;
+            }
+        }
+    }
+    samples
 }

@@ -10,7 +10,7 @@ use ecg_core::rules::Rules;
 use ecg_recipe::{Calibration, LeadRecipe, RecipeError, Segment};
 
 use crate::beat_rows::BeatRows;
-use crate::parsed_rows::{Samples, row_of, verdict_of};
+use crate::parsed_rows::{row_of, verdict_of};
 use crate::recording_row::RecordingRow;
 use crate::segment_rows::SegmentRows;
 
@@ -98,14 +98,7 @@ pub fn transform<R: Read + Seek, W: Write>(
         let batch = batch?;
         for row in 0..batch.num_rows() {
             let (number, samples) = row_of(&batch, row, leads.len()).map_err(TransformError::Parsed)?;
-            let lead = &mut leads[number];
-            let mut take = |segment| take(number, segment);
-            match samples {
-                Samples::Int16(values) => {
-                    lead.push(values.iter().map(|value| value.map(f64::from)), &mut take)
-                }
-                Samples::Float64(values) => lead.push(values.iter(), &mut take),
-            }
+            leads[number].push(&samples, &mut |segment| take(number, segment));
         }
     }
     let mut summaries = Vec::new();

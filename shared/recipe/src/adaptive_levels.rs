@@ -97,16 +97,18 @@ fn at_least_lowest(level: Option<f64>) -> f64 {
     })
 }
 
-/// The last few values of something, oldest first.
+/// The last few values of something, oldest first, and their median.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LastValues {
     values: VecDeque<f64>,
+    median: Option<f64>,
 }
 
 impl LastValues {
     fn filled(value: f64) -> Self {
         Self {
             values: VecDeque::from([value; DETECTOR.remembered]),
+            median: Some(value),
         }
     }
 
@@ -115,20 +117,33 @@ impl LastValues {
             self.values.pop_front();
         }
         self.values.push_back(value);
+        self.set_median();
     }
 
     fn replace_latest(&mut self, value: f64) {
         if let Some(latest) = self.values.back_mut() {
             *latest = value;
         }
+        self.set_median();
     }
 
     fn scale(&mut self, factor: f64) {
         self.values.iter_mut().for_each(|value| *value *= factor);
+        self.set_median();
     }
 
     pub(crate) fn median(&self) -> Option<f64> {
-        upper_median(&mut self.values.iter().copied().collect::<Vec<_>>())
+        self.median
+    }
+
+    fn set_median(&mut self) {
+        let mut sorted = [0.0; DETECTOR.remembered];
+        let sorted = &mut sorted[..self.values.len()];
+        sorted
+            .iter_mut()
+            .zip(&self.values)
+            .for_each(|(place, value)| *place = *value);
+        self.median = upper_median(sorted);
     }
 }
 

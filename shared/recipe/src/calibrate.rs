@@ -10,7 +10,8 @@ pub struct Calibration {
 }
 
 impl Calibration {
-    /// Millivolts of a value in ADC units.
+    /// Millivolts of a value in ADC units. They are NaN or infinite where the value is, and where no f32 can hold
+    /// them, as a float file may have it: such a sample counts as missing.
     ///
     /// Formula: `mV = (adu - baseline) / gain`, computed in f64 and stored as f32. The signal is stored
     /// unfiltered; filters exist only inside the search for beats.
@@ -18,12 +19,6 @@ impl Calibration {
     /// Source: WFDB Applications Guide, header(5), "ADC gain" and "baseline".
     pub(crate) fn to_mv(self, adu: f64) -> f32 {
         ((adu - self.baseline) / self.gain) as f32
-    }
-
-    /// Whether a sample is a number whose millivolts are a number too: a float file may hold values that
-    /// no f32 can, and they count as missing.
-    pub(crate) fn can_express(self, adu: f64) -> bool {
-        adu.is_finite() && self.to_mv(adu).is_finite()
     }
 
     /// Whether it gives millivolts: the gain is not zero, and both numbers are finite.
@@ -58,9 +53,9 @@ mod tests {
             gain: 1.0,
             baseline: 0.0,
         };
-        assert!(calibration.can_express(-3.0e38));
+        assert!(calibration.to_mv(-3.0e38).is_finite());
         for adu in [1e39, -1e300, f64::NAN, f64::INFINITY] {
-            assert!(!calibration.can_express(adu), "{adu}");
+            assert!(!calibration.to_mv(adu).is_finite(), "{adu}");
         }
     }
 

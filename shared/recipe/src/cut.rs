@@ -1,13 +1,14 @@
 //! Step 4, first half: cut the lead into segments.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use crate::types::{Beat, CutSegment};
 
 /// Cuts one lead into segments. Segment `i` has the samples from `i * n` to `(i + 1) * n`, where `n` is
 /// `segment_samples`; the last one may be shorter.
 ///
-/// Holds at most one segment and the delay of the search for beats (up to about eleven seconds).
+/// Holds at most one segment, one block and the delay of the search for beats (up to about eleven seconds).
 pub(crate) struct SegmentCutter {
     segment_samples: u64,
     samples_after: u64,
@@ -33,12 +34,19 @@ impl SegmentCutter {
         }
     }
 
-    /// Takes the next sample.
-    pub(crate) fn push(&mut self, mv: f32, missing: bool) {
-        if missing {
-            self.missing.push_back(self.start + self.mv.len() as u64);
-        }
-        self.mv.push(mv);
+    /// Takes the next samples.
+    pub(crate) fn push(&mut self, mv: impl Iterator<Item = f32>) {
+        self.mv.extend(mv);
+    }
+
+    /// The latest samples, which are in no segment yet.
+    pub(crate) fn latest(&self, samples: usize) -> &[f32] {
+        &self.mv[self.mv.len().saturating_sub(samples)..]
+    }
+
+    /// Says which of the samples are missing, in order.
+    pub(crate) fn push_gap(&mut self, missing: Range<u64>) {
+        self.missing.extend(missing);
     }
 
     /// The signal at a sample that is in no segment yet, in mV.
@@ -66,8 +74,7 @@ impl SegmentCutter {
     }
 
     fn cut(&mut self, samples: usize) -> CutSegment {
-        let rest = self.mv.split_off(samples);
-        let mv = std::mem::replace(&mut self.mv, rest);
+        let mv = self.mv.drain(..samples).collect();
         let start = self.start;
         let end = start + samples as u64;
         let mut missing_at = Vec::new();

@@ -7,7 +7,11 @@
 use ecg_core::rules::Rules;
 
 use crate::runs::Runs;
-use crate::spectrum::Spectrum;
+use crate::spectrum::{SpectralShares, Spectrum};
+
+/// A sum over a segment is taken in so many lanes: sample `n` belongs to lane `n % LANES`, and the lanes are added at the
+/// end. An addition then need not wait for the one before, and the result is the same on every processor.
+const LANES: usize = 8;
 
 /// The features of one segment of one lead. Interpolated samples take part like recorded ones.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,7 +54,7 @@ pub struct Features {
     pub missing_samples: u32,
 }
 
-/// Computes the features of the segments of one lead. Push each sample, then ask for the segments in order.
+/// Computes the features of the segments of one lead. Push its samples, then ask for the segments in order.
 pub(crate) struct FeatureExtractor {
     sampling_frequency_hz: f64,
     runs: Runs,
@@ -80,9 +84,14 @@ impl FeatureExtractor {
             .max(2.0) as u64
     }
 
-    /// Takes the next sample of the lead.
-    pub(crate) fn push(&mut self, mv: f32, missing: bool) {
-        self.runs.push(mv, missing);
+    /// Takes the next recorded samples of the lead.
+    pub(crate) fn push(&mut self, mv: &[f32]) {
+        self.runs.push(mv);
+    }
+
+    /// Takes the next missing samples of the lead.
+    pub(crate) fn push_gap(&mut self, samples: u64) {
+        self.runs.push_gap(samples);
     }
 
     /// The features of the next segment, all samples `mv` of it. `rr_ms` has the interval before each of its beats.
@@ -93,9 +102,18 @@ impl FeatureExtractor {
         rr_ms: &[Option<f64>],
     ) -> Features {
         let segment = self.start..self.start + mv.len() as u64;
-        let (min_mv, max_mv, rms_mv) = amplitude(mv);
-        let (ksqi, ssqi) = kurtosis_and_skewness(mv);
-        let shares = self.spectrum.shares(mv, self.sampling_frequency_hz);
+        let Amplitude {
+            min_mv,
+            max_mv,
+            mean_mv,
+            rms_mv,
+        } = amplitude(mv);
+        // A computed mean can differ from the one value of a flat segment in the last bit, so ask the samples.
+        let (mut ksqi, mut ssqi, mut shares) = (None, None, SpectralShares::default());
+        if min_mv != max_mv {
+            (ksqi, ssqi) = kurtosis_and_skewness(mv, mean_mv);
+            shares = self.spectrum.shares(mv, mean_mv, self.sampling_frequency_hz);
+        }
         let rr = rr_statistics(rr_ms);
         let flat_samples = self.runs.flat_samples(&segment);
         let saturated_samples = self.runs.saturated_samples(&segment, min_mv, max_mv);
@@ -124,44 +142,77 @@ impl FeatureExtractor {
     }
 }
 
-/// Smallest value, largest value and root mean square about zero, all in mV; zeros for no samples.
-///
-/// Formula: `rms = sqrt(sum x^2 / n)`.
-fn amplitude(mv: &[f32]) -> (f32, f32, f64) {
+/// What the values of a segment say, whatever their order; all in mV, zeros for no samples.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Amplitude {
+    min_mv: f32,
+    max_mv: f32,
+    /// `sum x / n`.
+    mean_mv: f64,
+    /// Root mean square about zero: `sqrt(sum x^2 / n)`.
+    rms_mv: f64,
+}
+
+fn amplitude(mv: &[f32]) -> Amplitude {
     let Some(first) = mv.first() else {
-        return (0.0, 0.0, 0.0);
+        return Amplitude::default();
     };
-    let (mut min, mut max, mut squares) = (*first, *first, 0.0);
-    for x in mv {
-        min = min.min(*x);
-        max = max.max(*x);
-        squares += f64::from(*x) * f64::from(*x);
+    let (mut min, mut max) = ([*first; LANES], [*first; LANES]);
+    let (mut sum, mut squares) = ([0.0; LANES], [0.0; LANES]);
+    let (chunks, rest) = mv.as_chunks::<LANES>();
+    for chunk in chunks {
+        for lane in 0..LANES {
+            let x = chunk[lane];
+            min[lane] = if x < min[lane] { x } else { min[lane] };
+            max[lane] = if x > max[lane] { x } else { max[lane] };
+        }
     }
-    (min, max, (squares / mv.len() as f64).sqrt())
+    for chunk in chunks {
+        for lane in 0..LANES {
+            let x = f64::from(chunk[lane]);
+            sum[lane] += x;
+            squares[lane] += x * x;
+        }
+    }
+    for (lane, x) in rest.iter().enumerate() {
+        min[lane] = min[lane].min(*x);
+        max[lane] = max[lane].max(*x);
+        let x = f64::from(*x);
+        sum[lane] += x;
+        squares[lane] += x * x;
+    }
+    let n = mv.len() as f64;
+    Amplitude {
+        min_mv: min.into_iter().fold(*first, f32::min),
+        max_mv: max.into_iter().fold(*first, f32::max),
+        mean_mv: sum.iter().sum::<f64>() / n,
+        rms_mv: (squares.iter().sum::<f64>() / n).sqrt(),
+    }
 }
 
 /// kSQI and sSQI: the fourth and the third standardised moment of the samples.
 ///
 /// Formula: `kurtosis = m4 / m2^2` (Pearson's: 3 for a normal distribution; Fisher's would be 3 less),
-/// `skewness = m3 / m2^1.5`, with `mk = sum (x - mean)^k / n`. No unit; `None` for a flat segment.
+/// `skewness = m3 / m2^1.5`, with `mk = sum (x - mean)^k / n`. No unit; the segment is not flat.
 ///
 /// Source: Li, Mark and Clifford (2008), Physiol Meas 29:15 (kSQI); Clifford et al. (2012), Physiol Meas
 /// 33:1419 (sSQI).
-fn kurtosis_and_skewness(mv: &[f32]) -> (Option<f64>, Option<f64>) {
-    // A computed mean can differ from the one value of a flat segment in the last bit, so ask the samples.
-    if mv.first().is_none_or(|first| mv.iter().all(|x| x == first)) {
-        return (None, None);
-    }
+fn kurtosis_and_skewness(mv: &[f32], mean_mv: f64) -> (Option<f64>, Option<f64>) {
     let n = mv.len() as f64;
-    let mean = mv.iter().map(|x| f64::from(*x)).sum::<f64>() / n;
-    let (mut m2, mut m3, mut m4) = (0.0, 0.0, 0.0);
-    for x in mv {
-        let d = f64::from(*x) - mean;
-        let d2 = d * d;
-        m2 += d2;
-        m3 += d2 * d;
-        m4 += d2 * d2;
-    }
+    let mut sums = [[0.0; LANES]; 3];
+    let mut add = |values: &[f32]| {
+        for (lane, x) in values.iter().enumerate() {
+            let d = f64::from(*x) - mean_mv;
+            let d2 = d * d;
+            sums[0][lane] += d2;
+            sums[1][lane] += d2 * d;
+            sums[2][lane] += d2 * d2;
+        }
+    };
+    let (chunks, rest) = mv.as_chunks::<LANES>();
+    chunks.iter().for_each(|chunk| add(chunk));
+    add(rest);
+    let [m2, m3, m4] = sums.map(|sums| sums.iter().sum::<f64>());
     let (m2, m3, m4) = (m2 / n, m3 / n, m4 / n);
     let defined = |value: f64| value.is_finite().then_some(value);
     (defined(m4 / (m2 * m2)), defined(m3 / (m2 * m2.sqrt())))
@@ -233,6 +284,7 @@ fn mean(values: &[f64]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ecg_core::rules::RULES;
 
     fn near(got: Option<f64>, want: f64) {
         let got = got.unwrap();
@@ -271,31 +323,54 @@ mod tests {
         assert_eq!(heart_rate_bpm(None), None);
     }
 
+    fn moments(mv: &[f32]) -> (Option<f64>, Option<f64>) {
+        kurtosis_and_skewness(mv, amplitude(mv).mean_mv)
+    }
+
     #[test]
     fn moments_by_hand() {
         // 0, 0, 0, 4: mean 1, m2 = 3, m3 = 6, m4 = 21.
-        let (kurtosis, skewness) = kurtosis_and_skewness(&[0.0, 0.0, 0.0, 4.0]);
+        let (kurtosis, skewness) = moments(&[0.0, 0.0, 0.0, 4.0]);
         near(kurtosis, 21.0 / 9.0);
         near(skewness, 6.0 / 27.0f64.sqrt());
         // Whole periods of a sine: kurtosis 1.5, skewness 0.
         let sine: Vec<f32> = (0..3600)
             .map(|n| (n as f32 / 36.0 * std::f32::consts::TAU).sin())
             .collect();
-        let (kurtosis, skewness) = kurtosis_and_skewness(&sine);
+        let (kurtosis, skewness) = moments(&sine);
         assert!((kurtosis.unwrap() - 1.5).abs() < 1e-3 && skewness.unwrap().abs() < 1e-3);
     }
 
     #[test]
-    fn a_flat_segment_has_no_moments() {
+    fn a_flat_segment_has_neither_moments_nor_a_spectrum() {
         // 0.1 has no exact f32: a computed mean may differ from it in the last bit.
-        assert_eq!(kurtosis_and_skewness(&[0.1; 3600]), (None, None));
-        assert_eq!(kurtosis_and_skewness(&[]), (None, None));
+        for flat in [&[0.1; 3600][..], &[0.1], &[]] {
+            let features = FeatureExtractor::new(360.0, &RULES).next_segment(flat, 0, &[]);
+            let undefined = [features.ksqi, features.ssqi, features.psqi, features.bassqi];
+            assert_eq!(undefined, [None; 4]);
+        }
     }
 
     #[test]
-    fn rms_is_about_zero() {
-        assert_eq!(amplitude(&[3.0, -4.0, 3.0, -4.0]), (-4.0, 3.0, 12.5f64.sqrt()));
-        assert_eq!(amplitude(&[2.0; 7]), (2.0, 2.0, 2.0));
-        assert_eq!(amplitude(&[]), (0.0, 0.0, 0.0));
+    fn amplitudes_by_hand() {
+        let found = amplitude(&[3.0, -4.0, 3.0, -4.0]);
+        assert_eq!((found.min_mv, found.max_mv), (-4.0, 3.0));
+        assert_eq!((found.mean_mv, found.rms_mv), (-0.5, 12.5f64.sqrt()));
+        assert_eq!(amplitude(&[]), Amplitude::default());
+        for place in 0..20 {
+            let mut mv = [1.0; 20];
+            mv[place] = 2.0;
+            assert_eq!(
+                (amplitude(&mv).min_mv, amplitude(&mv).max_mv),
+                (1.0, 2.0),
+                "{place}"
+            );
+            mv[place] = -2.0;
+            assert_eq!(
+                (amplitude(&mv).min_mv, amplitude(&mv).max_mv),
+                (-2.0, 1.0),
+                "{place}"
+            );
+        }
     }
 }

@@ -3,6 +3,8 @@
 //! They are symmetric (linear phase), so their delay is a known whole number of samples at every
 //! sampling frequency and nothing shifts the R peaks. Lengths are given in seconds.
 
+use std::ops::RangeInclusive;
+
 use crate::detector_settings::DETECTOR;
 
 /// The odd number of samples nearest to a length in seconds, at least 1.
@@ -10,67 +12,155 @@ pub(crate) fn odd_length(seconds: f64, sampling_frequency_hz: f64) -> usize {
     ((seconds * sampling_frequency_hz - 1.0) / 2.0).round().max(0.0) as usize * 2 + 1
 }
 
+/// So many samples are filtered at once.
+pub(crate) const BLOCK: usize = 4096;
+
+/// A signal that comes in blocks: the latest block, and so many values before it as its readers need.
+#[derive(Debug, Clone)]
+pub(crate) struct Signal {
+    values: Vec<f64>,
+    /// Values held before the block.
+    history: usize,
+    /// Samples of the block.
+    samples: usize,
+    /// Samples of the signal up to the end of the block.
+    end: u64,
+}
+
+impl Signal {
+    /// Before the first block the signal is taken to have been `before` for ever, so that an offset is no step.
+    pub(crate) fn new(history: usize, before: f64) -> Self {
+        Self {
+            values: vec![before; history + BLOCK],
+            history,
+            samples: 0,
+            end: 0,
+        }
+    }
+
+    /// Begins the next block, of at most [`BLOCK`] samples, and gives the place for its values.
+    pub(crate) fn next_block(&mut self, samples: usize) -> &mut [f64] {
+        self.values
+            .copy_within(self.samples..self.samples + self.history, 0);
+        self.samples = samples;
+        self.end += samples as u64;
+        &mut self.values[self.history..self.history + samples]
+    }
+
+    /// As many values as the block has, each `delay` samples before the one in the block.
+    pub(crate) fn delayed(&self, delay: usize) -> &[f64] {
+        let start = self.history - delay;
+        &self.values[start..start + self.samples]
+    }
+
+    /// The values of some samples of the signal; of those that are not held, none.
+    pub(crate) fn range(&self, samples: RangeInclusive<u64>) -> &[f64] {
+        let end = (self.history + self.samples) as u64;
+        let place = |sample: u64| (sample + end).saturating_sub(self.end).min(end) as usize;
+        &self.values[place(*samples.start())..place(samples.end() + 1)]
+    }
+}
+
 /// Mean of the last `length` values; the delay is `(length - 1) / 2` samples.
 #[derive(Debug, Clone)]
 pub(crate) struct MovingMean {
-    ring: Vec<f64>,
-    oldest: usize,
+    length: usize,
+    /// Samples since the sum was computed from all its values.
+    since: usize,
     sum: f64,
     inverse_length: f64,
 }
 
 impl MovingMean {
-    /// `length` is odd; before the first push the signal is taken to have been `before` for ever, so
-    /// that an offset of the signal is no step.
+    /// `length` is odd; `before` is that of the signal.
     pub(crate) fn new(length: usize, before: f64) -> Self {
-        let length = length.max(1);
         Self {
-            ring: vec![before; length],
-            oldest: 0,
+            length,
+            since: 0,
             sum: before * length as f64,
             inverse_length: 1.0 / length as f64,
         }
     }
 
-    pub(crate) fn delay(&self) -> u64 {
-        (self.ring.len() / 2) as u64
+    pub(crate) fn delay(&self) -> usize {
+        self.length / 2
     }
 
-    pub(crate) fn push(&mut self, value: f64) -> f64 {
-        let Some(slot) = self.ring.get_mut(self.oldest) else {
-            return value;
-        };
-        self.sum += value - *slot;
-        *slot = value;
-        self.oldest += 1;
-        if self.oldest == self.ring.len() {
-            // The sum is computed again once per length: else rounding errors, or one absurd value, would
-            // stay in the rest of the lead.
-            self.oldest = 0;
-            self.sum = sum(&self.ring);
+    /// The means of the next block of the signal, which holds at least `length` values before it.
+    ///
+    /// Each sum is that of the sample before, plus the newest and minus the oldest value; once per length it is computed
+    /// from all its values: else rounding errors, or one absurd value, would stay in the rest of the lead. So the
+    /// lengths do not depend on each other, and four at once are computed in the time that the additions of one need,
+    /// of which each waits for the one before.
+    pub(crate) fn push(&mut self, signal: &Signal, means: &mut [f64]) {
+        let (length, scale) = (self.length, self.inverse_length);
+        // The values from one length before the block on.
+        let values = &signal.values[signal.history - length..signal.history + signal.samples];
+        let mut from = 0;
+        while from < means.len() {
+            let left = means.len() - from;
+            if self.since == 0 && left >= 4 * length {
+                let means = &mut means[from..from + 4 * length];
+                self.sum = four_lengths(&values[from..from + 5 * length], means, self.sum, scale);
+                from += 4 * length;
+                continue;
+            }
+            let to = from + left.min(length - self.since);
+            let means = &mut means[from..to];
+            self.sum = running(&values[from..], &values[from + length..], means, self.sum, scale);
+            self.since += to - from;
+            from = to;
+            if self.since == length
+                && let Some(last) = means.last_mut()
+            {
+                self.since = 0;
+                self.sum = sum_of(&values[from..from + length]);
+                *last = self.sum * scale;
+            }
         }
-        self.sum * self.inverse_length
-    }
-
-    /// The oldest value of the window: what was pushed `2 * delay` values before the latest one.
-    pub(crate) fn oldest(&self) -> f64 {
-        self.ring.get(self.oldest).copied().unwrap_or(0.0)
-    }
-
-    /// The value in the middle of the window: what was pushed `delay` values before the latest one.
-    pub(crate) fn middle(&self) -> f64 {
-        let newer = self.oldest + self.ring.len() / 2;
-        let place = if newer < self.ring.len() {
-            newer
-        } else {
-            newer - self.ring.len()
-        };
-        self.ring.get(place).copied().unwrap_or(0.0)
     }
 }
 
+/// The means of some samples of one length; gives their last sum.
+fn running(oldest: &[f64], newest: &[f64], means: &mut [f64], mut sum: f64, scale: f64) -> f64 {
+    for ((mean, newest), oldest) in means.iter_mut().zip(newest).zip(oldest) {
+        sum += newest - oldest;
+        *mean = sum * scale;
+    }
+    sum
+}
+
+/// The means of four whole lengths, from the values of these and of the length before; gives their last sum.
+fn four_lengths(values: &[f64], means: &mut [f64], sum: f64, scale: f64) -> f64 {
+    let length = means.len() / 4;
+    let of = |number: usize| &values[number * length..(number + 1) * length];
+    let [a, b, c, d, e] = [of(0), of(1), of(2), of(3), of(4)];
+    let (first, rest) = means.split_at_mut(length);
+    let (second, rest) = rest.split_at_mut(length);
+    let (third, fourth) = rest.split_at_mut(length);
+    let fourth = &mut fourth[..length];
+    let mut sums = [sum, sum_of(b), sum_of(c), sum_of(d)];
+    let last = length - 1;
+    for n in 0..last {
+        sums[0] += b[n] - a[n];
+        sums[1] += c[n] - b[n];
+        sums[2] += d[n] - c[n];
+        sums[3] += e[n] - d[n];
+        first[n] = sums[0] * scale;
+        second[n] = sums[1] * scale;
+        third[n] = sums[2] * scale;
+        fourth[n] = sums[3] * scale;
+    }
+    let end = sum_of(e);
+    first[last] = sum_of(b) * scale;
+    second[last] = sum_of(c) * scale;
+    third[last] = sum_of(d) * scale;
+    fourth[last] = end * scale;
+    end
+}
+
 /// The sum in four lanes: an addition then need not wait for the one before it.
-fn sum(values: &[f64]) -> f64 {
+fn sum_of(values: &[f64]) -> f64 {
     let mut lanes = [0.0; 4];
     let (fours, rest) = values.as_chunks::<4>();
     for four in fours {
@@ -80,41 +170,6 @@ fn sum(values: &[f64]) -> f64 {
             .for_each(|(lane, value)| *lane += value);
     }
     lanes.iter().sum::<f64>() + rest.iter().sum::<f64>()
-}
-
-/// The last values of a stream, addressed by their place in the stream.
-#[derive(Debug, Clone)]
-pub(crate) struct History {
-    values: Vec<f64>,
-    mask: u64,
-    pushed: u64,
-}
-
-impl History {
-    /// Keeps at least the last `length` values; what was never pushed reads as 0.
-    pub(crate) fn new(length: u64) -> Self {
-        let capacity = (length + 1).next_power_of_two();
-        Self {
-            values: vec![0.0; capacity as usize],
-            mask: capacity - 1,
-            pushed: 0,
-        }
-    }
-
-    pub(crate) fn push(&mut self, value: f64) {
-        let slot = (self.pushed & self.mask) as usize;
-        if let Some(place) = self.values.get_mut(slot) {
-            *place = value;
-        }
-        self.pushed += 1;
-    }
-
-    pub(crate) fn at(&self, sample: u64) -> f64 {
-        self.values
-            .get((sample & self.mask) as usize)
-            .copied()
-            .unwrap_or(0.0)
-    }
 }
 
 /// Band-pass of the QRS complex: a low-pass of two moving means of 25 ms, minus its own baseline, two
@@ -128,46 +183,45 @@ impl History {
 pub(crate) struct QrsBandPass {
     low_pass: [MovingMean; 2],
     baseline: [MovingMean; 2],
-}
-
-/// What the band-pass gives for a sample.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct BandPassed {
-    /// Low-pass only, `low_pass_delay` samples late.
-    pub(crate) smoothed: f64,
-    /// Band-passed, `low_pass_delay + baseline_delay` samples late.
-    pub(crate) qrs_band: f64,
+    once_low_passed: Signal,
+    once_averaged: Signal,
 }
 
 impl QrsBandPass {
     pub(crate) fn new(sampling_frequency_hz: f64, before: f64) -> Self {
-        let low = MovingMean::new(odd_length(DETECTOR.low_pass_s, sampling_frequency_hz), before);
-        let base = MovingMean::new(
-            odd_length(DETECTOR.band_pass_baseline_s, sampling_frequency_hz),
-            before,
-        );
+        let low = odd_length(DETECTOR.low_pass_s, sampling_frequency_hz);
+        let base = odd_length(DETECTOR.band_pass_baseline_s, sampling_frequency_hz);
+        let twice = |length| [MovingMean::new(length, before), MovingMean::new(length, before)];
         Self {
-            low_pass: [low.clone(), low],
-            baseline: [base.clone(), base],
+            low_pass: twice(low),
+            baseline: twice(base),
+            once_low_passed: Signal::new(low, before),
+            once_averaged: Signal::new(base, before),
         }
     }
 
-    pub(crate) fn low_pass_delay(&self) -> u64 {
+    pub(crate) fn low_pass_delay(&self) -> usize {
         self.low_pass.iter().map(MovingMean::delay).sum()
     }
 
-    pub(crate) fn baseline_delay(&self) -> u64 {
+    pub(crate) fn baseline_delay(&self) -> usize {
         self.baseline.iter().map(MovingMean::delay).sum()
     }
 
-    pub(crate) fn push(&mut self, mv: f64) -> BandPassed {
-        let [first, second] = &mut self.low_pass;
-        let smoothed = second.push(first.push(mv));
-        let [first, second] = &mut self.baseline;
-        let baseline = second.push(first.push(smoothed));
-        // The two means of the baseline together are as late as the oldest value of the first one.
-        let qrs_band = first.oldest() - baseline;
-        BandPassed { smoothed, qrs_band }
+    /// Filters the next block of `mv`. `smoothed` is low-pass only and `low_pass_delay` samples late; it holds more than
+    /// `baseline_delay` samples. `qrs_band` is also `baseline_delay` samples late.
+    pub(crate) fn push(&mut self, mv: &Signal, smoothed: &mut Signal, qrs_band: &mut [f64]) {
+        let samples = qrs_band.len();
+        let ([first, second], once) = (&mut self.low_pass, &mut self.once_low_passed);
+        first.push(mv, once.next_block(samples));
+        second.push(once, smoothed.next_block(samples));
+        let ([first, second], once) = (&mut self.baseline, &mut self.once_averaged);
+        first.push(smoothed, once.next_block(samples));
+        second.push(once, qrs_band);
+        let smoothed = smoothed.delayed(self.baseline_delay());
+        for (qrs_band, smoothed) in qrs_band.iter_mut().zip(smoothed) {
+            *qrs_band = smoothed - *qrs_band;
+        }
     }
 }
 
@@ -176,14 +230,50 @@ mod tests {
     use super::*;
     use std::f64::consts::TAU;
 
+    /// The means of a signal that comes in blocks of `at_once` samples.
+    fn means(values: &[f64], length: usize, before: f64, at_once: usize) -> Vec<f64> {
+        let mut mean = MovingMean::new(length, before);
+        let mut signal = Signal::new(length, before);
+        let mut means = vec![0.0; values.len()];
+        for (values, means) in values.chunks(at_once).zip(means.chunks_mut(at_once)) {
+            signal.next_block(values.len()).copy_from_slice(values);
+            mean.push(&signal, means);
+        }
+        means
+    }
+
     #[test]
     fn a_moving_mean_is_the_mean_of_its_window() {
-        let mut mean = MovingMean::new(3, 2.0);
-        let out: Vec<f64> = [2.0, 5.0, 8.0, 11.0, 2.0].iter().map(|v| mean.push(*v)).collect();
-        for (got, want) in out.iter().zip([2.0, 3.0, 5.0, 8.0, 7.0]) {
-            assert!((got - want).abs() < 1e-12, "{got} {want}");
+        let found = means(&[2.0, 5.0, 8.0, 11.0, 2.0], 3, 2.0, 5);
+        for (found, expect) in found.iter().zip([2.0, 3.0, 5.0, 8.0, 7.0]) {
+            assert!((found - expect).abs() < 1e-12, "{found} {expect}");
         }
-        assert_eq!((mean.oldest(), mean.middle()), (8.0, 11.0));
+    }
+
+    #[test]
+    fn a_moving_mean_does_not_depend_on_the_blocks() {
+        let values: Vec<f64> = (0..5000).map(|n| (f64::from(n) * 0.7).sin()).collect();
+        for length in [1, 3, 9, 235] {
+            let expect = means(&values, length, 0.1, BLOCK);
+            for at_once in [1, 7, 234, 235, 236, 1000] {
+                assert!(
+                    means(&values, length, 0.1, at_once) == expect,
+                    "{length} {at_once}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_signal_holds_what_was_before_its_block() {
+        let mut signal = Signal::new(3, -1.0);
+        signal.next_block(2).copy_from_slice(&[10.0, 11.0]);
+        assert_eq!(signal.delayed(1), [-1.0, 10.0]);
+        signal.next_block(3).copy_from_slice(&[12.0, 13.0, 14.0]);
+        assert_eq!(signal.delayed(0), [12.0, 13.0, 14.0]);
+        assert_eq!(signal.delayed(3), [-1.0, 10.0, 11.0]);
+        assert_eq!(signal.range(1..=2), [11.0, 12.0]);
+        assert_eq!(signal.range(4..=9), [14.0]);
     }
 
     #[test]
@@ -202,26 +292,32 @@ mod tests {
 
     #[test]
     fn one_absurd_value_leaves_no_trace() {
-        let mut mean = MovingMean::new(5, 0.0);
-        mean.push(1e30);
-        let last = (0..20).map(|_| mean.push(1.0)).last().unwrap();
+        let mut values = [1.0; 20];
+        values[0] = 1e30;
+        let last = means(&values, 5, 0.0, 20)[19];
         assert!((last - 1.0).abs() < 1e-12, "{last}");
+    }
+
+    /// A band-passed signal, and the delay of the band-pass.
+    fn band_passed(values: &[f64], sampling_frequency_hz: f64, before: f64) -> (Vec<f64>, usize) {
+        let mut filter = QrsBandPass::new(sampling_frequency_hz, before);
+        let (mut signal, mut smoothed) = (Signal::new(BLOCK, before), Signal::new(BLOCK, before));
+        let mut band = vec![0.0; values.len()];
+        for (values, band) in values.chunks(BLOCK).zip(band.chunks_mut(BLOCK)) {
+            signal.next_block(values.len()).copy_from_slice(values);
+            filter.push(&signal, &mut smoothed, band);
+        }
+        (band, filter.low_pass_delay() + filter.baseline_delay())
     }
 
     /// The amplitude of the band-passed sine of a frequency, relative to the sine's.
     fn response(frequency_hz: f64, sampling_frequency_hz: f64) -> f64 {
-        let mut filter = QrsBandPass::new(sampling_frequency_hz, 0.0);
         let samples = (20.0 * sampling_frequency_hz) as usize;
-        let mut peak = 0.0f64;
-        for n in 0..samples {
-            let y = filter
-                .push((TAU * frequency_hz * n as f64 / sampling_frequency_hz).sin())
-                .qrs_band;
-            if n > samples / 2 {
-                peak = peak.max(y.abs());
-            }
-        }
-        peak
+        let sine: Vec<f64> = (0..samples)
+            .map(|n| (TAU * frequency_hz * n as f64 / sampling_frequency_hz).sin())
+            .collect();
+        let (band, _) = band_passed(&sine, sampling_frequency_hz, 0.0);
+        band[samples / 2..].iter().fold(0.0, |peak, y| y.abs().max(peak))
     }
 
     #[test]
@@ -236,24 +332,19 @@ mod tests {
 
     #[test]
     fn an_offset_is_no_step() {
-        let mut filter = QrsBandPass::new(360.0, 3.5);
-        for _ in 0..500 {
-            assert!(filter.push(3.5).qrs_band.abs() < 1e-9);
-        }
+        let (band, _) = band_passed(&[3.5; 500], 360.0, 3.5);
+        assert!(band.iter().all(|y| y.abs() < 1e-9));
     }
 
     #[test]
     fn an_impulse_comes_out_symmetric_around_the_stated_delay() {
-        let mut filter = QrsBandPass::new(360.0, 0.0);
-        let delay = (filter.low_pass_delay() + filter.baseline_delay()) as usize;
-        let at = 100;
-        let middle = at + delay;
-        let out: Vec<f64> = (0..middle + delay + 1)
-            .map(|n| filter.push(f64::from(u8::from(n == at))).qrs_band)
-            .collect();
+        let mut impulse = [0.0; 400];
+        impulse[100] = 1.0;
+        let (band, delay) = band_passed(&impulse, 360.0, 0.0);
+        let middle = 100 + delay;
         for k in 0..=delay {
-            assert!((out[middle - k] - out[middle + k]).abs() < 1e-12, "{k}");
+            assert!((band[middle - k] - band[middle + k]).abs() < 1e-12, "{k}");
         }
-        assert!(out[middle] > 0.05);
+        assert!(band[middle] > 0.05);
     }
 }

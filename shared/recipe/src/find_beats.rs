@@ -30,13 +30,13 @@ impl BeatFinder {
         }
     }
 
-    /// Takes the next sample. Then ask for the [`next_beat`](Self::next_beat).
-    pub(crate) fn push(&mut self, mv: f32) {
-        self.samples += 1;
-        if let Some(candidate) = self.candidates.push(mv) {
-            self.classifier.push(candidate);
-        }
-        self.classifier.advance_to(self.candidates.searched_until());
+    /// Takes the next samples. Then ask for the [`next_beat`](Self::next_beat).
+    pub(crate) fn push(&mut self, mv: &[f32]) {
+        self.samples += mv.len() as u64;
+        let classifier = &mut self.classifier;
+        self.candidates
+            .push(mv, &mut |candidate| classifier.push(candidate));
+        classifier.advance_to(self.candidates.searched_until());
     }
 
     /// Ends the lead. Then ask for the remaining beats.

@@ -13,9 +13,12 @@
 //! `types.rs` has what the steps hand to each other, and `detector_settings.rs` the numbers of step 3. The limits are
 //! those of [`ecg_core::rules`].
 //!
-//! Everything here is a function of its input: no file, environment, clock or log. The output does not depend on how
-//! the samples were cut into blocks. The memory is bounded by some twenty seconds of signal, however long the
-//! recording or a gap in it.
+//! The steps work on blocks of [`filters::BLOCK`] samples, each a loop over slices. What is pushed is cut and
+//! collected into these blocks, and every sum has its place and order from the sample's number in the lead. So the output
+//! does not depend on how the samples were pushed, nor on the processor.
+//!
+//! Everything here is a function of its input: no file, environment, clock or log. The memory is bounded by some twenty
+//! seconds of signal and a few blocks, however long the recording or a gap in it.
 
 mod adaptive_levels;
 mod calibrate;
@@ -43,13 +46,14 @@ pub use types::{Beat, LeadSummary, Segment};
 
 use cut::SegmentCutter;
 use features::{FeatureExtractor, heart_rate_bpm};
-use fill_gaps::GapFiller;
+use fill_gaps::{GapFiller, StraightLine, Stretch};
+use filters::BLOCK;
 use find_beats::BeatFinder;
 use label_quality::warnings;
 use rr_intervals::RrIntervals;
-use types::{CutSegment, FilledSample};
+use types::CutSegment;
 
-/// Applies the recipe to a whole lead: from its samples in ADC units (`None` where missing) to its segments, and a
+/// Applies the recipe to a whole lead: from its samples in ADC units (NaN where missing) to its segments, and a
 /// summary.
 ///
 /// ```
@@ -58,12 +62,15 @@ use types::{CutSegment, FilledSample};
 ///
 /// // 20 s at 250 Hz: a peak of 1 mV every 0.8 s, and one missing sample.
 /// let calibration = Calibration { gain: 200.0, baseline: 1024.0 };
-/// let samples = (0..5000).map(|n| {
-///     let distance_s = ((n % 200) as f64 - 100.0) / 250.0;
-///     let mv = (-0.5 * (distance_s / 0.011).powi(2)).exp();
-///     (n != 3000).then_some((1024.0 + 200.0 * mv).round())
-/// });
-/// let (segments, lead) = process(samples, 250.0, calibration, &RULES)?;
+/// let mut samples: Vec<f64> = (0..5000)
+///     .map(|n| {
+///         let distance_s = ((n % 200) as f64 - 100.0) / 250.0;
+///         let mv = (-0.5 * (distance_s / 0.011).powi(2)).exp();
+///         (1024.0 + 200.0 * mv).round()
+///     })
+///     .collect();
+/// samples[3000] = f64::NAN;
+/// let (segments, lead) = process(&samples, 250.0, calibration, &RULES)?;
 ///
 /// assert_eq!((lead.segments, lead.beats, lead.heart_rate_bpm), (2, 25, Some(75.0)));
 /// assert_eq!((segments[0].beats[0].sample, segments[0].beats[0].r_mv), (100, 1.0));
@@ -76,7 +83,7 @@ use types::{CutSegment, FilledSample};
 /// # Errors
 /// [`RecipeError`] if the sampling frequency is outside the limits of the rules, or the calibration is impossible.
 pub fn process(
-    samples: impl IntoIterator<Item = Option<f64>>,
+    samples: &[f64],
     sampling_frequency_hz: f64,
     calibration: Calibration,
     rules: &Rules,
@@ -98,19 +105,26 @@ pub fn process(
 /// let calibration = Calibration { gain: 200.0, baseline: 1024.0 };
 /// let mut recipe = LeadRecipe::new(360.0, calibration, &RULES)?;
 /// let mut complete = 0;
-/// for block in [[Some(1024.0); 4000], [Some(1030.0); 4000]] {
-///     recipe.push(block, &mut |segment| complete += segment.mv.len());
+/// for block in [[1024.0; 9000], [1030.0; 9000]] {
+///     recipe.push(&block, &mut |segment| complete += segment.mv.len());
 /// }
-/// assert_eq!(complete, 7200);
+/// assert_eq!(complete, 14_400);
 /// let lead = recipe.finish(&mut |segment| complete += segment.mv.len());
-/// assert_eq!((complete, lead.samples, lead.segments), (8000, 8000, 3));
+/// assert_eq!((complete, lead.samples, lead.segments), (18_000, 18_000, 5));
 /// # Ok::<(), ecg_recipe::RecipeError>(())
 /// ```
 pub struct LeadRecipe {
+    gap_filler: GapFiller,
+    /// Samples in mV on their way to the search for gaps.
+    mv: Vec<f32>,
+    steps: Steps,
+}
+
+/// All steps but the search for gaps, which gives them a lead without any.
+struct Steps {
     sampling_frequency_hz: f64,
     calibration: Calibration,
     rules: Rules,
-    gap_filler: GapFiller,
     beat_finder: BeatFinder,
     rr_intervals: RrIntervals,
     cutter: SegmentCutter,
@@ -151,11 +165,10 @@ impl LeadRecipe {
         }
         let segment_samples = ((rules.segment_s * sampling_frequency_hz).round() as u64).max(1);
         let flat_samples_from = FeatureExtractor::flat_samples_from(sampling_frequency_hz, rules);
-        Ok(Self {
+        let steps = Steps {
             sampling_frequency_hz,
             calibration,
             rules: *rules,
-            gap_filler: GapFiller::new(baseline),
             beat_finder: BeatFinder::new(sampling_frequency_hz),
             rr_intervals: RrIntervals::new(sampling_frequency_hz),
             cutter: SegmentCutter::new(segment_samples, flat_samples_from),
@@ -164,22 +177,96 @@ impl LeadRecipe {
             intervals: 0,
             intervals_ms: 0.0,
             warnings: BTreeSet::new(),
+        };
+        Ok(Self {
+            gap_filler: GapFiller::new(baseline),
+            mv: Vec::new(),
+            steps,
         })
     }
 
-    /// Takes the next samples in ADC units, `None` for a missing one (NaN and infinity count as missing),
-    /// and gives the segments that are now complete.
-    pub fn push(&mut self, samples: impl IntoIterator<Item = Option<f64>>, segment: &mut dyn FnMut(Segment)) {
-        for adu in samples {
-            self.push_sample(adu, segment);
+    /// Takes the next samples in ADC units, NaN for a missing one (infinity counts as missing, too), and gives the
+    /// segments that are now complete.
+    pub fn push(&mut self, samples: &[f64], segment: &mut dyn FnMut(Segment)) {
+        let Self {
+            gap_filler,
+            mv,
+            steps,
+        } = self;
+        for adu in samples.chunks(BLOCK) {
+            // 2. Calibrate: first, because a sample without millivolts is a missing one.
+            mv.clear();
+            mv.extend(adu.iter().map(|adu| steps.calibration.to_mv(*adu)));
+            // 1. Fill gaps.
+            gap_filler.push(adu, mv, &mut |stretch| match stretch {
+                Stretch::Recorded(mv) => steps.take_recorded(mv, segment),
+                Stretch::Gap(line) => steps.take_gap(line, segment),
+            });
         }
     }
 
     /// Ends the lead and gives the remaining segments.
     pub fn finish(mut self, segment: &mut dyn FnMut(Segment)) -> LeadSummary {
-        for filled in self.gap_filler.finish() {
-            self.push_filled(filled, segment);
+        if let Some(line) = self.gap_filler.finish() {
+            self.steps.take_gap(line, segment);
         }
+        self.steps.finish(segment)
+    }
+}
+
+impl Steps {
+    /// Takes recorded samples.
+    fn take_recorded(&mut self, mv: &[f32], segment: &mut dyn FnMut(Segment)) {
+        let mut rest = mv;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(self.room()));
+            self.cutter.push(now.iter().copied());
+            self.feature_extractor.push(now);
+            self.take(now.len() as u64, segment);
+            rest = later;
+        }
+    }
+
+    /// Takes the samples of a gap.
+    fn take_gap(&mut self, line: StraightLine, segment: &mut dyn FnMut(Segment)) {
+        let mut from = 0;
+        while from < line.samples {
+            let now = (line.samples - from).min(self.room() as u64);
+            let calibration = self.calibration;
+            self.cutter
+                .push(line.adu(from..from + now).map(|adu| calibration.to_mv(adu)));
+            let missing = self.summary.samples..self.summary.samples + now;
+            self.cutter.push_gap(missing.clone());
+            self.rr_intervals.push_gap(missing);
+            self.feature_extractor.push_gap(now);
+            self.summary.missing_samples += now;
+            self.take(now, segment);
+            from += now;
+        }
+    }
+
+    /// How many samples the block lacks that is being collected.
+    fn room(&self) -> usize {
+        BLOCK - (self.summary.samples % BLOCK as u64) as usize
+    }
+
+    /// Counts samples; if the block is full, does steps 3 to 5 for it.
+    fn take(&mut self, samples: u64, segment: &mut dyn FnMut(Segment)) {
+        self.summary.samples += samples;
+        if self.summary.samples.is_multiple_of(BLOCK as u64) {
+            // 3. Find beats.
+            self.beat_finder.push(self.cutter.latest(BLOCK));
+            self.take_beats();
+            // 4. Cut segments.
+            while let Some(cut) = self.cutter.next_segment(self.beat_finder.known_until()) {
+                segment(self.complete(cut));
+            }
+        }
+    }
+
+    fn finish(mut self, segment: &mut dyn FnMut(Segment)) -> LeadSummary {
+        let collected = (self.summary.samples % BLOCK as u64) as usize;
+        self.beat_finder.push(self.cutter.latest(collected));
         self.beat_finder.finish();
         self.take_beats();
         while let Some(cut) = self.cutter.next_remaining_segment() {
@@ -190,34 +277,6 @@ impl LeadRecipe {
             heart_rate_bpm: heart_rate_bpm(rr_mean_ms),
             warnings: self.warnings.into_iter().collect(),
             ..self.summary
-        }
-    }
-
-    /// All steps for the next sample.
-    fn push_sample(&mut self, adu: Option<f64>, segment: &mut dyn FnMut(Segment)) {
-        // 1. Fill gaps.
-        let adu = adu.filter(|adu| self.calibration.can_express(*adu));
-        for filled in self.gap_filler.push(adu) {
-            self.push_filled(filled, segment);
-        }
-    }
-
-    /// Steps 2 to 5 for a sample that is recorded or interpolated.
-    fn push_filled(&mut self, FilledSample { adu, missing }: FilledSample, segment: &mut dyn FnMut(Segment)) {
-        self.summary.samples += 1;
-        self.summary.missing_samples += u64::from(missing);
-        // 2. Calibrate.
-        let mv = self.calibration.to_mv(adu);
-        // The steps below keep what they need of the signal: a beat is certain some seconds after its R peak only.
-        self.rr_intervals.push(missing);
-        self.cutter.push(mv, missing);
-        self.feature_extractor.push(mv, missing);
-        // 3. Find beats.
-        self.beat_finder.push(mv);
-        self.take_beats();
-        // 4. Cut segments.
-        while let Some(cut) = self.cutter.next_segment(self.beat_finder.known_until()) {
-            segment(self.complete(cut));
         }
     }
 
@@ -278,7 +337,7 @@ impl LeadRecipe {
 /// use ecg_recipe::{Calibration, process};
 ///
 /// let calibration = Calibration { gain: 200.0, baseline: 1024.0 };
-/// let error = process([Some(1024.0)], 25.0, calibration, &RULES).unwrap_err();
+/// let error = process(&[1024.0], 25.0, calibration, &RULES).unwrap_err();
 /// assert_eq!(error.to_string(), "sampling frequency: expected 50 to 20000 Hz, found 25 Hz");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]

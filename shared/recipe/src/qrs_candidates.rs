@@ -7,8 +7,11 @@
 use std::ops::RangeInclusive;
 
 use crate::detector_settings::DETECTOR;
-use crate::filters::{History, MovingMean, QrsBandPass, odd_length};
+use crate::filters::{BLOCK, MovingMean, QrsBandPass, Signal, odd_length};
 use crate::types::Candidate;
+
+/// Samples are compared so many at once.
+const AT_ONCE: usize = 16;
 
 /// Finds candidates in the millivolts of one lead. Holds about two seconds of signal.
 #[derive(Debug, Clone)]
@@ -16,7 +19,7 @@ pub(crate) struct QrsCandidates {
     sampling_frequency_hz: f64,
     /// `None` before the first sample.
     filters: Option<QrsFilterBank>,
-    last_mv: f64,
+    last_mv: f32,
 }
 
 impl QrsCandidates {
@@ -33,15 +36,16 @@ impl QrsCandidates {
         (DETECTOR.r_peak_within_s * sampling_frequency_hz).floor() as u64
     }
 
-    /// Takes the next sample; gives the candidate that it completes, if any.
-    pub(crate) fn push(&mut self, mv: f32) -> Option<Candidate> {
-        self.last_mv = f64::from(mv);
-        let fs = self.sampling_frequency_hz;
-        let filters = self
-            .filters
-            .get_or_insert_with(|| QrsFilterBank::new(fs, f64::from(mv)));
-        filters.end += 1;
-        filters.push(f64::from(mv))
+    /// Takes the next samples; gives the candidates that they complete.
+    pub(crate) fn push(&mut self, mv: &[f32], found: &mut impl FnMut(Candidate)) {
+        for block in mv.chunks(BLOCK) {
+            let filters = self
+                .filters
+                .get_or_insert_with(|| QrsFilterBank::new(self.sampling_frequency_hz, f64::from(block[0])));
+            filters.end += block.len() as u64;
+            filters.push(block, found);
+        }
+        self.last_mv = mv.last().copied().unwrap_or(self.last_mv);
     }
 
     /// All candidates before this sample have been given.
@@ -49,7 +53,9 @@ impl QrsCandidates {
         self.filters.as_ref().map_or(0, |filters| {
             filters
                 .block
-                .map_or(filters.pushed.saturating_sub(filters.delay), |block| block.start)
+                .map_or(filters.pushed.saturating_sub(filters.delay as u64), |block| {
+                    block.start
+                })
         })
     }
 
@@ -58,10 +64,8 @@ impl QrsCandidates {
         let Some(filters) = self.filters.as_mut() else {
             return;
         };
-        for _ in 0..filters.delay {
-            if let Some(candidate) = filters.push(self.last_mv) {
-                found(candidate);
-            }
+        for held in vec![self.last_mv; filters.delay].chunks(BLOCK) {
+            filters.push(held, found);
         }
         if let Some(candidate) = filters.close_block() {
             found(candidate);
@@ -78,51 +82,97 @@ struct Block {
     contrast: f64,
 }
 
+impl Block {
+    /// Takes samples from `at` on, as long as the short moving mean is above the long one; gives their number.
+    fn extend(&mut self, at: u64, qrs_energy: &[f64], beat_energy: &[f64]) -> usize {
+        let mut above = 0;
+        for (qrs_energy, beat_energy) in qrs_energy.iter().zip(beat_energy) {
+            if qrs_energy <= beat_energy {
+                break;
+            }
+            // Where the short mean is above the long one there is energy, so the ratio is above 1. A long mean of
+            // nearly 0 gives a large ratio; then the lowest amplitude of a beat decides.
+            let contrast = qrs_energy / beat_energy.max(f64::MIN_POSITIVE);
+            self.contrast = self.contrast.max(contrast);
+            if *qrs_energy > self.peak_energy {
+                self.peak_energy = *qrs_energy;
+                self.peak_at = at + above as u64;
+            }
+            above += 1;
+        }
+        above
+    }
+}
+
+/// How many samples there are before the short moving mean is above the long one.
+fn not_above(qrs_energy: &[f64], beat_energy: &[f64]) -> usize {
+    let chunks = qrs_energy.chunks(AT_ONCE).zip(beat_energy.chunks(AT_ONCE));
+    let mut before = 0;
+    for (qrs_energy, beat_energy) in chunks {
+        let pairs = || qrs_energy.iter().zip(beat_energy);
+        let above: u64 = pairs().map(|(qrs, beat)| u64::from(qrs > beat)).sum();
+        if above > 0 {
+            return before + pairs().take_while(|(qrs, beat)| qrs <= beat).count();
+        }
+        before += qrs_energy.len();
+    }
+    before
+}
+
 /// The filters of the search, and the block that is open. Before the first sample the signal is taken to have had
 /// its value.
+///
+/// All signals have one value for each sample pushed, so one with a delay has the value of sample `n` at
+/// `n + delay`.
 #[derive(Debug, Clone)]
 struct QrsFilterBank {
     band_pass: QrsBandPass,
     qrs_mean: MovingMean,
     beat_mean: MovingMean,
-    /// By sample: the short moving mean.
-    qrs_energy: History,
     local_baseline: MovingMean,
-    smoothed_before: f64,
-    /// By sample: distance from the local baseline in mV.
-    deviation: History,
-    /// By sample: slope of the smoothed signal in mV per sample.
-    slope: History,
+    mv: Signal,
+    smoothed: Signal,
+    energy: Signal,
+    /// The short moving mean.
+    qrs_energy: Signal,
+    /// The long moving mean.
+    beat_energy: Signal,
+    /// Distance from the local baseline in mV.
+    distance: Signal,
     block: Option<Block>,
     /// Samples pushed, with those after the end of the recording.
     pushed: u64,
     /// Samples of the recording so far.
     end: u64,
     /// Delay of the short moving mean.
-    qrs_delay: u64,
+    qrs_delay: usize,
     /// Delay of the comparison of the two moving means.
-    delay: u64,
+    delay: usize,
     r_peak_within: u64,
     longest_block: u64,
 }
 
 impl QrsFilterBank {
     fn new(fs: f64, first_mv: f64) -> Self {
+        let length = |seconds| odd_length(seconds, fs);
         let band_pass = QrsBandPass::new(fs, first_mv);
-        let qrs_mean = MovingMean::new(odd_length(DETECTOR.qrs_s, fs), 0.0);
-        let beat_mean = MovingMean::new(odd_length(DETECTOR.beat_s, fs), 0.0);
-        let local_baseline = MovingMean::new(odd_length(DETECTOR.local_baseline_s, fs), first_mv);
+        let qrs_mean = MovingMean::new(length(DETECTOR.qrs_s), 0.0);
+        let beat_mean = MovingMean::new(length(DETECTOR.beat_s), 0.0);
+        let local_baseline = MovingMean::new(length(DETECTOR.local_baseline_s), first_mv);
         let band_delay = band_pass.low_pass_delay() + band_pass.baseline_delay();
         let qrs_delay = band_delay + qrs_mean.delay();
         let delay = band_delay + beat_mean.delay();
         let r_peak_within = QrsCandidates::r_peak_within(fs);
         let longest_block = (DETECTOR.longest_block_s * fs).ceil() as u64;
-        let looked_back = delay + longest_block + r_peak_within;
+        let looked_back = delay + (longest_block + r_peak_within) as usize + 2;
         Self {
-            qrs_energy: History::new(looked_back),
-            deviation: History::new(looked_back),
-            slope: History::new(looked_back),
-            smoothed_before: first_mv,
+            // The local baseline is the longest mean of it.
+            mv: Signal::new(length(DETECTOR.local_baseline_s), first_mv),
+            smoothed: Signal::new(looked_back, first_mv),
+            energy: Signal::new(length(DETECTOR.beat_s), 0.0),
+            qrs_energy: Signal::new(looked_back, 0.0),
+            beat_energy: Signal::new(0, 0.0),
+            distance: Signal::new(looked_back, 0.0),
             block: None,
             pushed: 0,
             end: 0,
@@ -137,61 +187,65 @@ impl QrsFilterBank {
         }
     }
 
-    /// Takes the next sample; gives the candidate that it completes, if any.
-    fn push(&mut self, mv: f64) -> Option<Candidate> {
-        let sample = self.pushed;
-        self.pushed += 1;
+    /// Takes the next samples, at most [`BLOCK`]; gives the candidates that they complete.
+    fn push(&mut self, mv: &[f32], found: &mut impl FnMut(Candidate)) {
+        let samples = mv.len();
+        for (place, mv) in self.mv.next_block(samples).iter_mut().zip(mv) {
+            *place = f64::from(*mv);
+        }
 
         // What number 7 needs: the distance from the local baseline.
-        let baseline = self.local_baseline.push(mv);
-        if sample >= self.local_baseline.delay() {
-            self.deviation.push(self.local_baseline.middle() - baseline);
+        let distance = self.distance.next_block(samples);
+        self.local_baseline.push(&self.mv, distance);
+        let middle = self.mv.delayed(self.local_baseline.delay());
+        for (distance, mv) in distance.iter_mut().zip(middle) {
+            *distance = (mv - *distance).abs();
         }
 
-        // 1. Band-pass.
-        let filtered = self.band_pass.push(mv);
-        if sample >= self.band_pass.low_pass_delay() {
-            self.slope.push((filtered.smoothed - self.smoothed_before).abs());
-        }
-        self.smoothed_before = filtered.smoothed;
-
-        // 2. Two moving means of the energy.
-        let energy = filtered.qrs_band * filtered.qrs_band;
-        let qrs_energy = self.qrs_mean.push(energy);
-        if sample >= self.qrs_delay {
-            self.qrs_energy.push(qrs_energy);
-        }
-        let beat_energy = self.beat_mean.push(energy);
-        if sample < self.delay {
-            return None;
-        }
-        let at = sample - self.delay;
-        self.compare(at, self.qrs_energy.at(at), beat_energy)
+        // 1. Band-pass. 2. Its energy, ...
+        let energy = self.energy.next_block(samples);
+        self.band_pass.push(&self.mv, &mut self.smoothed, energy);
+        energy.iter_mut().for_each(|y| *y *= *y);
+        // ... and two moving means of it.
+        self.qrs_mean
+            .push(&self.energy, self.qrs_energy.next_block(samples));
+        self.beat_mean
+            .push(&self.energy, self.beat_energy.next_block(samples));
+        let before = self.pushed;
+        self.pushed += samples as u64;
+        self.compare(before, found);
     }
 
-    /// Compares the two moving means at sample `at`.
-    fn compare(&mut self, at: u64, qrs_energy: f64, beat_energy: f64) -> Option<Candidate> {
-        if qrs_energy <= beat_energy {
-            return self.close_block();
-        }
-        // Where the short mean is above the long one there is energy, so the ratio is above 1. A long mean of
-        // nearly 0 gives a large ratio; then the lowest amplitude of a beat decides.
-        let contrast = qrs_energy / beat_energy.max(f64::MIN_POSITIVE);
-        let block = self.block.get_or_insert(Block {
-            start: at,
-            peak_at: at,
-            peak_energy: 0.0,
-            contrast,
-        });
-        block.contrast = block.contrast.max(contrast);
-        if qrs_energy > block.peak_energy {
-            block.peak_energy = qrs_energy;
-            block.peak_at = at;
-        }
-        if at - block.start >= self.longest_block {
-            self.close_block()
-        } else {
-            None
+    /// Compares the two moving means of the latest samples, before which so many were pushed.
+    fn compare(&mut self, before: u64, found: &mut impl FnMut(Candidate)) {
+        let delay = self.delay as u64;
+        let mut place = delay.saturating_sub(before) as usize;
+        loop {
+            let qrs_energy = self.qrs_energy.delayed(self.delay - self.qrs_delay);
+            let beat_energy = self.beat_energy.delayed(0);
+            if self.block.is_none() && place < qrs_energy.len() {
+                place += not_above(&qrs_energy[place..], &beat_energy[place..]);
+            }
+            if place >= qrs_energy.len() {
+                return;
+            }
+            let at = before + place as u64 - delay;
+            let block = self.block.get_or_insert(Block {
+                start: at,
+                peak_at: at,
+                peak_energy: 0.0,
+                contrast: 0.0,
+            });
+            let most = (block.start + self.longest_block + 1 - at) as usize;
+            let end = qrs_energy.len().min(place + most);
+            let above = block.extend(at, &qrs_energy[place..end], &beat_energy[place..end]);
+            place += above;
+            if place == qrs_energy.len() && above < most {
+                return;
+            }
+            if let Some(candidate) = self.close_block() {
+                found(candidate);
+            }
         }
     }
 
@@ -205,15 +259,11 @@ impl QrsFilterBank {
         }
         let at = block.peak_at.min(self.end - 1);
         let window = at.saturating_sub(self.r_peak_within)..=(at + self.r_peak_within).min(self.end - 1);
-        let slope = window
-            .clone()
-            .map(|sample| self.slope.at(sample))
-            .fold(0.0, f64::max);
         Some(Candidate {
             at,
             amplitude_mv: block.peak_energy.sqrt(),
-            slope,
-            r_sample: self.r_peak(window),
+            slope: self.steepest_slope(&window),
+            r_sample: self.r_peak(&window),
         })
     }
 
@@ -221,29 +271,52 @@ impl QrsFilterBank {
     /// the delay of the short moving mean is shorter than that of the long one.
     fn low_energy_around(&self, block: &Block) -> bool {
         let least = |samples: RangeInclusive<u64>| {
-            samples
-                .map(|sample| self.qrs_energy.at(sample))
-                .fold(f64::INFINITY, f64::min)
+            delayed(&self.qrs_energy, self.qrs_delay, &samples)
+                .iter()
+                .fold(f64::INFINITY, |least, energy| least.min(*energy))
         };
         let before = least(block.peak_at.saturating_sub(self.r_peak_within)..=block.peak_at);
         let after = least(block.peak_at..=block.peak_at + self.r_peak_within);
         block.peak_energy >= DETECTOR.low_energy_ratio * before.max(after)
     }
 
+    /// The steepest slope of the smoothed signal in mV per sample.
+    fn steepest_slope(&self, window: &RangeInclusive<u64>) -> f64 {
+        let delay = self.band_pass.low_pass_delay() as u64;
+        let first = (window.start() + delay).saturating_sub(1);
+        let smoothed = self.smoothed.range(first..=window.end() + delay);
+        largest(smoothed.len().saturating_sub(1), |n| {
+            (smoothed[n + 1] - smoothed[n]).abs()
+        })
+    }
+
     /// 7. The R peak on the signal itself: the sample farthest from the local baseline, up or down.
     ///
     /// Formula: `argmax |x[n] - mean of x over 200 ms around n|`, of equal ones the first. No polarity has to be
     /// guessed: an inverted lead gives the same samples.
-    fn r_peak(&self, window: RangeInclusive<u64>) -> u64 {
-        let mut best = (*window.start(), -1.0);
-        for sample in window {
-            let distance = self.deviation.at(sample).abs();
-            if distance > best.1 {
-                best = (sample, distance);
-            }
-        }
-        best.0
+    fn r_peak(&self, window: &RangeInclusive<u64>) -> u64 {
+        let distances = delayed(&self.distance, self.local_baseline.delay(), window);
+        let farthest = largest(distances.len(), |n| distances[n]);
+        let place = distances.iter().position(|distance| *distance == farthest);
+        window.start() + place.unwrap_or(0) as u64
     }
+}
+
+/// The largest of some values, 0 without one; none is negative. In four lanes, so that a comparison need not wait for
+/// the one before it.
+fn largest(count: usize, value: impl Fn(usize) -> f64) -> f64 {
+    let mut lanes = [0.0f64; 4];
+    for n in 0..count {
+        let lane = &mut lanes[n % 4];
+        *lane = lane.max(value(n));
+    }
+    lanes.into_iter().fold(0.0, f64::max)
+}
+
+/// The values of some samples in a signal with a delay.
+fn delayed<'a>(signal: &'a Signal, delay: usize, samples: &RangeInclusive<u64>) -> &'a [f64] {
+    let delay = delay as u64;
+    signal.range(samples.start() + delay..=samples.end() + delay)
 }
 
 #[cfg(test)]
@@ -252,7 +325,8 @@ mod tests {
 
     fn candidates(mv: &[f32], fs: f64) -> Vec<Candidate> {
         let mut finder = QrsCandidates::new(fs);
-        let mut found: Vec<Candidate> = mv.iter().filter_map(|x| finder.push(*x)).collect();
+        let mut found = Vec::new();
+        finder.push(mv, &mut |candidate| found.push(candidate));
         finder.finish(&mut |candidate| found.push(candidate));
         found
     }

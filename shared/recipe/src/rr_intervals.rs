@@ -1,6 +1,7 @@
 //! Step 3, last part: the time between neighbouring beats.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 /// A gap this long can hide a beat, in s: the refractory period of Pan and Tompkins (1985), 200 ms.
 const HIDING_GAP_S: f64 = 0.2;
@@ -10,10 +11,8 @@ const HIDING_GAP_S: f64 = 0.2;
 pub(crate) struct RrIntervals {
     sampling_frequency_hz: f64,
     hiding_gap_samples: u64,
-    /// Samples of the lead so far.
-    samples: u64,
-    /// Missing samples since the last valid one.
-    missing: u64,
+    /// The latest gap.
+    gap: Range<u64>,
     /// One sample in each gap that can hide a beat and has no known beat after it.
     hiding_gaps: VecDeque<u64>,
     gap_since_last_beat: bool,
@@ -25,25 +24,25 @@ impl RrIntervals {
         Self {
             sampling_frequency_hz,
             hiding_gap_samples: ((HIDING_GAP_S * sampling_frequency_hz).round() as u64).max(1),
-            samples: 0,
-            missing: 0,
+            gap: 0..0,
             hiding_gaps: VecDeque::new(),
             gap_since_last_beat: false,
             last_beat: None,
         }
     }
 
-    /// Takes the next sample of the lead.
-    pub(crate) fn push(&mut self, missing: bool) {
-        if missing {
-            self.missing += 1;
-            if self.missing == self.hiding_gap_samples {
-                self.hiding_gaps.push_back(self.samples);
-            }
+    /// Takes the next missing samples of the lead. A gap may come in parts.
+    pub(crate) fn push_gap(&mut self, missing: Range<u64>) {
+        let known = if missing.start == self.gap.end {
+            self.gap.clone()
         } else {
-            self.missing = 0;
+            missing.start..missing.start
+        };
+        let hides_from = known.start + self.hiding_gap_samples;
+        if known.end < hides_from && missing.end >= hides_from {
+            self.hiding_gaps.push_back(hides_from - 1);
         }
-        self.samples += 1;
+        self.gap = known.start..missing.end;
     }
 
     /// Takes the next beat, and gives the time since the previous one in ms: `1000 * (sample - previous sample) /

@@ -26,6 +26,11 @@ impl Run {
     }
 }
 
+/// How many of the first values are equal to this one.
+fn equal_to<'a>(mv: f32, values: impl Iterator<Item = &'a f32>) -> usize {
+    values.take_while(|value| **value == mv).count()
+}
+
 /// Follows the runs of one lead. Missing samples are interpolated, so they say nothing about the
 /// electrode: they end a run and belong to none.
 #[derive(Debug, Clone)]
@@ -51,24 +56,65 @@ impl Runs {
         }
     }
 
-    /// Takes the next sample.
-    pub(crate) fn push(&mut self, mv: f32, missing: bool) {
-        let sample = self.samples;
-        self.samples += 1;
-        if let Some(run) = self.open.as_mut() {
-            if !missing && run.mv == mv {
-                run.end = sample + 1;
+    /// Takes the next recorded samples.
+    pub(crate) fn push(&mut self, mv: &[f32]) {
+        let before = self.samples;
+        self.samples += mv.len() as u64;
+        // The open run goes on, or ends.
+        let mut from = 0;
+        if let Some(mut run) = self.open {
+            from = equal_to(run.mv, mv.iter());
+            run.end += from as u64;
+            if from == mv.len() {
+                self.open = Some(run);
                 return;
             }
-            if run.samples() >= self.flat_from.min(self.saturated_from) {
-                self.closed.push_back(*run);
-            }
+            self.close(run);
         }
-        self.open = (!missing).then_some(Run {
-            start: sample,
-            end: sample + 1,
-            mv,
+        // Most runs are too short to be kept. One of `least` samples has two neighbours of which the first is at a
+        // multiple of `least - 1` from any earlier sample on, so that only these are compared.
+        let stride = self.least().max(2) as usize - 1;
+        let mut place = from;
+        while let Some([first, second]) = mv.get(place..place + 2) {
+            if first != second {
+                place += stride;
+                continue;
+            }
+            let start = place - equal_to(*first, mv[from..place].iter().rev());
+            let end = place + equal_to(*first, mv[place..].iter());
+            if end < mv.len() {
+                self.close(Run {
+                    start: before + start as u64,
+                    end: before + end as u64,
+                    mv: *first,
+                });
+            }
+            (from, place) = (end, end);
+        }
+        self.open = mv.last().map(|last| Run {
+            start: self.samples - equal_to(*last, mv.iter().rev()) as u64,
+            end: self.samples,
+            mv: *last,
         });
+    }
+
+    /// Takes the next missing samples.
+    pub(crate) fn push_gap(&mut self, samples: u64) {
+        self.samples += samples;
+        if let Some(run) = self.open.take() {
+            self.close(run);
+        }
+    }
+
+    /// Keeps a run that is over, if it is long enough for something.
+    fn close(&mut self, run: Run) {
+        if run.samples() >= self.least() {
+            self.closed.push_back(run);
+        }
+    }
+
+    fn least(&self) -> u64 {
+        self.flat_from.min(self.saturated_from)
     }
 
     fn known(&self) -> impl Iterator<Item = &Run> {
@@ -106,7 +152,13 @@ mod tests {
 
     fn runs(mv: &[f32], from: u64) -> Runs {
         let mut runs = Runs::new(from, from);
-        mv.iter().for_each(|mv| runs.push(*mv, mv.is_nan()));
+        for part in mv.chunk_by(|a, b| a.is_nan() == b.is_nan()) {
+            if part[0].is_nan() {
+                runs.push_gap(part.len() as u64);
+            } else {
+                runs.push(part);
+            }
+        }
         runs
     }
 
@@ -133,9 +185,7 @@ mod tests {
     #[test]
     fn each_kind_has_its_own_least_length() {
         let mut runs = Runs::new(4, 2);
-        for mv in [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.5] {
-            runs.push(mv, false);
-        }
+        runs.push(&[1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.5]);
         assert_eq!(runs.flat_samples(&(0..8)), 4);
         assert_eq!(runs.saturated_samples(&(0..8), 0.0, 1.0), 7);
     }
@@ -143,6 +193,26 @@ mod tests {
     #[test]
     fn a_missing_sample_ends_a_run() {
         assert_eq!(runs(&[1.0, 1.0, f32::NAN, 1.0, 1.0], 3).flat_samples(&(0..5)), 0);
+    }
+
+    #[test]
+    fn a_run_is_found_wherever_it_is() {
+        for (start, length) in (0..30).flat_map(|start| (1..12).map(move |length| (start, length))) {
+            let mut mv: Vec<f32> = (0..50u8).map(f32::from).collect();
+            mv[start..start + length].fill(0.5);
+            let expect = if length >= 5 { length as u64 } else { 0 };
+            assert_eq!(runs(&mv, 5).flat_samples(&(0..50)), expect, "{start} {length}");
+        }
+    }
+
+    #[test]
+    fn a_run_may_come_in_parts() {
+        let mv = [1.0, 2.0, 2.0, 2.0, 2.0, 3.0, 3.0, 3.0, 4.0];
+        for at_once in 1..=mv.len() {
+            let mut runs = Runs::new(3, 3);
+            mv.chunks(at_once).for_each(|mv| runs.push(mv));
+            assert_eq!(runs.flat_samples(&(0..9)), 7, "{at_once}");
+        }
     }
 
     #[test]

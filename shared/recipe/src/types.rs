@@ -3,15 +3,6 @@
 use crate::features::Features;
 use crate::label_quality::{Quality, Warning};
 
-/// One sample after gap filling, in ADC units.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct FilledSample {
-    /// The recorded value, or the interpolated one.
-    pub(crate) adu: f64,
-    /// Whether the recording had no value here.
-    pub(crate) missing: bool,
-}
-
 /// A place that may be a QRS complex.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Candidate {

@@ -176,9 +176,7 @@ impl Reading {
     fn push(&mut self, values: &[f64], window: &Range<u64>) {
         if let Some(recipe) = &mut self.recipe {
             let lead = &mut self.lead;
-            recipe.push(values.iter().copied().map(Some), &mut |segment| {
-                lead.add(&segment, window)
-            });
+            recipe.push(values, &mut |segment| lead.add(&segment, window));
             if lead.mv.len() as u64 == window.end - window.start {
                 self.recipe = None;
             }
@@ -247,8 +245,9 @@ pub(super) mod tests {
         };
         // A triangle every 0.9 s, and a gap over the border of two segments.
         let sample = |n: u64| 1.0 - 0.2 * (n.abs_diff(n / 90 * 90 + 45) as f64).min(5.0);
-        let samples = (0..2500).map(|n| (!(995..1005).contains(&n)).then(|| sample(n)));
-        recipe.push(samples, &mut take);
+        let mut samples: Vec<f64> = (0..2500).map(sample).collect();
+        samples[995..1005].fill(f64::NAN);
+        recipe.push(&samples, &mut take);
         recipe.finish(&mut take);
         assert_eq!(lead.mv.len(), 1000);
         let missing: Vec<usize> = (0..1000).filter(|place| lead.mv[*place].is_none()).collect();
