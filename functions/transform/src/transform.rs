@@ -1,7 +1,9 @@
 //! From decoded rows through the recipe to the rows of `segments`, `beats` and `recordings`.
 
 use std::io::{Read, Seek, Write};
+use std::panic::resume_unwind;
 
+use arrow_array::RecordBatch;
 use arrow_ipc::reader::FileReader;
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::ArrowError;
@@ -10,7 +12,7 @@ use ecg_core::rules::Rules;
 use ecg_recipe::{Calibration, LeadRecipe, RecipeError, Segment};
 
 use crate::beat_rows::BeatRows;
-use crate::parsed_rows::{row_of, verdict_of};
+use crate::parsed_rows::{lead_of, samples_of, verdict_of};
 use crate::recording_row::RecordingRow;
 use crate::segment_rows::SegmentRows;
 
@@ -95,10 +97,8 @@ pub fn transform<R: Read + Seek, W: Write>(
     };
 
     for batch in reader {
-        let batch = batch?;
-        for row in 0..batch.num_rows() {
-            let (number, samples) = row_of(&batch, row, leads.len()).map_err(TransformError::Parsed)?;
-            leads[number].push(&samples, &mut |segment| take(number, segment));
+        for (number, segment) in push_rows(&mut leads, &batch?).map_err(TransformError::Parsed)? {
+            take(number, segment);
         }
     }
     let mut summaries = Vec::new();
@@ -138,4 +138,56 @@ pub fn transform<R: Read + Seek, W: Write>(
         beats: made_beats,
         quality: row.quality().name(),
     })
+}
+
+/// A batch of fewer rows is not worth threads.
+const ROWS_FOR_THREADS: usize = 8;
+
+/// Gives a batch to the recipes of its leads, side by side, and returns the segments that are complete then with their
+/// leads, in the order of the rows. An error says what was expected.
+fn push_rows(leads: &mut [LeadRecipe], batch: &RecordBatch) -> Result<Vec<(usize, Segment)>, String> {
+    let mut rows = vec![Vec::new(); leads.len()];
+    for row in 0..batch.num_rows() {
+        rows[lead_of(batch, row, leads.len())?].push(row);
+    }
+    let push = |lead: &mut LeadRecipe, rows: &[usize]| {
+        let mut complete = Vec::new();
+        for row in rows {
+            let samples = samples_of(batch, *row)?;
+            lead.push(&samples, &mut |segment| complete.push((*row, segment)));
+        }
+        Ok(complete)
+    };
+    let in_batch = leads.iter_mut().zip(&rows).enumerate();
+    let mut in_batch = in_batch.filter(|(_, (_, rows))| !rows.is_empty());
+    let first = in_batch.next();
+    let threads = batch.num_rows() >= ROWS_FOR_THREADS;
+    let complete: Vec<(usize, Result<Vec<(usize, Segment)>, String>)> = std::thread::scope(|scope| {
+        let push = &push;
+        let mut running = Vec::new();
+        let mut done = Vec::new();
+        for (number, (lead, rows)) in in_batch {
+            if threads {
+                running.push((number, scope.spawn(move || push(lead, rows))));
+            } else {
+                done.push((number, push(lead, rows)));
+            }
+        }
+        done.extend(first.map(|(number, (lead, rows))| (number, push(lead, rows))));
+        for (number, thread) in running {
+            // A panic is one of this thread, too.
+            done.push((number, thread.join().unwrap_or_else(|panic| resume_unwind(panic))));
+        }
+        done
+    });
+    let mut segments = Vec::new();
+    for (number, complete) in complete {
+        segments.extend(complete?.into_iter().map(|(row, segment)| (row, number, segment)));
+    }
+    // Stable: a row may complete several segments of its lead.
+    segments.sort_by_key(|(row, _, _)| *row);
+    Ok(segments
+        .into_iter()
+        .map(|(_, number, segment)| (number, segment))
+        .collect())
 }

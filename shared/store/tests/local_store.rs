@@ -146,7 +146,12 @@ async fn a_linked_file_is_an_object_until_it_is_changed_in_place() {
     fs::write(&own, b"edit").unwrap();
     let changed = store.get_range(&linked.location, 0..4).await;
     assert!(matches!(changed, Err(StoreError::NotFound(_))), "{changed:?}");
-    assert!(store.link_file(&location, &root.path().join("nothing")).await.is_err());
+    assert!(
+        store
+            .link_file(&location, &root.path().join("nothing"))
+            .await
+            .is_err()
+    );
     let left = fs::read_dir(root.path().join("store/raw/.tmp")).unwrap().count();
     assert_eq!(left, 0);
 }

@@ -144,7 +144,10 @@ impl Executor {
         };
         open.close(&closed, self.label(open.name()), left_over);
         // Nobody asks for it again, and there may be many.
-        Ok(Closed { output: None, ..closed })
+        Ok(Closed {
+            output: None,
+            ..closed
+        })
     }
 
     /// What the steps left for each other is not needed once the tables have it; the verdict is kept. On AWS the work

@@ -256,10 +256,7 @@ impl Uploads {
         let Some(key) = layout::header_key(&found.key).filter(|_| header.is_file()) else {
             return Ok(PinnedHeader { version: None });
         };
-        let written = self
-            .store
-            .put_file(&Location::new(BUCKET, key), &header)
-            .await;
+        let written = self.store.put_file(&Location::new(BUCKET, key), &header).await;
         let version = Some(written.map_err(|error| error.to_string())?.etag);
         Ok(PinnedHeader { version })
     }

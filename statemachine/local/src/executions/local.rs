@@ -139,9 +139,11 @@ impl Executions for InLake {
         let key = layout::header_key(&found.key).filter(|_| !file.exists());
         if let Some(key) = key {
             // Without the file, the header that came with it is the last one that is known.
-            found.header = Some(store
-                .path_of(&Location::new(BUCKET, key))
-                .map_err(|error| error.to_string())?);
+            found.header = Some(
+                store
+                    .path_of(&Location::new(BUCKET, key))
+                    .map_err(|error| error.to_string())?,
+            );
         }
         found.profile = ProfileFiles::new(said.profile.as_deref(), Some(place)).find(file, &found.key)?;
         let uploads = Uploads {
