@@ -86,8 +86,8 @@ impl UploadState {
     pub(super) fn finish(mut self, shared: &Shared, location: &Location) -> io::Result<WrittenObject> {
         let md5 = self.finish_md5();
         let _replacing = md5
-            .is_some()
-            .then(|| keep_current_version(shared, location))
+            .as_deref()
+            .map(|md5| keep_current_version(shared, location, md5))
             .transpose()?;
         self.temporary.rename_to(&shared.path(location))?;
         self.written(shared, location, md5)
@@ -136,18 +136,20 @@ impl UploadState {
 
 /// The second name of a person's file as an object of a versioned bucket.
 pub(super) fn link(shared: &Shared, location: &Location, source: &Path) -> io::Result<WrittenObject> {
+    let md5 = shared.md5_of(&open_file(source)?)?;
     let temporary = TemporaryFile::create(&shared.temporary(location))?;
     // Beside the temporary file, whose lock keeps the name ours.
     let name = temporary.path().with_extension("link");
     fs::hard_link(source, &name)?;
     let named = || {
-        let _replacing = keep_current_version(shared, location)?;
+        let _replacing = keep_current_version(shared, location, &md5)?;
         files::rename(&name, &shared.path(location))
     };
     let named = named();
     // Two names of one file stay two names after a rename, which then says that it did it.
     let _ = fs::remove_file(&name);
     named?;
+    // The second name has changed the file's status time, so it is read once more.
     let file = open_file(&shared.path(location))?;
     let md5 = shared.md5_of(&file)?;
     Ok(WrittenObject {
@@ -157,9 +159,9 @@ pub(super) fn link(shared: &Shared, location: &Location, source: &Path) -> io::R
     })
 }
 
-/// Keeps what the key holds now under its version, and other writers of the bucket waiting until the lock that is returned is
+/// Keeps what the key holds now under its version, unless it is `next`, which replaces it, and other writers of the bucket waiting until the lock that is returned is
 /// dropped.
-fn keep_current_version(shared: &Shared, location: &Location) -> io::Result<File> {
+fn keep_current_version(shared: &Shared, location: &Location, next: &str) -> io::Result<File> {
     let bucket = shared.bucket(location);
     fs::create_dir_all(&bucket)?;
     let lock = File::create(bucket.join(LOCK))?;
@@ -170,7 +172,12 @@ fn keep_current_version(shared: &Shared, location: &Location) -> io::Result<File
     }
     let path = shared.path(location);
     match open_file(&path) {
-        Ok(file) => keep_version(&path, &shared.version_path(location, &shared.md5_of(&file)?))?,
+        Ok(file) => {
+            let current = shared.md5_of(&file)?;
+            if current != next {
+                keep_version(&path, &shared.version_path(location, &current))?;
+            }
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
