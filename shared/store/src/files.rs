@@ -66,7 +66,7 @@ impl TemporaryFile {
 
     /// Gives the file its name if nothing has it; else `AlreadyExists`.
     pub(crate) fn link_to(&self, path: &Path) -> io::Result<()> {
-        within_directory(path, || fs::hard_link(&self.path, path))
+        link(&self.path, path)
     }
 }
 
@@ -109,6 +109,11 @@ pub(crate) fn sweep(directory: &Path) -> io::Result<()> {
 /// Gives a file another name, over whatever has it.
 pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     within_directory(to, || fs::rename(from, to))
+}
+
+/// Gives a file a second name, if nothing has it.
+pub(crate) fn link(from: &Path, to: &Path) -> io::Result<()> {
+    within_directory(to, || fs::hard_link(from, to))
 }
 
 /// Runs `act`, which puts something under `path`, and makes the directory first if that is what it lacks.

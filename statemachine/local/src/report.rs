@@ -120,24 +120,6 @@ pub(crate) fn status_name(status: Status) -> String {
     name.as_str().unwrap_or_default().to_owned()
 }
 
-/// The time from each start or redrive to the last event before the next, in seconds: waiting for a redrive is no work.
-pub(crate) fn seconds_at_work(history: &[HistoryEvent]) -> f64 {
-    let mut total = 0.0;
-    let mut began = None;
-    for (index, event) in history.iter().enumerate() {
-        if index == 0 || event.event_type == "ExecutionRedriven" {
-            began = Some(event.timestamp);
-        }
-        let last = history
-            .get(index + 1)
-            .is_none_or(|next| next.event_type == "ExecutionRedriven");
-        if let Some(began) = began.filter(|_| last) {
-            total += event.timestamp - began;
-        }
-    }
-    total
-}
-
 /// A list of executions for people.
 fn table(lines: &[Value]) -> String {
     let mut text = String::new();

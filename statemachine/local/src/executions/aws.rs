@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use asl_engine::Status;
+use asl_engine::{HistoryEvent, Status};
 use ecg_core::message::{ExecutionInput, Failure};
 use ecg_remote::redrive::Again;
 use ecg_remote::{Error, Execution, Machine, Which};
@@ -14,7 +14,7 @@ use super::{Executions, Failed, Filter};
 use crate::args::{CalibrationArgs, PIPELINE};
 use crate::execute::reason_of;
 use crate::output::Answer;
-use crate::report::{ExecutionDetails, ExecutionLine, LISTED, RUNNING, seconds_at_work, status_name};
+use crate::report::{ExecutionDetails, ExecutionLine, LISTED, RUNNING, status_name};
 use crate::runtime::runtime;
 
 /// The executions of a state machine.
@@ -133,6 +133,24 @@ fn line(execution: &Execution) -> ExecutionLine {
         redrives: execution.redrives,
         reason: why(execution),
     }
+}
+
+/// The time from each start or redrive to the last event before the next, in seconds: waiting for a redrive is no work.
+fn seconds_at_work(history: &[HistoryEvent]) -> f64 {
+    let mut total = 0.0;
+    let mut began = None;
+    for (index, event) in history.iter().enumerate() {
+        if index == 0 || event.event_type == "ExecutionRedriven" {
+            began = Some(event.timestamp);
+        }
+        let last = history
+            .get(index + 1)
+            .is_none_or(|next| next.event_type == "ExecutionRedriven");
+        if let Some(began) = began.filter(|_| last) {
+            total += event.timestamp - began;
+        }
+    }
+    total
 }
 
 /// Why an execution failed, in one line.

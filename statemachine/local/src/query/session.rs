@@ -20,6 +20,10 @@ use super::build_side;
 /// not count: they are small, see [`BATCH_ROWS`].
 pub(super) const MEMORY_LIMIT: usize = 1 << 30;
 
+/// Largest memory of each cache of what files say of themselves, in bytes. A command asks one question: DataFusion's own
+/// limits would keep the footers of all files until the answer is there.
+const CACHE_LIMIT: usize = 4 << 20;
+
 /// Rows of a batch. DataFusion's own 8192 are segments of 120 MB, and three times that while `samples` takes them apart.
 const BATCH_ROWS: usize = 512;
 
@@ -34,6 +38,9 @@ pub(super) async fn open(processed: &Path) -> Result<SessionContext> {
     let partitions = config.target_partitions().min(PARTITIONS);
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_limit(MEMORY_LIMIT, 1.0)
+        .with_metadata_cache_limit(CACHE_LIMIT)
+        .with_file_statistics_cache_limit(CACHE_LIMIT)
+        .with_object_list_cache_limit(CACHE_LIMIT)
         .build_arc()?;
     let state = SessionStateBuilder::new()
         .with_config(config.with_target_partitions(partitions))
