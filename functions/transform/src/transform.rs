@@ -150,7 +150,7 @@ fn push_rows(leads: &mut [LeadRecipe], batch: &RecordBatch) -> Result<Vec<(usize
     for row in 0..batch.num_rows() {
         rows[lead_of(batch, row, leads.len())?].push(row);
     }
-    let push = |lead: &mut LeadRecipe, rows: &[usize]| {
+    let push = |lead: &mut LeadRecipe, rows: &[usize]| -> Result<_, String> {
         let mut complete = Vec::new();
         for row in rows {
             let samples = samples_of(batch, *row)?;
@@ -162,7 +162,7 @@ fn push_rows(leads: &mut [LeadRecipe], batch: &RecordBatch) -> Result<Vec<(usize
     let mut in_batch = in_batch.filter(|(_, (_, rows))| !rows.is_empty());
     let first = in_batch.next();
     let threads = batch.num_rows() >= ROWS_FOR_THREADS;
-    let complete: Vec<(usize, Result<Vec<(usize, Segment)>, String>)> = std::thread::scope(|scope| {
+    let complete = std::thread::scope(|scope| {
         let push = &push;
         let mut running = Vec::new();
         let mut done = Vec::new();

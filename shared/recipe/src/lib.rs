@@ -13,7 +13,7 @@
 //! `types.rs` has what the steps hand to each other, and `detector_settings.rs` the numbers of step 3. The limits are
 //! those of [`ecg_core::rules`].
 //!
-//! The steps work on blocks of [`filters::BLOCK`] samples, each a loop over slices. What is pushed is cut and
+//! The steps work on blocks of 4096 samples (`filters::BLOCK`), each a loop over slices. What is pushed is cut and
 //! collected into these blocks, and every sum has its place and order from the sample's number in the lead. So the output
 //! does not depend on how the samples were pushed, nor on the processor.
 //!

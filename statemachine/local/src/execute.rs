@@ -39,7 +39,7 @@ impl Executor {
     /// Starts an execution. `file` is where the upload came from.
     pub(crate) async fn start(&self, name: &str, input: &ExecutionInput, file: &Path) -> io::Result<Closed> {
         let open = self.steps.journal.begin(name, input, file);
-        self.from_the_start(&open, input).await
+        self.run_from_the_start(&open, input).await
     }
 
     /// Goes on with an execution that was interrupted.
@@ -50,7 +50,7 @@ impl Executor {
         };
         let open = self.steps.journal.resume(execution, checkpoint.is_none());
         let Some(checkpoint) = checkpoint else {
-            return self.from_the_start(&open, input).await;
+            return self.run_from_the_start(&open, input).await;
         };
         let (settings, runtime) = self.again(&open, input, &history)?;
         let last = last_event_id(&history);
@@ -81,7 +81,7 @@ impl Executor {
         self.close(&open, settings, outcome).await.map_err(fail)
     }
 
-    async fn from_the_start(&self, open: &OpenExecution, input: &ExecutionInput) -> io::Result<Closed> {
+    async fn run_from_the_start(&self, open: &OpenExecution, input: &ExecutionInput) -> io::Result<Closed> {
         let (settings, runtime) = self.again(open, input, &[])?;
         let outcome = asl_engine::run(&self.machine, &settings, &runtime).await;
         self.close(open, settings, outcome).await
