@@ -9,6 +9,7 @@ use asl_engine::{ExecutionSettings, HistoryEvent, Outcome, RealClock, Runtime, S
 use chrono::{DateTime, Utc};
 use ecg_core::layout;
 use ecg_core::message::{ExecutionInput, Failure};
+use ecg_store::StoreError;
 use ecg_tables::{BEATS, RECORDINGS, SEGMENTS};
 use serde::Deserialize;
 use serde_json::Value;
@@ -47,6 +48,12 @@ impl Executor {
         let (checkpoint, history) = {
             let reader = self.steps.journal.reader();
             (reader.checkpoint(execution)?, reader.history(execution)?)
+        };
+        let checkpoint = match checkpoint {
+            Some(checkpoint) if self.has_objects(&execution.name, &checkpoint.input).await? => {
+                Some(checkpoint)
+            }
+            _ => None,
         };
         let open = self.steps.journal.resume(execution, checkpoint.is_none());
         let Some(checkpoint) = checkpoint else {
@@ -139,8 +146,19 @@ impl Executor {
             }
         }
         let left_over = match closed.status {
-            Status::Succeeded => self.left_over(open.name()),
-            _ => Vec::new(),
+            Status::Succeeded => {
+                self.steps.objects.forget(open.name());
+                self.left_over(open.name())
+            }
+            // A redrive needs what the steps before the failed one left.
+            _ => {
+                self.steps
+                    .objects
+                    .keep(open.name())
+                    .await
+                    .map_err(io::Error::other)?;
+                Vec::new()
+            }
         };
         open.close(&closed, self.label(open.name()), left_over);
         // Nobody asks for it again, and there may be many.
@@ -148,6 +166,27 @@ impl Executor {
             output: None,
             ..closed
         })
+    }
+
+    /// Whether all objects of work are there that a message points at: small ones are gone with the process that wrote them.
+    async fn has_objects(&self, execution: &str, message: &Value) -> io::Result<bool> {
+        let mut keys = Vec::new();
+        texts(message, &mut |text| {
+            if text
+                .strip_prefix(execution)
+                .is_some_and(|rest| rest.starts_with('/'))
+            {
+                keys.push(text.to_owned());
+            }
+        });
+        for key in keys {
+            match self.steps.lake.store.head(&self.steps.lake.work(&key)).await {
+                Ok(_) => {}
+                Err(StoreError::NotFound(_)) => return Ok(false),
+                Err(error) => return Err(io::Error::other(error)),
+            }
+        }
+        Ok(true)
     }
 
     /// What the steps left for each other is not needed once the tables have it; the verdict is kept. On AWS the work
@@ -181,6 +220,16 @@ impl Executor {
 #[allow(clippy::disallowed_methods)]
 pub(crate) fn now() -> DateTime<Utc> {
     Utc::now()
+}
+
+/// Every text in a value.
+fn texts(value: &Value, take: &mut dyn FnMut(&str)) {
+    match value {
+        Value::String(text) => take(text),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, take)),
+        Value::Object(members) => members.values().for_each(|member| texts(member, take)),
+        _ => {}
+    }
 }
 
 fn last_event_id(history: &[HistoryEvent]) -> u64 {

@@ -11,6 +11,7 @@ mod execute;
 mod executions;
 mod inspect;
 mod journal;
+mod lake_store;
 mod net;
 mod output;
 mod place;

@@ -13,6 +13,7 @@ use ecg_tables::TABLES;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::{self, Journal, Lost, Reader};
+use crate::lake_store::LakeStore;
 use crate::terminal::{lake_option, shell_word};
 
 /// The bucket of the uploads.
@@ -47,6 +48,8 @@ pub(crate) struct Place {
 pub(crate) struct OpenLake {
     pub(crate) lake: Lake,
     pub(crate) store: LocalStore,
+    /// The store of `lake`.
+    pub(crate) objects: LakeStore,
     pub(crate) journal: Journal,
     pub(crate) lock: File,
 }
@@ -164,8 +167,9 @@ impl Place {
         }
         let store = self.store()?;
         let catalog = LocalCatalog::open(self.root.join("catalog")).map_err(|error| error.to_string())?;
+        let objects = LakeStore::new(store.clone());
         let lake = Lake {
-            store: Arc::new(store.clone()),
+            store: Arc::new(objects.clone()),
             catalog: Some(Arc::new(catalog)),
             work: WORK.to_owned(),
             processed: PROCESSED.to_owned(),
@@ -177,6 +181,7 @@ impl Place {
         Ok(OpenLake {
             lake,
             store,
+            objects,
             journal: journal.map_err(|error| error.to_string())?,
             lock,
         })

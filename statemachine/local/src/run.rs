@@ -14,6 +14,7 @@ use crate::args::read_text;
 use crate::discover::Found;
 use crate::execute::{Executor, WORKFLOW, load};
 use crate::journal::{Closed, Journal};
+use crate::lake_store::LakeStore;
 use crate::place::Place;
 use crate::progress::Progress;
 use crate::steps::Steps;
@@ -60,7 +61,7 @@ pub(crate) fn workflow(path: Option<&Path>) -> Result<StateMachine, String> {
 
 pub(crate) fn executor(
     machine: StateMachine,
-    lake: ecg_lake::Lake,
+    (lake, objects): (ecg_lake::Lake, LakeStore),
     journal: Journal,
     place: &Place,
 ) -> Result<Arc<Executor>, String> {
@@ -71,6 +72,7 @@ pub(crate) fn executor(
     );
     let steps = Steps {
         lake,
+        objects,
         profiles: profiles::built_in()?,
         slack,
         links: Links::local(&lake_option(&place.root().display().to_string())),

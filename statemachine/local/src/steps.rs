@@ -12,6 +12,7 @@ use serde_json::Value;
 use step_notify::{Links, Slack};
 
 use crate::journal::Journal;
+use crate::lake_store::LakeStore;
 use crate::place::Place;
 
 /// Largest input or output of a step in bytes: messages point at objects, they do not carry them.
@@ -20,6 +21,8 @@ const MESSAGE_BYTES_MAX: usize = 4096;
 /// The functions that the workflow file calls by name.
 pub(crate) struct Steps {
     pub(crate) lake: Lake,
+    /// The store of `lake`.
+    pub(crate) objects: LakeStore,
     /// The built-in profiles.
     pub(crate) profiles: Vec<Profile>,
     pub(crate) slack: Option<Slack>,

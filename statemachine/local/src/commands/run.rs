@@ -153,6 +153,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, String> {
     let OpenLake {
         lake,
         store,
+        objects,
         journal,
         lock: _lock,
     } = place.open()?;
@@ -163,7 +164,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, String> {
         progress.line(&fewer);
     }
     let uploads = Uploads {
-        executor: executor(machine, lake, journal.clone(), &place)?,
+        executor: executor(machine, (lake, objects), journal.clone(), &place)?,
         store,
     };
     let wanted = Wanted {

@@ -50,6 +50,7 @@ impl Executions for InLake {
         let place = self.place.existing()?;
         let OpenLake {
             lake,
+            objects,
             journal,
             lock: _lock,
             ..
@@ -94,7 +95,7 @@ impl Executions for InLake {
             }
         }
         let progress = Progress::new(open.len() as u64, "executions");
-        let executor = executor(machine, lake, journal.clone(), place)?;
+        let executor = executor(machine, (lake, objects), journal.clone(), place)?;
         let ran = runtime(processors())?.block_on(async {
             let mut ran = Vec::new();
             for execution in open {
@@ -128,6 +129,7 @@ impl Executions for InLake {
         let OpenLake {
             lake,
             store,
+            objects,
             journal,
             lock: _lock,
         } = place.open()?;
@@ -147,7 +149,7 @@ impl Executions for InLake {
         }
         found.profile = ProfileFiles::new(said.profile.as_deref(), Some(place)).find(file, &found.key)?;
         let uploads = Uploads {
-            executor: executor(machine, lake, journal.clone(), place)?,
+            executor: executor(machine, (lake, objects), journal.clone(), place)?,
             store,
         };
         let wanted = Wanted {
