@@ -1,6 +1,7 @@
 //! The two external interfaces of the pipeline: objects and the catalog of tables.
 //!
-//! * [`Store`]: objects by bucket, key and version. Backends: [`LocalStore`] (a directory) and `S3Store` (feature `s3`).
+//! * [`Store`]: objects by bucket, key and version. Backends: [`LocalStore`] (a directory) and `S3Store` (feature
+//!   `s3`).
 //! * [`Catalog`]: tables with their columns and partitions. Backends: [`LocalCatalog`] (a directory of JSON files) and
 //!   `GlueCatalog` (feature `glue`).
 //! * [`ObjectReader`] and [`ObjectWriter`]: an object as `std::io::Read + Seek` and `Write`, for decoders and encoders

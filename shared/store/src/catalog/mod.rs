@@ -85,7 +85,7 @@ pub struct TableSpec {
     pub location: String,
 }
 
-/// A column.
+/// The definition of a column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnSpec {
     /// Name: lower case letters, digits and `_`.
@@ -129,7 +129,7 @@ pub enum TableChange {
 }
 
 impl TableName {
-    /// The full name of a table.
+    /// Creates the full name of a table.
     pub fn new(database: impl Into<String>, name: impl Into<String>) -> TableName {
         TableName {
             database: database.into(),
@@ -145,7 +145,7 @@ impl fmt::Display for TableName {
 }
 
 impl ColumnSpec {
-    /// A column.
+    /// Creates the definition of a column.
     pub fn new(
         name: impl Into<String>,
         hive_type: impl Into<String>,
