@@ -1,42 +1,42 @@
-//! The one error type of this crate, sorted by what the caller can do about it.
+//! The error type of this crate, with variants by what the caller can do.
 //!
-//! `Io` may pass when tried again. Everything else is the file's fault and will never pass; it says
-//! what was expected, what was found, and at which byte.
+//! After `Io` a retry may succeed. All other variants are permanent. They contain what was expected, what was found
+//! and, if known, the byte offset.
 
 use std::fmt;
 use std::io;
 
-/// Why a MAT file could not be opened or read.
+/// The error of opening or reading a MAT file.
 #[derive(Debug)]
 pub enum MatError {
-    /// The source could not be read. The file may be fine: trying again can help.
+    /// The source could not be read. The file may be valid, and a retry may succeed.
     Io(io::Error),
-    /// The bytes are not a MAT file of any level. `found` says what they look like.
+    /// The bytes are not a MAT file of any level. `found` describes them.
     NotMat(Finding),
-    /// The file ends before what it declares.
+    /// The file is shorter than it declares.
     Truncated(Finding),
-    /// The file contradicts the format or itself.
+    /// The file violates the format or is inconsistent.
     Malformed(Finding),
-    /// The file may be valid, but it uses something that this reader does not read.
+    /// The file may be valid, but it uses a feature that this reader does not support.
     Unsupported(Finding),
-    /// Reading on would take more memory, time or output than [`crate::Limits`] allows.
+    /// The file needs more memory, time or output than [`crate::Limits`] allows.
     LimitExceeded(Finding),
 }
 
-/// What was expected, what was found, and where.
+/// The expected value, the value that was found, and its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What the finding is about: a variable's name or a part of the file.
+    /// The name of a variable or of a part of the file.
     pub what: String,
-    /// What the format, the file's own header or the limit asks for.
+    /// The value that the format, the header of the file or the limit requires.
     pub expected: String,
-    /// What is there instead.
+    /// The value that was found.
     pub found: String,
-    /// Byte offset in the file. Absent where the place is not known.
+    /// The byte offset in the file. `None` if it is not known.
     pub offset: Option<u64>,
 }
 
-/// The kinds of [`MatError`], for a caller that only sorts.
+/// The kinds of [`MatError`], without their data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MatErrorKind {
     /// See [`MatError::Io`].
@@ -54,7 +54,7 @@ pub enum MatErrorKind {
 }
 
 impl MatError {
-    /// Which kind of error this is.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> MatErrorKind {
         match self {
             Self::Io(_) => MatErrorKind::Io,
@@ -66,7 +66,7 @@ impl MatError {
         }
     }
 
-    /// What should have been there.
+    /// Returns the expected value.
     pub fn expected(&self) -> String {
         self.finding().map_or_else(
             || "a readable file".to_owned(),
@@ -74,7 +74,7 @@ impl MatError {
         )
     }
 
-    /// What was there instead.
+    /// Returns the value that was found, or the message of an I/O error.
     pub fn found(&self) -> String {
         match self {
             Self::Io(error) => error.to_string(),
@@ -84,12 +84,12 @@ impl MatError {
         }
     }
 
-    /// Byte offset in the file, where one is known.
+    /// Returns the byte offset in the file, if it is known.
     pub fn offset(&self) -> Option<u64> {
         self.finding().and_then(|finding| finding.offset)
     }
 
-    /// Whether trying again can help.
+    /// Whether a retry may succeed.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Io(_))
     }

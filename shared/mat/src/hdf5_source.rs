@@ -1,5 +1,5 @@
-//! The file as the HDF5 crate wants it, with a budget: the crate allocates what it reads, so a bound on
-//! what it may read is a bound on memory whatever the file says.
+//! The storage interface of the HDF5 crate, with a read budget. The crate allocates memory for what it reads, so a
+//! limit on the reads also limits the memory, for any file.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +11,7 @@ use hdf5_reader::{Storage, StorageBuffer};
 
 use crate::error::MatError;
 
-/// Shared, budgeted, positioned reads.
+/// Positioned reads of a shared file, with a limit for one read and a budget for all reads.
 pub(crate) struct BudgetedStorage<R> {
     reader: Mutex<R>,
     len: u64,
@@ -20,7 +20,8 @@ pub(crate) struct BudgetedStorage<R> {
 }
 
 impl<R: Read + Seek + Send> BudgetedStorage<R> {
-    /// `largest` bounds one read. `budget` is counted down by every read and may be set anew.
+    /// Creates the storage. `largest` is the limit for one read in bytes. Every read reduces `budget`, which may be set
+    /// again.
     pub(crate) fn new(reader: R, len: u64, largest: usize, budget: Arc<AtomicU64>) -> Self {
         Self {
             reader: Mutex::new(reader),
@@ -63,7 +64,7 @@ impl<R: Read + Seek + Send> Storage for BudgetedStorage<R> {
             ));
         }
         let mut bytes = vec![0; len];
-        // A panic while the lock was held cannot leave the reader worse than anywhere: we seek first.
+        // After a panic in another read only the position is unknown, and every read seeks first.
         let mut reader = self
             .reader
             .lock()
@@ -74,13 +75,13 @@ impl<R: Read + Seek + Send> Storage for BudgetedStorage<R> {
     }
 }
 
-/// Calls the HDF5 crate. It is careful with hostile files, but it multiplies some declared dimensions
-/// without a check, which panics in a development build: that is an answer about the file, too.
+/// Calls the HDF5 crate and converts a panic to an error. The crate checks its input, but it multiplies some declared
+/// dimensions without an overflow check, which panics in a debug build.
 pub(crate) fn guarded<T>(
     what: &str,
     call: impl FnOnce() -> hdf5_reader::error::Result<T>,
 ) -> Result<T, MatError> {
-    // Nothing of ours is changed by the call, and the crate's locks do not poison.
+    // The call does not change our data, and the locks of the crate are not poisoned by a panic.
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(result) => result.map_err(|error| mat_error(error, what)),
         Err(_) => {
@@ -95,9 +96,8 @@ pub(crate) fn guarded<T>(
     }
 }
 
-/// Sorts an error of the HDF5 crate by what the caller can do. Its offsets count from the end of the
-/// 512-byte MATLAB header or from the start of some structure, so they are told but not passed on as
-/// the file's.
+/// Converts an error of the HDF5 crate. Its offsets are relative to the end of the 512-byte MATLAB header or to the
+/// start of a structure, so they are part of the message and not the offset of the error.
 pub(crate) fn mat_error(error: Error, what: &str) -> MatError {
     match error {
         Error::Context { source, .. } => mat_error(*source, what),

@@ -1,7 +1,7 @@
-//! Level 4: a row of matrices, each a 20-byte header, a name, the real values, the imaginary ones.
+//! Level 4: a sequence of matrices. Each has a 20-byte header, a name, the real values and the imaginary values.
 //!
-//! Header: five 32-bit integers `type, mrows, ncols, imagf, namlen`; `type` in decimal is MOPT, where
-//! M is the machine, P the stored number, T the kind ("MAT-File Level 4 Format", MathWorks).
+//! The header has five 32-bit integers `type, mrows, ncols, imagf, namlen`. The decimal digits of `type` are MOPT: M is
+//! the machine, O is 0, P the number type, T the kind of matrix ("MAT-File Level 4 Format", MathWorks).
 
 use std::io::{Read, Seek};
 
@@ -15,7 +15,7 @@ use crate::variable::{Class, NumberType, Variable};
 
 const HEADER_BYTES: usize = 20;
 
-/// The integers of a header, and the byte order that makes sense of them.
+/// The integers of a header, and their byte order.
 struct Header {
     order: ByteOrder,
     machine: u32,
@@ -29,7 +29,8 @@ struct Header {
 }
 
 impl Header {
-    /// Reads MOPT in the byte order in which it is a small number: the format has no other mark.
+    /// Parses a header. The byte order is the one in which MOPT is less than 5000, because the format has no other
+    /// mark of it.
     fn parse(bytes: &[u8; HEADER_BYTES]) -> Option<Self> {
         let (words, _) = bytes.as_chunks::<4>();
         let [mopt, rows, columns, imaginary, name_bytes] = words else {
@@ -63,20 +64,20 @@ impl Header {
     }
 }
 
-/// Whether these are the first bytes of a level 4 matrix, readable or not (VAX, Cray).
+/// Whether these are the first bytes of a level 4 matrix, also of one that cannot be read (VAX, Cray).
 pub(crate) fn looks_like_header(first_bytes: &[u8]) -> bool {
     let Some((bytes, name)) = first_bytes.split_first_chunk::<HEADER_BYTES>() else {
         return false;
     };
     Header::parse(bytes).is_some_and(|header| {
-        // The name is text that ends in a zero: random bytes that pass as a header seldom have both.
+        // Random bytes seldom have a plausible header and a name that does not begin with a control character.
         let name_bytes = usize::try_from(header.name_bytes).unwrap_or(0);
         let name = &name[..name.len().min(name_bytes)];
         header.is_plausible() && name.first().is_none_or(|first| !first.is_ascii_control())
     })
 }
 
-/// Lists the matrices of a level 4 file, seeking over their values.
+/// Lists the matrices of a level 4 file, without reading their values.
 pub(crate) fn directory<R: Read + Seek>(
     source: &mut Source<R>,
     limits: &Limits,
@@ -168,7 +169,7 @@ fn read_header<R: Read + Seek>(
     let dims = [header.rows, header.columns].map(|dim| u64::try_from(dim).unwrap_or(0));
     let complex = header.imaginary == 1;
     let data_at = HEADER_BYTES as u64 + name_bytes;
-    // Two 31-bit dimensions times 8 bytes times 2 overflow 64 bits only just: checked all the same.
+    // Two 31-bit dimensions times 8 bytes times 2 can overflow 64 bits.
     let data_bytes = dims[0]
         .checked_mul(dims[1])
         .and_then(|count| count.checked_mul(storage.size() as u64));

@@ -1,8 +1,8 @@
-//! Level 5: a 128-byte header and a row of tagged elements. An element is a matrix (`miMATRIX`) or a
-//! zlib stream that inflates to one (`miCOMPRESSED`). A matrix is itself a row of tagged elements:
+//! Level 5: a 128-byte header and a sequence of tagged elements. An element is a matrix (`miMATRIX`) or a
+//! zlib stream that inflates to a matrix (`miCOMPRESSED`). A matrix is a sequence of tagged elements:
 //! flags, dimensions, name, real values, imaginary values ("MAT-File Format", MathWorks).
 //!
-//! Cells, structures and the like are listed and passed over: nothing here recurses.
+//! Cells, structures and other nested arrays are listed, but their content is skipped, so there is no recursion.
 
 use std::io::{Read, Seek};
 
@@ -19,8 +19,8 @@ use crate::variable::{Class, NumberType, Variable, checked_product};
 
 const HEADER_BYTES: u64 = 128;
 
-/// Lists the variables of a level 5 file. Values are seeked over; of compressed elements only the
-/// beginning is inflated.
+/// Lists the variables of a level 5 file, without reading their values. Only the beginning of a compressed element is
+/// inflated.
 pub(crate) fn directory<R: Read + Seek>(
     source: &mut Source<R>,
     limits: &Limits,
@@ -67,7 +67,7 @@ pub(crate) fn directory<R: Read + Seek>(
             return Err(MatError::truncated("element", expected, found, data_at));
         }
         let compressed = kind == MI_COMPRESSED;
-        // The stream of either kind begins with the tag of the matrix.
+        // In both cases the stream begins with the tag of the matrix.
         let span = if compressed {
             Span {
                 offset: data_at,
@@ -114,7 +114,7 @@ fn read_matrix<R: Read + Seek>(
         compressed: span.compressed,
         offset,
     };
-    // MATLAB writes an element without content for what it cannot save.
+    // MATLAB writes an element without content for a variable that it cannot save.
     if outer.bytes == 0 {
         return Ok((variable, None));
     }
@@ -154,12 +154,12 @@ fn read_matrix<R: Read + Seek>(
             ));
         }
     };
-    // Opaque arrays go from the flags straight to the name.
+    // Opaque arrays have no dimensions between the flags and the name.
     if flags & 0xff != 17 {
         variable.dims = read_dims(stream, order, limits)?;
     }
     variable.name = read_name(stream, order, limits)?;
-    // MATLAB keeps the content of objects in an array without a name. It is not the user's variable.
+    // MATLAB stores the content of objects in an array without a name. It is not a variable of the user.
     if variable.name.is_empty() {
         variable.class = Class::Opaque;
     }
@@ -185,7 +185,7 @@ fn read_matrix<R: Read + Seek>(
         imaginary: Imaginary::None,
         stream_bytes,
     };
-    // Some writers leave the values of an empty array out altogether.
+    // Some writers omit the values element of an empty array.
     if count == 0 && stream.position() >= stream_bytes {
         return Ok((variable, Some(matrix)));
     }
@@ -208,7 +208,7 @@ fn read_matrix<R: Read + Seek>(
     } else {
         tag.number_type(&variable.name)?
     };
-    // In UTF-8 and UTF-16 a character may take several units, so only numbers have a known length.
+    // A character in UTF-8 or UTF-16 may have several units, so the length is known only for other types.
     let utf = matches!(tag.kind, MI_UTF8 | MI_UTF16);
     if !(utf && variable.class == Class::Char) {
         tag.expect_bytes(count, storage, &variable.name)?;
@@ -229,8 +229,8 @@ fn read_matrix<R: Read + Seek>(
     Ok((variable, Some(matrix)))
 }
 
-/// Reads the tag of an element that must be of one of the given types, and of that many bytes or at
-/// most so many.
+/// Reads the tag of an element that must have one of the given types. Its length must be exactly `bytes`, or at most
+/// `bytes` if `limit` is given. `limit` is the expectation in the error.
 fn expect_tag<R: Read + Seek>(
     stream: &mut Stream<'_, R>,
     order: ByteOrder,

@@ -1,9 +1,9 @@
-//! Level 7.3: HDF5 behind a 512-byte MATLAB header. The HDF5 itself is read by the crate `hdf5-reader`.
+//! Level 7.3: HDF5 after a 512-byte MATLAB header. The crate `hdf5-reader` reads the HDF5 data.
 //!
-//! MATLAB stores an array with its dimensions reversed, so HDF5's row-major order is MATLAB's
-//! column-major order: reading forward gives the values as the other levels do. The class is in the
-//! attribute `MATLAB_class`, empty arrays store their dimensions as data (`MATLAB_empty`), complex
-//! ones are compounds of `real` and `imag`, objects and cells are references into `#refs#`.
+//! MATLAB stores an array with reversed dimensions, so HDF5's row-major order is MATLAB's column-major order.
+//! Sequential reads return the values in the same order as for the other levels. The attribute `MATLAB_class` is the
+//! class. Empty arrays store their dimensions as data (`MATLAB_empty`). Complex arrays are compounds of `real` and
+//! `imag`. Objects and cells are references into `#refs#`.
 
 use std::io::{Read, Seek};
 use std::ops::ControlFlow;
@@ -25,7 +25,7 @@ use crate::source::Source;
 use crate::values::{Number, Sink, deliver, with_number_type};
 use crate::variable::{Class, NumberType, Variable, checked_product};
 
-/// An open level 7.3 file and its datasets, in the order of the variables.
+/// An open level 7.3 file, with its datasets in the order of the variables.
 pub(crate) struct Level73 {
     datasets: Vec<Option<Dataset>>,
     file: Hdf5File,
@@ -33,7 +33,7 @@ pub(crate) struct Level73 {
     budget: Arc<AtomicU64>,
 }
 
-/// Opens the file and lists its variables. No values are read.
+/// Opens the file and lists its variables. Reads no values, except the dimensions of empty arrays.
 pub(crate) fn open<R: Read + Seek + Send + 'static>(
     source: Source<R>,
     limits: &Limits,
@@ -74,7 +74,7 @@ pub(crate) fn open<R: Read + Seek + Send + 'static>(
     let base = superblock.base_address;
     let mut variables = Vec::new();
     let mut datasets = Vec::new();
-    // `#refs#` and `#subsystem#` are MATLAB's own.
+    // `#refs#` and `#subsystem#` are internal groups of MATLAB.
     for name in names.iter().filter(|name| !name.starts_with('#')) {
         let dataset = guarded(name, || root.dataset(name))?;
         let variable = describe(&dataset, name, base, limits)?;
@@ -138,13 +138,13 @@ fn class_of(attributes: &[Attribute], stored: Option<NumberType>) -> Class {
             (Some(class), Some(_)) => Class::Number(class),
             _ => Class::Opaque,
         },
-        // Written by another HDF5 library behind MATLAB's header: the stored type is the class.
+        // Another HDF5 library wrote the data after a MATLAB header. The stored type is the class.
         None => stored.map_or(Class::Opaque, Class::Number),
     }
 }
 
 fn describe_group(group: &Group, name: &str, base: u64) -> Variable {
-    // A group without readable attributes is a structure as far as a listing is concerned.
+    // A group without readable attributes is listed as a structure.
     let attributes = guarded(name, || group.attributes()).unwrap_or_default();
     let class = match class_of(&attributes, None) {
         Class::Opaque if class_attribute(&attributes).is_none() => Class::Struct,
@@ -188,7 +188,7 @@ fn describe(dataset: &Dataset, name: &str, base: u64, limits: &Limits) -> Result
     if has_attribute(&attributes, "MATLAB_empty") {
         dims = empty_dims(dataset, name, limits, offset)?;
     }
-    // A MATLAB array has two dimensions or more: a bare vector is a column.
+    // A MATLAB array has at least two dimensions. A one-dimensional dataset is a column vector.
     while dims.len() < 2 {
         dims.push(1);
     }
@@ -212,8 +212,8 @@ fn describe(dataset: &Dataset, name: &str, base: u64, limits: &Limits) -> Result
     })
 }
 
-/// The number type of a dataset, and whether it is a compound of two of them. None for references,
-/// strings and whatever else is not numbers.
+/// Returns the number type of a dataset, and whether it is complex (a compound of two numbers). The type is `None` for
+/// references, strings and other data that are not numbers.
 fn stored_type(datatype: &Datatype) -> (Option<NumberType>, bool) {
     match datatype {
         Datatype::FixedPoint { size, signed, .. } => (integer(*size, *signed), false),
@@ -244,7 +244,7 @@ fn integer(size: u8, signed: bool) -> Option<NumberType> {
     })
 }
 
-/// The dimensions of an empty array, which MATLAB stores as its data.
+/// Reads the dimensions of an empty array, which MATLAB stores as its data.
 fn empty_dims(dataset: &Dataset, name: &str, limits: &Limits, offset: u64) -> Result<Vec<u64>, MatError> {
     let wrong = |found: String| MatError::malformed(name, "the dimensions of an empty array", found, offset);
     let count = dataset.num_elements().map_err(|error| mat_error(error, name))?;
@@ -281,7 +281,7 @@ impl Level73 {
             return Ok(());
         }
         self.refuse_absent(dataset, limits, what)?;
-        // A linked list of structure cannot be longer than the file; chunks may be read 64 times over.
+        // The budget is 128 times the length of the file: up to 64 reads of each chunk, and the rest for HDF5 metadata.
         self.budget.store(
             self.file_len.saturating_mul(128).saturating_add(1 << 20),
             Ordering::Relaxed,
@@ -331,8 +331,8 @@ impl Level73 {
         Ok(())
     }
 
-    /// HDF5 fills what was never written. A recording that was never written is not a recording, and a
-    /// small file that declares terabytes is not to be believed.
+    /// Rejects a dataset without stored values, for which HDF5 would return fill values. Also rejects a dataset that
+    /// declares more bytes than the limits allow for the size of the file.
     fn refuse_absent(&self, dataset: &Dataset, limits: &Limits, what: Request<'_>) -> Result<(), MatError> {
         let header = guarded(what.name, || self.file.get_or_parse_header(dataset.address()))?;
         let absent = header.messages.iter().any(|message| match message {
@@ -374,8 +374,8 @@ impl Level73 {
     }
 }
 
-/// `hdf5-reader` 0.12 reads version 2 of the layout message, which the HDF5 in MATLAB 7.4 (2007) wrote,
-/// two bytes too early: every number comes out shifted by 16 bits. HDF5 since 1.8 writes version 3.
+/// Rejects version 2 of the layout message, which the HDF5 library of MATLAB 7.4 (2007) wrote. `hdf5-reader` 0.12 reads
+/// it two bytes too early, so every number is shifted by 16 bits. HDF5 1.8 and later write version 3.
 fn refuse_old_layout(header: &ObjectHeader, bytes: u64, name: &str) -> Result<(), MatError> {
     let is_shifted = header.messages.iter().any(|message| match message {
         HdfMessage::DataLayout(layout) => match &layout.layout {
@@ -397,7 +397,7 @@ fn refuse_old_layout(header: &ObjectHeader, bytes: u64, name: &str) -> Result<()
     Ok(())
 }
 
-/// A complex number as MATLAB stores it.
+/// A complex number in the HDF5 format of MATLAB.
 #[derive(Debug, Clone, Copy)]
 struct Pair<S> {
     real: S,
@@ -435,5 +435,5 @@ impl<S: H5Type + Number + Send> H5Type for Pair<S> {
     }
 }
 
-/// Stops a loop: the caller has what it wanted.
+/// Stops a read: the caller needs no more values.
 pub(crate) const STOP: ControlFlow<()> = ControlFlow::Break(());

@@ -1,12 +1,12 @@
-//! Streaming reader of MATLAB MAT files, levels 4, 5 and 7.3.
+//! A streaming reader of MATLAB MAT files, levels 4, 5 and 7.3.
 //!
-//! [`MatFile::open`] tells the format from the bytes and lists the variables without reading their
-//! values. [`MatFile::read`] streams the values of one of them in file order, which is MATLAB's
-//! column-major order, in blocks of at most [`BLOCK_VALUES`]. Memory is bounded by [`Limits`] and not by
-//! anything in the file: no length read from a file decides an allocation.
+//! [`MatFile::open`] detects the format from the bytes and lists the variables without reading their values.
+//! [`MatFile::read`] streams the values of one variable in file order, which is MATLAB's column-major order, in
+//! blocks of at most [`BLOCK_VALUES`]. Memory is bounded by [`Limits`]: every length in the file is checked before
+//! an allocation.
 //!
-//! A variable is delivered whole or the result is an error. What the reader does not read (cells,
-//! structures, objects, sparse matrices) is listed and passed over. Nothing here knows about ECG.
+//! A read returns all values of a variable or an error. Cells, structures, objects and sparse matrices are listed,
+//! but cannot be read. This crate has no ECG code.
 
 mod error;
 mod hdf5_source;
@@ -39,7 +39,7 @@ use matrix::{Matrix, Request};
 use source::Source;
 use values::Sink;
 
-/// An open MAT file: its variables, and their values on demand.
+/// An open MAT file. It lists the variables and reads their values on request.
 pub struct MatFile<R> {
     format: Format,
     variables: Vec<Variable>,
@@ -48,7 +48,7 @@ pub struct MatFile<R> {
 }
 
 enum Content<R> {
-    /// Levels 4 and 5. A matrix per variable, None for kinds that are only listed.
+    /// Levels 4 and 5. One matrix per variable, `None` for classes that are only listed.
     Flat {
         source: Source<R>,
         matrices: Vec<Option<Matrix>>,
@@ -58,11 +58,11 @@ enum Content<R> {
 }
 
 impl<R: Read + Seek + Send + 'static> MatFile<R> {
-    /// Opens a file and lists its variables. Every declared length is held against the real one, so a
-    /// truncated file fails here.
+    /// Opens a file and lists its variables. Every declared length is compared with the length of the file, so this
+    /// returns an error for a truncated file.
     ///
     /// # Errors
-    /// [`MatError`] of any kind; see there.
+    /// Any variant of [`MatError`].
     pub fn open(reader: R, limits: Limits) -> Result<Self, MatError> {
         let mut source = Source::new(reader)?;
         let head = source.head(SNIFF_BYTES)?;
@@ -89,23 +89,23 @@ impl<R: Read + Seek + Send + 'static> MatFile<R> {
         })
     }
 
-    /// The level of the file.
+    /// Returns the level of the file.
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// The variables in the order of the file (level 7.3: of its root group, arrays before structures).
+    /// Returns the variables in the order of the file. For level 7.3 it is the order of the root group, with datasets
+    /// (arrays) before groups (structures).
     pub fn variables(&self) -> &[Variable] {
         &self.variables
     }
 
-    /// Streams the values of variable `index` in column-major order. The function is called with one
-    /// block after the other until it breaks. If it never does and the result is `Ok`, it was given
-    /// exactly as many values as the product of the dimensions. Of a complex variable these are the
-    /// real parts.
+    /// Streams the values of variable `index` in column-major order. Calls `block` with each block of values until it
+    /// returns `Break`. If it never does and the result is `Ok`, the number of values is exactly the product of the
+    /// dimensions. For a complex variable these are the real parts.
     ///
     /// # Errors
-    /// [`MatError::Unsupported`] for kinds that are only listed, and all others.
+    /// [`MatError::Unsupported`] for classes that are only listed, and any other variant of [`MatError`].
     pub fn read(
         &mut self,
         index: usize,
@@ -114,7 +114,7 @@ impl<R: Read + Seek + Send + 'static> MatFile<R> {
         self.read_part(index, Part::Real, block)
     }
 
-    /// As [`MatFile::read`], for either part of a complex variable.
+    /// Streams the real or the imaginary part of a variable, as [`MatFile::read`] does.
     ///
     /// # Errors
     /// As [`MatFile::read`]; [`MatError::Unsupported`] for the imaginary part of a real variable.
@@ -147,8 +147,8 @@ impl<R: Read + Seek + Send + 'static> MatFile<R> {
         )
     }
 
-    /// The numbers of a variable of at most `max` values, in column-major order. None if it is not a
-    /// real numeric variable, or a larger one.
+    /// Returns the numbers of a variable of at most `max` values, in column-major order. Returns `None` if the variable
+    /// is not numeric, is complex or has more values.
     ///
     /// # Errors
     /// As [`MatFile::read`].
@@ -166,7 +166,7 @@ impl<R: Read + Seek + Send + 'static> MatFile<R> {
         Ok(Some(numbers))
     }
 
-    /// The text of a `char` variable; its rows as lines. None if it is not one.
+    /// Returns the text of a `char` variable, with one line per row. Returns `None` for another class.
     ///
     /// # Errors
     /// [`MatError::LimitExceeded`] above [`Limits::max_text_characters`], and as [`MatFile::read`].
@@ -179,7 +179,7 @@ impl<R: Read + Seek + Send + 'static> MatFile<R> {
         let mut count = self.count_to_read(&variable, limit)?;
         let mut rows = variable.dims.first().copied().unwrap_or(0);
         let mut is_utf8 = false;
-        // Code units are numbers of at most 32 bits, but level 4 stores them as doubles.
+        // `f64` can hold every code unit: code units have at most 32 bits, and level 4 stores them as doubles.
         let mut class = NumberType::F64;
         match &self.content {
             Content::Flat { matrices, .. } => {
@@ -188,7 +188,7 @@ impl<R: Read + Seek + Send + 'static> MatFile<R> {
                     if matrix.utf {
                         count = matrix.data_bytes / matrix.storage.size() as u64;
                         is_utf8 = matrix.storage == NumberType::U8;
-                        // Where characters differ in length, the units do not form a grid.
+                        // If characters have different lengths, the units cannot be split into rows.
                         if count != variable.value_count().unwrap_or(0) {
                             rows = 1;
                         }

@@ -1,29 +1,29 @@
-//! What a file from a stranger may cost: every length in a file is held against one of these before
-//! anything is allocated or inflated for it.
+//! Limits for untrusted files. Every length in a file is checked against a limit before memory is allocated or data is
+//! inflated for it.
 
-/// Upper bounds on what one file may make the reader do. All are inclusive.
+/// Upper limits for one file. All are inclusive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Variables in a file.
+    /// Number of variables in a file.
     pub max_variables: usize,
-    /// Bytes of a variable's name.
+    /// Length of the name of a variable, in bytes.
     pub max_name_bytes: u64,
-    /// Dimensions of a variable.
+    /// Number of dimensions of a variable.
     pub max_rank: usize,
-    /// Values of a variable that is read (listing a larger one is fine).
+    /// Number of values of a variable that is read. A larger variable can still be listed.
     pub max_values: u64,
-    /// Bytes that one compressed variable may inflate to.
+    /// Inflated bytes of one compressed variable. For level 7.3, bytes of the values of any variable that is read.
     pub max_inflated_bytes: u64,
-    /// Inflated bytes per compressed byte, enforced once more than [`Limits::free_inflated_bytes`]
-    /// came out. Recordings compress 2 to 20 times; a bomb about 1000 times.
+    /// Inflated bytes per compressed byte (for level 7.3, bytes of values per byte of the file). Checked above
+    /// [`Limits::free_inflated_bytes`]. Recordings have a ratio of 2 to 20, a zip bomb about 1000.
     pub max_inflation_ratio: u64,
-    /// Inflated bytes for which no ratio is enforced, so that short flat recordings pass.
+    /// Inflated bytes up to which the ratio is not checked, so that short constant recordings are accepted.
     pub free_inflated_bytes: u64,
-    /// Decoded bytes of one chunk of a level 7.3 file; chunks are decoded whole.
+    /// Decoded bytes of one chunk of a level 7.3 file. A chunk is always decoded as a whole.
     pub max_chunk_bytes: usize,
-    /// Bytes of structure (headers, indices, attributes) read to list a level 7.3 file.
+    /// Bytes of HDF5 metadata (headers, indices, attributes) that are read to list a level 7.3 file.
     pub max_directory_bytes: u64,
-    /// Characters of a text variable.
+    /// Number of characters of a text variable.
     pub max_text_characters: u64,
 }
 

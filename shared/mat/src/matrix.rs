@@ -1,4 +1,4 @@
-//! A dense array of a level 4 or level 5 file: where its values are and how to stream them.
+//! A dense array of a level 4 or level 5 file: the position of its values, and the code that streams them.
 
 use std::io::{Read, Seek};
 use std::ops::ControlFlow;
@@ -11,44 +11,44 @@ use crate::tag::Tag;
 use crate::values::{BLOCK_VALUES, ByteOrder, Number, Sink, deliver, with_number_type};
 use crate::variable::NumberType;
 
-/// Where the values of a dense array lie. Positions count bytes of the (inflated) stream of `span`.
+/// The position of the values of a dense array. Positions are byte offsets in the (inflated) stream of `span`.
 #[derive(Debug, Clone)]
 pub(crate) struct Matrix {
     pub(crate) span: Span,
     pub(crate) order: ByteOrder,
-    /// The type in which the real part is stored.
+    /// The number type of the stored real part.
     pub(crate) storage: NumberType,
-    /// Whether the stored numbers are UTF-8 or UTF-16 code units, of which a character may take several.
+    /// Whether the stored numbers are UTF-8 or UTF-16 code units. A character may have several of them.
     pub(crate) utf: bool,
     pub(crate) data_at: u64,
     pub(crate) data_bytes: u64,
     pub(crate) imaginary: Imaginary,
-    /// Length of the stream once inflated.
+    /// The length of the inflated stream in bytes.
     pub(crate) stream_bytes: u64,
 }
 
-/// Where the imaginary part lies.
+/// The position of the imaginary part.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Imaginary {
-    /// There is none.
+    /// The array is real.
     None,
-    /// Its values begin there, stored as the real ones are (level 4).
+    /// The position of the values, which have the number type of the real part (level 4).
     At(u64),
-    /// Its tag begins there (level 5).
+    /// The position of the tag (level 5).
     TagAt(u64),
 }
 
-/// Which numbers of a complex array.
+/// A part of a complex array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// The real part: the only one unless the variable is complex.
+    /// The real part. A real variable has only this part.
     Real,
     /// The imaginary part of a complex variable.
     Imaginary,
 }
 
 impl Matrix {
-    /// Streams `count` values in the class `class`.
+    /// Streams the values that `what` requests.
     pub(crate) fn read<R: Read + Seek>(
         &self,
         source: &mut Source<R>,
@@ -86,7 +86,7 @@ impl Matrix {
         Ok(())
     }
 
-    /// A variable that declares more than its compressed bytes may inflate to need not be inflated.
+    /// Rejects a compressed variable that declares more bytes than the limits allow, before it is inflated.
     fn refuse_bomb(&self, limits: &Limits, name: &str) -> Result<(), MatError> {
         let allowed = self
             .span
@@ -130,7 +130,7 @@ impl Matrix {
     }
 }
 
-/// What to read of a variable.
+/// A request for the values of a variable: its name, the class and the number of the values, and the part.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'n> {
     pub(crate) name: &'n str,

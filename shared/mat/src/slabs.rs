@@ -1,5 +1,5 @@
-//! Cuts an HDF5 dataset into slabs that follow each other in storage order, are small enough to hold,
-//! and meet each chunk as seldom as that allows.
+//! Splits an HDF5 dataset into slabs. The slabs are in storage order, fit into the memory limit, and read each chunk as
+//! few times as possible.
 
 use hdf5_reader::{Dataset, SliceInfo, SliceInfoElem};
 
@@ -8,18 +8,19 @@ use crate::hdf5_source::mat_error;
 use crate::limits::Limits;
 use crate::matrix::Request;
 
-/// Bytes that a slab aims at.
+/// The target size of a slab, in bytes.
 const SLAB_BYTES: u64 = 1 << 20;
-/// How often a chunk may be decoded. A chunk that spans several leads is met once for each of them.
+/// The maximum number of times that a chunk is decoded. A chunk that contains several leads is decoded once for each
+/// lead.
 const MAX_DECODES: u64 = 64;
 
-/// The slabs of a dataset, first to last.
+/// An iterator over the slabs of a dataset, in storage order.
 pub(crate) struct Slabs {
     shape: Vec<u64>,
-    /// The axis that is cut. Those before it are taken one index at a time, those after it whole.
+    /// The axis that is split. A slab has one index of each axis before it, and the whole of each axis after it.
     axis: usize,
     step: u64,
-    /// First index of the next slab on each axis up to `axis`; None when all are done.
+    /// The first index of the next slab on each axis. Axes after `axis` stay at 0. `None` after the last slab.
     next: Option<Vec<u64>>,
 }
 
@@ -42,7 +43,7 @@ impl Slabs {
         })
     }
 
-    /// Cuts at the first axis whose rows, as many as a chunk has, fit in `max_bytes`.
+    /// Splits at the first axis for which as many rows as a chunk has fit into `max_bytes`.
     fn cut(shape: Vec<u64>, chunk: &[u64], size: u64, max_bytes: u64) -> Result<Self, String> {
         let next = Some(vec![0; shape.len()]);
         if shape.is_empty() {
@@ -94,7 +95,7 @@ impl Iterator for Slabs {
             };
             selections.push(SliceInfoElem::Slice { start, end, step: 1 });
         }
-        // Count on: the cut axis first, then the ones before it, as an odometer does.
+        // Advance the split axis. At its end, advance the axis before it, and so on.
         let mut following = first;
         for axis in (0..=self.axis).rev() {
             let (Some(index), Some(len)) = (following.get_mut(axis), self.shape.get(axis)) else {
@@ -115,7 +116,7 @@ impl Iterator for Slabs {
 mod tests {
     use super::*;
 
-    /// The slabs as one list of (start, end) per axis.
+    /// Returns each slab as a list of (start, end) per axis.
     fn slabs(shape: &[u64], chunk: &[u64], size: u64, max_bytes: u64) -> Vec<Vec<(u64, u64)>> {
         Slabs::cut(shape.to_vec(), chunk, size, max_bytes)
             .unwrap()

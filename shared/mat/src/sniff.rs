@@ -1,4 +1,4 @@
-//! Tells the format of a file from its first bytes, never from its name.
+//! Detects the format of a file from its first bytes. The file name is not used.
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ use crate::level4;
 /// The levels of MAT files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// Level 4: bare matrices. What PhysioNet exports.
+    /// Level 4: a sequence of matrices without a file header. PhysioNet exports this level.
     Mat4,
-    /// Level 5 (MATLAB 5 to 7.2): tagged elements, each perhaps compressed.
+    /// Level 5 (MATLAB 5 to 7.2): tagged elements, optionally compressed.
     Mat5,
-    /// Level 7.3: HDF5 behind a 512-byte MATLAB header.
+    /// Level 7.3: HDF5 after a 512-byte MATLAB header.
     Mat73,
 }
 
@@ -26,16 +26,16 @@ impl fmt::Display for Format {
     }
 }
 
-/// Bytes that [`sniff`] can make use of.
+/// The number of bytes that [`sniff`] needs at most.
 pub const SNIFF_BYTES: usize = 128;
 
 const HDF5_SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
 
-/// The format of a file that begins with these bytes (give it [`SNIFF_BYTES`], or all there are),
-/// or None if they are not the beginning of a MAT file.
+/// Returns the format of a file that begins with these bytes, or `None` if it is not a MAT file. `first_bytes` should
+/// be the first [`SNIFF_BYTES`] bytes, or the whole file if it is shorter.
 pub fn sniff(first_bytes: &[u8]) -> Option<Format> {
-    // Level 5 and 7.3 share a 128-byte header that ends in a version and the characters "MI" as a
-    // 16-bit number. Level 4 has a zero among its first four bytes, which that header's text has not.
+    // Levels 5 and 7.3 have a 128-byte header that ends in a version and the characters "MI" as a 16-bit
+    // number. The first four bytes of level 4 contain a zero. The text of this header does not.
     if let (Some(&[a, b, c, d]), Some(start)) = (first_bytes.get(124..128), first_bytes.get(..4))
         && !start.contains(&0)
     {
@@ -50,7 +50,7 @@ pub fn sniff(first_bytes: &[u8]) -> Option<Format> {
     level4::looks_like_header(first_bytes).then_some(Format::Mat4)
 }
 
-/// The error for a file that is not a MAT file: says what its first bytes look like.
+/// Returns the error for a file that is not a MAT file, with a description of its first bytes.
 pub(crate) fn not_mat(first_bytes: &[u8]) -> MatError {
     let printable = |byte: &u8| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
     let found = if first_bytes.is_empty() {

@@ -1,11 +1,11 @@
-//! Positioned reads from the file, with its real length known: what a header declares is held against
-//! that length before it is believed.
+//! Positioned reads from the file. The length of the file is known, so declared lengths are checked before they are
+//! used.
 
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 
 use crate::error::MatError;
 
-/// A file: something to read from and its length in bytes.
+/// A reader of a file and the length of the file in bytes.
 pub(crate) struct Source<R> {
     reader: R,
     len: u64,
@@ -22,7 +22,7 @@ impl<R: Read + Seek> Source<R> {
         })
     }
 
-    /// Length of the file in bytes.
+    /// Returns the length of the file in bytes.
     pub(crate) fn len(&self) -> u64 {
         self.len
     }
@@ -31,7 +31,7 @@ impl<R: Read + Seek> Source<R> {
         (self.reader, self.len)
     }
 
-    /// Fills `bytes` from `offset`. `what` names the thing being read in the error.
+    /// Fills `bytes` from `offset`. `what` is the name of the data for an error.
     pub(crate) fn read_exact_at(
         &mut self,
         offset: u64,
@@ -46,7 +46,7 @@ impl<R: Read + Seek> Source<R> {
         if self.position != offset {
             self.reader.seek(SeekFrom::Start(offset)).map_err(MatError::Io)?;
         }
-        // A failed read leaves the reader anywhere: the next one must seek.
+        // After a failed read the position is unknown, so the next read must seek.
         self.position = u64::MAX;
         self.reader
             .read_exact(bytes)
@@ -63,7 +63,7 @@ impl<R: Read + Seek> Source<R> {
         Ok(())
     }
 
-    /// The first bytes of the file: as many as asked for, or as there are.
+    /// Returns the first `most` bytes of the file, or all bytes if it has fewer.
     pub(crate) fn head(&mut self, most: usize) -> Result<Vec<u8>, MatError> {
         let mut bytes = vec![0; usize::try_from(self.len).unwrap_or(most).min(most)];
         self.read_exact_at(0, &mut bytes, "file")?;
@@ -77,7 +77,7 @@ mod tests {
     use crate::error::MatErrorKind;
     use std::io::{self, Cursor};
 
-    /// Says it is longer than it is, as a file that shrinks while it is read does.
+    /// A reader that reports a larger length than it has, like a file that shrinks while it is read.
     struct Shrinking(Cursor<Vec<u8>>);
 
     impl Read for Shrinking {

@@ -1,5 +1,5 @@
-//! The bytes of one variable of a level 4 or level 5 file, read forward: straight from the file, or
-//! inflated on the way under the limits.
+//! Sequential reads of the bytes of one variable of a level 4 or level 5 file. Compressed bytes are inflated within the
+//! limits.
 
 use std::io::{Read, Seek};
 
@@ -9,21 +9,21 @@ use crate::error::MatError;
 use crate::limits::Limits;
 use crate::source::Source;
 
-/// Compressed bytes read at a time.
+/// The number of compressed bytes in one read.
 const INPUT_BYTES: usize = 64 << 10;
 
-/// Where the bytes of a variable lie in the file, and whether they must be inflated.
+/// The position of the bytes of a variable in the file, and whether they are compressed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Span {
-    /// Offset in the file of the first byte of the stream.
+    /// The offset of the first byte of the stream in the file.
     pub(crate) offset: u64,
-    /// Length of the stream in the file.
+    /// The length of the stream in the file, in bytes.
     pub(crate) len: u64,
-    /// Whether the stream is zlib.
+    /// Whether the stream is compressed with zlib.
     pub(crate) compressed: bool,
 }
 
-/// Reads a [`Span`] forward. Positions count inflated bytes.
+/// A sequential reader of a [`Span`]. Positions are offsets in the inflated bytes.
 pub(crate) struct Stream<'a, R> {
     source: &'a mut Source<R>,
     span: Span,
@@ -34,10 +34,10 @@ pub(crate) struct Stream<'a, R> {
 struct Inflater {
     state: Decompress,
     input: Vec<u8>,
-    /// The part of `input` not yet inflated.
+    /// Start and `end` of the part of `input` that is not yet inflated.
     start: usize,
     end: usize,
-    /// Bytes of the span not yet in `input`.
+    /// The number of bytes of the span that are not yet read into `input`.
     unread: u64,
     ended: bool,
     max_bytes: u64,
@@ -66,13 +66,13 @@ impl<'a, R: Read + Seek> Stream<'a, R> {
         }
     }
 
-    /// Bytes read so far.
+    /// Returns the number of bytes read or skipped so far.
     pub(crate) fn position(&self) -> u64 {
         self.position
     }
 
-    /// Offset in the file to name in an error about the next byte: exact where nothing is compressed,
-    /// otherwise how far the compressed bytes were used.
+    /// Returns the offset in the file of the next byte, for errors. It is exact for an uncompressed stream. For a
+    /// compressed stream it is the end of the compressed bytes that were used.
     pub(crate) fn file_offset(&self) -> u64 {
         self.span.offset.saturating_add(match &self.inflater {
             Some(inflater) => inflater.state.total_in(),
@@ -80,7 +80,7 @@ impl<'a, R: Read + Seek> Stream<'a, R> {
         })
     }
 
-    /// Fills `bytes` with what comes next. `what` names it in the error.
+    /// Fills `bytes` with the next bytes. `what` is the name of the data for an error.
     pub(crate) fn fill(&mut self, bytes: &mut [u8], what: &str) -> Result<(), MatError> {
         if self.inflater.is_some() {
             let got = self.inflate(bytes, what)?;
@@ -102,7 +102,7 @@ impl<'a, R: Read + Seek> Stream<'a, R> {
         Ok(())
     }
 
-    /// Passes over bytes up to `position`, which is not before the current one.
+    /// Skips bytes up to `position`. For a compressed stream `position` must not be before the current position.
     pub(crate) fn skip_to(&mut self, position: u64, what: &str) -> Result<(), MatError> {
         if self.inflater.is_none() {
             if position > self.span.len {
@@ -127,14 +127,14 @@ impl<'a, R: Read + Seek> Stream<'a, R> {
         Ok(())
     }
 
-    /// Checks that a compressed variable ends at `position`, that its checksum holds, and that nothing
-    /// but padding follows. Uncompressed variables have no such check.
+    /// Checks that a compressed variable ends at `position`, that its checksum is correct, and that fewer than 8 bytes
+    /// follow. An uncompressed variable is not checked.
     pub(crate) fn finish_at(&mut self, position: u64, what: &str) -> Result<(), MatError> {
         if self.inflater.is_none() {
             return Ok(());
         }
         self.skip_to(position, what)?;
-        // The checksum is only read, and verified, when more output is asked for.
+        // zlib reads and verifies the checksum only when more output is requested.
         if self.inflate(&mut [0; 1], what)? != 0 {
             let found = "more inflated bytes";
             return Err(MatError::malformed(
@@ -161,7 +161,8 @@ impl<'a, R: Read + Seek> Stream<'a, R> {
         Ok(())
     }
 
-    /// Inflates until `bytes` is full or the zlib stream has ended well. Says how many bytes came out.
+    /// Inflates until `bytes` is full or the zlib stream has ended without an error. Returns the number of inflated
+    /// bytes.
     fn inflate(&mut self, bytes: &mut [u8], what: &str) -> Result<usize, MatError> {
         let Some(inflater) = &mut self.inflater else {
             return Ok(0);

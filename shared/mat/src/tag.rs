@@ -1,4 +1,4 @@
-//! The tags of level 5: what an element holds, how many bytes, where they are ("MAT-File Format", MathWorks).
+//! The tags of level 5: the data type, length and position of an element ("MAT-File Format", MathWorks).
 
 use std::io::{Read, Seek};
 
@@ -19,20 +19,20 @@ pub(crate) const MI_UTF8: u32 = 16;
 pub(crate) const MI_UTF16: u32 = 17;
 const MI_UTF32: u32 = 18;
 
-/// The tag of an element: what it holds, how many bytes, where they are.
+/// The tag of an element: its data type, its length and the position of its data.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tag {
     pub(crate) kind: u32,
     pub(crate) bytes: u64,
-    /// Position of the first data byte in the stream.
+    /// The position of the first data byte in the stream.
     pub(crate) data_at: u64,
-    /// Position after the element and its padding.
+    /// The position after the element and its padding.
     pub(crate) next: u64,
     pub(crate) file_offset: u64,
 }
 
 impl Tag {
-    /// Reads a tag. One of at most four data bytes may hold them within its own eight.
+    /// Reads a tag. In the small data element format, a tag of 8 bytes contains up to 4 data bytes.
     pub(crate) fn read<R: Read + Seek>(
         stream: &mut Stream<'_, R>,
         order: ByteOrder,
@@ -74,7 +74,7 @@ impl Tag {
         })
     }
 
-    /// The type of the numbers that the element holds.
+    /// Returns the number type of the element.
     pub(crate) fn number_type(&self, what: &str) -> Result<NumberType, MatError> {
         Ok(match self.kind {
             MI_INT8 => NumberType::I8,
@@ -99,7 +99,7 @@ impl Tag {
         })
     }
 
-    /// Checks that the element holds exactly `count` numbers.
+    /// Checks that the element has exactly `count` numbers.
     pub(crate) fn expect_bytes(&self, count: u64, storage: NumberType, what: &str) -> Result<(), MatError> {
         let needed = count.checked_mul(storage.size() as u64);
         if needed != Some(self.bytes) {

@@ -1,10 +1,9 @@
-//! Turns the code units of a `char` array into text.
+//! Conversion of the code units of a `char` array to text.
 
 use crate::values::Values;
 
-/// Text of a char array of `rows` rows. MATLAB stores it column by column; several rows come out as
-/// lines, without the blanks that pad them to one width. UTF-8 in several rows has one unit per
-/// character.
+/// Returns the text of a char array of `rows` rows. MATLAB stores it column by column. Several rows become lines,
+/// without the trailing blanks that pad them to the same width. UTF-8 in several rows has one unit per character.
 pub(crate) fn decode(units: &[u32], rows: u64, utf8: bool) -> String {
     if utf8 && rows <= 1 {
         let bytes: Vec<u8> = units
@@ -39,11 +38,12 @@ fn decode_units<'u>(units: impl Iterator<Item = &'u u32>) -> String {
         .collect()
 }
 
-/// Appends the code units of a block: small whole numbers whatever their type (level 4 stores doubles).
+/// Appends the code units of a block. They are whole numbers of any number type (level 4 stores doubles).
 pub(crate) fn append_units(values: Values<'_>, out: &mut Vec<u32>) {
     let mut numbers = Vec::with_capacity(values.len());
     values.to_f64(&mut numbers);
-    // The conversion saturates: what is not a character becomes one that decodes to a replacement.
+    // The conversion saturates: negative numbers and NaN become 0, and large numbers become `u32::MAX`, which decodes
+    // to the replacement character.
     out.extend(numbers.iter().map(|number| *number as u32));
 }
 
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn rows_become_lines() {
         assert_eq!(decode(&units("mV"), 1, false), "mV");
-        // "ab" above "c ": columns a c, b blank.
+        // The rows "ab" and "c " are stored as the columns "ac" and "b ".
         assert_eq!(decode(&units("acb "), 2, false), "ab\nc");
         // SciPy writes char arrays as UTF-8.
         assert_eq!(decode(&units("acb "), 2, true), "ab\nc");

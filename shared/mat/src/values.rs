@@ -1,17 +1,18 @@
-//! Blocks of values, and the conversion from the bytes of a file to the class of a variable.
+//! Blocks of values, and the conversion of stored numbers to the class of a variable.
 //!
-//! MATLAB stores an array in the narrowest type that holds its values, so a `double` may be stored as
-//! `uint8`. The caller always gets the class. A stored value that the class cannot hold is an error.
+//! MATLAB stores an array in the smallest type that can hold its values, so a `double` may be stored as `uint8`. The
+//! caller always gets values of the class. A stored value that an integer class cannot hold is an error. A
+//! floating-point class rounds.
 
 use std::ops::ControlFlow;
 
 use crate::error::MatError;
 use crate::variable::NumberType;
 
-/// Most values in one block given to the caller.
+/// The maximum number of values in one block.
 pub const BLOCK_VALUES: usize = 8192;
 
-/// The caller's function: takes one block, says whether to go on.
+/// The function of the caller that receives each block and returns whether to continue.
 pub(crate) type Sink<'s> = &'s mut dyn FnMut(Values<'_>) -> ControlFlow<()>;
 
 /// One block of consecutive values of a variable, in the variable's class.
@@ -39,7 +40,7 @@ pub enum Values<'a> {
     F64(&'a [f64]),
 }
 
-/// Runs the same expression on the slice of whichever variant it is.
+/// Runs the same expression on the slice of every variant.
 macro_rules! for_each_type {
     ($values:expr, $slice:ident => $body:expr) => {
         match $values {
@@ -58,28 +59,28 @@ macro_rules! for_each_type {
 }
 
 impl Values<'_> {
-    /// Number of values in the block.
+    /// Returns the number of values in the block.
     pub fn len(&self) -> usize {
         for_each_type!(self, slice => slice.len())
     }
 
-    /// Whether the block is empty. Blocks given to the caller never are.
+    /// Whether the block is empty. The reader never returns an empty block.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The values as `f64`, appended to `out`. Exact but for integers beyond 2^53.
+    /// Appends the values to `out` as `f64`. The conversion is exact except for integers above 2^53.
     pub fn to_f64(&self, out: &mut Vec<f64>) {
         for_each_type!(self, slice => out.extend(slice.iter().map(|value| value.as_f64())));
     }
 
-    /// The values as little-endian bytes, appended to `out`.
+    /// Appends the values to `out` as little-endian bytes.
     pub fn to_le_bytes(&self, out: &mut Vec<u8>) {
         for_each_type!(self, slice => slice.iter().for_each(|value| out.extend(value.to_le_bytes())));
     }
 }
 
-/// Which end of a number comes first in the file.
+/// The byte order of the numbers in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ByteOrder {
     Little,
@@ -102,19 +103,19 @@ impl ByteOrder {
     }
 }
 
-/// A number in between two types, wide enough for all of them.
+/// An intermediate value for a conversion, which can hold a number of any type.
 pub(crate) enum Wide {
     Integer(i128),
     Float(f64),
 }
 
-/// A type of number that a MAT file can hold.
+/// A number type of MAT files.
 pub(crate) trait Number: Copy + PartialEq + Default + 'static {
     const TYPE: NumberType;
     fn wrap(slice: &[Self]) -> Values<'_>;
     fn as_f64(self) -> f64;
     fn widen(self) -> Wide;
-    /// The same number in this type, or None if this type cannot hold it.
+    /// Converts a number to this type. Returns `None` if an integer type cannot hold it. A float type rounds.
     fn narrow(wide: Wide) -> Option<Self>;
     fn decode(bytes: &[u8], order: ByteOrder, out: &mut Vec<Self>);
 }
@@ -155,7 +156,7 @@ macro_rules! integer {
             |value| Wide::Integer(i128::from(value)),
             |wide| match wide {
                 Wide::Integer(value) => <$type>::try_from(value).ok(),
-                // A float beyond i128 saturates and then does not fit either.
+                // A float outside `i128` saturates, and then does not fit into the type.
                 Wide::Float(value) if value.fract() == 0.0 => <$type>::try_from(value as i128).ok(),
                 Wide::Float(_) => None,
             }
@@ -231,7 +232,7 @@ macro_rules! with_number_type {
 }
 pub(crate) use with_number_type;
 
-/// Gives stored numbers to the caller in the class of the variable, in blocks.
+/// Converts stored numbers to the class of the variable and passes them to the sink in blocks.
 pub(crate) fn deliver<S: Number>(
     stored: &[S],
     class: NumberType,

@@ -1,32 +1,34 @@
-//! What the directory of a MAT file says about a variable.
+//! The description of a variable in the directory of a MAT file.
 
 use std::fmt;
 
-/// One variable of a MAT file, as listed without reading its values.
+/// One variable of a MAT file, listed without its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
-    /// The name it had in MATLAB. Bytes that are not UTF-8 are replaced.
+    /// The name. Bytes that are not UTF-8 are replaced by U+FFFD.
     pub name: String,
-    /// What kind of array it is.
+    /// The class of the array.
     pub class: Class,
-    /// Dimensions in MATLAB's order (rows, columns, …). Empty for kinds that have none.
+    /// The dimensions in MATLAB's order (rows, columns, …). Empty for classes without dimensions.
     pub dims: Vec<u64>,
-    /// Whether every value has an imaginary part.
+    /// Whether the values are complex numbers.
     pub complex: bool,
-    /// Whether its bytes are compressed in the file.
+    /// Whether the variable is compressed in the file. For level 7.3, whether it is stored in chunks, which may be
+    /// compressed.
     pub compressed: bool,
-    /// Byte offset in the file at which its header begins.
+    /// The byte offset of its header in the file.
     pub offset: u64,
 }
 
 impl Variable {
-    /// Product of the dimensions: the number of values. None where it overflows or there are no dimensions.
+    /// Returns the number of values: the product of the dimensions. `None` if it overflows or if there are no
+    /// dimensions.
     pub fn value_count(&self) -> Option<u64> {
         value_count(&self.dims)
     }
 }
 
-/// Product of the dimensions: the number of values. None where it overflows or there are no dimensions.
+/// Returns the number of values: the product of the dimensions. `None` if it overflows or if there are no dimensions.
 pub fn value_count(dims: &[u64]) -> Option<u64> {
     match dims {
         [] => None,
@@ -34,7 +36,7 @@ pub fn value_count(dims: &[u64]) -> Option<u64> {
     }
 }
 
-/// The product of dimensions. A zero anywhere makes it zero, however large the others are.
+/// Returns the product of the dimensions. It is 0 if any dimension is 0, even if the product of the others overflows.
 pub(crate) fn checked_product(dims: &[u64]) -> Option<u64> {
     if dims.contains(&0) {
         return Some(0);
@@ -43,12 +45,12 @@ pub(crate) fn checked_product(dims: &[u64]) -> Option<u64> {
         .try_fold(1_u64, |product, dim| product.checked_mul(*dim))
 }
 
-/// What kind of array a variable is.
+/// The class of an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
     /// Numbers: `double`, `single`, `int8` … `uint64`.
     Number(NumberType),
-    /// Truth values, read as `uint8`.
+    /// Logical values, read as `uint8`.
     Logical,
     /// Text.
     Char,
@@ -62,12 +64,12 @@ pub enum Class {
     Object,
     /// Function handle. Listed only.
     Function,
-    /// Anything else: `table`, `datetime`, `string`, MATLAB's own workspace. Listed only.
+    /// Any other class: `table`, `datetime`, `string`, internal data of MATLAB. Listed only.
     Opaque,
 }
 
 impl Class {
-    /// The type of the values that reading gives, or None for kinds that are only listed and for text.
+    /// Returns the type of the values of a read, or `None` for text and for classes that are only listed.
     pub fn number_type(self) -> Option<NumberType> {
         match self {
             Self::Number(number) => Some(number),
@@ -78,7 +80,7 @@ impl Class {
 }
 
 impl fmt::Display for Class {
-    /// MATLAB's name of the class.
+    /// Writes MATLAB's name of the class.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Number(number) => return number.fmt(f),
@@ -94,7 +96,7 @@ impl fmt::Display for Class {
     }
 }
 
-/// The type of one number, of a class in MATLAB or as stored in a file.
+/// A number type: of a MATLAB class, or of the numbers in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NumberType {
     /// 8-bit signed integer.
@@ -113,14 +115,14 @@ pub enum NumberType {
     I64,
     /// 64-bit unsigned integer.
     U64,
-    /// IEEE 754 single.
+    /// IEEE 754 single precision.
     F32,
-    /// IEEE 754 double.
+    /// IEEE 754 double precision.
     F64,
 }
 
 impl NumberType {
-    /// Bytes of one number.
+    /// Returns the size of one number in bytes.
     pub fn size(self) -> usize {
         match self {
             Self::I8 | Self::U8 => 1,
@@ -130,7 +132,7 @@ impl NumberType {
         }
     }
 
-    /// The type that MATLAB calls by this name.
+    /// Returns the type with this MATLAB name.
     pub(crate) fn from_matlab(name: &str) -> Option<Self> {
         Some(match name {
             "int8" => Self::I8,
@@ -149,7 +151,7 @@ impl NumberType {
 }
 
 impl fmt::Display for NumberType {
-    /// MATLAB's name of the type.
+    /// Writes MATLAB's name of the type.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::I8 => "int8",

@@ -1,4 +1,4 @@
-//! What the errors of the AWS SDK mean for the caller.
+//! Classification of the errors of the AWS SDK.
 
 use std::error::Error;
 
@@ -7,31 +7,32 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-/// An SDK error, sorted.
+/// A classified SDK error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) kind: FailureKind,
-    /// HTTP status, if there was an answer.
+    /// The HTTP status, if there was a response.
     pub(crate) status: Option<u16>,
-    /// The service's code and message, or what went wrong on the way.
+    /// The error code and message of the service, or the description of the transport error.
     pub(crate) message: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FailureKind {
     NotFound,
-    /// A condition of the request did not hold (HTTP 412), or Glue's `AlreadyExistsException`.
+    /// A condition of the request was false (HTTP 412), or `AlreadyExistsException` of Glue.
     AlreadyExists,
-    /// Two writers met.
+    /// A concurrent write or change.
     Conflict,
     PermissionDenied,
-    /// More at once than the service takes.
+    /// The request rate is above the limit of the service.
     Throttled,
     Transient,
     Other,
 }
 
-/// Sorts an SDK error by the service's code first, then by the HTTP status: answers to HEAD have no code.
+/// Classifies an SDK error by the error code of the service, or by the HTTP status if the code is absent or unknown.
+/// A response to HEAD has no code.
 pub(crate) fn classify<E>(error: &SdkError<E, HttpResponse>) -> Failure
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -58,7 +59,7 @@ where
             message: DisplayErrorContext(error).to_string(),
         },
         SdkError::DispatchFailure(failure) => Failure {
-            // What is neither the line nor marked as worth a retry is the set-up: credentials, certificates.
+            // Other dispatch failures are configuration errors, for example of credentials or certificates.
             kind: if failure.is_io() || failure.is_timeout() || failure.as_other().is_some() {
                 FailureKind::Transient
             } else {
@@ -98,7 +99,8 @@ fn by_code(code: &str) -> Option<FailureKind> {
         | "TooManyRequestsException"
         | "RequestLimitExceeded"
         | "ServiceUnavailable" => FailureKind::Throttled,
-        // An upload in parts that is not there any more: ended by a call whose answer was lost. The step writes it anew.
+        // The multipart upload no longer exists, for example because a request completed it and its response was
+        // lost. The step then writes the object again.
         "NoSuchUpload"
         | "RequestTimeout"
         | "RequestTimeTooSkewed"
@@ -114,12 +116,12 @@ fn by_code(code: &str) -> Option<FailureKind> {
 
 fn by_status(status: u16) -> FailureKind {
     match status {
-        // 405 is the answer about a version that is a delete marker.
+        // S3 returns 405 for a version that is a delete marker.
         404 | 405 => FailureKind::NotFound,
         412 => FailureKind::AlreadyExists,
         409 => FailureKind::Conflict,
         401 | 403 => FailureKind::PermissionDenied,
-        // S3 says SlowDown with 503, and without a body in answer to HEAD.
+        // S3 returns SlowDown with status 503. The response to HEAD has no body.
         429 | 503 => FailureKind::Throttled,
         408 | 500..=599 => FailureKind::Transient,
         _ => FailureKind::Other,

@@ -1,18 +1,18 @@
-//! Checksums that a store keeps of a whole object, and the way to check bytes against one while they stream by.
+//! Checksums of whole objects that a store keeps, and the verification of streamed bytes against them.
 //!
-//! S3 computes one of each object that is uploaded, and tells it with the object's metadata; for a range it sends none. So
-//! whoever reads an object in ranges from end to end can still know that it was the right bytes. A checksum *of the parts'
-//! checksums* (type COMPOSITE) says nothing without the borders of the parts and is not one of these.
+//! S3 stores a checksum of each uploaded object and returns it with the metadata of the object, but not for a range
+//! request. A caller that reads all ranges of an object in order can verify them against this checksum. A COMPOSITE
+//! checksum, computed from the checksums of the parts, is not supported, because it requires the sizes of the parts.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use crc_fast::CrcAlgorithm;
 use sha2::{Digest, Sha256};
 
-/// How a checksum is computed.
+/// The algorithm of a checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChecksumAlgorithm {
-    /// CRC-64/NVME: what S3 computes itself where the uploader sends none.
+    /// CRC-64/NVME. S3 computes it if the upload has no checksum.
     Crc64Nvme,
     /// CRC-32 as in zlib (ISO-HDLC).
     Crc32,
@@ -25,14 +25,14 @@ pub enum ChecksumAlgorithm {
 /// A checksum of a whole object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checksum {
-    /// How it is computed.
+    /// The algorithm.
     pub algorithm: ChecksumAlgorithm,
-    /// Its bytes, most significant first, in Base64: the form in which S3 tells it.
+    /// The bytes of the checksum, most significant first, in Base64, as S3 returns it.
     pub base64: String,
 }
 
 impl Checksum {
-    /// Begins a check.
+    /// Creates a verifier for this checksum.
     pub fn verifier(&self) -> Verifier {
         let state = match self.algorithm {
             ChecksumAlgorithm::Crc64Nvme => State::Crc(crc_fast::Digest::new(CrcAlgorithm::Crc64Nvme), 8),
@@ -47,7 +47,7 @@ impl Checksum {
     }
 }
 
-/// Bytes on their way, checked against a [`Checksum`] at the end.
+/// Verifies streamed bytes against a [`Checksum`].
 #[derive(Debug)]
 pub struct Verifier {
     expected: Checksum,
@@ -56,13 +56,13 @@ pub struct Verifier {
 
 #[derive(Debug)]
 enum State {
-    /// And how many bytes the checksum has.
+    /// The digest, and the length of the checksum in bytes.
     Crc(crc_fast::Digest, usize),
     Sha256(Sha256),
 }
 
 impl Verifier {
-    /// Takes the next bytes of the object.
+    /// Adds the next bytes of the object.
     pub fn update(&mut self, bytes: &[u8]) {
         match &mut self.state {
             State::Crc(digest, _) => digest.update(bytes),
@@ -70,10 +70,10 @@ impl Verifier {
         }
     }
 
-    /// Whether these were the bytes of the object.
+    /// Verifies that the bytes have the expected checksum.
     ///
     /// # Errors
-    /// A sentence with both checksums.
+    /// A message with both checksums, if they differ.
     pub fn finish(self) -> Result<(), String> {
         let found = match self.state {
             State::Crc(digest, length) => {
@@ -96,7 +96,7 @@ impl Verifier {
 mod tests {
     use super::*;
 
-    /// The check values of the catalogue of CRC algorithms (reveng.sourceforge.io) and of FIPS 180, for `123456789`.
+    /// The check values for `123456789`: from the catalogue of CRC algorithms (reveng.sourceforge.io), and SHA-256.
     #[test]
     fn known_values() {
         for (algorithm, base64) in [
@@ -114,7 +114,7 @@ mod tests {
                     base64: base64.to_owned(),
                 }
                 .verifier();
-                // In pieces, as they come.
+                // In several pieces, as in a stream.
                 for piece in bytes.chunks(4) {
                     verifier.update(piece);
                 }

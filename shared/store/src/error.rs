@@ -1,4 +1,4 @@
-//! What can go wrong with an object, sorted by what the caller can do about it.
+//! The errors of operations on objects, by what the caller can do about them.
 
 use std::error::Error;
 use std::fmt;
@@ -6,42 +6,43 @@ use std::io;
 
 use crate::location::Location;
 
-/// Why an operation on an object failed. The variant says what the caller can do; the context says what
-/// was being done, to which object, and what the backend answered.
+/// The error of an operation on an object. The variant shows what the caller can do. The context contains the
+/// operation, the object and the message of the backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreError {
-    /// The object, or the asked version of it, or its bucket, is not there. Retrying does not help.
+    /// The object, the requested version or the bucket does not exist. A retry does not help.
     NotFound(Box<ErrorContext>),
-    /// `put_if_absent` found an object under the key: somebody wrote first.
+    /// `put_if_absent` found an existing object with this key.
     AlreadyExists(Box<ErrorContext>),
-    /// Two conditional writes met; whether one of them won is not known yet. Look again, then decide.
+    /// Conditional writes ran at the same time, and it is not known whether one of them succeeded. Look up the object
+    /// again.
     Conflict(Box<ErrorContext>),
-    /// The credentials do not allow this. Somebody has to change a policy or a file mode.
+    /// The credentials do not allow this. A policy or a file mode must be changed.
     PermissionDenied(Box<ErrorContext>),
-    /// The caller asked for something that no backend can do (an unusable key, an object above the given
-    /// limit). Retrying does not help.
+    /// The request is invalid for every backend (for example an invalid key, or an object above the given limit). A
+    /// retry does not help.
     Invalid(Box<ErrorContext>),
-    /// More requests at once than the backend takes: the same call succeeds once there are fewer.
+    /// The request rate is above the limit of the backend. The same call may succeed later, at a lower rate.
     Throttled(Box<ErrorContext>),
-    /// Timed out, cut off, or a server error: the same call may succeed later.
+    /// A timeout, a truncated response or a server error. The same call may succeed later.
     Transient(Box<ErrorContext>),
     /// Anything else: a bug, or a damaged disk.
     Other(Box<ErrorContext>),
 }
 
-/// What was being done, to which object, and why it failed.
+/// The operation, the object and the reason of the error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorContext {
-    /// The operation as a phrase that goes before the location: `reading bytes 0..10 of`.
+    /// The operation, as a phrase that precedes the location: `reading bytes 0..10 of`.
     pub operation: String,
-    /// The object, or for listings the bucket and the prefix.
+    /// The object. For a listing, the bucket and the prefix.
     pub location: Location,
-    /// What the backend said.
+    /// The message of the backend.
     pub message: String,
 }
 
 impl ErrorContext {
-    /// A boxed context, ready for a variant of [`StoreError`].
+    /// Creates a boxed context for a variant of [`StoreError`].
     pub fn new(
         operation: impl Into<String>,
         location: &Location,
@@ -56,7 +57,7 @@ impl ErrorContext {
 }
 
 impl StoreError {
-    /// What was being done, to which object, and why it failed.
+    /// The operation, the object and the reason of the error.
     pub fn context(&self) -> &ErrorContext {
         match self {
             StoreError::NotFound(context)
@@ -70,30 +71,30 @@ impl StoreError {
         }
     }
 
-    /// The object that the operation was about.
+    /// Returns the location of the object.
     pub fn location(&self) -> &Location {
         &self.context().location
     }
 
-    /// The store error inside an I/O error that came out of an [`crate::ObjectReader`] or
-    /// [`crate::ObjectWriter`], however deep a decoder wrapped it.
+    /// Returns the store error inside an I/O error of [`crate::ObjectReader`] or [`crate::ObjectWriter`], also if a
+    /// decoder wrapped it.
     pub fn from_io(error: &io::Error) -> Option<&StoreError> {
         StoreError::find_in(error)
     }
 
-    /// The first store error in a chain of error sources.
+    /// Returns the first store error in a chain of error sources.
     pub fn find_in<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a StoreError> {
         if let Some(found) = error.downcast_ref::<StoreError>() {
             return Some(found);
         }
-        // `io::Error::source` skips the error it carries and gives that one's source, so look inside first.
+        // `io::Error::source` returns the source of the inner error and skips the inner error, so check that one first.
         if let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
             return StoreError::find_in(inner);
         }
         error.source().and_then(StoreError::find_in)
     }
 
-    /// Sorts an error of the local file system.
+    /// Converts an error of the local file system.
     pub(crate) fn from_file_error(
         operation: impl Into<String>,
         location: &Location,
@@ -150,7 +151,7 @@ impl From<StoreError> for io::Error {
             StoreError::AlreadyExists(_) => io::ErrorKind::AlreadyExists,
             StoreError::PermissionDenied(_) => io::ErrorKind::PermissionDenied,
             StoreError::Invalid(_) => io::ErrorKind::InvalidInput,
-            // Never `Interrupted` for a transient error: `read_exact` would retry it for ever.
+            // Never `Interrupted` for a transient error, because `read_exact` would retry it without end.
             StoreError::Conflict(_)
             | StoreError::Throttled(_)
             | StoreError::Transient(_)

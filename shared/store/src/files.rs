@@ -1,30 +1,30 @@
-//! Files that appear whole or not at all.
+//! Atomic creation of files.
 //!
-//! Content goes to a temporary file of the same file system, and is then given its name in one step, so a
-//! process killed at any point leaves the old state or the new one. After a power cut a file may be there
-//! in part, unless the file system was synced after it was written. What a killed process leaves among the
-//! temporary files is removed by [`sweep`]: a living writer holds a lock on its file.
+//! The content is written to a temporary file on the same file system, which is then renamed or linked. If the process
+//! is killed, either the old file or the new file exists. After a power failure a file may be incomplete, unless the
+//! file system was synced after the write. [`sweep`] removes the temporary files of killed processes. A running
+//! writer holds a lock on its file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Tells apart the temporary files of one process.
+/// A counter for unique names of the temporary files of one process.
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
-/// A file being written. Dropping it removes it.
+/// A temporary file. Dropping it removes the file, unless it was renamed.
 #[derive(Debug)]
 pub(crate) struct TemporaryFile {
     /// The open file, locked.
     pub(crate) file: File,
     path: PathBuf,
-    /// After a rename the temporary name is free, and may already be somebody else's.
+    /// After a rename, another process may use the temporary name.
     renamed: bool,
 }
 
 impl TemporaryFile {
-    /// A new, empty, locked file in `directory`, which is made if needed.
+    /// Creates an empty, locked file in `directory`. Creates the directory if it does not exist.
     pub(crate) fn create(directory: &Path) -> io::Result<TemporaryFile> {
         fs::create_dir_all(directory)?;
         loop {
@@ -32,15 +32,15 @@ impl TemporaryFile {
             let path = directory.join(format!("{}-{number}", std::process::id()));
             let file = match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(file) => file,
-                // Left by a killed process that had our process id.
+                // A killed process with the same process id left the file.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 Err(error) => return Err(error),
             };
             match file.lock() {
-                // A sweeper may have taken the file between its creation and the lock.
+                // `sweep` in another process may have removed the file before it was locked.
                 Ok(()) if !path.exists() => continue,
                 Ok(()) => {}
-                // A file system without locks has no sweeper either: see `sweep`.
+                // On a file system without locks, `sweep` removes nothing.
                 Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
                 Err(error) => return Err(error),
             }
@@ -52,19 +52,19 @@ impl TemporaryFile {
         }
     }
 
-    /// Where it is for now.
+    /// Returns the temporary path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Gives the file its name, over whatever has it.
+    /// Renames the file to its final path. Replaces an existing file.
     pub(crate) fn rename_to(&mut self, path: &Path) -> io::Result<()> {
         rename(&self.path, path)?;
         self.renamed = true;
         Ok(())
     }
 
-    /// Gives the file its name if nothing has it; else `AlreadyExists`.
+    /// Creates a hard link at the final path. Returns `AlreadyExists` if the path exists.
     pub(crate) fn link_to(&self, path: &Path) -> io::Result<()> {
         link(&self.path, path)
     }
@@ -73,20 +73,20 @@ impl TemporaryFile {
 impl Drop for TemporaryFile {
     fn drop(&mut self) {
         if !self.renamed {
-            // A failure leaves the file to the sweeper.
+            // If this fails, `sweep` removes the file later.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Writes a whole file.
+/// Writes a whole file atomically, with a temporary file in the directory `temporary`.
 pub(crate) fn write_atomically(temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = TemporaryFile::create(temporary)?;
     io::Write::write_all(&mut file.file, bytes)?;
     file.rename_to(path)
 }
 
-/// Removes the temporary files whose writers are gone.
+/// Removes the temporary files that no running process has locked.
 pub(crate) fn sweep(directory: &Path) -> io::Result<()> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -95,7 +95,7 @@ pub(crate) fn sweep(directory: &Path) -> io::Result<()> {
     };
     for entry in entries {
         let path = entry?.path();
-        // Opened for writing because some network file systems lock only such files.
+        // Some network file systems can lock a file only if it is open for writing.
         let Ok(file) = OpenOptions::new().write(true).open(&path) else {
             continue;
         };
@@ -106,17 +106,17 @@ pub(crate) fn sweep(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives a file another name, over whatever has it.
+/// Renames a file. Replaces an existing file.
 pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     within_directory(to, || fs::rename(from, to))
 }
 
-/// Gives a file a second name, if nothing has it.
+/// Creates a hard link. Returns `AlreadyExists` if the path exists.
 pub(crate) fn link(from: &Path, to: &Path) -> io::Result<()> {
     within_directory(to, || fs::hard_link(from, to))
 }
 
-/// Runs `act`, which puts something under `path`, and makes the directory first if that is what it lacks.
+/// Runs `act`, which creates `path`. If it returns `NotFound`, creates the parent directory and runs `act` again.
 fn within_directory(path: &Path, act: impl Fn() -> io::Result<()>) -> io::Result<()> {
     match act() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -1,13 +1,14 @@
-//! The two places where the pipeline touches the outside: objects and the catalog of tables.
+//! The two external interfaces of the pipeline: objects and the catalog of tables.
 //!
-//! * [`Store`]: objects by bucket, key and version. Backends: [`LocalStore`] (a directory) and `S3Store` (feature `s3`).
-//! * [`Catalog`]: which tables exist, with which columns and partitions. Backends: [`LocalCatalog`]
-//!   (a folder of JSON files) and `GlueCatalog` (feature `glue`).
-//! * [`ObjectReader`] and [`ObjectWriter`]: a store's object as `std::io::Read + Seek` and `Write`, for
-//!   decoders that run on a blocking thread.
+//! * [`Store`]: objects by bucket, key and version. Backends: [`LocalStore`] (a directory) and `S3Store` (feature
+//!   `s3`).
+//! * [`Catalog`]: tables with their columns and partitions. Backends: [`LocalCatalog`] (a directory of JSON files) and
+//!   `GlueCatalog` (feature `glue`).
+//! * [`ObjectReader`] and [`ObjectWriter`]: an object as `std::io::Read + Seek` and `Write`, for decoders and encoders
+//!   that run on a blocking thread.
 //!
-//! Nothing here knows of ECG: bytes go in, bytes come out. One conformance suite per interface (in
-//! `shared/testing`) runs on every backend, so a step that passes on one passes on all.
+//! This crate handles bytes only and has no ECG code. One conformance suite per interface (in `shared/testing`) runs
+//! on every backend, so the backends behave in the same way.
 
 pub mod catalog;
 pub mod checksum;

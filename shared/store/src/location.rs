@@ -1,23 +1,23 @@
-//! Where an object is.
+//! The location of an object.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Where an object is, and which version of it is meant.
+/// The bucket, the key and optionally the version of an object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Location {
-    /// Bucket name; for a [`crate::LocalStore`] a directory of its root.
+    /// The name of the bucket. In a [`crate::LocalStore`] it is a directory below the root.
     pub bucket: String,
-    /// Key, decoded (a space is a space), at most 1024 bytes.
+    /// The key, without URL encoding, at most 1024 bytes.
     pub key: String,
-    /// Version id if the bucket is versioned, else the ETag. `None` means whatever is there.
+    /// The version id if the bucket is versioned, else the ETag. `None` means the current version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
 }
 
 impl Location {
-    /// The current version of a key.
+    /// Creates the location of the current version of a key.
     pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Location {
         Location {
             bucket: bucket.into(),
@@ -26,7 +26,7 @@ impl Location {
         }
     }
 
-    /// The same key, pinned to a version.
+    /// Returns the location of a version of the same key.
     pub fn with_version(&self, version: impl Into<String>) -> Location {
         Location {
             version: Some(version.into()),

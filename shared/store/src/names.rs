@@ -1,23 +1,24 @@
-//! Keys as file names, and back.
+//! Conversion of keys to file names and back.
 //!
-//! A key is split at `/`; each segment becomes a file or directory name that is the segment itself, except:
+//! A key is split at `/`. Each segment becomes a file or directory name without changes, except:
 //!
-//! * `%` and control characters are written `%XX` (upper hex of the byte);
-//! * a leading `.` is written `%2E`: so `.` and `..` are harmless, and every name that does begin with a
-//!   dot belongs to the store;
-//! * an empty segment (`a//b`, a leading or trailing `/`) is written `%` alone;
-//! * a segment of more than [`NAME_BYTES_MAX`] bytes is cut into nested directories whose names end in `%+`.
+//! * `%` and ASCII control characters are written as `%XX` (uppercase hexadecimal digits of the byte).
+//! * A leading `.` is written as `%2E`, so `.` and `..` are not special, and every name that begins with a dot is an
+//!   internal file of the store.
+//! * An empty segment (`a//b`, a leading or trailing `/`) is written as `%`.
+//! * A segment of more than [`NAME_BYTES_MAX`] bytes after escaping is split into nested directories whose names end in
+//!   `%+`.
 //!
-//! The mapping is one to one: a file whose name could not have come from a key is not an object.
+//! The mapping is one-to-one. A file whose name does not correspond to a key is not an object.
 
 use std::path::{Path, PathBuf};
 
-/// Longest piece of a segment in one file name; file systems stop at 255 bytes.
+/// The maximum length of a part of a segment in one file name, in bytes. File systems allow 255 bytes.
 const NAME_BYTES_MAX: usize = 200;
 const CONTINUES: &str = "%+";
 const EMPTY: &str = "%";
 
-/// The relative path of a key.
+/// Returns the relative path of a key.
 pub(crate) fn key_to_path(key: &str) -> PathBuf {
     let mut path = PathBuf::new();
     for segment in key.split('/') {
@@ -26,7 +27,7 @@ pub(crate) fn key_to_path(key: &str) -> PathBuf {
     path
 }
 
-/// The key whose path has these names, or `None` if no key has.
+/// Returns the key of a relative path, or `None` if no key has this path.
 pub(crate) fn path_to_key(relative: &Path) -> Option<String> {
     let mut key = String::new();
     let mut first = true;
@@ -50,7 +51,7 @@ pub(crate) fn path_to_key(relative: &Path) -> Option<String> {
             }
         }
     }
-    // Only the one spelling that `key_to_path` gives counts.
+    // Only the path that `key_to_path` returns is valid for the key.
     (!continued && key_to_path(&key) == relative).then_some(key)
 }
 
@@ -69,7 +70,7 @@ fn push_segment(path: &mut PathBuf, segment: &str) {
         if name.len() + escaped.len() > NAME_BYTES_MAX {
             path.push(format!("{name}{CONTINUES}"));
             name.clear();
-            // The next name must not look like one of the store's own either.
+            // The next name must not begin with a dot either.
             if escaped == "." {
                 name.push_str("%2E");
                 continue;

@@ -1,13 +1,13 @@
-//! A store's object as `std::io::Read + Seek`, for decoders that run on a blocking thread.
+//! An object of a store as `std::io::Read + Seek`, for decoders that run on a blocking thread.
 //!
-//! The object is fetched in chunks of a fixed size, which the store chooses ([`Store::chunk_bytes`]). A handful stay in
-//! memory, so that a reader that jumps back and forth (HDF5) does not fetch the same chunk again and again; while chunks are
-//! asked for in order, the next ones are fetched ahead. Memory is bounded by
+//! The object is fetched in chunks of a fixed size, by default [`Store::chunk_bytes`]. The reader keeps
+//! [`CHUNKS_KEPT`] chunks in memory, so a decoder that seeks often (HDF5) does not fetch the same chunk repeatedly. If
+//! chunks are read in order, the next [`CHUNKS_AHEAD`] chunks are prefetched. Memory is bounded by
 //! `(CHUNKS_KEPT + CHUNKS_AHEAD) * chunk size`: 8 MiB for files, 64 MiB for S3.
 //!
-//! Who needs every byte of the object besides, in order, as a hash does, lets the chunks [pass by](ObjectReader::pass_to) on
-//! their way to the decoder. No chunk is fetched for that alone but those that the decoder never asks for, and those that it
-//! asked for too early and that have left the memory when their turn comes.
+//! [`ObjectReader::pass_to`] passes every byte of the object to a sink, in order, for example to compute a hash. The
+//! sink gets the chunks that are fetched for the decoder. Extra requests are needed only for chunks that the decoder
+//! does not read, and for chunks that it read out of order and that are no longer in memory when the sink needs them.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -22,16 +22,15 @@ use crate::error::{ErrorContext, StoreError};
 use crate::location::Location;
 use crate::store::{ObjectMeta, Store};
 
-/// Chunks that stay in memory after use, the longest unused leaving first.
+/// The number of chunks that are kept in memory. The least recently used chunk is removed first.
 pub const CHUNKS_KEPT: usize = 6;
-/// Chunks that are fetched ahead of a reader that goes in order.
+/// The number of chunks that are prefetched if chunks are read in order.
 pub const CHUNKS_AHEAD: usize = 2;
 
-/// Reads one object. To be used off the runtime's own threads (`spawn_blocking`): a read blocks until its
-/// chunk is there.
+/// A reader of one object. Use it on a blocking thread (`spawn_blocking`), because a read blocks until its chunk is
+/// available.
 ///
-/// A failed fetch comes out as an [`io::Error`] with the [`StoreError`] inside: see
-/// [`StoreError::from_io`].
+/// A failed request is returned as an [`io::Error`] that contains the [`StoreError`]: see [`StoreError::from_io`].
 #[derive(Debug)]
 pub struct ObjectReader {
     store: Arc<dyn Store>,
@@ -40,21 +39,21 @@ pub struct ObjectReader {
     runtime: Handle,
     chunk_bytes: u64,
     position: u64,
-    /// Chunk number and content, the one used last at the back.
+    /// Chunk numbers and contents. The most recently used chunk is at the back.
     kept: VecDeque<(u64, Bytes)>,
-    /// Chunk number and the fetch under way, in order.
+    /// Chunk numbers and pending requests, in order.
     ahead: VecDeque<(u64, JoinHandle<Result<Bytes, StoreError>>)>,
     last_chunk: Option<u64>,
     passing: Option<Passing>,
 }
 
-/// Takes consecutive bytes of the object.
+/// A function that receives consecutive bytes of the object.
 type Sink = Box<dyn FnMut(&[u8]) + Send>;
 
-/// Where the chunks pass by.
+/// The sink and its position.
 struct Passing {
     sink: Sink,
-    /// The chunk that is next: all before it have passed.
+    /// The number of the next chunk for the sink. All chunks before it have been passed.
     next: u64,
 }
 
@@ -65,8 +64,8 @@ impl fmt::Debug for Passing {
 }
 
 impl ObjectReader {
-    /// Looks an object up and reads its first chunk with the same request. The reader is at its start and pinned to the
-    /// version that was found.
+    /// Opens an object and reads its first chunk with one call of [`Store::get_start`]. The reader is at the start of
+    /// the object, and reads only the version that was found.
     ///
     /// # Errors
     /// As [`Store::get_start`].
@@ -89,8 +88,9 @@ impl ObjectReader {
         Ok((meta, reader))
     }
 
-    /// A reader at the start of an object of `size` bytes that has read nothing of it, with another size of chunks in bytes
-    /// (at least 1). `location` should name a version: otherwise an overwrite in between mixes two contents.
+    /// Creates a reader at the start of an object of `size` bytes, with a chunk size in bytes (at least 1). Reads
+    /// nothing. `location` should name a version. Otherwise the reader mixes two contents if the object is
+    /// overwritten.
     pub fn with_chunk_bytes(
         store: Arc<dyn Store>,
         location: Location,
@@ -112,18 +112,18 @@ impl ObjectReader {
         }
     }
 
-    /// Size of the object in bytes.
+    /// Returns the size of the object in bytes.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// The object that is read.
+    /// Returns the location of the object.
     pub fn location(&self) -> &Location {
         &self.location
     }
 
-    /// From now on hands the bytes of the object to `sink`, each once and in order, as they are read for whatever reason;
-    /// those that were not read, [`ObjectReader::pass_rest`] reads. To be called before the first read.
+    /// Sets the sink that receives all bytes of the object, each once and in order, while they are read.
+    /// [`ObjectReader::pass_rest`] reads the bytes that were not read. Call this before the first read.
     pub fn pass_to(&mut self, sink: impl FnMut(&[u8]) + Send + 'static) {
         self.passing = Some(Passing {
             sink: Box::new(sink),
@@ -131,27 +131,27 @@ impl ObjectReader {
         });
     }
 
-    /// Reads what has not passed by yet. The position stays.
+    /// Reads the bytes that the sink has not received yet. Does not change the position.
     ///
     /// # Errors
-    /// As a read.
+    /// As [`Store::get_range`].
     pub fn pass_rest(&mut self) -> Result<(), StoreError> {
         self.pass_until(self.size.div_ceil(self.chunk_bytes))
     }
 
-    /// Lets the chunks before `end` pass by.
+    /// Passes the chunks before `end` to the sink.
     fn pass_until(&mut self, end: u64) -> Result<(), StoreError> {
         self.pass_kept();
         while let Some(number) = self.passing.as_ref().map(|passing| passing.next)
             && number < end
         {
-            // Which lets it pass by, and what is kept behind it.
+            // This passes the chunk to the sink, and the chunks after it that are in memory.
             self.chunk(number)?;
         }
         Ok(())
     }
 
-    /// Lets pass by what is in memory and whose turn it is.
+    /// Passes the next chunks to the sink, as far as they are in memory.
     fn pass_kept(&mut self) {
         let Some(passing) = &mut self.passing else { return };
         while let Some((_, bytes)) = self.kept.iter().find(|(number, _)| *number == passing.next) {
@@ -170,13 +170,13 @@ impl ObjectReader {
         let in_order = self
             .last_chunk
             .map_or(number == 0, |last| last.checked_add(1) == Some(number));
-        // A decoder that jumped and now goes on from there will not come back for what lies before: it has to pass by first,
-        // or all that follows would be fetched again at the end.
+        // A decoder that skipped chunks and now reads in order will probably not read the skipped chunks. They are
+        // passed to the sink first. Otherwise all chunks after them would be fetched again at the end.
         if in_order {
             self.pass_until(number)?;
         }
         self.last_chunk = Some(number);
-        // What was fetched ahead for a place that the reader has left is of no use.
+        // Prefetched chunks before `number` are not needed any more.
         while self.ahead.front().is_some_and(|(ahead, _)| *ahead != number) {
             if let Some((_, fetch)) = self.ahead.pop_front() {
                 fetch.abort();
@@ -207,7 +207,7 @@ impl ObjectReader {
         Ok(bytes)
     }
 
-    /// Starts to fetch what follows `number`.
+    /// Starts requests for the chunks after `number`.
     fn fetch_ahead(&mut self, number: u64) {
         let next = self.ahead.back().map_or(number, |(last, _)| *last) + 1;
         let wanted = CHUNKS_AHEAD - self.ahead.len().min(CHUNKS_AHEAD);
@@ -238,7 +238,7 @@ impl ObjectReader {
         }
         let operation = format!("reading bytes {}..{} of", range.start, range.end);
         let message = format!("expected {expected} bytes, found {}", bytes.len());
-        // Cut off on the way, or replaced by a shorter object: a new attempt looks it up again.
+        // The response was truncated, or the object was replaced by a shorter one. A new attempt looks it up again.
         Err(StoreError::Transient(ErrorContext::new(
             operation,
             &self.location,
@@ -253,7 +253,7 @@ impl Read for ObjectReader {
             return Ok(0);
         }
         let bytes = self.chunk(self.position / self.chunk_bytes)?;
-        // Both fit: they are at most the length of a chunk in memory.
+        // The values fit into `usize`, because they are at most the length of a chunk in memory.
         let within = (self.position % self.chunk_bytes) as usize;
         let length = buffer.len().min(bytes.len() - within);
         buffer[..length].copy_from_slice(&bytes[within..within + length]);

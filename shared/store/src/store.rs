@@ -1,7 +1,7 @@
-//! The interface to objects: what a step may ask of S3, of a directory, or of memory.
+//! The interface to objects in S3, in a directory or in memory.
 //!
-//! There is no delete: nothing that was uploaded is ever deleted by the pipeline, and what it writes is
-//! overwritten with itself.
+//! There is no delete operation. The pipeline never deletes an uploaded object, and a repeated step overwrites its
+//! output with the same content.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,32 +14,33 @@ use crate::checksum::Checksum;
 use crate::error::{ErrorContext, StoreError};
 use crate::location::Location;
 
-/// Objects by bucket, key and version.
+/// A store of objects, addressed by bucket, key and version.
 ///
-/// A location that names a version is read as exactly that version, or answered with
-/// [`StoreError::NotFound`]. Writes take locations without a version.
+/// A read of a location with a version returns exactly that version, or [`StoreError::NotFound`]. A write requires a
+/// location without a version.
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync {
-    /// What is known of an object without reading it. `version` is always filled in, so
-    /// [`ObjectMeta::location`] pins what was seen here.
+    /// Returns the metadata of an object. [`ObjectMeta::location`] always has a version, so later reads of it return
+    /// the same content.
     async fn head(&self, location: &Location) -> Result<ObjectMeta, StoreError>;
 
-    /// The whole object; [`StoreError::Invalid`] if it is larger than `limit` bytes. On S3 one request, and the
-    /// read whose checksum is verified (S3 sends none for a range).
+    /// Returns the whole object, or [`StoreError::Invalid`] if it is larger than `limit` bytes. On S3 this is one
+    /// request, and the checksum is verified (S3 sends no checksum for a range).
     async fn get(&self, location: &Location, limit: u64) -> Result<(ObjectMeta, Bytes), StoreError> {
         let (meta, bytes) = self.get_start(location, limit).await?;
         meta.check_limit(limit)?;
         Ok((meta, bytes))
     }
 
-    /// What is known of an object, and its first `most` bytes: all of it if it has no more. On S3 one request.
+    /// Returns the metadata and the first `most` bytes of an object, or all bytes if it has fewer. On S3 this is one
+    /// request.
     async fn get_start(&self, location: &Location, most: u64) -> Result<(ObjectMeta, Bytes), StoreError> {
         let meta = self.head(location).await?;
         let bytes = self.get_range(&meta.location, 0..meta.size.min(most)).await?;
         Ok((meta, bytes))
     }
 
-    /// As [`Store::get_start`], for the last `most` bytes. `checksum` may be missing.
+    /// Returns the metadata and the last `most` bytes of an object. The metadata may have no checksum.
     async fn get_end(&self, location: &Location, most: u64) -> Result<(ObjectMeta, Bytes), StoreError> {
         let meta = self.head(location).await?;
         let start = meta.size.saturating_sub(most);
@@ -47,70 +48,69 @@ pub trait Store: fmt::Debug + Send + Sync {
         Ok((meta, bytes))
     }
 
-    /// How many bytes to read at a time: more where each request costs time and money.
+    /// Returns the recommended read size in bytes. It is larger if a request is slow or costs money.
     fn chunk_bytes(&self) -> u64 {
         1 << 20
     }
 
-    /// The bytes of the object that lie in `range`: fewer than asked where the object ends inside it,
-    /// none where it ends before it.
+    /// Returns the bytes of the object in `range`: fewer bytes if the object ends inside the range, none if it ends
+    /// before the range.
     async fn get_range(&self, location: &Location, range: Range<u64>) -> Result<Bytes, StoreError>;
 
-    /// Writes the whole object in one go, over whatever is there.
+    /// Writes the whole object at once. Overwrites an existing object.
     async fn put(&self, location: &Location, bytes: Bytes) -> Result<WrittenObject, StoreError>;
 
-    /// Writes the object only if there is none under the key; else [`StoreError::AlreadyExists`], or
-    /// [`StoreError::Conflict`] if the race is still open. After a lost answer a retry inside the backend
-    /// may find its own object and say `AlreadyExists`.
+    /// Writes the object only if the key does not exist. Otherwise returns [`StoreError::AlreadyExists`], or
+    /// [`StoreError::Conflict`] if a concurrent write has not ended. If the response is lost, a retry inside the
+    /// backend may find its own object and return `AlreadyExists`.
     async fn put_if_absent(&self, location: &Location, bytes: Bytes) -> Result<WrittenObject, StoreError>;
 
-    /// Puts a copy of an object under another key, whole, over whatever is there, without its user metadata. On S3 one
+    /// Copies an object to another key, without its user metadata. Overwrites an existing object. On S3 this is one
     /// request, for objects of at most 5 GB.
     async fn copy(&self, from: &Location, to: &Location) -> Result<(), StoreError>;
 
-    /// Starts a write whose size is not known. Nothing is visible under the key before
-    /// [`Upload::finish`].
+    /// Starts a write of unknown size. The object is not visible before [`Upload::finish`].
     async fn begin_upload(&self, location: &Location) -> Result<Box<dyn Upload>, StoreError>;
 
-    /// The current objects whose keys begin with `prefix` (a plain string prefix: `a` finds `ab`, `a/`
-    /// does not), sorted by the bytes of the key.
+    /// Returns the current objects whose keys begin with `prefix`, sorted by the bytes of the key. The prefix is a
+    /// plain string: `a` matches `ab`, `a/` does not.
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<ListedObject>, StoreError>;
 }
 
-/// A write under way. Dropping it without [`Upload::finish`] leaves nothing behind.
+/// A write in progress. If it is dropped without [`Upload::finish`], no object is written.
 #[async_trait]
 pub trait Upload: Send {
-    /// Adds bytes at the end.
+    /// Appends bytes.
     async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError>;
 
-    /// Makes the object visible, whole.
+    /// Completes the object and makes it visible.
     async fn finish(self: Box<Self>) -> Result<WrittenObject, StoreError>;
 }
 
-/// What is known of an object without reading it.
+/// The metadata of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectMeta {
-    /// Where it is, pinned to the version that was looked at (version id, else ETag).
+    /// The location, with the version that was found (version id, else ETag).
     pub location: Location,
     /// Size in bytes.
     pub size: u64,
-    /// ETag without quotes. Equal ETags of one key mean equal content. In a versioned bucket of a [`crate::LocalStore`] it
-    /// is the MD5 of the content in lower hex, as on S3 for a plain single PUT; in its other buckets equal content may
-    /// have several.
+    /// ETag without quotes. Equal ETags of one key mean equal content. In a versioned bucket of a
+    /// [`crate::LocalStore`] it is the MD5 of the content in lowercase hexadecimal digits, as on S3 for a single
+    /// PutObject. In its other buckets the same content may have different ETags.
     pub etag: String,
-    /// When it was written, in milliseconds since 1970-01-01 UTC (S3 gives whole seconds).
+    /// Time of the last write, in milliseconds since 1970-01-01 UTC. S3 returns whole seconds.
     pub last_modified_ms: i64,
     /// User metadata.
     pub metadata: BTreeMap<String, String>,
-    /// Checksum of the whole content, where the store keeps one that needs no knowledge of parts: for who reads ranges
-    /// of it. ([`Store::get`] has verified what it read.)
+    /// Checksum of the whole content, if the store keeps one that does not depend on the parts of an upload. A caller
+    /// that reads ranges can verify them with it. [`Store::get`] already verifies its result.
     pub checksum: Option<Checksum>,
 }
 
-/// What a write made.
+/// The result of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrittenObject {
-    /// Where it is, pinned to the version just written (version id, else ETag).
+    /// The location, with the version that was written (version id, else ETag).
     pub location: Location,
     /// Size in bytes.
     pub size: u64,
@@ -118,22 +118,22 @@ pub struct WrittenObject {
     pub etag: String,
 }
 
-/// One line of a listing: what every backend can tell without reading the object.
+/// One entry of a listing, with the fields that every backend returns without reading the object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedObject {
-    /// Key, decoded.
+    /// The key, without URL encoding.
     pub key: String,
     /// Size in bytes.
     pub size: u64,
-    /// When it was written, in milliseconds since 1970-01-01 UTC.
+    /// Time of the last write, in milliseconds since 1970-01-01 UTC.
     pub last_modified_ms: i64,
 }
 
-/// Longest key in bytes that S3 accepts.
+/// The maximum length of a key on S3, in bytes.
 pub const KEY_BYTES_MAX: usize = 1024;
 
 impl Location {
-    /// Checks what holds for every backend, so that what works on one works on all.
+    /// Checks the limits of all backends, so that a location that works on one backend works on all.
     pub fn check(&self, operation: &str) -> Result<(), StoreError> {
         let refuse = |message: String| Err(StoreError::Invalid(ErrorContext::new(operation, self, message)));
         let safe = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
@@ -152,7 +152,7 @@ impl Location {
         Ok(())
     }
 
-    /// As [`Location::check`], for writes: what to overwrite is not the writer's to choose.
+    /// Checks a location for a write. It must not have a version, because a write always creates a new one.
     pub fn check_for_write(&self, operation: &str) -> Result<(), StoreError> {
         self.check(operation)?;
         if self.version.is_some() {
@@ -164,12 +164,12 @@ impl Location {
 }
 
 impl ObjectMeta {
-    /// The version that was looked at: version id, else ETag.
+    /// Returns the version that was found: version id, else ETag.
     pub fn version(&self) -> &str {
         self.location.version.as_deref().unwrap_or(&self.etag)
     }
 
-    /// Refuses an object above `limit` bytes.
+    /// Returns [`StoreError::Invalid`] if the object is larger than `limit` bytes.
     pub(crate) fn check_limit(&self, limit: u64) -> Result<(), StoreError> {
         if self.size <= limit {
             return Ok(());

@@ -8,13 +8,13 @@ use tokio::runtime::Handle;
 use crate::error::StoreError;
 use crate::store::{Upload, WrittenObject};
 
-/// Bytes that are collected before they go to the upload.
+/// The number of bytes that are buffered before they are passed to the upload.
 const BLOCK_BYTES: usize = 1 << 20;
 
-/// Writes one object. To be used off the runtime's own threads (`spawn_blocking`).
+/// A writer of one object. Use it on a blocking thread (`spawn_blocking`).
 ///
-/// The object exists only after [`ObjectWriter::finish`]; dropping the writer leaves nothing behind. A
-/// failure comes out as an [`io::Error`] with the [`StoreError`] inside: see [`StoreError::from_io`].
+/// The object exists only after [`ObjectWriter::finish`]. If the writer is dropped before, no object is written. An
+/// error is returned as an [`io::Error`] that contains the [`StoreError`]: see [`StoreError::from_io`].
 pub struct ObjectWriter {
     upload: Box<dyn Upload>,
     runtime: Handle,
@@ -22,7 +22,7 @@ pub struct ObjectWriter {
 }
 
 impl ObjectWriter {
-    /// A writer into an upload that was just begun.
+    /// Creates a writer for a new upload.
     pub fn new(upload: Box<dyn Upload>, runtime: Handle) -> ObjectWriter {
         ObjectWriter {
             upload,
@@ -31,7 +31,7 @@ impl ObjectWriter {
         }
     }
 
-    /// Sends what is left and makes the object visible.
+    /// Sends the buffered bytes and makes the object visible.
     pub fn finish(mut self) -> Result<WrittenObject, StoreError> {
         self.send()?;
         self.runtime.block_on(self.upload.finish())
@@ -50,7 +50,7 @@ impl Write for ObjectWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let length = bytes.len().min(BLOCK_BYTES - self.block.len());
         if self.block.is_empty() {
-            // Reuses the last block's memory once the upload has let go of it.
+            // Reuses the memory of the last block, if the upload has released it.
             self.block.reserve(BLOCK_BYTES);
         }
         self.block.extend_from_slice(&bytes[..length]);
@@ -60,8 +60,8 @@ impl Write for ObjectWriter {
         Ok(length)
     }
 
-    /// Does nothing: nothing is visible before [`ObjectWriter::finish`], and small writes to S3 cost
-    /// requests.
+    /// Does nothing, because no byte is visible before [`ObjectWriter::finish`], and small writes to S3 would cost
+    /// extra requests.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

@@ -1,23 +1,23 @@
-//! Where an execution can be taken up again.
+//! The point from which an execution can be resumed or redriven.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Everything that is needed to enter a top-level state without running those before it.
+/// The data needed to enter a top-level state without running the states before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// The state to enter.
     pub state: String,
-    /// Its input.
+    /// The input of that state.
     pub input: Value,
-    /// The variables that are set.
+    /// The variables assigned so far.
     pub variables: BTreeMap<String, Value>,
-    /// The event that the state's `StateEntered` points back to.
+    /// The `previousEventId` of the state's `StateEntered` event.
     pub previous_event_id: u64,
-    /// The last event of the history when the checkpoint was taken.
+    /// The id of the last event in the history when the checkpoint was taken.
     pub last_event_id: u64,
-    /// How often the execution had been redriven.
+    /// The number of redrives before the checkpoint.
     pub redrive_count: u64,
 }

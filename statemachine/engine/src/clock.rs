@@ -1,5 +1,5 @@
-//! Time as the engine sees it: waits, retry delays, timeouts and timestamps all go through a [`Clock`],
-//! so that a run can take the time the definition says or none at all.
+//! The clock of the engine. Waits, retry delays, timeouts and timestamps all use a [`Clock`], so a run can
+//! take real time or simulated time.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -10,28 +10,28 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Tells the time and lets it pass.
+/// A source of the current time and of delays.
 #[async_trait]
 pub trait Clock: Send + Sync {
-    /// The time now.
+    /// Returns the current time.
     fn now(&self) -> DateTime<Utc>;
 
-    /// Returns when `duration` has passed: a Wait state, a retry delay, a handler that simulates work.
+    /// Sleeps for `duration`. Used by Wait states, retry delays and handlers that simulate work.
     async fn sleep(&self, duration: Duration);
 
-    /// Returns when `duration` has passed, but is no reason for time to pass: the limit of a timeout.
+    /// Waits until `duration` has passed, for timeouts. A simulated clock does not advance because of a limit alone.
     async fn limit(&self, duration: Duration) {
         self.sleep(duration).await;
     }
 }
 
-/// The machine's clock.
+/// The system clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RealClock;
 
 #[async_trait]
 impl Clock for RealClock {
-    // The one place where the engine reads the machine's clock.
+    // The only place where the engine reads the system clock.
     #[allow(clippy::disallowed_methods)]
     fn now(&self) -> DateTime<Utc> {
         Utc::now()
@@ -42,12 +42,11 @@ impl Clock for RealClock {
     }
 }
 
-/// A simulated clock: as soon as everything that runs on it sleeps, it jumps to the
-/// earliest moment that anything waits for. Sleeping takes no real time, yet sleeps and limits that run
-/// side by side end in the right order.
+/// A simulated clock. When all tasks that use it are sleeping, it advances to the earliest deadline, of a sleep
+/// or of a limit. A sleep takes no real time, and concurrent sleeps and limits end in the order of their deadlines.
 ///
-/// It assumes that what runs on it answers at once or sleeps on it. A handler that does real work beside
-/// another branch's sleep may see its time limit pass.
+/// The clock assumes that every task either completes at once or sleeps on this clock. If a handler does real
+/// work while another branch sleeps, the simulated time limit of the handler may expire.
 #[derive(Debug)]
 pub struct SimulatedClock {
     state: Mutex<SimulatedTime>,
@@ -57,16 +56,18 @@ pub struct SimulatedClock {
 struct SimulatedTime {
     now: DateTime<Utc>,
     next_ticket: u64,
-    /// How often the clock has jumped or a sleep begun: while it stands still, everything else sleeps.
+    /// The number of changes: the clock advanced, or a sleep or limit began or ended. While the number does not
+    /// change, all other tasks are assumed to sleep.
     turns: u64,
     pending: BTreeMap<(DateTime<Utc>, u64), Option<Waker>>,
 }
 
-/// How often a sleep looks again, letting all else run in between, before it takes everything for asleep.
+/// The number of polls without a change after which a sleep assumes that all other tasks sleep. Other tasks run
+/// between the polls.
 const PATIENCE: u32 = 16;
 
 impl SimulatedClock {
-    /// A clock that shows `start`.
+    /// Creates a clock whose current time is `start`.
     pub fn starting_at(start: DateTime<Utc>) -> Self {
         let state = SimulatedTime {
             now: start,
@@ -97,7 +98,7 @@ impl SimulatedClock {
             state.pending.insert(key, None);
             key
         };
-        // Taken off the list however the wait ends: reached, or dropped because something else came first.
+        // Removes the entry when the wait ends: its deadline was reached, or its future was dropped.
         let _entry = Entry { clock: self, key };
         let mut seen = (0, 0);
         poll_fn(|context| {

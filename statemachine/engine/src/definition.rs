@@ -1,25 +1,25 @@
-//! A state machine after loading: every name resolved, every expression compiled, every limit checked.
-//! Nothing here is read from JSON directly; [`crate::load`] builds it and refuses what it cannot build.
+//! A state machine after loading: names are resolved, expressions are parsed, literal limits are checked.
+//! [`crate::load`] builds these types from JSON and rejects a definition that it cannot load.
 
 use std::collections::BTreeMap;
 
 use crate::template::Template;
 
-/// A loaded workflow, ready to run any number of times, from any number of threads.
+/// A loaded workflow. It can run any number of times, from any number of threads.
 #[derive(Debug)]
 pub struct StateMachine {
     pub(crate) flow: Flow,
     pub(crate) timeout_seconds: Option<f64>,
 }
 
-/// A `StartAt` with its `States`: the machine itself, a branch of a Parallel, the body of a Map.
+/// `StartAt` and `States` of the machine itself, of a branch of a Parallel, or of the processor of a Map.
 #[derive(Debug)]
 pub(crate) struct Flow {
     pub(crate) start_at: String,
     pub(crate) states: BTreeMap<String, State>,
 }
 
-/// One state. What only some types have is in [`Kind`]; a field that a type does not have stays empty.
+/// One state. Fields of one state type are in [`Kind`]. A common field that a type does not have is empty.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) kind: Kind,
@@ -30,14 +30,14 @@ pub(crate) struct State {
     pub(crate) catchers: Vec<Catcher>,
 }
 
-/// Where a state goes when it ends well.
+/// The transition of a state that succeeds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Next {
     State(String),
     End,
 }
 
-/// What a state does.
+/// The type of a state, with the fields of that type.
 #[derive(Debug)]
 pub(crate) enum Kind {
     Pass,
@@ -81,12 +81,13 @@ pub(crate) struct Task {
     pub(crate) heartbeat_seconds: Option<Template>,
 }
 
-/// The two ways a Task can call a function. Their events and the shape of their results differ.
+/// The two ways in which a Task can call a function. They differ in their events and in the form of the result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Resource {
-    /// The ARN of the function itself: the result is what the function answered.
+    /// The ARN of a function. The result is the response of the function.
     Function { arn: String, name: String },
-    /// `arn:aws:states:::lambda:invoke`: the function is named in the arguments, the answer is wrapped.
+    /// `arn:aws:states:::lambda:invoke`. The arguments name the function. The result is the response of the Lambda
+    /// API, with the response of the function in `Payload`.
     LambdaInvoke,
 }
 
@@ -100,7 +101,7 @@ pub(crate) struct Map {
     pub(crate) processor: Flow,
 }
 
-/// One entry of `Retry`, its defaults filled in.
+/// One entry of `Retry`, with default values for absent fields.
 #[derive(Debug, Clone)]
 pub(crate) struct Retrier {
     pub(crate) error_equals: Vec<String>,
@@ -121,7 +122,7 @@ pub(crate) struct Catcher {
 }
 
 impl State {
-    /// The name of the type as the definition and the history write it.
+    /// The name of the type, as in the definition and the history.
     pub(crate) fn type_name(&self) -> &'static str {
         match self.kind {
             Kind::Pass => "Pass",

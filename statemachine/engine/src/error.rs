@@ -1,8 +1,8 @@
-//! What ends a state badly, and which `ErrorEquals` names match it.
+//! The error of a state, and the `ErrorEquals` names that match it.
 
 use serde_json::{Value, json};
 
-/// The names that AWS reserves, as `ErrorEquals` may hold them.
+/// The reserved error names that `ErrorEquals` may contain.
 pub(crate) const STATES_ERRORS: [&str; 17] = [
     "States.ALL",
     "States.BranchFailed",
@@ -23,10 +23,10 @@ pub(crate) const STATES_ERRORS: [&str; 17] = [
     "States.Timeout",
 ];
 
-/// The largest payload, input or output, in bytes of JSON.
+/// The maximum size of a payload, input or output, in bytes of JSON.
 pub const PAYLOAD_LIMIT_BYTES: usize = 262_144;
 
-/// Why a state failed. A Fail state may give neither error nor cause.
+/// The error of a failed state. A Fail state may have no error and no cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StateError {
     pub(crate) error: Option<String>,
@@ -45,12 +45,13 @@ impl StateError {
         self.error.as_deref().unwrap_or_default()
     }
 
-    /// Errors of the engine's own working: no Retry, no Catch, no event of the surrounding states.
+    /// Whether this is `States.Runtime`. Retry and Catch do not apply to it, and the enclosing states record no
+    /// `Failed` or `Aborted` event.
     pub(crate) fn is_runtime(&self) -> bool {
         self.name() == "States.Runtime"
     }
 
-    /// `$states.errorOutput`, and the default output of a Catch.
+    /// The value of `$states.errorOutput`, which is also the default output of a Catch.
     pub(crate) fn output(&self) -> Value {
         let mut output = json!({ "Error": self.name() });
         if let Some(cause) = &self.cause {
@@ -59,9 +60,9 @@ impl StateError {
         output
     }
 
-    /// Whether one of the names matches. `States.Runtime` cannot be handled; `States.ALL` does not match
-    /// `States.DataLimitExceeded`; `States.TaskFailed` matches everything but a timeout. A missed heartbeat
-    /// is a timeout too.
+    /// Whether one of the names matches this error. Nothing matches `States.Runtime`. `States.ALL` does not match
+    /// `States.DataLimitExceeded`. `States.TaskFailed` matches every error except the two timeouts. `States.Timeout`
+    /// also matches `States.HeartbeatTimeout`.
     pub(crate) fn matches(&self, error_equals: &[String]) -> bool {
         let name = self.name();
         if self.is_runtime() {

@@ -1,4 +1,4 @@
-//! One execution from its first event to its last: start, resume, redrive, the limit of the whole machine.
+//! One execution from its first event to its last: start, resume, redrive, and the timeout of the machine.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,60 +17,60 @@ use crate::history::{Event, History, Recorder};
 use crate::random::Random;
 use crate::track::{Scope, Track};
 
-/// Who the execution is: what `$states.context` and the history tell of it.
+/// The identity and the input of an execution, for `$states.context` and the history.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExecutionSettings {
-    /// Its name, unique among the machine's.
+    /// The name of the execution, unique for the state machine.
     pub name: String,
-    /// Its ARN.
+    /// The ARN of the execution.
     pub execution_arn: String,
-    /// The role that it runs with.
+    /// The ARN of the execution role.
     pub role_arn: String,
-    /// The machine's ARN; the machine's name is its last part, the region its fourth.
+    /// The ARN of the state machine. Its fourth part is the region, its last part the name of the machine.
     pub machine_arn: String,
-    /// When it was started; for a resumed or redriven execution, the first time.
+    /// The start time. For a resumed or redriven execution, the time of the first start.
     pub start: DateTime<Utc>,
-    /// Its input.
+    /// The input of the execution.
     pub input: Value,
 }
 
-/// What an execution runs on.
+/// The handler, clock, recorder and seed that an execution uses.
 #[derive(Clone)]
 pub struct Runtime {
-    /// Answers for the functions.
+    /// Runs the functions.
     pub handler: Arc<dyn FunctionHandler>,
-    /// Gives the time.
+    /// Provides the time.
     pub clock: Arc<dyn Clock>,
-    /// Keeps the history.
+    /// Records the history and the checkpoints.
     pub recorder: Arc<dyn Recorder>,
-    /// Where chance starts: jitter, `$random()`, `$uuid()`, request ids.
+    /// The seed of the random numbers for jitter, `$random()`, `$uuid()` and request ids.
     pub seed: u64,
 }
 
-/// How an execution stands when it is over, as `DescribeExecution` names it.
+/// The final status of an execution, with the names that `DescribeExecution` uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
-    /// It reached an end.
+    /// The execution reached a final state.
     Succeeded,
-    /// A state failed and nothing caught it.
+    /// A state failed and no Catch handled the error.
     Failed,
     /// The machine's `TimeoutSeconds` passed.
     TimedOut,
-    /// Its history could not be recorded.
+    /// The history could not be recorded.
     Aborted,
 }
 
-/// How an execution ended.
+/// The result of an execution.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
-    /// How it ended.
+    /// The final status.
     pub status: Status,
-    /// The output of its last state, if it succeeded.
+    /// The output of the last state, if the execution succeeded.
     pub output: Option<Value>,
-    /// The error that ended it. A Fail state may give none.
+    /// The name of the error that ended the execution. A Fail state may have none.
     pub error: Option<String>,
-    /// The error's cause.
+    /// The cause of the error.
     pub cause: Option<String>,
 }
 
@@ -93,10 +93,10 @@ pub async fn run(machine: &StateMachine, settings: &ExecutionSettings, runtime: 
     execution.go(machine, first).await
 }
 
-/// Takes up an execution that was cut off (its process was killed): enters the checkpoint's state as if
-/// nothing had been tried after it. `last_event_id` is the last one in the kept history, so that ids stay
-/// unique though some of the events before it belong to the lost attempt. The machine's `TimeoutSeconds`
-/// count anew.
+/// Resumes an execution that was interrupted, for example because its process was killed. Enters the state of the
+/// checkpoint again. `last_event_id` is the id of the last event in the recorded history, so event ids stay
+/// unique. Some recorded events after the checkpoint may belong to the interrupted attempt. The machine's
+/// `TimeoutSeconds` starts again.
 pub async fn resume(
     machine: &StateMachine,
     settings: &ExecutionSettings,
@@ -109,8 +109,8 @@ pub async fn resume(
     execution.go(machine, checkpoint).await
 }
 
-/// Runs a failed execution again from the checkpoint of the state that failed. The history goes on after
-/// `last_event_id` with an `ExecutionRedriven` event; the machine's `TimeoutSeconds` count anew.
+/// Runs a failed execution again from the checkpoint of the state that failed. The history continues after
+/// `last_event_id` with an `ExecutionRedriven` event. The machine's `TimeoutSeconds` starts again.
 pub async fn redrive(
     machine: &StateMachine,
     settings: &ExecutionSettings,
@@ -129,7 +129,7 @@ pub async fn redrive(
     execution.go(machine, checkpoint).await
 }
 
-/// What the states of one execution share.
+/// The data that all states of one execution share.
 pub(crate) struct Execution<'e> {
     pub(crate) settings: &'e ExecutionSettings,
     pub(crate) handler: Arc<dyn FunctionHandler>,
@@ -235,7 +235,7 @@ impl<'e> Execution<'e> {
         })
     }
 
-    /// The outcome, unless its own last event could not be recorded.
+    /// Returns `outcome`, or the `Aborted` outcome if the history could not be recorded.
     fn over(&self, outcome: Outcome) -> Outcome {
         if self.history.failure().is_some() {
             self.aborted()
@@ -254,7 +254,7 @@ impl<'e> Execution<'e> {
     }
 }
 
-/// `States.DataLimitExceeded` if the JSON of `value` is longer than AWS passes on.
+/// Returns `States.DataLimitExceeded` if the JSON of `value` is longer than [`PAYLOAD_LIMIT_BYTES`].
 pub(crate) fn check_size(value: &Value, what: &str) -> Result<(), StateError> {
     let size = value.to_string().len();
     if size <= PAYLOAD_LIMIT_BYTES {

@@ -1,5 +1,5 @@
-//! Evaluating templates. JSONata values cannot cross threads, so that everything here is synchronous:
-//! JSON goes in, JSON comes out, and nothing of JSONata lives on.
+//! Evaluation of templates. JSONata values cannot be sent between threads, so all functions here are synchronous.
+//! They take JSON and return JSON, and keep no JSONata values.
 
 use std::collections::BTreeMap;
 
@@ -12,30 +12,30 @@ use crate::functions;
 use crate::random::Random;
 use crate::template::{Expression, ReferencePath, Template};
 
-/// The longest that one expression may take, in milliseconds of real time: an endless recursion in a
-/// definition must not hang the engine.
+/// The time limit for one evaluation, in milliseconds of real time. Without it, an endless recursion in a
+/// definition would block the engine.
 const EVALUATION_LIMIT_MS: u64 = 10_000;
 
-/// What an expression can see: `$states` and the variables.
+/// The data that an expression can use: `$states` and the variables.
 pub(crate) struct Scene<'s> {
     pub(crate) states: Value,
     pub(crate) variables: &'s BTreeMap<String, Value>,
-    /// What `$` means in a JSONPath state.
+    /// The value of `$` in a JSONPath state.
     pub(crate) path_root: &'s Value,
     pub(crate) now: DateTime<Utc>,
     pub(crate) random: &'s Random,
 }
 
-/// Why a template has no value. `location` is the field, for example `Output/result`.
+/// The reason why a template has no value. `location` is the field, for example `Output/result`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) location: Option<String>,
     pub(crate) message: String,
-    /// A path that leads nowhere: not an evaluation, and nothing that could be caught.
+    /// Whether the error is `States.Runtime`, which no Catch handles: a JSONPath that matches nothing.
     pub(crate) is_runtime: bool,
 }
 
-/// The type that a field demands of its value.
+/// The type that a field requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expected {
     Any,
@@ -45,7 +45,7 @@ pub(crate) enum Expected {
     Array,
 }
 
-/// Evaluates one template; the evaluator is set up once for all its expressions.
+/// Evaluates one template. All expressions of the template use the same evaluator.
 pub(crate) fn evaluate(
     template: &Template,
     field: &str,
@@ -73,7 +73,7 @@ pub(crate) fn evaluate(
     value_of(template, field, expected, scene, &mut evaluator)
 }
 
-/// Evaluates `Assign`: every expression sees the values from before.
+/// Evaluates `Assign`. Every expression uses the values that the variables had before.
 pub(crate) fn evaluate_assign(
     assign: &[(String, Template)],
     field: &str,
@@ -204,8 +204,8 @@ fn type_name(value: &Value) -> &'static str {
     }
 }
 
-/// `$states` with its reserved members; one that does not exist at this point is left out, so that
-/// asking for it gives nothing.
+/// Builds `$states` with its reserved members. `result` and `errorOutput` are omitted where they do not exist,
+/// so an expression that uses them gets undefined.
 pub(crate) fn states(input: &Value, context: Value, result: Option<&Value>, error: Option<&Value>) -> Value {
     let mut states = json!({ "input": input, "context": context });
     if let Some(result) = result {

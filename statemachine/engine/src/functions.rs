@@ -1,5 +1,5 @@
-//! The functions that Step Functions adds to JSONata, and those that must follow the engine's clock and
-//! seed: `$partition $range $hash $random $uuid $parse $now $millis`. `$eval` is refused at load.
+//! The functions that Step Functions adds to JSONata, and those that must use the engine's clock and seed:
+//! `$partition $range $hash $random $uuid $parse $now $millis`. A definition with `$eval` is rejected at load time.
 
 use chrono::{DateTime, Utc};
 use jsonata_core::evaluator::{Evaluator, EvaluatorError, HostFnResult};
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use crate::random::Random;
 
-/// The most numbers that `$range` gives, as on AWS.
+/// The maximum number of values that `$range` returns, as on AWS.
 const LONGEST_RANGE: usize = 1000;
 
 pub(crate) fn register(
@@ -41,7 +41,7 @@ fn fault(message: impl Into<String>) -> EvaluatorError {
     EvaluatorError::EvaluationError(message.into())
 }
 
-/// `$now([picture [, timezone]])` is `$fromMillis` of the engine's time.
+/// `$now([picture [, timezone]])`, computed as `$fromMillis` of the engine's current time.
 fn formatted(now: DateTime<Utc>, arguments: &[JValue]) -> HostFnResult {
     let source = match arguments.len() {
         0 => "$fromMillis($millis)",
@@ -57,7 +57,7 @@ fn formatted(now: DateTime<Utc>, arguments: &[JValue]) -> HostFnResult {
     Evaluator::with_context(context).evaluate(&tree, &JValue::Undefined)
 }
 
-/// `$partition(array, size)`: consecutive pieces, the last may be shorter.
+/// `$partition(array, size)` returns consecutive parts of the array. The last part may be shorter.
 fn partition(arguments: &[JValue]) -> HostFnResult {
     let [list, size] = arguments else {
         return Err(fault("$partition expects an array and a size"));
@@ -77,8 +77,8 @@ fn partition(arguments: &[JValue]) -> HostFnResult {
     Ok(JValue::array(pieces))
 }
 
-/// `$range(first, last, step)`, both ends included. One number is that number and not an array of one,
-/// as a JSONata sequence is.
+/// `$range(first, last, step)`, with both ends included. A single number is returned as a number and not as an
+/// array, as for every JSONata sequence.
 fn range(arguments: &[JValue]) -> HostFnResult {
     let numbers: Vec<f64> = arguments
         .iter()
@@ -111,7 +111,7 @@ fn range(arguments: &[JValue]) -> HostFnResult {
     })
 }
 
-/// `$hash(text, algorithm)` in lowercase hexadecimal digits.
+/// `$hash(text, algorithm)` returns the digest in lowercase hexadecimal digits.
 fn hash(arguments: &[JValue]) -> HostFnResult {
     let texts: Vec<&str> = arguments.iter().filter_map(JValue::as_str).collect();
     let [data, algorithm] = texts[..] else {
@@ -136,7 +136,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// `$parse(text)`: the text as JSON.
+/// `$parse(text)` parses the text as JSON.
 fn parse(arguments: &[JValue]) -> HostFnResult {
     match arguments {
         [text] if text.is_undefined() => Ok(JValue::Undefined),

@@ -1,4 +1,4 @@
-//! What the engine calls when a Task runs.
+//! The interface that the engine calls when a Task runs.
 
 use std::sync::Arc;
 
@@ -6,49 +6,49 @@ use async_trait::async_trait;
 use serde_json::Value;
 use tokio::sync::Notify;
 
-/// Answers for the functions that a workflow names.
+/// Runs the functions that a workflow calls.
 ///
-/// A call that its state has timed out is dropped at its next `.await`; a panic becomes a
-/// `Lambda.Unknown` error. Branches of one execution share a task: a handler with much to compute should
-/// do so in `tokio::task::spawn_blocking`.
+/// When the state times out, the future of the call is dropped at its next `.await`. A panic becomes a
+/// `Lambda.Unknown` error. All branches of one execution run in one task, so a handler should use
+/// `tokio::task::spawn_blocking` for long computations.
 #[async_trait]
 pub trait FunctionHandler: Send + Sync {
     /// Runs the function.
     ///
     /// # Errors
-    /// Whatever the function reports; Retry and Catch see its name.
+    /// The error that the function reports. Retry and Catch match its name.
     async fn invoke(&self, invocation: Invocation) -> Result<Value, FunctionError>;
 }
 
 /// One call of a function.
 #[derive(Debug, Clone)]
 pub struct Invocation {
-    /// Its name: the last part of the ARN, without version or alias.
+    /// The name of the function, without ARN, version or alias.
     pub function: String,
-    /// What it is given.
+    /// The event that the function receives.
     pub payload: Value,
-    /// The execution that calls.
+    /// The name of the calling execution.
     pub execution_name: String,
-    /// The state that calls.
+    /// The name of the calling state.
     pub state_name: String,
-    /// How often the state has been retried since it was entered; 0 for the first call.
+    /// The number of retries since the state was entered; 0 for the first call.
     pub retry_count: u64,
     pub(crate) heartbeat: Arc<Notify>,
 }
 
 impl Invocation {
-    /// Says that the function is still at work: `HeartbeatSeconds` count from here again.
+    /// Reports that the function is still running. The `HeartbeatSeconds` limit starts again.
     pub fn heartbeat(&self) {
         self.heartbeat.notify_one();
     }
 }
 
-/// How a function fails.
+/// The error of a function.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{error}: {cause}")]
 pub struct FunctionError {
-    /// The name that `ErrorEquals` is compared with.
+    /// The error name, which is compared with `ErrorEquals`.
     pub error: String,
-    /// What happened; Lambda gives JSON text with `errorMessage` here.
+    /// The cause. Lambda returns JSON text with `errorMessage` here.
     pub cause: String,
 }

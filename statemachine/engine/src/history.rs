@@ -1,4 +1,4 @@
-//! The history of an execution in the wire form of `GetExecutionHistory`, and who is told of it.
+//! The history of an execution in the JSON format of `GetExecutionHistory`, and the interface that records it.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,58 +11,59 @@ use crate::checkpoint::Checkpoint;
 use crate::clock::Clock;
 use crate::error::StateError;
 
-/// The most events that an execution may have, as on AWS.
+/// The maximum number of events in the history of an execution, as on AWS.
 pub const MOST_EVENTS: u64 = 25_000;
 
-/// One event, exactly as `GetExecutionHistory` writes it in JSON.
+/// One event, in the JSON format of `GetExecutionHistory`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HistoryEvent {
     /// Seconds since 1970-01-01T00:00:00Z, with milliseconds.
     pub timestamp: f64,
-    /// For example `TaskStateEntered`.
+    /// The type of the event, for example `TaskStateEntered`.
     #[serde(rename = "type")]
     pub event_type: String,
-    /// From 1, without gaps.
+    /// The id of the event. Ids start at 1 and have no gaps.
     pub id: u64,
-    /// The event that led to this one; 0 for the first, and where an answer leaves it out.
+    /// The id of the event before this one. It is 0 for `ExecutionStarted` and for the first state that is entered,
+    /// and if the JSON does not contain it.
     #[serde(rename = "previousEventId", default)]
     pub previous_event_id: u64,
-    /// At most one member, named after the type: `stateEnteredEventDetails`, `taskFailedEventDetails`, ….
-    /// In it `input`, `output`, `parameters` and the values of `assignedVariables` are JSON *text*.
+    /// The details: at most one member, named after the event type, for example `stateEnteredEventDetails`.
+    /// In it, `input`, `output`, `parameters` and the values of `assignedVariables` are strings that contain JSON.
     #[serde(flatten)]
     pub details: Map<String, Value>,
 }
 
-/// Is told what happens while it happens, so that a caller can keep it: append to a file, show progress.
-/// An error stops the execution (status `ABORTED`): a run that cannot be recorded must not go on.
+/// Receives events and checkpoints while an execution runs, for example to append them to a file or to show
+/// progress. An error stops the execution (status `ABORTED`), because its history would be incomplete.
 pub trait Recorder: Send + Sync {
-    /// The next event of the history.
+    /// Records the next event of the history.
     ///
     /// # Errors
-    /// When it could not be kept.
+    /// If it could not be recorded.
     fn event(&self, event: &HistoryEvent) -> io::Result<()>;
 
-    /// Where the execution could be resumed from now on. Given before the first state and after the exit
-    /// of each top-level state that has a successor.
+    /// Records the checkpoint from which the execution can be resumed. Called before the first state and after the
+    /// exit of each top-level state that has a next state.
     ///
     /// # Errors
-    /// When it could not be kept.
+    /// If it could not be recorded.
     fn checkpoint(&self, checkpoint: &Checkpoint) -> io::Result<()>;
 }
 
-/// Keeps everything in memory.
+/// A recorder that keeps all events and checkpoints in memory.
 #[derive(Debug, Default)]
 pub struct MemoryRecorder {
     kept: Mutex<(Vec<HistoryEvent>, Vec<Checkpoint>)>,
 }
 
 impl MemoryRecorder {
-    /// The events so far, in order.
+    /// Returns the events so far, in order.
     pub fn events(&self) -> Vec<HistoryEvent> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
     }
 
-    /// The checkpoints so far, in order.
+    /// Returns the checkpoints so far, in order.
     pub fn checkpoints(&self) -> Vec<Checkpoint> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
@@ -88,7 +89,7 @@ impl Recorder for MemoryRecorder {
     }
 }
 
-/// What an event says, before it has an id. The type name and the name of its details come from here.
+/// The content of an event, before it has an id. It determines the event type and the name of the details.
 pub(crate) enum Event<'e> {
     ExecutionStarted {
         input: &'e Value,
@@ -113,7 +114,7 @@ pub(crate) enum Event<'e> {
         output: &'e Value,
         assigned: &'e Map<String, Value>,
     },
-    /// `Started`, `Succeeded`, `Failed` or `Aborted` of a state: an event without details.
+    /// A state started, succeeded, failed or was aborted. These events have no details.
     StateMark {
         state_type: &'static str,
         mark: &'static str,
@@ -121,7 +122,7 @@ pub(crate) enum Event<'e> {
     MapStarted {
         length: usize,
     },
-    /// `Started`, `Succeeded`, `Failed` or `Aborted` of one item.
+    /// One item of a Map started, succeeded, failed or was aborted.
     MapIteration {
         mark: &'static str,
         name: &'e str,
@@ -161,7 +162,7 @@ pub(crate) enum Event<'e> {
     },
 }
 
-/// The members of an event's details.
+/// The members of the details of an event.
 struct Details(Map<String, Value>);
 
 impl Details {
@@ -179,7 +180,7 @@ impl Details {
 }
 
 impl Event<'_> {
-    /// Type, name of the details, details.
+    /// Returns the event type, the name of the details (empty for none) and the details.
     fn into_wire(self) -> (String, &'static str, Map<String, Value>) {
         let whole = json!({"truncated": false});
         let text = |value: &Value| Value::String(value.to_string());
@@ -340,7 +341,7 @@ impl Event<'_> {
     }
 }
 
-/// Numbers the events of one execution and hands them to the recorder.
+/// Numbers the events of one execution and passes them to the recorder.
 pub(crate) struct History {
     recorder: Arc<dyn Recorder>,
     clock: Arc<dyn Clock>,
@@ -364,7 +365,7 @@ impl History {
         }
     }
 
-    /// Adds an event and returns its id. The lock is held while the recorder writes: ids reach it in order.
+    /// Adds an event and returns its id. The lock is held while the recorder writes, so events are recorded in order.
     pub(crate) fn add(&self, previous: u64, event: Event<'_>) -> u64 {
         let (event_type, group, members) = event.into_wire();
         let mut details = Map::new();
@@ -404,7 +405,7 @@ impl History {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).last_id
     }
 
-    /// Why the recorder gave up, if it did.
+    /// The first error of the recorder, if any.
     pub(crate) fn failure(&self) -> Option<String> {
         self.state
             .lock()

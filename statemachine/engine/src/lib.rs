@@ -1,5 +1,5 @@
-//! Runs an Amazon States Language file in-process, as AWS Step Functions (Standard) would run it. Knows
-//! nothing of what the workflow is for.
+//! Runs an Amazon States Language definition in-process, as AWS Step Functions runs a Standard workflow. The crate
+//! does not depend on the purpose of the workflow.
 //!
 //! ```
 //! use std::{collections::BTreeMap, sync::Arc};
@@ -40,36 +40,37 @@
 //!   `Arguments`, `Output`, `Assign`, `Items`, `ItemSelector`, `MaxConcurrency`, `ToleratedFailureCount` and
 //!   `ToleratedFailurePercentage`.
 //! * `$states` (`input`, `result`, `errorOutput`, `context`), variables, and the functions that Step Functions
-//!   adds: `$partition $range $hash $random $uuid $parse`. `$now` and `$millis` follow the [`Clock`].
-//! * `Retry` with every field and `Catch`; `States.*` errors with AWS's rules of what matches what; timeouts
-//!   and heartbeats of a task, the timeout of the machine, the 262,144 bytes of a payload, the 25,000 events.
+//!   adds: `$partition $range $hash $random $uuid $parse`. `$now` and `$millis` use the [`Clock`].
+//! * `Retry` with all fields, and `Catch`. `States.*` errors match as on AWS. Task timeouts and heartbeats, the
+//!   timeout of the machine, the payload limit of 262,144 bytes, the limit of 25,000 events.
 //! * Tasks that call a function by its ARN or through `arn:aws:states:::lambda:invoke`, mapped to a
-//!   [`FunctionHandler`] by name. `${name}` without a substitution stands for the function `name`.
-//! * The history that `GetExecutionHistory` gives, in its JSON ([`HistoryEvent`]), and a [`Checkpoint`] after
-//!   each state, from which an execution is resumed after a kill or redriven after a failure.
+//!   [`FunctionHandler`] by name. `${name}` without a substitution means the function `name`.
+//! * The history in the JSON format of `GetExecutionHistory` ([`HistoryEvent`]), and a [`Checkpoint`] before the
+//!   first state and after each top-level state that has a next state. An execution can be resumed from it after
+//!   its process was killed, or redriven after a failure.
 //!
-//! # What it refuses, when the file is loaded
+//! # What it rejects at load time
 //!
-//! Everything else, with its place ([`LoadProblem`]): unknown fields and types, other resources and
-//! integration patterns, `DISTRIBUTED` Maps, `$eval`, and JSONPath. Of JSONPath there is only what a machine
-//! needs whose other states are JSONata: Pass, Task, Succeed and Fail states with plain paths (`$.a.b`) in
-//! `Parameters` and `Assign`. A state without a `QueryLanguage` has the machine's, also inside a Map or
-//! Parallel that names another; a JSONata machine has JSONata states only.
+//! Everything else, with its JSON pointer ([`LoadProblem`]): unknown fields and types, other resources and
+//! integration patterns, `DISTRIBUTED` Maps, `$eval`, and most of JSONPath. JSONPath is implemented only for Pass,
+//! Task, Succeed and Fail states in a machine that also has JSONata states, with plain paths (`$.a.b`) in
+//! `Parameters` and `Assign`. A state without `QueryLanguage` uses the query language of the machine, also inside
+//! a Map or Parallel that names another one. In a JSONata machine every state is JSONata.
 //!
 //! # What differs from AWS
 //!
-//! * `ToleratedFailure…` also hold for `INLINE` Maps: the output leaves the failed items out.
-//! * A timed-out execution names `States.Timeout` as its error; AWS names none.
-//! * Resuming and redriving enter the checkpoint's state again, and the machine's timeout counts anew.
-//! * Branches of one execution share a task: they overlap while they wait, not while they compute.
+//! * The `ToleratedFailure…` fields also apply to `INLINE` Maps. The output omits the failed items.
+//! * A timed-out execution has the error `States.Timeout`. On AWS it has no error.
+//! * Resume and redrive enter the state of the checkpoint again, and the timeout of the machine starts again.
+//! * The branches of one execution run in one task: their waits overlap, their computations do not.
 //!
-//! # Where to look
+//! # Modules
 //!
-//! `load` and its parts make a `definition` of `template`s. `execution` starts and ends, `run` is the loop,
-//! `task`, `map_parallel` and `retry` are its harder parts, `track` knows where each branch stands.
-//! `expression` and `functions` evaluate, `timestamp` reads the end of a Wait, `history` and `checkpoint` are
-//! what is kept, `clock` and `random` stand between the engine and the world, [`mock`] tries a workflow without
-//! its functions.
+//! `load` and the `load_…` modules build a `definition`, whose values are `template`s. `execution` starts and ends
+//! an execution. `run` is the loop over the states, with `task`, `map_parallel` and `retry`. `track` holds the
+//! current position of each branch. `expression` and `functions` evaluate expressions. `timestamp` parses the
+//! `Timestamp` of a Wait. `history` and `checkpoint` are the recorded data. `clock` and `random` provide time and
+//! random numbers. [`mock`] runs a workflow with mocked functions.
 
 mod checkpoint;
 mod clock;

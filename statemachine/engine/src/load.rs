@@ -1,10 +1,9 @@
-//! Loading a definition: JSON in, [`StateMachine`] out, or every problem with its place.
+//! Loads a definition: converts JSON to a [`StateMachine`], or reports every problem with its JSON pointer.
 //!
-//! A field, state type, resource or query language that the engine does not implement is a problem here
-//! and never something that a run ignores. This file has the machine's own fields, the names and the
-//! transitions. The fields of each state type are in [`crate::load_state`], of a Task in
-//! [`crate::load_task`], Retry, Catch and Assign in [`crate::load_handling`], templates and numbers in
-//! [`crate::load_values`].
+//! A field, state type, resource or query language that the engine does not implement is reported here. A run
+//! never ignores one. This file loads the fields of the machine, and checks names and transitions.
+//! [`crate::load_state`] loads the fields of each state type, [`crate::load_task`] those of a Task,
+//! [`crate::load_handling`] Retry, Catch and Assign, and [`crate::load_values`] templates and numbers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,20 +12,20 @@ use serde_json::{Map as Object, Value};
 
 use crate::definition::{Flow, Kind, Next, StateMachine};
 
-/// What is wrong with a definition, and where. A loader lists all it finds.
+/// The reason why a definition could not be loaded. It lists all problems that were found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", list(.problems))]
 pub struct LoadError {
-    /// Every problem, in the order of the definition; never empty.
+    /// All problems, in the order in which they were found; never empty.
     pub problems: Vec<LoadProblem>,
 }
 
-/// One reason why a definition was refused.
+/// One problem of a definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadProblem {
-    /// JSON pointer (RFC 6901) to the offending member, for example `/States/Parse/Retry/0/BackOffRate`.
+    /// JSON pointer (RFC 6901) to the invalid member, for example `/States/Parse/Retry/0/BackOffRate`.
     pub place: String,
-    /// What was expected there and what was found.
+    /// The value that was expected there and the value that was found.
     pub message: String,
 }
 
@@ -47,11 +46,11 @@ fn list(problems: &[LoadProblem]) -> String {
 
 impl StateMachine {
     /// Loads a definition. Each `${name}` inside a string is replaced by its value in `substitutions`
-    /// (CloudFormation's `DefinitionSubstitutions`); one that has no value stays, and as a resource or
-    /// function name then stands for the function `name`.
+    /// (CloudFormation's `DefinitionSubstitutions`). A `${name}` without a value is not replaced. As a resource or
+    /// function name it means the function `name`.
     ///
     /// # Errors
-    /// When the text is no JSON, or holds anything that the engine would not do as AWS does.
+    /// If the text is not JSON, or contains anything that the engine does not implement.
     pub fn parse(
         definition: impl AsRef<[u8]>,
         substitutions: &BTreeMap<String, String>,
@@ -74,15 +73,15 @@ impl StateMachine {
     }
 }
 
-/// Collects problems while it builds.
+/// Builds a [`StateMachine`] and collects problems.
 #[derive(Debug, Default)]
 pub(crate) struct Loader {
     pub(crate) problems: Vec<LoadProblem>,
-    /// Whether the machine is JSONata: every state that does not name its own language then is.
+    /// Whether the query language of the machine is JSONata. It applies to every state without a `QueryLanguage`.
     jsonata: bool,
-    /// Whether some state is JSONata: only then are the plain JSONPath states beside it accepted.
+    /// Whether the machine or any of its states is JSONata. JSONPath states are accepted only in such a machine.
     pub(crate) mixed: bool,
-    /// Names are unique in the whole machine, branches included.
+    /// The state names so far. They are unique in the whole machine, including branches.
     names: BTreeSet<String>,
 }
 
@@ -127,7 +126,7 @@ impl Loader {
         })
     }
 
-    /// A branch or the body of a Map; `extra` are the fields it may have besides.
+    /// Loads a branch or the processor of a Map. `extra` lists the additional fields that are allowed.
     pub(crate) fn flow(&mut self, place: &str, value: &Value, extra: &[&str]) -> Option<Flow> {
         let fields = self.object(place, value)?;
         let known: Vec<&str> = FLOW_FIELDS.iter().chain(extra).copied().collect();
@@ -174,7 +173,7 @@ impl Loader {
         Some(flow)
     }
 
-    /// Every target exists, every state is reached from `StartAt`.
+    /// Checks that every target of a transition exists and that every state can be reached from `StartAt`.
     fn check_transitions(&mut self, place: &str, flow: &Flow, declared: &Object<String, Value>) {
         let target = |loader: &mut Self, at: String, name: &str| {
             if !declared.contains_key(name) {
@@ -209,7 +208,7 @@ impl Loader {
             }
             edges.insert(name, out);
         }
-        // With a state missing for another reason its transitions are unknown: nothing to say about reach.
+        // The transitions of a state that failed to load are unknown, so reachability cannot be checked.
         if edges.len() != declared.len() || !declared.contains_key(&flow.start_at) {
             return;
         }
@@ -228,7 +227,7 @@ impl Loader {
         }
     }
 
-    // ---- what every part of the loader uses ----
+    // ---- helpers for all parts of the loader ----
 
     pub(crate) fn problem(&mut self, place: &str, message: impl Into<String>) {
         self.problems.push(LoadProblem {
@@ -297,8 +296,8 @@ impl Loader {
         }
     }
 
-    /// Names the fields that only JSONPath has, of a state that is refused as a whole: one look then shows
-    /// all that has to change.
+    /// Reports the JSONPath fields of a state that is rejected as a whole, so that one run shows everything that
+    /// must be changed.
     pub(crate) fn jsonpath_fields(&mut self, place: &str, fields: &Object<String, Value>) {
         let others: Vec<&str> = fields
             .keys()
@@ -308,8 +307,8 @@ impl Loader {
         self.known_fields(place, fields, &others);
     }
 
-    /// Whether a state, or the machine itself, is JSONata. As on AWS a state without a language has the
-    /// machine's, also inside a Map or Parallel that names another.
+    /// Whether a state, or the machine itself, is JSONata. As on AWS, a state without `QueryLanguage` uses the query
+    /// language of the machine, also inside a Map or Parallel that names another one.
     pub(crate) fn query_language(&mut self, place: &str, fields: &Object<String, Value>) -> bool {
         match fields.get("QueryLanguage") {
             None => self.jsonata,
@@ -335,7 +334,7 @@ impl Loader {
     }
 }
 
-/// Fields that exist only in JSONPath: naming the language helps more than the list of known fields.
+/// Fields that exist only in JSONPath. For these the message names JSONPath instead of listing the known fields.
 const JSONPATH_FIELDS: [&str; 16] = [
     "CausePath",
     "ErrorPath",
@@ -355,7 +354,7 @@ const JSONPATH_FIELDS: [&str; 16] = [
     "ToleratedFailurePercentagePath",
 ];
 
-/// A JSON value as a message shows it: short.
+/// Formats a JSON value for a message, shortened to 60 characters.
 pub(crate) fn brief(value: &Value) -> String {
     const LONGEST: usize = 60;
     let text = value.to_string();
@@ -365,7 +364,7 @@ pub(crate) fn brief(value: &Value) -> String {
     text.chars().take(LONGEST).chain("…".chars()).collect()
 }
 
-/// A member's name inside a JSON pointer.
+/// Escapes a member name for a JSON pointer.
 pub(crate) fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
@@ -388,7 +387,7 @@ fn substitute(value: &mut Value, substitutions: &BTreeMap<String, String>) {
     }
 }
 
-/// Whether any state, at any depth, names JSONata as its language.
+/// Whether any state, at any depth, has `"QueryLanguage": "JSONata"`.
 fn any_state_is_jsonata(flow: &Value) -> bool {
     let states = flow.get("States").and_then(Value::as_object);
     states.into_iter().flatten().any(|(_, state)| {

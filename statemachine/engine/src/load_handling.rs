@@ -1,4 +1,4 @@
-//! Loading what a state does besides its work: Retry, Catch, Assign.
+//! Loads the Retry, Catch and Assign fields of a state.
 
 use serde_json::{Map as Object, Value};
 
@@ -7,7 +7,7 @@ use crate::error::STATES_ERRORS;
 use crate::load::{LONGEST_SECONDS, Loader, brief, escape};
 use crate::template::{Expression, Template};
 
-/// The longest delay that a retrier may be capped at, in seconds (366 days, exclusive on AWS).
+/// The maximum value of `MaxDelaySeconds`. On AWS it must be less than 366 days (31,622,400 seconds).
 const LONGEST_DELAY_SECONDS: f64 = 31_622_399.0;
 
 type Fields = Object<String, Value>;
@@ -44,7 +44,8 @@ impl Loader {
         self.each_in_order(place, fields, "Retry", Self::retrier)
     }
 
-    /// Reads each entry of a list whose last entry may be more than the others: its place, itself, whether it is the last.
+    /// Reads each entry of a list with `read`, which gets the JSON pointer of the entry, the entry, and whether it is
+    /// the last one. Only the last entry may contain `States.ALL`.
     fn each_in_order<T>(
         &mut self,
         place: &str,

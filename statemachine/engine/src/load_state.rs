@@ -1,4 +1,4 @@
-//! Loading one state: which fields each type has, and what they may hold.
+//! Loads one state: checks the fields of its type and their values.
 
 use serde_json::{Map as Object, Value};
 
@@ -11,7 +11,7 @@ const COMMON: [&str; 3] = ["Type", "Comment", "QueryLanguage"];
 const TRANSITION: [&str; 2] = ["Next", "End"];
 const RESULT: [&str; 2] = ["Output", "Assign"];
 const HANDLING: [&str; 2] = ["Retry", "Catch"];
-/// Fields that only JSONata has, of the states that may be JSONPath.
+/// Fields that exist only in JSONata, for the state types that can be JSONPath.
 const JSONATA_FIELDS: [&str; 2] = ["Arguments", "Output"];
 
 type Fields = Object<String, Value>;
@@ -90,7 +90,8 @@ impl Loader {
         );
     }
 
-    /// A JSONPath state beside JSONata ones: Pass, Task, Succeed and Fail, whose paths are plain.
+    /// Loads a JSONPath state of a machine that also has JSONata states: a Pass, Task, Succeed or Fail state with
+    /// plain paths.
     fn path_state(&mut self, place: &str, fields: &Fields, kind: &str) -> Option<State> {
         let own: &[&str] = match (kind, self.mixed) {
             ("Pass", true) => &["Next", "End", "Assign", "Parameters", "OutputPath"],

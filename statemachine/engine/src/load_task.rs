@@ -1,4 +1,4 @@
-//! Loading a Task: its resource, its limits, and which function it means.
+//! Loads a Task: its resource, its timeouts, and the name of its function.
 
 use serde_json::{Map as Object, Value};
 
@@ -57,7 +57,8 @@ impl Loader {
         }
     }
 
-    /// What `lambda:invoke` needs to know before it runs: which function, and nothing that is ignored.
+    /// Checks the arguments of `lambda:invoke`: they must name a function, and only `FunctionName`, `Payload` and
+    /// `Qualifier` are allowed. `Qualifier` has no effect.
     pub(crate) fn invoke_arguments(
         &mut self,
         place: &str,
@@ -109,14 +110,14 @@ impl Loader {
     }
 }
 
-/// The name inside `${name}`, when the text is that and nothing else.
+/// Returns the name inside `${name}`, if the text is exactly that.
 fn placeholder(text: &str) -> Option<&str> {
     text.strip_prefix("${")?
         .strip_suffix('}')
         .filter(|name| !name.is_empty() && !name.contains('}'))
 }
 
-/// The function that a name, an ARN or a `${name}` without a value means; a version or alias is dropped.
+/// Returns the function name in a name, an ARN or a `${name}` without a value. A version or alias is removed.
 pub(crate) fn function_name(text: &str) -> Option<String> {
     if let Some(name) = placeholder(text) {
         return Some(name.to_string());

@@ -1,4 +1,4 @@
-//! Loading values: numbers with limits, and templates whose strings may be expressions or paths.
+//! Loads values: numbers with limits, and templates whose strings may be expressions or paths.
 
 use serde_json::{Map as Object, Value};
 
@@ -6,7 +6,7 @@ use crate::load::{Loader, brief, escape};
 use crate::template::{Expression, ReferencePath, Template, expression_source};
 
 impl Loader {
-    /// A number within inclusive limits.
+    /// Loads a number within inclusive limits.
     pub(crate) fn number(
         &mut self,
         place: &str,
@@ -30,7 +30,7 @@ impl Loader {
         }
     }
 
-    /// A number within limits, or an expression that gives it at run time.
+    /// Loads a whole number within inclusive limits, or an expression that is evaluated at run time.
     pub(crate) fn number_or_expression(
         &mut self,
         place: &str,
@@ -48,7 +48,7 @@ impl Loader {
         Some(Template::Literal(value.clone()))
     }
 
-    /// JSON whose strings may be expressions.
+    /// Loads JSON whose strings may be expressions.
     pub(crate) fn template(&mut self, place: &str, value: &Value) -> Option<Template> {
         match value {
             Value::String(text) => match expression_source(text) {
@@ -83,7 +83,7 @@ impl Loader {
         }
     }
 
-    /// The payload template of a JSONPath state: a member `name.$` holds a reference path.
+    /// Loads the payload template of a JSONPath state. A member `name.$` contains a reference path.
     pub(crate) fn path_template(&mut self, place: &str, value: &Value) -> Option<Template> {
         match value {
             Value::Array(items) => {

@@ -1,4 +1,4 @@
-//! Parallel and Map: lines of states side by side, and what becomes of the others when one fails.
+//! Parallel and Map states: run several sequences of states concurrently, and abort the others when one fails.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use crate::run::{Problem, Visit};
 use crate::template::Template;
 use crate::track::{Scope, Track};
 
-/// A line that is over: which one, where it stood, how it ended.
+/// A sequence of states that has ended: its index, its track and its result.
 type Ended = (usize, Arc<Track>, Result<Value, StateError>);
 
 impl Execution<'_> {
-    /// Every branch with the same input; the result is the array of their outputs.
+    /// Runs every branch with the same input. The result is the array of their outputs.
     pub(crate) async fn parallel(
         &self,
         arguments: Option<&Template>,
@@ -85,7 +85,8 @@ impl Execution<'_> {
         Ok(Value::Array(outputs))
     }
 
-    /// The processor for every item, at most so many at once; the result is the array of their outputs.
+    /// Runs the processor for every item, with at most `MaxConcurrency` items at once. The result is the array of the
+    /// outputs of the items that succeeded.
     pub(crate) async fn map(&self, map: &Map, visit: &Visit<'_>, scope: &Scope) -> Result<Value, StateError> {
         let items = self.items(map, visit, scope)?;
         let limit = |template: &Option<Template>, field| match template {
@@ -108,7 +109,8 @@ impl Execution<'_> {
         let mut running: FuturesUnordered<BoxFuture<'_, Ended>> = FuturesUnordered::new();
         let mut outputs: Vec<Option<Value>> = vec![None; items.len()];
         let mut waiting = items.iter().enumerate();
-        // What the next item to start points back to: the Map's start, later the end of another item.
+        // The `previousEventId` of the next `MapIterationStarted`: the start of the Map, later the last event of the
+        // item that ended before.
         let mut leads = started;
         let mut last = started;
         let mut failed = 0;
@@ -197,7 +199,7 @@ impl Execution<'_> {
         }
     }
 
-    /// The input of one item.
+    /// Returns the input of one item.
     fn select(
         &self,
         map: &Map,
@@ -215,7 +217,7 @@ impl Execution<'_> {
             .map_err(|fault| self.explain(Problem::Fault(fault), visit, scope))
     }
 
-    /// One line of states as a future that says which it was.
+    /// Returns a future that runs one sequence of states and returns its index, track and result.
     fn line<'l>(
         &'l self,
         index: usize,
@@ -237,8 +239,9 @@ impl Execution<'_> {
         })
     }
 
-    /// A line has failed: what it and the others had open is aborted, and the state goes on from where the
-    /// line stood. An error of the engine's own working leaves no trace but the end of the execution.
+    /// Handles a failed sequence: records the abort of its open states and of the other sequences, and continues the
+    /// history of the enclosing state from the last event of the failed sequence. For `States.Runtime` no abort is
+    /// recorded.
     fn give_up(&self, failed: &Track, scope: &Scope, error: StateError) -> StateError {
         let previous = failed.previous();
         if !error.is_runtime() {
@@ -250,7 +253,7 @@ impl Execution<'_> {
     }
 }
 
-/// How many items of a Map may fail before the Map does.
+/// The number or percentage of items that may fail before the Map fails.
 struct Tolerance {
     count: Option<f64>,
     percentage: Option<f64>,
@@ -258,7 +261,7 @@ struct Tolerance {
 }
 
 impl Tolerance {
-    /// The error that the Map ends with, once `failed` items have failed, the last of them with `error`.
+    /// Returns the error of the Map if `failed` items are more than tolerated. `error` is the error of the last one.
     fn exceeded(&self, failed: usize, error: StateError) -> Option<StateError> {
         let failed = failed as f64;
         let percent = failed * 100.0 / self.items.max(1) as f64;

@@ -1,4 +1,4 @@
-//! Trying a workflow without its functions: `ecg workflow run`.
+//! Runs a workflow with mocked functions, for `ecg workflow run`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,24 +14,24 @@ use crate::handler::{FunctionError, FunctionHandler, Invocation};
 use crate::history::{HistoryEvent, MemoryRecorder};
 use crate::load::LoadError;
 
-/// What a function is made to answer.
+/// One response of a mocked function.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MockAnswer {
-    /// It succeeds with this.
+    /// The function succeeds with this payload.
     Payload(Value),
-    /// It fails.
+    /// The function fails with this error.
     Error(FunctionError),
 }
 
-/// Answers by function name, given in turn, the last one repeating.
+/// The responses by function name. They are returned in order; the last one is repeated.
 pub type Mocks = BTreeMap<String, Vec<MockAnswer>>;
 
 impl MockAnswer {
-    /// Reads a mock file: a JSON array of `{"payload": …}` and `{"error": "Name", "cause": "…"}`. A cause
-    /// that is no string is taken as its JSON text, as Lambda gives it.
+    /// Parses a mock file: a JSON array of `{"payload": …}` and `{"error": "Name", "cause": "…"}`. A cause that is not
+    /// a string is converted to JSON text, because Lambda returns causes as JSON text.
     ///
     /// # Errors
-    /// What was expected and what was found, with the place.
+    /// A message with the expected value, the value that was found, and its JSON pointer.
     pub fn list(file: &Value) -> Result<Vec<Self>, String> {
         let answers = file
             .as_array()
@@ -71,25 +71,25 @@ impl MockAnswer {
     }
 }
 
-/// How a workflow is tried.
+/// The settings of a run with mocked functions.
 #[derive(Debug, Clone)]
 pub struct MockRun {
-    /// Whether Waits and retry delays take their time; otherwise they pass at once.
+    /// Whether Wait states and retry delays take real time. Otherwise the time is simulated.
     pub real_time: bool,
-    /// When the execution starts. Without real time, virtual time goes on from here.
+    /// The start time of the execution. Simulated time starts here.
     pub start: DateTime<Utc>,
-    /// Where chance starts.
+    /// The seed of the random numbers.
     pub seed: u64,
-    /// Values for `${name}` in the definition.
+    /// The values for `${name}` in the definition.
     pub substitutions: BTreeMap<String, String>,
 }
 
-/// Runs a definition with mocked functions and gives
-/// `{"status", "output", "error", "cause", "events"}`: what has no value is null, `events` are in the wire
-/// form of `GetExecutionHistory`.
+/// Runs a definition with mocked functions and returns
+/// `{"status", "output", "error", "cause", "events"}`. A member without a value is null. `events` are in the JSON
+/// format of `GetExecutionHistory`.
 ///
 /// # Errors
-/// When the definition cannot be loaded.
+/// If the definition cannot be loaded.
 pub async fn run_with_mocks(
     definition: &str,
     input: Value,
@@ -130,7 +130,8 @@ fn report(outcome: &Outcome, events: &[HistoryEvent]) -> Value {
     })
 }
 
-/// Answers as it was told. A function without an answer fails with a message that says what to add.
+/// A handler that returns mocked responses. A function without a response fails, and its cause shows the option to
+/// add.
 #[derive(Debug)]
 pub struct MockHandler {
     mocks: Mocks,
@@ -138,7 +139,7 @@ pub struct MockHandler {
 }
 
 impl MockHandler {
-    /// A handler that starts with the first answer of each function.
+    /// Creates a handler that starts with the first response of each function.
     pub fn new(mocks: Mocks) -> Self {
         Self {
             mocks,

@@ -1,11 +1,12 @@
-//! Chance from a seed: jitter, `$random()`, `$uuid()`, request ids. One seed, one course of events.
+//! Random numbers from a seed, for jitter, `$random()`, `$uuid()` and request ids. The same seed gives the same
+//! sequence.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-/// A generator that the expressions and retriers of one execution share.
+/// A random number generator that all states of one execution share.
 #[derive(Debug, Clone)]
 pub(crate) struct Random(Arc<Mutex<StdRng>>);
 
@@ -14,7 +15,7 @@ impl Random {
         Self(Arc::new(Mutex::new(StdRng::seed_from_u64(seed))))
     }
 
-    /// Uniform in `[0, 1)`.
+    /// Returns a number that is uniformly distributed in `[0, 1)`.
     pub(crate) fn unit(&self) -> f64 {
         self.0
             .lock()
@@ -22,7 +23,7 @@ impl Random {
             .random::<f64>()
     }
 
-    /// A version 4 UUID (RFC 9562, section 5.4).
+    /// Returns a version 4 UUID (RFC 9562, section 5.4).
     pub(crate) fn uuid(&self) -> String {
         let mut bytes: [u8; 16] = self.0.lock().unwrap_or_else(PoisonError::into_inner).random();
         bytes[6] = (bytes[6] & 0x0f) | 0x40;

@@ -1,4 +1,4 @@
-//! Retry: which retrier takes an error, and how long it waits.
+//! Retry: selects the retrier for an error and computes its delay.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::definition::Retrier;
 use crate::error::StateError;
 use crate::random::Random;
 
-/// How often each retrier of one visit to a state has been used.
+/// The number of retries by each retrier since the state was entered.
 pub(crate) struct Retries<'r> {
     retriers: &'r [Retrier],
     used: Vec<u64>,
@@ -20,8 +20,8 @@ impl<'r> Retries<'r> {
         }
     }
 
-    /// The delay before the next attempt, or `None` if there is none. The first retrier that matches
-    /// decides, even when it has no attempts left.
+    /// Returns the delay before the next attempt, or `None` if there is no further attempt. Only the first retrier
+    /// that matches the error is used, even if it has no attempts left.
     pub(crate) fn next(&mut self, error: &StateError, random: &Random) -> Option<Duration> {
         let index = self
             .retriers
@@ -42,7 +42,7 @@ impl<'r> Retries<'r> {
     }
 }
 
-/// IntervalSeconds x BackoffRate ^ (retries before this one), at most MaxDelaySeconds.
+/// Returns `IntervalSeconds * BackoffRate ^ used`, in seconds, at most `MaxDelaySeconds`.
 fn delay_seconds(retrier: &Retrier, used: u64) -> f64 {
     let exponent = i32::try_from(used).unwrap_or(i32::MAX);
     let delay = retrier.interval_seconds * retrier.backoff_rate.powi(exponent);
@@ -89,7 +89,7 @@ mod tests {
             &[retrier("A", 1), retrier("States.ALL", 2)],
             &["A", "B", "B", "A"],
         );
-        // The last error belongs to the first retrier, which is used up: the second does not take it over.
+        // The first retrier matches the last error and has no attempts left. The second one is not used.
         assert_eq!(found, [Some(2.0), Some(2.0), Some(6.0), None]);
     }
 

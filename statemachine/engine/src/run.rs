@@ -1,4 +1,4 @@
-//! The loop over states: enter, attempt, retry or catch, exit, go on.
+//! The loop over the states: enter a state, run it, retry or catch an error, exit, go to the next state.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use futures::future::BoxFuture;
@@ -15,20 +15,20 @@ use crate::template::Template;
 use crate::timestamp;
 use crate::track::Scope;
 
-/// One stay in a state, from Entered to Exited, retries included.
+/// One visit to a state, from its Entered event to its Exited event, including retries.
 pub(crate) struct Visit<'v> {
     pub(crate) name: &'v str,
     pub(crate) input: Value,
     pub(crate) retry_count: u64,
     entered_id: u64,
-    /// What the Entered event points back to.
+    /// The `previousEventId` of the Entered event.
     entered_previous: u64,
     entered_time: DateTime<Utc>,
-    /// Whether the context object has a retry count: only for types that can be retried.
+    /// Whether the context object has `RetryCount`. Only state types that can have a Retry have it.
     counts_retries: bool,
 }
 
-/// How a state is left.
+/// The result of a state: its output, its assigned variables and its transition.
 struct Exit {
     output: Value,
     assigned: Map<String, Value>,
@@ -36,7 +36,7 @@ struct Exit {
 }
 
 impl Execution<'_> {
-    /// Runs states until one ends the flow; its output is the flow's.
+    /// Runs the states of a flow from `start_at` to the end, and returns the output of the last state.
     pub(crate) fn run_flow<'f>(
         &'f self,
         flow: &'f Flow,
@@ -47,7 +47,7 @@ impl Execution<'_> {
         Box::pin(async move {
             let (mut name, mut input) = (start_at, input);
             loop {
-                // Loading has checked every name.
+                // This does not happen: every name was checked when the definition was loaded.
                 let Some(state) = flow.states.get(name) else {
                     return Err(StateError::new(
                         "States.Runtime",
@@ -115,12 +115,12 @@ impl Execution<'_> {
         })
     }
 
-    /// Nothing goes on that cannot be recorded, and nothing goes on for ever.
+    /// Returns `States.Runtime` if the history could not be recorded or has reached the maximum number of events.
     fn check_history(&self) -> Result<(), StateError> {
         if let Some(failure) = self.history.failure() {
             return Err(StateError::new("States.Runtime", failure));
         }
-        // The last event is kept for the one that says how it ended.
+        // One event is reserved for the end of the execution.
         if self.history.last_id() + 1 >= MOST_EVENTS {
             let cause =
                 format!("The execution reached the maximum number of history events ({MOST_EVENTS}).");
@@ -183,7 +183,7 @@ impl Execution<'_> {
         })
     }
 
-    /// A Map or Parallel that fails says so itself; a Task has said it with its last attempt.
+    /// Records the `Failed` event of a Map or Parallel. A Task has already recorded the failure of its last attempt.
     fn record_state_failed(&self, state: &State, scope: &Scope) {
         if matches!(state.kind, Kind::Parallel { .. } | Kind::Map(_)) {
             let failed = Event::StateMark {
@@ -196,7 +196,7 @@ impl Execution<'_> {
         }
     }
 
-    /// Does once what the state is for.
+    /// Runs the state once.
     async fn attempt(&self, state: &State, visit: &Visit<'_>, scope: &mut Scope) -> Result<Exit, StateError> {
         let result = match &state.kind {
             Kind::Pass | Kind::Succeed => None,
@@ -258,7 +258,7 @@ impl Execution<'_> {
                              format string: {text}"
                         ),
                     );
-                    // As recorded on AWS: the expression had a value, so the event points to the Entered event.
+                    // As observed on AWS: the expression had a value, so `previousEventId` is the Entered event.
                     let previous = scope.track.previous();
                     return Err(self.evaluation_failed(cause, Some("Timestamp"), previous, visit, scope));
                 };
@@ -304,7 +304,7 @@ impl Execution<'_> {
         }
     }
 
-    /// Output and Assign, evaluated side by side: neither sees what the other makes.
+    /// Evaluates Output and Assign. Neither of them uses the result of the other.
     fn exit(
         &self,
         output: &Option<Template>,
@@ -330,7 +330,7 @@ impl Execution<'_> {
         Ok((output, assigned))
     }
 
-    // ---- evaluation, with the events it leaves ----
+    // ---- evaluation and its events ----
 
     pub(crate) fn scene<'s>(
         &'s self,
@@ -348,7 +348,7 @@ impl Execution<'_> {
         }
     }
 
-    /// The value of a field of the state, or the error that its evaluation ends in.
+    /// Returns the value of a field of the state, or the error of its evaluation.
     pub(crate) fn value(
         &self,
         template: &Template,
@@ -362,7 +362,7 @@ impl Execution<'_> {
             .map_err(|fault| self.explain(Problem::Fault(fault), visit, scope))
     }
 
-    /// A number that is not negative: seconds, counts, percentages.
+    /// Returns the value of a field that must be a number of 0 or more: seconds, a count or a percentage.
     pub(crate) fn number(
         &self,
         template: &Template,
@@ -383,7 +383,7 @@ impl Execution<'_> {
         })
     }
 
-    /// The error for a problem of evaluation; one with an expression leaves its event.
+    /// Converts a problem to the error of the state. Records an `EvaluationFailed` event if an evaluation failed.
     pub(crate) fn explain(&self, problem: Problem, visit: &Visit<'_>, scope: &Scope) -> StateError {
         let fault = match problem {
             Problem::Error(error) => return error,
@@ -393,8 +393,8 @@ impl Execution<'_> {
         if fault.is_runtime {
             return StateError::new("States.Runtime", cause);
         }
-        // As recorded on AWS: as long as the state has left no other event, the failed evaluation points to
-        // what led to the state and not to its Entered event.
+        // As observed on AWS: if the state has recorded only its Entered event, `previousEventId` is that of the
+        // Entered event and not the Entered event itself.
         let previous = match scope.track.previous() {
             entered if entered == visit.entered_id => visit.entered_previous,
             other => other,
@@ -402,7 +402,7 @@ impl Execution<'_> {
         self.evaluation_failed(cause, fault.location.as_deref(), previous, visit, scope)
     }
 
-    /// The error of a value that could not be had, with its event, which points to `previous`.
+    /// Records an `EvaluationFailed` event after `previous` and returns its error.
     fn evaluation_failed(
         &self,
         cause: String,
@@ -428,7 +428,7 @@ impl Execution<'_> {
         )
     }
 
-    /// `$states.context`.
+    /// Returns the context object, `$states.context`.
     fn context(&self, visit: &Visit<'_>, scope: &Scope) -> Value {
         let settings = self.settings;
         let machine_name = settings.machine_arn.rsplit(':').next().unwrap_or_default();
@@ -454,7 +454,7 @@ impl Execution<'_> {
     }
 }
 
-/// What can go wrong while a template is evaluated and its value taken over.
+/// A failed evaluation of a template, or an error in the use of its value.
 pub(crate) enum Problem {
     Fault(Fault),
     Error(StateError),

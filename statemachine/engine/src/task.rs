@@ -1,4 +1,4 @@
-//! Task: one call of a function, its limits and its events.
+//! Task states: one call of a function, its timeouts and its events.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::load_task::function_name;
 use crate::run::Visit;
 use crate::track::Scope;
 
-/// One call, ready to be made.
+/// One call of a function, with its timeouts in seconds.
 struct Call {
     invocation: Invocation,
     timeout: Option<f64>,
@@ -26,7 +26,7 @@ struct Call {
 }
 
 impl Execution<'_> {
-    /// Calls the function once; the result is what `$states.result` shows.
+    /// Calls the function once and returns the value of `$states.result`.
     pub(crate) async fn task(
         &self,
         task: &Task,
@@ -132,16 +132,16 @@ impl Execution<'_> {
         }
     }
 
-    /// Adds an event to the line of states and makes it the one that the next points back to.
+    /// Adds an event to the history. The next event of the same track has it as `previousEventId`.
     pub(crate) fn record(&self, scope: &Scope, event: Event<'_>) {
         let id = self.history.add(scope.track.previous(), event);
         scope.track.set_previous(id);
     }
 
-    /// The function's answer within its limits; the flag says that a limit passed.
+    /// Calls the function and returns its response. With an error, the flag says whether a timeout expired.
     async fn call(&self, call: Call, resource: &str) -> Result<Value, (StateError, bool)> {
         let beats = Arc::clone(&call.invocation.heartbeat);
-        // A panic while the call is made and one while it is awaited end alike.
+        // `invoke` is called inside the future, so a panic in the call itself is also caught.
         let handler = Arc::clone(&self.handler);
         let answer = AssertUnwindSafe(async move { handler.invoke(call.invocation).await }).catch_unwind();
         let limited = |seconds: Option<f64>| async move {
@@ -198,7 +198,7 @@ impl Execution<'_> {
     }
 }
 
-/// What `lambda:invoke` gives: the answer inside the reply of the Lambda service.
+/// Returns the result of `lambda:invoke`: the response of the Lambda API, with the function's response as `Payload`.
 fn wrapped(payload: Value, request_id: &str, now: DateTime<Utc>) -> Value {
     let length = payload.to_string().len().to_string();
     let date = now.format("%a, %d %b %Y %H:%M:%S GMT").to_string();

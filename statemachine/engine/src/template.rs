@@ -1,13 +1,13 @@
-//! A value of the definition that may hold expressions: what stands in `Arguments`, `Output`, `Assign`, …
-//! Expressions are parsed here, when the file is loaded, so that a syntax error never waits for a run.
+//! Values of the definition that may contain expressions: `Arguments`, `Output`, `Assign` and others. Expressions
+//! are parsed at load time, so a syntax error is reported before a run.
 
 use jsonata_core::ast::AstNode;
 use serde_json::Value;
 
-/// JSON in which some strings are expressions.
+/// JSON in which strings can be expressions.
 #[derive(Debug)]
 pub(crate) enum Template {
-    /// JSON without any expression inside.
+    /// JSON without expressions.
     Literal(Value),
     Expression(Expression),
     /// A path of a JSONPath state in a mixed machine (`"name.$": "$.a.b"`).
@@ -16,15 +16,15 @@ pub(crate) enum Template {
     Object(Vec<(String, Template)>),
 }
 
-/// `{% … %}`, parsed.
+/// A parsed expression, `{% … %}`.
 #[derive(Debug)]
 pub(crate) struct Expression {
-    /// The text between the delimiters without the blanks around it: what messages quote.
+    /// The text between the delimiters, without leading and trailing white space, for messages.
     pub(crate) source: String,
     pub(crate) tree: AstNode,
 }
 
-/// `$`, `$.a.b`, `$['a'][0]`: the part of JSONPath that names one place.
+/// A reference path such as `$`, `$.a.b` or `$['a'][0]`: the subset of JSONPath that selects one value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ReferencePath {
     pub(crate) source: String,
@@ -37,7 +37,7 @@ pub(crate) enum PathStep {
     Index(usize),
 }
 
-/// The text inside `{% %}`, if the string is an expression.
+/// Returns the text inside `{% %}`, if the string is an expression.
 pub(crate) fn expression_source(text: &str) -> Option<&str> {
     text.strip_prefix("{%")
         .and_then(|rest| rest.strip_suffix("%}"))
@@ -45,7 +45,7 @@ pub(crate) fn expression_source(text: &str) -> Option<&str> {
 }
 
 impl Expression {
-    /// Parses the text between the delimiters; the error says what JSONata found wrong.
+    /// Parses the text between the delimiters. The error contains the message of the JSONata parser.
     pub(crate) fn parse(source: &str) -> Result<Self, String> {
         let tree = jsonata_core::parser::parse(source)
             .map_err(|error| format!("expected a JSONata expression, found `{source}`: {error}"))?;
@@ -61,8 +61,8 @@ impl Expression {
     }
 }
 
-/// Whether the expression names `$eval` anywhere, as a call or as a value. The tree is walked in its
-/// serialised form, which has every node of every kind, so that no kind can be forgotten here.
+/// Whether the expression uses `$eval` anywhere, as a call or as a value. The function walks the serialized tree,
+/// which contains the nodes of every kind, so no node kind can be missed.
 fn mentions_eval(tree: &AstNode) -> bool {
     fn walk(node: &Value) -> bool {
         match node {
@@ -85,7 +85,7 @@ fn mentions_eval(tree: &AstNode) -> bool {
 }
 
 impl ReferencePath {
-    /// Reads a reference path; anything richer (filters, `..`, `$$`, functions) is `None`.
+    /// Parses a reference path. Returns `None` for other JSONPath (filters, `..`, `$$`, functions).
     pub(crate) fn parse(source: &str) -> Option<Self> {
         let mut rest = source.strip_prefix('$')?;
         let mut steps = Vec::new();
@@ -115,7 +115,7 @@ impl ReferencePath {
         })
     }
 
-    /// The value at the path, if there is one.
+    /// Returns the value at the path, if there is one.
     pub(crate) fn find<'v>(&self, root: &'v Value) -> Option<&'v Value> {
         self.steps.iter().try_fold(root, |value, step| match step {
             PathStep::Member(name) => value.get(name),

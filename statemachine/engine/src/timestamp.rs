@@ -1,13 +1,13 @@
-//! Timestamps of a Wait state: which texts are read, at run time and in a definition.
+//! Timestamps of a Wait state: the formats that are accepted at run time and in a definition.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-/// The furthest offset from UTC that Java knows, in seconds.
+/// The largest offset from UTC that Java accepts, in seconds.
 const FURTHEST_OFFSET_SECONDS: u32 = 18 * 3600;
 
-/// The moment that the text names, in whole seconds: AWS cuts the fraction off. `None` for a text that Java's
-/// `DateTimeFormatter.ISO_OFFSET_DATE_TIME`, which AWS reads with, does not accept. Years have four digits
-/// here; Java takes longer ones with a sign.
+/// Parses a timestamp to whole seconds, because AWS drops the fraction. Returns `None` for a text that Java's
+/// `DateTimeFormatter.ISO_OFFSET_DATE_TIME`, which AWS uses, does not accept. The year must have four digits.
+/// Java also accepts longer years with a sign.
 pub(crate) fn parse(text: &str) -> Option<DateTime<Utc>> {
     let (date, rest) = text.split_once(['T', 't'])?;
     let (time, offset) = rest.split_at(rest.find(['Z', 'z', '+', '-'])?);
@@ -32,14 +32,13 @@ pub(crate) fn parse(text: &str) -> Option<DateTime<Utc>> {
     local.checked_sub_signed(offset_from_utc(offset)?)
 }
 
-/// Whether AWS takes the text as the literal `Timestamp` of a definition. It says of others that they do not
-/// match RFC 3339, and its documentation narrows that to an uppercase `T` and `Z`: less than it reads at run
-/// time.
+/// Whether AWS accepts the text as the literal `Timestamp` of a definition. AWS rejects other texts because they do
+/// not match RFC 3339, and its documentation requires an uppercase `T` and `Z`. At run time AWS accepts more.
 pub(crate) fn is_literal(text: &str) -> bool {
     DateTime::parse_from_rfc3339(text).is_ok() && parse(text).is_some() && !text.contains(['t', 'z'])
 }
 
-/// `Z`, `+01`, `+01:30` or `+01:30:15`.
+/// Parses an offset: `Z`, `+01`, `+01:30` or `+01:30:15`.
 fn offset_from_utc(text: &str) -> Option<TimeDelta> {
     if text.eq_ignore_ascii_case("Z") {
         return Some(TimeDelta::zero());
@@ -56,7 +55,7 @@ fn offset_from_utc(text: &str) -> Option<TimeDelta> {
         .then(|| TimeDelta::seconds(sign * i64::from(total)))
 }
 
-/// Numbers of two digits with colons between them.
+/// Parses numbers of two digits, separated by colons.
 fn pairs(text: &str) -> Option<Vec<u32>> {
     text.split(':').map(|part| digits(part, 2)).collect()
 }
@@ -66,7 +65,7 @@ fn digits(text: &str, count: usize) -> Option<u32> {
     fits.then(|| text.parse().ok()).flatten()
 }
 
-/// Java takes a point with no digit after it.
+/// Whether the text is 0 to 9 digits. Java accepts a point without digits after it.
 fn is_fraction(text: &str) -> bool {
     text.len() <= 9 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -93,7 +92,7 @@ mod tests {
                 Some("-0001-12-31T23:59:00+00:00"),
                 true,
             ),
-            // Read at run time, but no RFC 3339 with an uppercase T and Z.
+            // Accepted at run time, but not RFC 3339 with an uppercase T and Z.
             ("2016-12-05t21:29:29Z", Some(moment), false),
             ("2016-12-05T21:29:29z", Some(moment), false),
             ("2016-12-05T21:29Z", Some(minute), false),
@@ -101,7 +100,7 @@ mod tests {
             ("2016-12-05T21:29:29.Z", Some(moment), false),
             ("2016-12-05T22:29:29+01", Some(moment), false),
             ("2016-12-05T22:29:30+01:00:01", Some(moment), false),
-            // Neither.
+            // Accepted neither at run time nor in a definition.
             ("2016-12-05 21:29:29Z", None, false),
             ("2016-12-05T 21:29:29Z", None, false),
             (" 2016-12-05T21:29:29Z", None, false),

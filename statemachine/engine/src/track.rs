@@ -1,5 +1,5 @@
-//! Where a line of states stands: the machine itself, each branch, each item of a Map. Kept outside the
-//! futures that run them, so that it can still be read when one is dropped in the middle.
+//! The current position of each running sequence of states: the machine itself, a branch of a Parallel, an item of
+//! a Map. It is stored outside the futures that run them, so it can still be read after a future was dropped.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,26 +9,26 @@ use serde_json::Value;
 
 use crate::history::{Event, History};
 
-/// One line of states.
+/// The position of one running sequence of states.
 #[derive(Debug)]
 pub(crate) struct Track {
-    /// The event that the next one points back to.
+    /// The `previousEventId` of the next event.
     previous: AtomicU64,
-    /// The Map and the index, if the line is one of its items.
+    /// The name of the Map and the index, if the sequence is an item of a Map.
     item: Option<(String, usize)>,
-    /// The type of the state that is entered and not left.
+    /// The type of the state that has been entered and not yet exited.
     open: Mutex<Option<&'static str>>,
-    /// The lines that the open state runs.
+    /// The sequences that the open state runs.
     children: Mutex<Vec<Arc<Track>>>,
 }
 
-/// What a line of states carries along.
+/// The data of one running sequence of states.
 pub(crate) struct Scope {
     pub(crate) variables: BTreeMap<String, Value>,
     pub(crate) track: Arc<Track>,
-    /// `$states.context.Map`, inside a Map.
+    /// The value of `$states.context.Map`, inside a Map.
     pub(crate) item: Option<Value>,
-    /// Whether this is the machine itself: only there are checkpoints taken.
+    /// Whether this is the machine itself. Checkpoints are recorded only there.
     pub(crate) top: bool,
 }
 
@@ -37,7 +37,7 @@ impl Track {
         Arc::new(Self::standing_at(previous, None))
     }
 
-    /// A line that starts at the event `previous`.
+    /// Adds a child sequence that starts after the event `previous`.
     pub(crate) fn child(&self, previous: u64, item: Option<(String, usize)>) -> Arc<Self> {
         let child = Arc::new(Self::standing_at(previous, item));
         self.children
@@ -68,7 +68,7 @@ impl Track {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(state_type);
     }
 
-    /// The open state is left, and with it the lines that it ran.
+    /// Marks the open state as exited and removes its children.
     pub(crate) fn close(&self) {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.forget_children();
@@ -81,7 +81,7 @@ impl Track {
             .clear();
     }
 
-    /// A line that is over needs no abort any more.
+    /// Removes a child that has ended, so no abort is recorded for it.
     pub(crate) fn forget(&self, child: &Arc<Self>) {
         self.children
             .lock()
@@ -93,7 +93,7 @@ impl Track {
         std::mem::take(&mut *self.children.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Records that the lines under the open state are given up.
+    /// Records the abort of the sequences that the open state runs.
     pub(crate) fn abort_children(&self, history: &History, previous: u64) {
         for child in self.take_children() {
             if let Some((name, index)) = &child.item {
@@ -108,7 +108,8 @@ impl Track {
         }
     }
 
-    /// Records that the open state is given up, and all that it runs. Only these types have such an event.
+    /// Records the abort of the open state and of its children. Only Task, Wait, Map and Parallel have an `Aborted`
+    /// event.
     pub(crate) fn abort_open(&self, history: &History, previous: u64) {
         self.abort_children(history, previous);
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();

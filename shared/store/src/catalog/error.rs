@@ -1,84 +1,84 @@
-//! What can go wrong with the catalog, sorted by what the caller can do about it.
+//! The errors of the catalog, by what the caller can do about them.
 
 use thiserror::Error;
 
-/// Why an operation on the catalog failed.
+/// The error of an operation on the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CatalogError {
-    /// The database, table or crawler is not there.
+    /// The database, table or crawler does not exist.
     #[error("{operation} {object}: not found: {message}")]
     NotFound {
-        /// What was being done, as a phrase that goes before the object.
+        /// The operation, as a phrase that precedes the object.
         operation: String,
         /// The database, table, partition or crawler.
         object: String,
-        /// What the backend said.
+        /// The message of the backend.
         message: String,
     },
-    /// The table is there, but not in a way that an addition could reconcile. Somebody has to decide.
+    /// The existing table differs in a way that added columns cannot resolve. A person must decide what to do.
     #[error(
         "{operation} {object}: {what} should be `{expected}`, found `{found}`: only additions are made to a table"
     )]
     Incompatible {
-        /// What was being done.
+        /// The operation.
         operation: String,
         /// The table.
         object: String,
-        /// The part of the table that differs: "column `mv`".
+        /// The part of the table that differs, for example "the type of column `mv`".
         what: String,
-        /// What was asked for.
+        /// The requested value.
         expected: String,
-        /// What is there.
+        /// The existing value.
         found: String,
     },
     /// The credentials do not allow this.
     #[error("{operation} {object}: permission denied: {message}")]
     PermissionDenied {
-        /// What was being done.
+        /// The operation.
         operation: String,
         /// The database, table, partition or crawler.
         object: String,
-        /// What the backend said.
+        /// The message of the backend.
         message: String,
     },
-    /// The caller asked for something that no backend can do.
+    /// The request is invalid for every backend.
     #[error("{operation} {object}: not possible: {message}")]
     Invalid {
-        /// What was being done.
+        /// The operation.
         operation: String,
         /// The database, table, partition or crawler.
         object: String,
-        /// What was expected and what was found.
+        /// The expected value and the value that was found.
         message: String,
     },
-    /// More calls at once than the catalog takes: the same call succeeds once there are fewer.
+    /// The request rate is above the limit of the catalog. The same call may succeed later, at a lower rate.
     #[error("{operation} {object}: throttled: {message}")]
     Throttled {
-        /// What was being done.
+        /// The operation.
         operation: String,
         /// The database, table, partition or crawler.
         object: String,
-        /// What the backend said.
+        /// The message of the backend.
         message: String,
     },
-    /// Timed out, changed by others again and again: the same call may succeed later.
+    /// A timeout, a server error or repeated concurrent changes. The same call may succeed later.
     #[error("{operation} {object}: failed for now: {message}")]
     Transient {
-        /// What was being done.
+        /// The operation.
         operation: String,
         /// The database, table, partition or crawler.
         object: String,
-        /// What the backend said.
+        /// The message of the backend.
         message: String,
     },
     /// Anything else: a bug, or damaged files.
     #[error("{operation} {object}: failed: {message}")]
     Other {
-        /// What was being done.
+        /// The operation.
         operation: String,
         /// The database, table, partition or crawler.
         object: String,
-        /// What the backend said.
+        /// The message of the backend.
         message: String,
     },
 }

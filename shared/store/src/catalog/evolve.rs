@@ -1,13 +1,16 @@
-//! How a table changes: only by additions.
+//! Schema evolution of a table: columns are only added.
 //!
-//! New columns go to the end, because Athena matches the columns of old partitions by position and name.
-//! Columns that are not asked for stay: an older version of the code may run beside a newer one. A column
-//! whose type differs is an error, since the files of one of the two could not be read.
+//! New columns are appended, because Athena matches the columns of existing partitions by position and name.
+//! Columns that are not requested are kept, because older and newer versions of the code may run at the same time.
+//! A column with a different type is an error, because the existing or the new files could not be read.
 
 use super::{CatalogError, ColumnSpec, TableSpec};
 
-/// The table that has what `existing` has and what `wanted` asks for, or why there is none. Equal to
-/// `existing` if nothing is to be done.
+/// Returns the table with all columns of `existing` and of `wanted`, and the comments of `wanted`. The result is
+/// equal to `existing` if no change is needed.
+///
+/// # Errors
+/// [`CatalogError::Incompatible`] if the partition keys, the location or the type of a column differ.
 pub fn evolve(existing: &TableSpec, wanted: &TableSpec) -> Result<TableSpec, CatalogError> {
     let incompatible = |what: String, expected: &str, found: &str| CatalogError::Incompatible {
         operation: "evolving the table".to_owned(),
@@ -68,7 +71,7 @@ fn same_type(a: &str, b: &str) -> bool {
     canonical(a) == canonical(b)
 }
 
-/// Hive does not care for case and spaces, and has two names for 32-bit integers.
+/// Normalizes a Hive type: case and spaces have no meaning, and `integer` is the same type as `int`.
 fn canonical(hive_type: &str) -> String {
     let lower: String = hive_type
         .chars()

@@ -1,12 +1,13 @@
-//! The catalog in AWS Glue, as Athena reads it.
+//! The AWS Glue Data Catalog, which Athena uses.
 //!
-//! Tables are external Parquet tables. A change carries the table's version, so of two callers that change
-//! it at once one is told to look again; [`GlueCatalog`] does so a few times before it answers
-//! [`CatalogError::Transient`]. A partition carries the table's columns; it is brought up to date whenever
-//! it is ensured again, because Athena compares the two.
+//! Tables are external Parquet tables. An update names the version of the table, so Glue rejects it if another
+//! caller changed the table in between. [`GlueCatalog`] then reads the table again and retries a few times before it
+//! returns [`CatalogError::Transient`]. A partition has its own copy of the columns. [`Catalog::ensure_partition`]
+//! updates the copy, because Athena compares the columns of the partition and of the table.
 //!
-//! Needs `glue:GetDatabase`, `CreateDatabase`, `GetTable`, `GetTables`, `CreateTable`, `UpdateTable`, `GetPartition`,
-//! `GetPartitions`, `CreatePartition`, `BatchUpdatePartition`, and with a crawler `StartCrawler`.
+//! Required permissions: `glue:GetDatabase`, `CreateDatabase`, `GetTable`, `GetTables`, `CreateTable`,
+//! `UpdateTable`, `GetPartition`, `GetPartitions`, `CreatePartition`, `BatchUpdatePartition`, and `StartCrawler` for
+//! [`Catalog::start_crawler`].
 
 use std::error::Error;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -29,20 +30,20 @@ use super::{
 };
 use crate::aws::{FailureKind, classify};
 
-/// How often a change is tried anew when others change the same table.
+/// The maximum number of attempts for one change, if other callers change the same table or partition.
 const ATTEMPTS: u32 = 8;
-/// The pause before the second attempt; it doubles with each further one, up to [`PAUSE_MAX`].
+/// The pause before the second attempt. It doubles with each further attempt, up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
-/// The catalog in AWS Glue. Cloning is cheap and shares the connections.
+/// The AWS Glue Data Catalog. Cloning is cheap and shares the connections.
 #[derive(Debug, Clone)]
 pub struct GlueCatalog {
     client: Client,
 }
 
 impl GlueCatalog {
-    /// A catalog on a client that is set up already: region, credentials, time-outs, retries.
+    /// Creates a catalog from a configured client (region, credentials, timeouts, retries).
     pub fn new(client: Client) -> GlueCatalog {
         GlueCatalog { client }
     }
@@ -63,7 +64,7 @@ impl GlueCatalog {
             .ok_or_else(|| other(operation, &object, "expected a table in the answer, found none"))
     }
 
-    /// One attempt; `None` if somebody else changed the table in between.
+    /// Makes one attempt. Returns `None` if another caller changed the table in between.
     async fn try_ensure_table(&self, spec: &TableSpec) -> Result<Option<TableChange>, CatalogError> {
         let operation = "creating the table";
         let object = spec.table().to_string();
@@ -98,8 +99,8 @@ impl GlueCatalog {
         }
     }
 
-    /// Every table of a database: one call for each hundred tables and views. (What an expression that picks some by name may
-    /// be is not told the same everywhere: a regular expression, or a pattern with `*`.)
+    /// Returns all tables of a database, with one request per 100 tables and views. `Expression` of `GetTables` is not
+    /// used, because its syntax is documented in two ways: a regular expression, or a pattern with `*`.
     async fn tables_of(&self, database: &str) -> Result<Vec<Table>, CatalogError> {
         let request = self.client.get_tables().database_name(database);
         let mut pages = request.into_paginator().send();
@@ -129,7 +130,7 @@ impl GlueCatalog {
         }
     }
 
-    /// One attempt; `None` if somebody else changed the partition in between.
+    /// Makes one attempt. Returns `None` if another caller changed the partition in between.
     async fn try_ensure_partition(
         &self,
         spec: &TableSpec,
@@ -288,7 +289,7 @@ impl Catalog for GlueCatalog {
 
     async fn partitions(&self, table: &TableName) -> Result<Vec<Partition>, CatalogError> {
         let operation = "listing the partitions of";
-        // An empty list must not stand for a table that is not there.
+        // A missing table must be an error and not an empty list.
         self.table(operation, table).await?;
         let request = self
             .client
@@ -332,7 +333,7 @@ fn new_table(spec: &TableSpec) -> Result<TableInput, BuildError> {
         .build()
 }
 
-/// How the files at a location are read, be it the table's or a partition's.
+/// Returns the storage descriptor for Parquet files at a location of the table or of a partition.
 fn storage(spec: &TableSpec, location: &str) -> Result<StorageDescriptor, BuildError> {
     let serde = SerDeInfo::builder()
         .serialization_library("org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe")
@@ -346,8 +347,8 @@ fn storage(spec: &TableSpec, location: &str) -> Result<StorageDescriptor, BuildE
     Ok(storage.build())
 }
 
-/// The table with other columns and comments. An update replaces everything, so what others set (owner,
-/// parameters, statistics) is carried over.
+/// Returns the input for an update of the columns and comments of a table. An update replaces the whole table, so
+/// the owner, the retention, the parameters and the other fields of existing columns are copied.
 fn changed_table(existing: Table, evolved: &TableSpec) -> Result<TableInput, BuildError> {
     let mut storage = existing
         .storage_descriptor
@@ -369,7 +370,8 @@ fn changed_table(existing: Table, evolved: &TableSpec) -> Result<TableInput, Bui
         .build()
 }
 
-/// Whether a partition is at the location and has every column that the table asks for. One of a newer release has more.
+/// Whether a partition is at the location and has every column of `spec`, with the same type and comment. A
+/// partition of a newer release may have more columns.
 fn is_complete(partition: &aws_sdk_glue::types::Partition, spec: &TableSpec, location: &str) -> bool {
     let Some(storage) = partition.storage_descriptor() else {
         return false;
@@ -378,7 +380,8 @@ fn is_complete(partition: &aws_sdk_glue::types::Partition, spec: &TableSpec, loc
     storage.location() == Some(location) && spec.columns.iter().all(|wanted| found.contains(wanted))
 }
 
-/// The partition at the location, with the columns that it lacks at the end and the comments as they are now.
+/// Returns the storage descriptor of a partition at the location, with missing columns appended and the types and
+/// comments of `spec`.
 fn evolved_partition(
     partition: &aws_sdk_glue::types::Partition,
     spec: &TableSpec,
@@ -395,13 +398,14 @@ fn evolved_partition(
             None => wanted.push(column.clone()),
         }
     }
-    // With the types of the table: what is kept of a column here and not there is of no use.
+    // The columns are built from `wanted` alone. Other fields of the existing columns are dropped.
     storage.columns = Some(columns(&[], &wanted)?);
     storage.location = Some(location.to_owned());
     Ok(storage)
 }
 
-/// Glue's columns for the wanted ones, keeping what is known of existing ones beyond our fields.
+/// Converts the wanted columns to Glue columns. An existing column keeps its type and its other fields, and gets the
+/// wanted comment.
 fn columns(existing: &[Column], wanted: &[ColumnSpec]) -> Result<Vec<Column>, BuildError> {
     let column = |wanted: &ColumnSpec| {
         let mut column = match existing.iter().find(|existing| existing.name == wanted.name) {
@@ -445,19 +449,20 @@ fn table_spec(table: &Table) -> TableSpec {
     }
 }
 
-/// Grows with each attempt, and differs between callers that were refused together.
+/// Sleeps before an attempt. The pause grows with each attempt, and has jitter so that concurrent callers do not
+/// retry at the same time.
 async fn pause_before(attempt: u32) {
     if attempt == 0 {
         return;
     }
     let longest = PAUSE.saturating_mul(1 << (attempt - 1).min(16)).min(PAUSE_MAX);
     let half = u64::try_from(longest.as_millis() / 2).unwrap_or(0);
-    // A fresh `RandomState` is as random as a pause needs to be.
+    // A new `RandomState` is random enough for a pause.
     let jitter = RandomState::new().build_hasher().finish() % (half + 1);
     tokio::time::sleep(Duration::from_millis(half + jitter)).await;
 }
 
-/// `None` if somebody else was first and it is worth another look.
+/// Returns `None` if another caller made a concurrent change, so that the caller tries again.
 fn settle_or_fail<T, E>(
     operation: &str,
     object: &str,

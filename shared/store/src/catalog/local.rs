@@ -1,4 +1,4 @@
-//! The catalog as a folder of JSON files.
+//! The catalog as a directory of JSON files.
 //!
 //! ```text
 //! <root>/<database>/database.json
@@ -6,9 +6,9 @@
 //! <root>/<database>/<table>/partitions/<values>.json
 //! ```
 //!
-//! A partition is a file of its own, so processes that add partitions never lose each other's. A table is
-//! changed under a lock that the system releases when its holder dies. Files appear whole, and the same
-//! calls make the same bytes, in whatever order the partitions come.
+//! Each partition is a separate file, so processes that add partitions do not overwrite each other's partitions. A
+//! table is changed under a file lock, which the operating system releases when the process ends. Files are written
+//! atomically. The same calls produce the same bytes, whatever the order of the partitions.
 
 use std::fs::{self, File};
 use std::io;
@@ -24,7 +24,7 @@ use super::{Catalog, CatalogError, Partition, TableChange, TableName, TableSpec,
 use crate::files;
 use crate::names::key_to_path;
 
-/// The catalog as a folder of JSON files. Cloning is cheap.
+/// The catalog as a directory of JSON files. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct LocalCatalog {
     root: Arc<PathBuf>,
@@ -39,8 +39,8 @@ struct Database {
 const TEMPORARY: &str = ".tmp";
 
 impl LocalCatalog {
-    /// Opens (and makes, if needed) the folder; by custom `<lake>/catalog`. Removes what killed processes
-    /// left unfinished.
+    /// Opens the directory, by convention `<lake>/catalog`, and creates it if it does not exist. Removes temporary
+    /// files of killed processes.
     pub fn open(root: impl Into<PathBuf>) -> Result<LocalCatalog, CatalogError> {
         let root = root.into();
         fs::create_dir_all(&root)
@@ -49,7 +49,7 @@ impl LocalCatalog {
         Ok(LocalCatalog { root: Arc::new(root) })
     }
 
-    /// The databases and their tables, sorted: what SQL over the lake can name.
+    /// Returns all tables of all databases, sorted by database and name.
     pub async fn tables(&self) -> Result<Vec<TableName>, CatalogError> {
         self.blocking(
             "listing the tables of",
@@ -70,7 +70,7 @@ impl LocalCatalog {
         .await
     }
 
-    /// Runs file work on the blocking threads of the runtime.
+    /// Runs file operations on the blocking threads of the runtime.
     async fn blocking<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -159,7 +159,7 @@ impl Catalog for LocalCatalog {
         location: &str,
     ) -> Result<bool, CatalogError> {
         let table = spec.table();
-        // The columns are the table's alone.
+        // Only the table has columns. A local partition has none.
         let complete = match self.describe(&table).await {
             Ok(existing) => evolve(&existing, spec)? == existing,
             Err(CatalogError::NotFound { .. }) => return Ok(false),
@@ -258,10 +258,10 @@ fn partition_file(root: &Path, table: &TableName, partition: &Partition) -> Path
         .join(partition_path(&partition.values))
 }
 
-/// `dt=2024-05-01` style would need the keys' names; the values alone are as unique. One folder per value
-/// but the last, spelled so that any value is a file name.
+/// Returns the relative path of a partition file. Only the values are used, because the names of the keys are not
+/// needed for uniqueness. Each value except the last is a directory. Values are escaped as file names.
 fn partition_path(values: &[String]) -> PathBuf {
-    // `/` within a value is escaped by hand: `key_to_path` keeps it as the separator.
+    // `/` in a value is escaped here, because `key_to_path` treats it as the separator.
     let escaped: Vec<String> = values
         .iter()
         .map(|value| value.replace('%', "%25").replace('/', "%2F"))
@@ -286,7 +286,7 @@ fn collect(
     Ok(())
 }
 
-/// The names in a folder that are not the catalog's own, sorted; none if there is no folder.
+/// Returns the names in a directory that do not begin with a dot, sorted. A missing directory has none.
 fn visible_names(folder: &Path) -> io::Result<Vec<String>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -305,7 +305,7 @@ fn visible_names(folder: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Waits until no other process or thread changes the folder. Released when the file is closed.
+/// Locks a directory and waits while another process or thread holds the lock. Closing the file releases it.
 fn lock(folder: &Path, operation: &str, object: &str) -> Result<File, CatalogError> {
     let open = || {
         fs::create_dir_all(folder)?;

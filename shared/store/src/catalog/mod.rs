@@ -1,7 +1,7 @@
-//! The interface to the catalog: which tables exist, with which columns, partitions and comments.
+//! The interface to the catalog of tables, with their columns, partitions and comments.
 //!
-//! Every `ensure_…` says what should be there and may be repeated: by a retry, or by a hundred runs at
-//! once. Tables change only by additions: see [`evolve`].
+//! Every `ensure_…` function is idempotent and may run concurrently. Tables change only by additions: see
+//! [`evolve`].
 
 pub mod error;
 pub mod evolve;
@@ -16,16 +16,16 @@ use serde::{Deserialize, Serialize};
 
 pub use error::CatalogError;
 
-/// Which tables exist. Glue in the cloud, a folder of JSON files on one machine.
+/// A catalog of tables: AWS Glue, or a local directory of JSON files.
 #[async_trait]
 pub trait Catalog: fmt::Debug + Send + Sync {
-    /// Makes the database if it is not there. A comment of an existing database stays as it is.
+    /// Creates the database if it does not exist. The comment of an existing database is not changed.
     async fn ensure_database(&self, database: &str, comment: &str) -> Result<(), CatalogError>;
 
-    /// Makes the table, or adds to it what it lacks. The database must exist.
+    /// Creates the table, or adds missing columns and updates comments. The database must exist.
     async fn ensure_table(&self, spec: &TableSpec) -> Result<TableChange, CatalogError>;
 
-    /// Makes the database and its tables, or adds to them what they lack.
+    /// Creates the database and its tables, or updates the tables as [`Catalog::ensure_table`] does.
     async fn ensure_tables(
         &self,
         database: &str,
@@ -39,8 +39,8 @@ pub trait Catalog: fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// Whether the partition with these values is there, at this location and with every column of the table that is
-    /// asked for: one call of Glue. `false` also where there is no such table.
+    /// Whether the partition with these values exists at this location, with every column of `spec`. Also `false` if
+    /// the table does not exist. One request on Glue.
     async fn has_partition(
         &self,
         spec: &TableSpec,
@@ -48,7 +48,8 @@ pub trait Catalog: fmt::Debug + Send + Sync {
         location: &str,
     ) -> Result<bool, CatalogError>;
 
-    /// Makes the partition with these values, or moves it to this location if it has another one. The table must exist.
+    /// Creates the partition with these values, or updates its location (and its columns on Glue). The table must
+    /// exist.
     async fn ensure_partition(
         &self,
         spec: &TableSpec,
@@ -56,55 +57,55 @@ pub trait Catalog: fmt::Debug + Send + Sync {
         location: &str,
     ) -> Result<(), CatalogError>;
 
-    /// The table as it stands.
+    /// Returns the current definition of the table.
     async fn describe(&self, table: &TableName) -> Result<TableSpec, CatalogError>;
 
-    /// The partitions, sorted by their values.
+    /// Returns the partitions, sorted by their values.
     async fn partitions(&self, table: &TableName) -> Result<Vec<Partition>, CatalogError>;
 
-    /// Starts the crawler of this name; success also if it is running already. A backend without
-    /// crawlers answers [`CatalogError::NotFound`].
+    /// Starts the crawler with this name. Also succeeds if the crawler is already running. A backend without crawlers
+    /// returns [`CatalogError::NotFound`].
     async fn start_crawler(&self, name: &str) -> Result<(), CatalogError>;
 }
 
-/// A table: Parquet files below one location, partitioned. The format is always Parquet.
+/// The definition of a partitioned table of Parquet files below one location.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableSpec {
     /// Name of the database: lower case letters, digits and `_`.
     pub database: String,
     /// Name of the table: lower case letters, digits and `_`.
     pub name: String,
-    /// What the table holds, one row per what.
+    /// The description of the table and of one row.
     pub comment: String,
     /// The columns in order, without the partition keys.
     pub columns: Vec<ColumnSpec>,
-    /// The columns that the files' folders tell, for example `dt`.
+    /// The partition keys, whose values are in the path of the files, for example `dt`.
     pub partition_keys: Vec<ColumnSpec>,
-    /// Where the files are: `s3://bucket/prefix/` or a path.
+    /// The location of the files: `s3://bucket/prefix/` or a path.
     pub location: String,
 }
 
-/// A column.
+/// The definition of a column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnSpec {
     /// Name: lower case letters, digits and `_`.
     pub name: String,
-    /// Type in Hive's words: `string`, `bigint`, `array<float>`, …
+    /// Hive type: `string`, `bigint`, `array<float>`, …
     pub hive_type: String,
-    /// What it means, with unit and formula.
+    /// The description of the column, with unit and formula.
     pub comment: String,
 }
 
-/// A partition: one folder of files.
+/// A partition: one directory or prefix of files.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Partition {
-    /// One value for each partition key, in their order.
+    /// One value for each partition key, in the order of the keys.
     pub values: Vec<String>,
-    /// Where its files are.
+    /// The location of its files.
     pub location: String,
 }
 
-/// A table's full name.
+/// The full name of a table.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TableName {
     /// Name of the database.
@@ -113,22 +114,22 @@ pub struct TableName {
     pub name: String,
 }
 
-/// Longest comment of a column, in characters, that Glue takes.
+/// The maximum length of a column comment in Glue, in characters.
 pub const COMMENT_MAX: usize = 255;
 
-/// What [`Catalog::ensure_table`] did.
+/// The result of [`Catalog::ensure_table`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableChange {
-    /// The table was not there.
+    /// The table did not exist and was created.
     Created,
     /// Columns were added or comments changed.
     Updated,
-    /// It was as asked already.
+    /// The table already had the requested definition.
     Unchanged,
 }
 
 impl TableName {
-    /// A table's full name.
+    /// Creates the full name of a table.
     pub fn new(database: impl Into<String>, name: impl Into<String>) -> TableName {
         TableName {
             database: database.into(),
@@ -144,7 +145,7 @@ impl fmt::Display for TableName {
 }
 
 impl ColumnSpec {
-    /// A column.
+    /// Creates the definition of a column.
     pub fn new(
         name: impl Into<String>,
         hive_type: impl Into<String>,
@@ -159,13 +160,13 @@ impl ColumnSpec {
 }
 
 impl TableSpec {
-    /// The table's full name.
+    /// Returns the full name of the table.
     pub fn table(&self) -> TableName {
         TableName::new(&self.database, &self.name)
     }
 
-    /// Checks what holds for every backend, so that what works on one works on all. Upper case is refused
-    /// because Glue silently lowers it.
+    /// Checks the limits of all backends, so that a table that works on one backend works on all. Upper case names are
+    /// rejected, because Glue converts them to lower case without an error.
     pub(crate) fn check(&self) -> Result<(), CatalogError> {
         let object = self.table().to_string();
         check_name("creating the table", &object, &self.database)?;
@@ -196,7 +197,7 @@ impl TableSpec {
     }
 }
 
-/// A name that Glue, Athena and a file system take as it is.
+/// Checks that Glue, Athena and a file system accept the name unchanged.
 pub(crate) fn check_name(operation: &str, object: &str, name: &str) -> Result<(), CatalogError> {
     let safe = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if !name.is_empty() && name.len() <= 128 && name.chars().all(safe) {
@@ -209,7 +210,7 @@ pub(crate) fn check_name(operation: &str, object: &str, name: &str) -> Result<()
     })
 }
 
-/// As many values as keys, none empty.
+/// Checks that there is one value per key and that no value is empty.
 pub(crate) fn check_values(table: &TableName, keys: usize, values: &[String]) -> Result<(), CatalogError> {
     if values.len() == keys && values.iter().all(|value| !value.is_empty()) {
         return Ok(());

@@ -1,18 +1,20 @@
-//! Objects as files: `<root>/<bucket>/<key>`, with the key spelled as `names.rs` says.
+//! Objects as files: `<root>/<bucket>/<key>`, with the key escaped as described in `names.rs`.
 //!
-//! * The time of an object is the file's modification time. In a *versioned* bucket ETag and version are the MD5 of the
-//!   content in lower hex, so the same files are the same objects in any lake, and files that somebody copied in by hand are
-//!   objects too. In any other bucket they are what the file system changes with the file (`Fingerprint`): nobody verifies
-//!   the content, and a read that is pinned to them still finds that the file was replaced. They differ from lake to lake.
-//! * A write goes to `<bucket>/.tmp/` and is renamed when it is complete: whoever is killed, at whatever
-//!   point, leaves the old object or the new one. [`LocalStore::open`] removes leftovers. Nothing is synced:
-//!   who needs objects to outlive a power cut syncs the file system, for many at once.
-//! * In a versioned bucket each content that was ever written stays readable by its version: when it is
-//!   replaced it gets a second name, `<bucket>/.versions/<key>/.v-<md5>`. Writers replace one after the other
-//!   (`<bucket>/.lock`), so none loses the content of another.
-//! * Names that begin with a dot, and names that no key has, are not objects and are never listed.
-//! * A file cannot be a directory: with an object `a`, writing `a/b` is [`StoreError::Invalid`], and the
-//!   other way round. S3 allows both.
+//! * The time of an object is the modification time of the file. In a *versioned* bucket the ETag and the version are
+//!   the MD5 of the content in lowercase hexadecimal digits. So the same files have the same versions in every lake,
+//!   and files that were copied into the directory by hand are objects too. In other buckets they are file system
+//!   metadata (`Fingerprint`): the content is not verified, but a read with a version still detects that the file was
+//!   replaced. These versions differ between lakes.
+//! * A write goes to a file in `<bucket>/.tmp/` and is renamed or linked when it is complete. If the process is
+//!   killed, either the old or the new object exists. [`LocalStore::open`] removes temporary files of killed
+//!   processes. Files are not synced. A caller that needs objects to survive a power failure must sync the file
+//!   system.
+//! * In a versioned bucket every content that was written stays readable by its version. When it is replaced it gets
+//!   a hard link, `<bucket>/.versions/<key>/.v-<md5>`. A lock (`<bucket>/.lock`) serializes the replacements, so no
+//!   content is lost.
+//! * Names that begin with a dot, and names that do not correspond to a key, are not objects and are never listed.
+//! * A file cannot be a directory: if the object `a` exists, a write to `a/b` returns [`StoreError::Invalid`], and if
+//!   `a/b` exists, a write to `a`. S3 allows both.
 
 mod upload;
 
@@ -36,7 +38,7 @@ use crate::names;
 use crate::store::{ListedObject, ObjectMeta, Store, Upload, WrittenObject};
 use upload::{LocalUpload, UploadState};
 
-/// Objects as files below a root directory. Cloning is cheap and shares the cache of known MD5s.
+/// A store of objects as files below a root directory. Cloning is cheap and shares the cache of MD5s.
 #[derive(Debug, Clone)]
 pub struct LocalStore {
     shared: Arc<Shared>,
@@ -46,16 +48,16 @@ pub struct LocalStore {
 struct Shared {
     root: PathBuf,
     versioned_buckets: Vec<String>,
-    /// MD5 of files as they were when they were last read or written. The key changes with any change of
-    /// the content, so an entry is never wrong, only useless.
+    /// The MD5 of files that were read or written. The key changes when the content changes, so an entry can become
+    /// unused but not wrong.
     known_md5: Mutex<HashMap<Fingerprint, String>>,
 }
 
-/// What a file system changes whenever it changes a file: device, inode, size, times of modification and
-/// of status change in nanoseconds. The status change time cannot be set by a program.
+/// The metadata that identify the content of a file: device, inode, size, and the times of modification and of status
+/// change (each in seconds and nanoseconds). A program cannot set the status change time.
 type Fingerprint = (u64, u64, u64, i64, i64, i64, i64);
 
-/// The cache of MD5s is emptied when it reaches this many entries (about 1 MB).
+/// The maximum number of cached MD5s (about 1 MB). The cache is cleared when it is full.
 const KNOWN_MD5_MAX: usize = 8192;
 
 const TEMPORARY: &str = ".tmp";
@@ -63,8 +65,8 @@ const VERSIONS: &str = ".versions";
 const LOCK: &str = ".lock";
 
 impl LocalStore {
-    /// Opens (and makes, if needed) a root directory. Buckets named in `versioned_buckets` keep what is
-    /// overwritten. Removes what killed processes left unfinished.
+    /// Opens a root directory, and creates it if it does not exist. The buckets in `versioned_buckets` keep overwritten
+    /// content as versions. Removes temporary files of killed processes.
     pub fn open(
         root: impl Into<PathBuf>,
         versioned_buckets: impl IntoIterator<Item = impl Into<String>>,
@@ -90,15 +92,16 @@ impl LocalStore {
         })
     }
 
-    /// The root directory, which holds one directory per bucket.
+    /// Returns the root directory, which contains one directory per bucket.
     pub fn root(&self) -> &Path {
         &self.shared.root
     }
 
-    /// The file that holds an object: the version that is named, else the current one, whether or not there is one.
+    /// Returns the path of the file of an object. Without a version it is the path of the current object, which may not
+    /// exist.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] for a version that is not there.
+    /// [`StoreError::NotFound`] for a version that does not exist, [`StoreError::Invalid`] for an invalid location.
     pub fn path_of(&self, location: &Location) -> Result<PathBuf, StoreError> {
         let operation = "finding the file of";
         location.check(operation)?;
@@ -111,22 +114,22 @@ impl LocalStore {
         Ok(if kept.exists() { kept } else { current })
     }
 
-    /// The version that a local file has as an object of a versioned bucket (the MD5 of its content), and its size in bytes.
-    /// While the file stays as it is, [`LocalStore::put_file`] does not compute it again.
+    /// Returns the version that a local file has as an object of a versioned bucket (the MD5 of its content), and its
+    /// size in bytes. If the file does not change, [`LocalStore::put_file`] does not compute the MD5 again.
     ///
     /// # Errors
-    /// What reading the file says.
+    /// The I/O error of reading the file.
     pub fn version_of_file(&self, path: &Path) -> io::Result<(String, u64)> {
         let file = File::open(path)?;
         Ok((self.shared.md5_of(&file)?, file.metadata()?.len()))
     }
 
-    /// Gives a local file of the same file system a second name as an object of a versioned bucket (a hard link), in place of
-    /// a copy. Who changes that file in place later changes the object: a read that is pinned to its version then says
+    /// Creates a hard link to a local file of the same file system as an object of a versioned bucket, instead of a
+    /// copy. A later change of the file in place also changes the object. A read of its version then returns
     /// [`StoreError::NotFound`].
     ///
     /// # Errors
-    /// [`StoreError::Other`] where the file system has no such links, or is another one.
+    /// [`StoreError::Other`] if the file system does not support hard links, or if the file is on another file system.
     pub async fn link_file(&self, location: &Location, source: &Path) -> Result<WrittenObject, StoreError> {
         let operation = format!("linking {} to", source.display());
         location.check_for_write(&operation)?;
@@ -138,7 +141,7 @@ impl LocalStore {
         .await
     }
 
-    /// Copies a local file in, atomically, and keeps its modification time.
+    /// Copies a local file into the store atomically, and keeps its modification time.
     pub async fn put_file(&self, location: &Location, source: &Path) -> Result<WrittenObject, StoreError> {
         let operation = format!("copying {} to", source.display());
         location.check_for_write(&operation)?;
@@ -167,7 +170,7 @@ impl LocalStore {
         .await
     }
 
-    /// Runs file work on the blocking threads of the runtime.
+    /// Runs file operations on the blocking threads of the runtime.
     async fn blocking<T: Send + 'static>(
         &self,
         operation: impl Into<String>,
@@ -178,7 +181,7 @@ impl LocalStore {
         let owned = location.clone();
         match tokio::task::spawn_blocking(move || work(&shared, &owned)).await {
             Ok(result) => result,
-            // The runtime is shutting down, or the work panicked.
+            // The runtime is shutting down, or the operation panicked.
             Err(error) => Err(StoreError::Other(ErrorContext::new(
                 operation,
                 location,
@@ -204,9 +207,9 @@ impl Store for LocalStore {
             Ok(ObjectMeta {
                 size: found.len(),
                 last_modified_ms: modified_ms(&found),
-                // A file has none.
+                // Files have no user metadata.
                 metadata: BTreeMap::new(),
-                // Files do not change on their way.
+                // Local reads need no transfer checksum.
                 checksum: None,
                 location: location.with_version(&etag),
                 etag,
@@ -272,7 +275,8 @@ impl Store for LocalStore {
         let from = from.clone();
         self.blocking(operation.clone(), to, move |shared, to| {
             let (mut file, _) = shared.open_version("copying", &from)?;
-            // An object never changes, only its name gets another: a second name is a copy, if the key is free.
+            // The file of an object is never changed in place, only replaced. So a hard link is a valid copy if the
+            // key is free.
             if !shared.is_versioned(&from.bucket) && !shared.is_versioned(&to.bucket) {
                 let linked = files::link(&shared.path(&from), &shared.path(to));
                 if linked.is_ok() && shared.is_same_file(&file, to) {
@@ -305,13 +309,13 @@ impl Store for LocalStore {
 
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<ListedObject>, StoreError> {
         let operation = "listing";
-        // A prefix may be empty; a key may not.
+        // A prefix may be empty, but a key may not.
         Location::new(bucket, "x").check(operation)?;
         let location = Location::new(bucket, prefix);
         self.blocking(operation, &location, move |shared, location| {
             let failed = |error: io::Error| StoreError::from_file_error(operation, location, &error);
             let bucket = shared.bucket(location);
-            // Everything with this prefix lies below the directory of its last complete segment.
+            // All keys with this prefix are below the directory of its last complete segment.
             let start = match location.key.rfind('/') {
                 Some(at) => bucket.join(names::key_to_path(&location.key[..at])),
                 None => bucket.clone(),
@@ -349,7 +353,7 @@ impl Shared {
         self.versioned_buckets.iter().any(|versioned| versioned == bucket)
     }
 
-    /// Whether an object is this open file.
+    /// Whether the current object at `location` is this open file.
     fn is_same_file(&self, file: &File, location: &Location) -> bool {
         let same = |found: fs::Metadata, other: fs::Metadata| {
             (found.dev(), found.ino()) == (other.dev(), other.ino())
@@ -360,7 +364,7 @@ impl Shared {
         found.unwrap_or(false)
     }
 
-    /// The version of an open file of a bucket.
+    /// Returns the version of an open file of a bucket.
     fn version_of(&self, bucket: &str, file: &File) -> io::Result<String> {
         if self.is_versioned(bucket) {
             return self.md5_of(file);
@@ -372,7 +376,7 @@ impl Shared {
         ))
     }
 
-    /// The file of the asked version, open, with that version if one was asked.
+    /// Opens the file of the requested version. Returns the version only if one was requested.
     fn open_version(
         &self,
         operation: &str,
@@ -381,7 +385,7 @@ impl Shared {
         let failed = |error: io::Error| StoreError::from_file_error(operation, location, &error);
         let current = match open_file(&self.path(location)) {
             Ok(file) => Some(file),
-            // Without a version, or when it is not the current one, this is the answer.
+            // The requested version may still exist in the directory of versions.
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(failed(error)),
         };
@@ -403,11 +407,11 @@ impl Shared {
             }
             found_instead = format!("version {version}");
         }
-        // Only an MD5 can name a kept version; anything else must not become part of a path.
+        // A kept version is always an MD5. Other text must not become part of a path.
         let is_md5 = asked.len() == 32 && asked.bytes().all(|byte| byte.is_ascii_hexdigit());
         if is_md5 && self.is_versioned(&location.bucket) {
             match open_file(&self.version_path(location, asked)) {
-                // Somebody may have changed a file by hand after it was linked.
+                // A user may have changed the file after it was linked.
                 Ok(file) if self.md5_of(&file).map_err(failed)? == *asked => {
                     return Ok((file, Some(asked.clone())));
                 }
@@ -422,7 +426,7 @@ impl Shared {
         )))
     }
 
-    /// The MD5 of an open file, from memory if the file has not changed since.
+    /// Returns the MD5 of an open file, from the cache if the file has not changed.
     fn md5_of(&self, file: &File) -> io::Result<String> {
         let before = fingerprint(&file.metadata()?);
         if let Some(known) = self.lock_known().get(&before) {
@@ -455,12 +459,12 @@ impl Shared {
     }
 
     fn lock_known(&self) -> std::sync::MutexGuard<'_, HashMap<Fingerprint, String>> {
-        // Every entry is whole, so a panic elsewhere does not spoil the cache.
+        // Each insert is complete, so the cache is valid after a panic in another thread.
         self.known_md5.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Opens a file for reading; a directory, and a key below a file, is no object.
+/// Opens a file for reading. Returns `NotFound` for a directory and for a path below a file.
 fn open_file(path: &Path) -> io::Result<File> {
     match File::open(path) {
         Ok(file) if file.metadata()?.is_dir() => Err(io::ErrorKind::NotFound.into()),
@@ -471,7 +475,7 @@ fn open_file(path: &Path) -> io::Result<File> {
 
 /// Collects the objects below `directory` whose keys begin with `prefix`.
 fn walk(bucket: &Path, directory: &Path, prefix: &str, found: &mut Vec<ListedObject>) -> io::Result<()> {
-    // What vanishes while we look at it was not there.
+    // A file that is removed during the listing is skipped.
     let gone = |error: &io::Error| {
         matches!(
             error.kind(),
@@ -489,7 +493,7 @@ fn walk(bucket: &Path, directory: &Path, prefix: &str, found: &mut Vec<ListedObj
             continue;
         }
         let path = entry.path();
-        // Follows symbolic links: a lake may link to a big folder elsewhere.
+        // `fs::metadata` follows symbolic links, because a lake may link to a large directory elsewhere.
         let metadata = match fs::metadata(&path) {
             Ok(metadata) => metadata,
             Err(error) if gone(&error) => continue,
@@ -522,7 +526,7 @@ fn fingerprint(found: &fs::Metadata) -> Fingerprint {
     )
 }
 
-/// Milliseconds since 1970-01-01 UTC, rounded down.
+/// Returns the modification time in milliseconds since 1970-01-01 UTC, rounded down.
 fn modified_ms(found: &fs::Metadata) -> i64 {
     let Ok(modified) = found.modified() else { return 0 };
     match modified.duration_since(UNIX_EPOCH) {
@@ -534,7 +538,7 @@ fn modified_ms(found: &fs::Metadata) -> i64 {
     }
 }
 
-/// Lower hex.
+/// Formats bytes as lowercase hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

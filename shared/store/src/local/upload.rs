@@ -1,4 +1,4 @@
-//! One write of a [`LocalStore`]: a temporary file that gets its name at the end.
+//! A write of a [`LocalStore`]: a temporary file that is renamed or linked at the end.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -15,20 +15,20 @@ use crate::files::{self, TemporaryFile};
 use crate::location::Location;
 use crate::store::{Upload, WrittenObject};
 
-/// The temporary file and what was counted on the way.
+/// The temporary file, with the size and the MD5 of the content so far.
 pub(super) struct UploadState {
     temporary: TemporaryFile,
     md5: Digested,
     size: u64,
 }
 
-/// What is known of the MD5 of the content.
+/// The state of the MD5 of the content.
 enum Digested {
-    /// Nobody asks for it: the bucket keeps no versions.
+    /// Not computed, because the bucket is not versioned.
     No,
-    /// It is computed of what is written.
+    /// Computed while the content is written.
     Here(Md5),
-    /// It was computed before.
+    /// Known before the write.
     Before(String),
 }
 
@@ -56,10 +56,10 @@ impl UploadState {
         Ok(())
     }
 
-    /// Adds what is left to read in a file.
+    /// Appends the rest of a file, from its current position.
     pub(super) fn write_all_of(&mut self, file: &mut File) -> io::Result<()> {
         if !matches!(self.md5, Digested::Here(_)) {
-            // Where the file system can, no byte of it comes into memory.
+            // `io::copy` copies inside the kernel if the file system supports it.
             self.size += io::copy(file, &mut self.temporary.file)?;
             return Ok(());
         }
@@ -72,7 +72,7 @@ impl UploadState {
         }
     }
 
-    /// Writes a file, as the whole content, whose MD5 is known.
+    /// Writes a file as the whole content. The MD5 of the file is already known.
     pub(super) fn write_known(&mut self, file: &mut File, md5: String) -> io::Result<()> {
         self.md5 = Digested::Before(md5);
         self.write_all_of(file)
@@ -82,7 +82,7 @@ impl UploadState {
         self.temporary.file.set_modified(modified)
     }
 
-    /// Puts the content under the key, over whatever is there.
+    /// Makes the content visible under the key. Replaces an existing object.
     pub(super) fn finish(mut self, shared: &Shared, location: &Location) -> io::Result<WrittenObject> {
         let md5 = self.finish_md5();
         let _replacing = md5
@@ -93,19 +93,19 @@ impl UploadState {
         self.written(shared, location, md5)
     }
 
-    /// Puts the content under the key if nothing is there; else `AlreadyExists`.
+    /// Makes the content visible under the key, or returns `AlreadyExists` if the key exists.
     pub(super) fn finish_if_absent(
         mut self,
         shared: &Shared,
         location: &Location,
     ) -> io::Result<WrittenObject> {
         let md5 = self.finish_md5();
-        // The version is kept by whoever overwrites it, so that a lost race leaves none.
+        // The next write of this key keeps this version. So a write that loses a race leaves no version.
         self.temporary.link_to(&shared.path(location))?;
         self.written(shared, location, md5)
     }
 
-    /// The MD5 of the content, for a bucket that keeps versions.
+    /// Returns the MD5 of the content for a versioned bucket.
     fn finish_md5(&mut self) -> Option<String> {
         match std::mem::replace(&mut self.md5, Digested::No) {
             Digested::No => None,
@@ -117,7 +117,8 @@ impl UploadState {
     fn written(self, shared: &Shared, location: &Location, md5: Option<String>) -> io::Result<WrittenObject> {
         let size = self.size;
         let file = self.temporary.file.try_clone()?;
-        // Removing the second name of a linked file changes its status time, so it goes before the look.
+        // Removing the temporary name of a linked file changes its status change time, so do it before reading the
+        // metadata.
         drop(self);
         let version = match md5 {
             Some(md5) => {
@@ -134,11 +135,11 @@ impl UploadState {
     }
 }
 
-/// The second name of a person's file as an object of a versioned bucket.
+/// Creates a hard link to a user's file as an object of a versioned bucket.
 pub(super) fn link(shared: &Shared, location: &Location, source: &Path) -> io::Result<WrittenObject> {
     let md5 = shared.md5_of(&open_file(source)?)?;
     let temporary = TemporaryFile::create(&shared.temporary(location))?;
-    // Beside the temporary file, whose lock keeps the name ours.
+    // The name is derived from the temporary file, whose lock keeps other processes from using it.
     let name = temporary.path().with_extension("link");
     fs::hard_link(source, &name)?;
     let named = || {
@@ -146,10 +147,10 @@ pub(super) fn link(shared: &Shared, location: &Location, source: &Path) -> io::R
         files::rename(&name, &shared.path(location))
     };
     let named = named();
-    // Two names of one file stay two names after a rename, which then says that it did it.
+    // If both paths are links to the same file, `rename` succeeds but does not remove the old name.
     let _ = fs::remove_file(&name);
     named?;
-    // The second name has changed the file's status time, so it is read once more.
+    // The link has changed the status change time of the file, so the MD5 is computed again.
     let file = open_file(&shared.path(location))?;
     let md5 = shared.md5_of(&file)?;
     Ok(WrittenObject {
@@ -159,14 +160,14 @@ pub(super) fn link(shared: &Shared, location: &Location, source: &Path) -> io::R
     })
 }
 
-/// Keeps what the key holds now under its version, unless it is `next`, which replaces it, and other writers of the bucket waiting until the lock that is returned is
-/// dropped.
+/// Locks the bucket and keeps the current content of the key as a version, unless it is equal to `next`, the MD5 of the
+/// new content. Other writers of the bucket wait until the returned lock is dropped.
 fn keep_current_version(shared: &Shared, location: &Location, next: &str) -> io::Result<File> {
     let bucket = shared.bucket(location);
     fs::create_dir_all(&bucket)?;
     let lock = File::create(bucket.join(LOCK))?;
     match lock.lock() {
-        // A file system without locks.
+        // The file system does not support locks.
         Err(error) if error.kind() != io::ErrorKind::Unsupported => return Err(error),
         _ => {}
     }
@@ -184,7 +185,7 @@ fn keep_current_version(shared: &Shared, location: &Location, next: &str) -> io:
     Ok(lock)
 }
 
-/// Gives a file a second name. A version that is kept already has the same content.
+/// Creates a hard link to a file as a version. An existing version has the same content.
 fn keep_version(path: &Path, version: &Path) -> io::Result<()> {
     if version.exists() {
         return Ok(());
@@ -198,11 +199,11 @@ fn keep_version(path: &Path, version: &Path) -> io::Result<()> {
     }
 }
 
-/// A streaming upload: the state goes to a blocking thread and comes back with each call.
+/// A streaming upload. Each call moves the state to a blocking thread and back.
 pub(super) struct LocalUpload {
     store: LocalStore,
     location: Location,
-    /// `None` after a failed write: the upload is over.
+    /// `None` after a failed write. The upload cannot continue.
     state: Option<UploadState>,
 }
 

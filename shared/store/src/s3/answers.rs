@@ -1,4 +1,4 @@
-//! Requests tied to a version, and what S3's answers mean in the words of the interface.
+//! Versions in requests, and conversion of S3 responses and errors to the types of the interface.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -17,7 +17,7 @@ use crate::error::{ErrorContext, StoreError};
 use crate::location::Location;
 use crate::store::{ObjectMeta, WrittenObject};
 
-/// What a write made.
+/// Returns the result of a write.
 pub(super) fn written(
     operation: &str,
     location: &Location,
@@ -33,7 +33,7 @@ pub(super) fn written(
     })
 }
 
-/// How a read is tied to the version of its location.
+/// The request fields that select the version of a location.
 pub(super) struct Pin {
     pub(super) if_match: Option<String>,
     pub(super) version_id: Option<String>,
@@ -69,7 +69,7 @@ fn is_etag(version: &str) -> bool {
         && parts.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// What HEAD and GET tell alike.
+/// The common fields of the responses to HEAD and GET.
 pub(super) struct Facts {
     pub(super) size: Option<i64>,
     pub(super) etag: Option<String>,
@@ -79,7 +79,8 @@ pub(super) struct Facts {
     pub(super) checksum: Option<Checksum>,
 }
 
-/// The checksum in an answer of S3. That of an object in parts is one of the whole only where its type says so.
+/// Returns the checksum of the whole object in a response of S3, if its type is `FULL_OBJECT`. The checksum of a
+/// multipart object can also be `COMPOSITE`.
 pub(super) fn checksum_of(
     kind: Option<&ChecksumType>,
     candidates: [(ChecksumAlgorithm, Option<String>); 4],
@@ -119,7 +120,7 @@ pub(super) fn object_meta(
     })
 }
 
-/// The ETag without quotes, and the version id if the bucket keeps versions, else the ETag.
+/// Returns the ETag without quotes, and the version: the version id if the bucket is versioned, else the ETag.
 fn etag_and_version(
     operation: &str,
     location: &Location,
@@ -135,7 +136,7 @@ fn etag_and_version(
                 "expected an ETag in the answer, found none",
             ))
         })?;
-    // What was written before versioning was switched on has the version id `null`.
+    // Objects that were written before versioning was enabled have the version id `null`.
     let version = version_id
         .filter(|id| id != "null")
         .unwrap_or_else(|| etag.clone());
@@ -154,7 +155,7 @@ pub(super) async fn collect(
     Ok(collected.into_bytes())
 }
 
-/// The range out of a whole object that streams by; memory holds no more than the range.
+/// Returns the range of a streamed object. Only the range is kept in memory.
 pub(super) async fn cut_out(
     operation: &str,
     location: &Location,
@@ -168,7 +169,7 @@ pub(super) async fn cut_out(
     {
         let piece = piece.map_err(|error| body_error(operation, location, &error))?;
         let length = piece.len() as u64;
-        // Both fit: they are at most the length of a piece in memory.
+        // The values fit into `usize`, because they are at most the length of a piece in memory.
         let from = range.start.saturating_sub(at).min(length) as usize;
         let to = (range.end - at).min(length) as usize;
         found.extend_from_slice(&piece[from..to]);
@@ -177,7 +178,8 @@ pub(super) async fn cut_out(
     Ok(found.freeze())
 }
 
-/// How many bytes `bytes 10-19/100` announces, if it begins where the range does and ends within it.
+/// Returns the number of bytes in a header such as `bytes 10-19/100`, if it begins at the start of the range and ends
+/// within it.
 pub(super) fn parse_content_range(content_range: &str, range: &Range<u64>) -> Option<u64> {
     let (first, last) = content_range
         .strip_prefix("bytes ")?
@@ -188,12 +190,12 @@ pub(super) fn parse_content_range(content_range: &str, range: &Range<u64>) -> Op
     (first == range.start && first <= last && last < range.end).then(|| last - first + 1)
 }
 
-/// The 100 of `bytes 10-19/100`.
+/// Returns the size of the object in a header: 100 for `bytes 10-19/100`.
 pub(super) fn parse_size(content_range: &str) -> Option<i64> {
     content_range.split_once('/')?.1.parse().ok()
 }
 
-/// Cut off on the way, or a checksum that does not fit: a new attempt may get it whole.
+/// Converts an error of a response body: the body was truncated or its checksum is wrong. A new attempt may succeed.
 fn body_error(operation: &str, location: &Location, error: &ByteStreamError) -> StoreError {
     let mut message = error.to_string();
     let mut source = error.source();
@@ -219,7 +221,7 @@ pub(super) fn check_length(
     )))
 }
 
-/// Milliseconds since 1970-01-01 UTC.
+/// Returns a time in milliseconds since 1970-01-01 UTC, or 0 if it is absent.
 pub(super) fn milliseconds(time: Option<DateTime>) -> i64 {
     time.and_then(|time| time.to_millis().ok()).unwrap_or(0)
 }
@@ -236,7 +238,7 @@ where
 }
 
 pub(super) fn from_failure(operation: &str, location: &Location, failure: Failure) -> StoreError {
-    // A version id that S3 never made is not a bad request for our callers but a version that is not there.
+    // S3 rejects a version id in a wrong format as a bad request. For the caller it is a version that does not exist.
     let bad_version = location.version.is_some()
         && failure.status == Some(400)
         && failure.message.starts_with("InvalidArgument")
@@ -244,7 +246,7 @@ pub(super) fn from_failure(operation: &str, location: &Location, failure: Failur
     let context = ErrorContext::new(operation, location, failure.message);
     match failure.kind {
         FailureKind::NotFound => StoreError::NotFound(context),
-        // The condition of a read is the ETag that the location names.
+        // The condition of a read is the ETag in the location.
         FailureKind::AlreadyExists => StoreError::NotFound(context),
         FailureKind::Conflict => StoreError::Conflict(context),
         FailureKind::PermissionDenied => StoreError::PermissionDenied(context),
@@ -255,7 +257,7 @@ pub(super) fn from_failure(operation: &str, location: &Location, failure: Failur
     }
 }
 
-/// A key as the source of a copy is named: every byte but letters, digits and `-_.~/` as `%XX`.
+/// Encodes a key for `CopySource`: every byte except letters, digits and `-_.~/` as `%XX`.
 pub(super) fn encode_key(key: &str) -> String {
     let mut encoded = String::with_capacity(key.len());
     for byte in key.bytes() {
@@ -268,7 +270,7 @@ pub(super) fn encode_key(key: &str) -> String {
     encoded
 }
 
-/// Undoes `encoding-type=url`: `+` is a space, `%XX` is a byte.
+/// Decodes a key of a listing with `encoding-type=url`: `+` is a space, `%XX` is a byte.
 pub(super) fn decode_key(encoded: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(encoded.len());
     let mut rest = encoded.as_bytes();

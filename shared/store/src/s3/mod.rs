@@ -1,19 +1,21 @@
 //! Objects in S3.
 //!
-//! * A version string is a version id, unless it has the form of an ETag (32 lower hex digits, for
-//!   multipart objects followed by `-` and the number of parts): then the read is pinned by `If-Match`, and
-//!   [`StoreError::NotFound`] is the answer once the object was overwritten. S3 makes version ids that
-//!   cannot be mistaken for one (32 characters out of more than 60).
-//! * Whole-object reads are verified against the checksum that S3 keeps. For a range S3 sends none, so the SDK has
-//!   nothing to verify: there the pin, the range that the answer names and its length are checked, and TLS guards the
-//!   way. Whoever reads all ranges can verify the whole with [`ObjectMeta::checksum`]. Writes carry a CRC32 that S3 verifies, for multipart uploads one per part and of the whole.
-//! * Retries of single requests, with back-off, are the SDK's: configure them on the client.
-//! * A multipart upload of which a request fails is aborted before the failure is told. One that is dropped is aborted in
-//!   the background, and a process that is killed leaves it: the bucket needs a lifecycle rule
-//!   `AbortIncompleteMultipartUpload`.
-//! * Without the permission `s3:ListBucket`, S3 answers "access denied" for an object that is not there.
+//! * A version string is a version id, unless it has the form of an ETag: 32 lowercase hexadecimal digits, for
+//!   multipart objects followed by `-` and the number of parts. For an ETag the read uses `If-Match`, and returns
+//!   [`StoreError::NotFound`] after the object was overwritten. S3 version ids are 32 characters from an alphabet of
+//!   more than 60, so in practice none has the form of an ETag.
+//! * Whole-object reads are verified against the checksum that S3 stores. S3 sends no checksum for a range, so for
+//!   range reads only the version, the returned range and its length are checked, and TLS protects the transfer. A
+//!   caller that reads all ranges can verify the object with [`ObjectMeta::checksum`]. Writes send a CRC32 that S3
+//!   verifies. A multipart upload has one for each part and one for the whole object.
+//! * The SDK retries single requests with backoff. Configure the retries on the client.
+//! * If a request of a multipart upload fails, the upload is aborted before the error is returned. An upload that is
+//!   dropped is aborted in the background. An upload of a killed process is not aborted, so the bucket needs a
+//!   lifecycle rule with `AbortIncompleteMultipartUpload`.
+//! * Without the permission `s3:ListBucket`, S3 returns "access denied" for an object that does not exist.
 //!
-//! Needs `s3:GetObject`, `s3:GetObjectVersion`, `s3:PutObject`, `s3:AbortMultipartUpload`, `s3:ListBucket`.
+//! Required permissions: `s3:GetObject`, `s3:GetObjectVersion`, `s3:PutObject`, `s3:AbortMultipartUpload`,
+//! `s3:ListBucket`.
 
 mod answers;
 mod upload;
@@ -37,7 +39,8 @@ use answers::{
 };
 use upload::S3Upload;
 
-/// The checksum in an answer: those of HEAD and of GET have the same fields and no type in common.
+/// Returns the checksum in a response. A macro, because the responses to HEAD and GET have the same fields but no
+/// common type.
 macro_rules! checksum_in {
     ($answer:ident) => {
         checksum_of(
@@ -52,19 +55,20 @@ macro_rules! checksum_in {
     };
 }
 
-/// Objects in S3. Cloning is cheap and shares the connections.
+/// A store of objects in S3. Cloning is cheap and shares the connections.
 #[derive(Debug, Clone)]
 pub struct S3Store {
     client: Client,
 }
 
 impl S3Store {
-    /// A store on a client that is set up already: region, credentials, time-outs, retries.
+    /// Creates a store from a configured client (region, credentials, timeouts, retries).
     pub fn new(client: Client) -> S3Store {
         S3Store { client }
     }
 
-    /// Why a HEAD was answered with a bare 400: the answer to a GET of one byte has words.
+    /// Returns the reason of a 400 response to HEAD, which has no body: sends a GET of one byte, whose response has a
+    /// message.
     async fn reason_of(&self, operation: &str, location: &Location, failure: Failure) -> StoreError {
         let pin = Pin::of(location);
         let request = self
@@ -125,8 +129,8 @@ impl Store for S3Store {
         }
     }
 
-    /// Asks for the whole object and takes its beginning: for a range S3 tells no checksum. What is not read of a large
-    /// object costs the connection.
+    /// Requests the whole object and reads its beginning, because S3 returns no checksum for a range. If the object
+    /// is larger than `most`, the rest is not read and the connection cannot be reused.
     async fn get_start(&self, location: &Location, most: u64) -> Result<(ObjectMeta, Bytes), StoreError> {
         let operation = "reading";
         location.check(operation)?;
@@ -152,7 +156,7 @@ impl Store for S3Store {
             checksum: checksum_in!(answer),
         };
         let meta = object_meta(operation, location, facts)?;
-        // To the end, because there the checksum is verified.
+        // The SDK verifies the checksum at the end of the body, so read to the end if possible.
         let bytes = if meta.size <= most {
             collect(operation, location, answer.body).await?
         } else {
@@ -181,14 +185,14 @@ impl Store for S3Store {
             Ok(answer) => answer,
             Err(error) => {
                 let failure = classify(&error);
-                // No range fits into an empty object, and there is no way to ask S3 for no bytes.
+                // S3 returns 416 for an empty object, and for a request of 0 bytes.
                 if failure.status == Some(416) {
                     return Ok((self.head(location).await?, Bytes::new()));
                 }
                 return Err(from_failure(operation, location, failure));
             }
         };
-        // A server may ignore the range and send everything.
+        // A server may ignore the range and send the whole object.
         let size = match &answer.content_range {
             Some(content_range) => parse_size(content_range),
             None => answer.content_length,
@@ -213,7 +217,7 @@ impl Store for S3Store {
         Ok((meta, bytes))
     }
 
-    /// Large, because each request is paid for and waits some 20 ms.
+    /// Returns 8 MiB. It is large because each request has a price and a latency of about 20 ms.
     fn chunk_bytes(&self) -> u64 {
         8 << 20
     }
@@ -222,7 +226,7 @@ impl Store for S3Store {
         let operation = format!("reading bytes {}..{} of", range.start, range.end);
         location.check(&operation)?;
         if range.is_empty() {
-            // There is no way to ask S3 for no bytes, but the object must exist.
+            // An empty range cannot be requested from S3. HEAD checks that the object exists.
             return self.head(location).await.map(|_| Bytes::new());
         }
         let pin = Pin::of(location);
@@ -241,7 +245,7 @@ impl Store for S3Store {
             Ok(answer) => answer,
             Err(error) => {
                 let failure = classify(&error);
-                // The object is there and ends before the range begins.
+                // The object exists and ends before the range begins.
                 if failure.status == Some(416) {
                     return Ok(Bytes::new());
                 }
@@ -249,7 +253,7 @@ impl Store for S3Store {
             }
         };
         let Some(content_range) = &answer.content_range else {
-            // A server may ignore the range and send everything.
+            // A server may ignore the range and send the whole object.
             return cut_out(&operation, location, answer.body, range).await;
         };
         let Some(sent) = parse_content_range(content_range, &range) else {
@@ -303,7 +307,7 @@ impl Store for S3Store {
             .list_objects_v2()
             .bucket(bucket)
             .prefix(prefix)
-            // Keys may hold characters that XML cannot.
+            // Keys may contain characters that XML does not allow.
             .encoding_type(EncodingType::Url)
             .into_paginator()
             .send();
@@ -326,13 +330,13 @@ impl Store for S3Store {
                 });
             }
         }
-        // Directory buckets do not sort; for the others this is one pass.
+        // Directory buckets return keys in no order. Other buckets return them sorted, and the sort is then fast.
         found.sort_by(|a, b| a.key.cmp(&b.key));
         Ok(found)
     }
 }
 
-/// One PutObject.
+/// Writes an object with one PutObject request.
 async fn put(
     client: &Client,
     operation: &str,
@@ -351,7 +355,7 @@ async fn put(
         .send()
         .await
         .map_err(|error| match classify(&error) {
-            // Here 412 says what was asked, not that a version is gone.
+            // With `If-None-Match`, 412 means that the key exists, not that a version is missing.
             failure if failure.kind == FailureKind::AlreadyExists && only_if_absent => {
                 StoreError::AlreadyExists(ErrorContext::new(operation, location, failure.message))
             }

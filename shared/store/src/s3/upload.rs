@@ -13,28 +13,28 @@ use crate::error::{ErrorContext, StoreError};
 use crate::location::Location;
 use crate::store::{Upload, WrittenObject};
 
-/// Size of a part in bytes: large, because each request is paid for. S3 wants at least 5 MiB (but for the last part) and at
-/// most 10,000 parts, so this allows objects of 234 GiB.
+/// The size of a part in bytes. It is large because each request has a price. S3 requires at least 5 MiB (except for
+/// the last part) and allows at most 10,000 parts, so the maximum object size is 234 GiB.
 const PART_BYTES: usize = 24 << 20;
 
 pub(super) struct S3Upload {
     client: Client,
     location: Location,
-    /// Collected for the next part.
+    /// The bytes of the next part.
     buffer: BytesMut,
     size: u64,
     multipart: Option<Multipart>,
-    /// An earlier write failed: what was collected is not whole.
+    /// Whether an earlier write failed or was cancelled, so the content is incomplete.
     failed: bool,
 }
 
-/// A multipart upload that S3 knows of. Dropping it aborts it.
+/// A multipart upload that was created in S3. Dropping it aborts it, unless it was completed or aborted.
 struct Multipart {
     client: Client,
     location: Location,
     id: String,
     parts: Vec<CompletedPart>,
-    /// Where the abort runs when the upload is dropped.
+    /// The runtime for the abort when the upload is dropped.
     runtime: Handle,
     settled: bool,
 }
@@ -51,7 +51,7 @@ impl S3Upload {
         }
     }
 
-    /// Sends what is collected as the next part.
+    /// Sends `bytes` as the next part.
     async fn send_part(&mut self, bytes: Bytes) -> Result<(), StoreError> {
         let multipart = match &mut self.multipart {
             Some(multipart) => multipart,
@@ -62,7 +62,7 @@ impl S3Upload {
         multipart.send_part(bytes).await
     }
 
-    /// Sends the rest and makes one object of all parts.
+    /// Sends the rest and completes the multipart upload.
     async fn complete(&mut self, operation: &str, rest: Bytes) -> Result<WrittenObject, StoreError> {
         if !rest.is_empty() {
             self.send_part(rest).await?;
@@ -77,8 +77,9 @@ impl S3Upload {
         }
     }
 
-    /// After a failure: removes the parts that were sent, before the failure is told. (Left to `Drop`, the request may come
-    /// too late: once a Lambda has answered, its process is stopped.) The failure is what counts, not that of the abort.
+    /// Aborts the multipart upload after a failure and returns the failure. The abort is not left to `Drop`, because
+    /// a Lambda execution environment is frozen after its response, and the request might not be sent. An error of
+    /// the abort is ignored.
     async fn give_up(&mut self, error: StoreError) -> StoreError {
         if let Some(mut multipart) = self.multipart.take() {
             let _ = multipart.abort().await;
@@ -103,7 +104,7 @@ impl S3Upload {
 impl Upload for S3Upload {
     async fn write(&mut self, mut bytes: Bytes) -> Result<(), StoreError> {
         self.check_whole("writing to")?;
-        // Set back at the end: a future dropped in the middle of a part is a failure too.
+        // Reset at the end, so a future that is dropped during a part also counts as a failure.
         self.failed = true;
         self.size += bytes.len() as u64;
         while self.buffer.len() + bytes.len() >= PART_BYTES {
@@ -228,7 +229,7 @@ impl Drop for Multipart {
             .bucket(&self.location.bucket)
             .key(&self.location.key)
             .upload_id(&self.id);
-        // Nobody is left to hear of a failure; the bucket's lifecycle rule is the second line.
+        // No caller can receive an error here. If the abort fails, the lifecycle rule of the bucket removes the parts.
         self.runtime.spawn(async move {
             let _ = abort.send().await;
         });
