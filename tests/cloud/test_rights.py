@@ -15,13 +15,14 @@ from test_start import s3_record, sqs_event
 POLLED = "Lambda polls the queue for the function, with the function's role"
 LOGGED = "Lambda writes the log for the function, with the function's role"
 NOT_FOUND = "no call: it makes S3 answer 'not there' instead of 'forbidden' about an object that is missing"
+LONG_FOOTER = "the rest of a Parquet footer that is longer than the 64 KiB that are read at first, of the version that has it"
 
 # Rights that no call of the binary shows.
 WITHOUT_A_CALL = {
     "start": {"sqs:ReceiveMessage": POLLED, "sqs:DeleteMessage": POLLED, "sqs:GetQueueAttributes": POLLED},
     "validate": {"s3:ListBucket on raw": NOT_FOUND},
     "parse": {"s3:ListBucket on raw": NOT_FOUND},
-    "crawl": {"s3:ListBucket on work": NOT_FOUND},
+    "crawl": {"s3:ListBucket on work": NOT_FOUND, "s3:GetObjectVersion on processed": LONG_FOOTER},
 }
 FOR_THE_LOG = {"logs:CreateLogStream": LOGGED, "logs:PutLogEvents": LOGGED}
 
