@@ -8,7 +8,6 @@ use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::{Read, Write};
 use std::path::Path;
-use std::time::Duration;
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput};
@@ -29,11 +28,7 @@ const LARGE: usize = 16 << 20;
 const PIECE: usize = 1 << 20;
 
 fn main() {
-    let mut criterion = Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
-        .configure_from_args();
+    let mut criterion = Criterion::default().configure_from_args();
     let runtime = Runtime::new().unwrap();
     hashes(&mut criterion);
     small_objects(&mut criterion, &runtime);

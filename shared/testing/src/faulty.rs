@@ -82,6 +82,22 @@ impl FaultyStore {
             Some(Fault::Truncated(_)) | None => work.await,
         }
     }
+
+    /// A read of an object, whose bytes may be cut off.
+    async fn cut(
+        &self,
+        operation: &str,
+        location: &Location,
+        read: impl Future<Output = Result<(ObjectMeta, Bytes), StoreError>>,
+    ) -> Result<(ObjectMeta, Bytes), StoreError> {
+        let length = match self.next(operation, location) {
+            Some(Fault::Error(error) | Fault::ErrorAfter(error)) => return Err(error),
+            Some(Fault::Truncated(length)) => length,
+            None => usize::MAX,
+        };
+        let (meta, bytes) = read.await?;
+        Ok((meta, bytes.slice(..length.min(bytes.len()))))
+    }
 }
 
 #[async_trait]
@@ -91,36 +107,17 @@ impl Store for FaultyStore {
     }
 
     async fn get(&self, location: &Location, limit: u64) -> Result<(ObjectMeta, Bytes), StoreError> {
-        match self.next("get", location) {
-            Some(Fault::Error(error) | Fault::ErrorAfter(error)) => Err(error),
-            Some(Fault::Truncated(length)) => {
-                let (meta, bytes) = self.inner.get(location, limit).await?;
-                Ok((meta, bytes.slice(..length.min(bytes.len()))))
-            }
-            None => self.inner.get(location, limit).await,
-        }
+        self.cut("get", location, self.inner.get(location, limit)).await
     }
 
     async fn get_start(&self, location: &Location, most: u64) -> Result<(ObjectMeta, Bytes), StoreError> {
-        match self.next("get_start", location) {
-            Some(Fault::Error(error) | Fault::ErrorAfter(error)) => Err(error),
-            Some(Fault::Truncated(length)) => {
-                let (meta, bytes) = self.inner.get_start(location, most).await?;
-                Ok((meta, bytes.slice(..length.min(bytes.len()))))
-            }
-            None => self.inner.get_start(location, most).await,
-        }
+        self.cut("get_start", location, self.inner.get_start(location, most))
+            .await
     }
 
     async fn get_end(&self, location: &Location, most: u64) -> Result<(ObjectMeta, Bytes), StoreError> {
-        match self.next("get_end", location) {
-            Some(Fault::Error(error) | Fault::ErrorAfter(error)) => Err(error),
-            Some(Fault::Truncated(length)) => {
-                let (meta, bytes) = self.inner.get_end(location, most).await?;
-                Ok((meta, bytes.slice(..length.min(bytes.len()))))
-            }
-            None => self.inner.get_end(location, most).await,
-        }
+        self.cut("get_end", location, self.inner.get_end(location, most))
+            .await
     }
 
     fn chunk_bytes(&self) -> u64 {

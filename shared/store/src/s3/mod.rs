@@ -24,6 +24,7 @@ use std::ops::Range;
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, EncodingType, MetadataDirective};
 use bytes::Bytes;
@@ -87,6 +88,17 @@ impl S3Store {
             Ok(_) => from_failure(operation, location, failure),
         }
     }
+
+    /// A request for the object, of the version that the location names.
+    fn get_object(&self, location: &Location) -> GetObjectFluentBuilder {
+        let pin = Pin::of(location);
+        self.client
+            .get_object()
+            .bucket(&location.bucket)
+            .key(&location.key)
+            .set_if_match(pin.if_match)
+            .set_version_id(pin.version_id)
+    }
 }
 
 #[async_trait]
@@ -134,15 +146,8 @@ impl Store for S3Store {
     async fn get_start(&self, location: &Location, most: u64) -> Result<(ObjectMeta, Bytes), StoreError> {
         let operation = "reading";
         location.check(operation)?;
-        let pin = Pin::of(location);
-        let request = self
-            .client
-            .get_object()
-            .bucket(&location.bucket)
-            .key(&location.key);
-        let answer = request
-            .set_if_match(pin.if_match)
-            .set_version_id(pin.version_id)
+        let answer = self
+            .get_object(location)
             .checksum_mode(ChecksumMode::Enabled)
             .send()
             .await
@@ -169,15 +174,8 @@ impl Store for S3Store {
     async fn get_end(&self, location: &Location, most: u64) -> Result<(ObjectMeta, Bytes), StoreError> {
         let operation = "reading the end of";
         location.check(operation)?;
-        let pin = Pin::of(location);
-        let request = self
-            .client
-            .get_object()
-            .bucket(&location.bucket)
-            .key(&location.key);
-        let answer = request
-            .set_if_match(pin.if_match)
-            .set_version_id(pin.version_id)
+        let answer = self
+            .get_object(location)
             .range(format!("bytes=-{most}"))
             .send()
             .await;
@@ -229,15 +227,8 @@ impl Store for S3Store {
             // An empty range cannot be requested from S3. HEAD checks that the object exists.
             return self.head(location).await.map(|_| Bytes::new());
         }
-        let pin = Pin::of(location);
-        let request = self
-            .client
-            .get_object()
-            .bucket(&location.bucket)
-            .key(&location.key);
-        let answer = request
-            .set_if_match(pin.if_match)
-            .set_version_id(pin.version_id)
+        let answer = self
+            .get_object(location)
             .range(format!("bytes={}-{}", range.start, range.end - 1))
             .send()
             .await;
