@@ -158,30 +158,24 @@ fn push_rows(leads: &mut [LeadRecipe], batch: &RecordBatch) -> Result<Vec<(usize
         }
         Ok(complete)
     };
-    let in_batch = leads.iter_mut().zip(&rows).enumerate();
-    let mut in_batch = in_batch.filter(|(_, (_, rows))| !rows.is_empty());
-    let first = in_batch.next();
-    let threads = batch.num_rows() >= ROWS_FOR_THREADS;
-    let complete = std::thread::scope(|scope| {
-        let push = &push;
-        let mut running = Vec::new();
-        let mut done = Vec::new();
-        for (number, (lead, rows)) in in_batch {
-            if threads {
-                running.push((number, scope.spawn(move || push(lead, rows))));
-            } else {
-                done.push((number, push(lead, rows)));
-            }
-        }
-        done.extend(first.map(|(number, (lead, rows))| (number, push(lead, rows))));
-        for (number, thread) in running {
-            // A panic is one of this thread, too.
-            done.push((number, thread.join().unwrap_or_else(|panic| resume_unwind(panic))));
-        }
-        done
-    });
+    let in_batch = leads.iter_mut().zip(&rows);
+    let complete: Vec<Result<Vec<_>, _>> = if batch.num_rows() < ROWS_FOR_THREADS {
+        in_batch.map(|(lead, rows)| push(lead, rows)).collect()
+    } else {
+        std::thread::scope(|scope| {
+            let push = &push;
+            let threads: Vec<_> = in_batch
+                .map(|(lead, rows)| scope.spawn(move || push(lead, rows)))
+                .collect();
+            // A panic of theirs is one of this thread, too.
+            let joined = threads.into_iter().map(|thread| thread.join());
+            joined
+                .map(|lead| lead.unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect()
+        })
+    };
     let mut segments = Vec::new();
-    for (number, complete) in complete {
+    for (number, complete) in complete.into_iter().enumerate() {
         segments.extend(complete?.into_iter().map(|(row, segment)| (row, number, segment)));
     }
     // Stable: a row may complete several segments of its lead.

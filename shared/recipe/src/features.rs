@@ -356,6 +356,8 @@ mod tests {
         let found = amplitude(&[3.0, -4.0, 3.0, -4.0]);
         assert_eq!((found.min_mv, found.max_mv), (-4.0, 3.0));
         assert_eq!((found.mean_mv, found.rms_mv), (-0.5, 12.5f64.sqrt()));
+        let flat = amplitude(&[2.0; 7]);
+        assert_eq!((flat.min_mv, flat.max_mv, flat.rms_mv), (2.0, 2.0, 2.0));
         assert_eq!(amplitude(&[]), Amplitude::default());
         for place in 0..20 {
             let mut mv = [1.0; 20];
