@@ -55,11 +55,11 @@ if [ "$only" != whole ]; then
       selection+=(--bench "$name")
     done < <(sed -n '/^\[\[bench\]\]/,/^$/s/^name = "\(.*\)"$/\1/p' "$manifest")
   done
-  short=()
-  [ "$size" != quick ] || short=(--sample-size 10 --warm-up-time 0.2 --measurement-time 0.5)
+  length=(--sample-size 20 --warm-up-time 0.5 --measurement-time 2)
+  [ "$size" != quick ] || length=(--sample-size 10 --warm-up-time 0.2 --measurement-time 0.5)
   export CRITERION_HOME=$cache/bench/criterion
   rm -rf "$CRITERION_HOME"
-  cargo bench "${selection[@]}" -- --noplot "${short[@]}" >&2
+  cargo bench "${selection[@]}" -- --noplot "${length[@]}" >&2
   python3 -B tests/bench/stages.py "$CRITERION_HOME"
 fi
 say "done"

@@ -6,7 +6,6 @@
 use std::hint::black_box;
 use std::io::Cursor;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow_array::types::Float32Type;
 use arrow_array::{
@@ -41,11 +40,7 @@ struct Command {
 }
 
 fn main() {
-    let mut criterion = Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
-        .configure_from_args();
+    let mut criterion = Criterion::default().configure_from_args();
     let mv = millivolts();
     let batches: Vec<RecordBatch> = mv.chunks(BATCH * ROW).map(batch).collect();
     let raw: Vec<u8> = mv.iter().flat_map(|value| value.to_le_bytes()).collect();

@@ -7,7 +7,6 @@ use std::hint::black_box;
 use std::io::{Cursor, Read};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Parser;
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
@@ -28,11 +27,7 @@ struct Command {
 }
 
 fn main() {
-    let mut criterion = Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
-        .configure_from_args();
+    let mut criterion = Criterion::default().configure_from_args();
 
     let mut group = group(&mut criterion, "decode MAT");
     for (name, format) in [("level 4", "mat4"), ("level 5", "mat5"), ("level 7.3", "mat73")] {

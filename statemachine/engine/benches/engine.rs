@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Duration;
 
 use asl_engine::mock::{MockAnswer, MockHandler};
 use asl_engine::{ExecutionSettings, MemoryRecorder, Runtime, SimulatedClock, StateMachine, Status, run};
@@ -21,11 +20,7 @@ const WORKFLOW: &str = include_str!("../../ecg-pipeline.asl.json");
 const STATES: u64 = 5;
 
 fn main() {
-    let mut criterion = Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
-        .configure_from_args();
+    let mut criterion = Criterion::default().configure_from_args();
     let tokio = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let machine = load();
     let input = json!({
