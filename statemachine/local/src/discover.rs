@@ -21,7 +21,7 @@ pub(crate) struct Found {
     pub(crate) file: PathBuf,
     /// Key of the object.
     pub(crate) key: String,
-    /// The WFDB header beside it, where there is one.
+    /// Where its WFDB header is. `None`: beside it, the file of the same name that ends in `.hea`.
     pub(crate) header: Option<PathBuf>,
     /// The profile of a person that reads its key, as TOML: see `profile_files.rs`.
     pub(crate) profile: Option<String>,

@@ -11,7 +11,6 @@ use ecg_core::layout;
 use ecg_core::message::{ExecutionInput, Failure};
 use ecg_store::StoreError;
 use ecg_tables::{BEATS, RECORDINGS, SEGMENTS};
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::journal::{Closed, Execution, OpenExecution};
@@ -137,30 +136,29 @@ impl Executor {
             error: outcome.error,
             cause: outcome.cause,
         };
-        match closed.status {
-            // The failure branch of the workflow has recorded what failed.
-            Status::Succeeded | Status::Failed => {}
-            // A timeout of the whole execution reaches no Catch.
-            Status::TimedOut | Status::Aborted => {
+        let left_over = if closed.status == Status::Succeeded {
+            self.steps.objects.forget(open.name());
+            self.left_over(open.name())
+        } else {
+            // A timeout of the whole execution reaches no Catch. What failed otherwise, the failure branch has recorded.
+            if closed.status != Status::Failed {
                 net::run(self.steps.clone(), open, settings, &closed).await?;
             }
-        }
-        let left_over = match closed.status {
-            Status::Succeeded => {
-                self.steps.objects.forget(open.name());
-                self.left_over(open.name())
-            }
             // A redrive needs what the steps before the failed one left.
-            _ => {
-                self.steps
-                    .objects
-                    .keep(open.name())
-                    .await
-                    .map_err(io::Error::other)?;
-                Vec::new()
-            }
+            let kept = self.steps.objects.keep(open.name()).await;
+            kept.map_err(io::Error::other)?;
+            Vec::new()
         };
-        open.close(&closed, self.label(open.name()), left_over);
+        let recording = self
+            .steps
+            .place
+            .verdict(open.name())
+            .and_then(|verdict| verdict.recording);
+        open.close(
+            &closed,
+            recording.and_then(|recording| recording.label),
+            left_over,
+        );
         // Nobody asks for it again, and there may be many.
         Ok(Closed {
             output: None,
@@ -198,21 +196,6 @@ impl Executor {
             keys.push(layout::staged_key(execution, table.name));
         }
         keys.iter().map(|key| self.steps.place.work(key)).collect()
-    }
-
-    /// The label of the recording, where validate has found one.
-    fn label(&self, execution: &str) -> Option<String> {
-        #[derive(Deserialize)]
-        struct Verdict {
-            recording: Option<Recording>,
-        }
-        #[derive(Deserialize)]
-        struct Recording {
-            label: Option<String>,
-        }
-        let verdict = std::fs::read(self.steps.place.work(&layout::verdict_key(execution))).ok()?;
-        let verdict: Verdict = serde_json::from_slice(&verdict).ok()?;
-        verdict.recording?.label
     }
 }
 

@@ -64,6 +64,11 @@ impl LakeStore {
         }
     }
 
+    /// The objects that are files.
+    pub(crate) fn files(&self) -> &LocalStore {
+        &self.files
+    }
+
     /// Drops the objects of an execution from memory.
     pub(crate) fn forget(&self, execution: &str) {
         self.take(execution);
@@ -194,7 +199,7 @@ impl Store for LakeStore {
             store: self.clone(),
             location: location.clone(),
             bytes: BytesMut::new(),
-            file: Place::Memory,
+            target: Target::Memory,
         }))
     }
 
@@ -209,11 +214,11 @@ struct SmallUpload {
     store: LakeStore,
     location: Location,
     bytes: BytesMut,
-    file: Place,
+    target: Target,
 }
 
 /// Where an upload goes on.
-enum Place {
+enum Target {
     Memory,
     File(Box<dyn Upload>),
     /// A write has failed.
@@ -223,10 +228,10 @@ enum Place {
 impl SmallUpload {
     /// The upload of the file, with all bytes so far.
     async fn file(&mut self) -> Result<Box<dyn Upload>, StoreError> {
-        let mut file = match std::mem::replace(&mut self.file, Place::Nowhere) {
-            Place::File(file) => return Ok(file),
-            Place::Memory => self.store.files.begin_upload(&self.location).await?,
-            Place::Nowhere => {
+        let mut file = match std::mem::replace(&mut self.target, Target::Nowhere) {
+            Target::File(file) => return Ok(file),
+            Target::Memory => self.store.files.begin_upload(&self.location).await?,
+            Target::Nowhere => {
                 let message = "an earlier write of this upload failed";
                 return Err(StoreError::Other(ErrorContext::new(
                     "writing to",
@@ -243,18 +248,18 @@ impl SmallUpload {
 #[async_trait]
 impl Upload for SmallUpload {
     async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
-        if matches!(self.file, Place::Memory) && self.bytes.len() + bytes.len() <= OBJECT_BYTES_MAX {
+        if matches!(self.target, Target::Memory) && self.bytes.len() + bytes.len() <= OBJECT_BYTES_MAX {
             self.bytes.extend_from_slice(&bytes);
             return Ok(());
         }
         let mut file = self.file().await?;
         file.write(bytes).await?;
-        self.file = Place::File(file);
+        self.target = Target::File(file);
         Ok(())
     }
 
     async fn finish(mut self: Box<Self>) -> Result<WrittenObject, StoreError> {
-        if matches!(self.file, Place::Memory) {
+        if matches!(self.target, Target::Memory) {
             let bytes = std::mem::take(&mut self.bytes).freeze();
             return self.store.put(&self.location, bytes).await;
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ecg_core::day::utc_day;
 use ecg_core::layout;
 use ecg_lake::Lake;
+use ecg_recording::Verdict;
 use ecg_store::{LocalCatalog, LocalStore};
 use ecg_tables::TABLES;
 use serde::{Deserialize, Serialize};
@@ -44,14 +45,13 @@ pub(crate) struct Place {
     root: PathBuf,
 }
 
-/// A lake that this process writes. It is locked as long as `lock` is open.
+/// A lake that this process writes, locked as long as this is there.
 pub(crate) struct OpenLake {
     pub(crate) lake: Lake,
-    pub(crate) store: LocalStore,
     /// The store of `lake`.
     pub(crate) objects: LakeStore,
     pub(crate) journal: Journal,
-    pub(crate) lock: File,
+    _lock: File,
 }
 
 impl Place {
@@ -72,6 +72,12 @@ impl Place {
     /// The file of a work object.
     pub(crate) fn work(&self, key: &str) -> PathBuf {
         self.root.join(WORK).join(key)
+    }
+
+    /// What validate found for an execution, where it can be read.
+    pub(crate) fn verdict(&self, execution: &str) -> Option<Verdict> {
+        let verdict = fs::read(self.work(&layout::verdict_key(execution))).ok()?;
+        serde_json::from_slice(&verdict).ok()
     }
 
     /// The journals of the executions of a lake of format 1 or 2.
@@ -165,9 +171,8 @@ impl Place {
             }
             Err(TryLockError::Error(error)) => return Err(fail(&path, &error)),
         }
-        let store = self.store()?;
         let catalog = LocalCatalog::open(self.root.join("catalog")).map_err(|error| error.to_string())?;
-        let objects = LakeStore::new(store.clone());
+        let objects = LakeStore::new(self.store()?);
         let lake = Lake {
             store: Arc::new(objects.clone()),
             catalog: Some(Arc::new(catalog)),
@@ -180,10 +185,9 @@ impl Place {
         });
         Ok(OpenLake {
             lake,
-            store,
             objects,
             journal: journal.map_err(|error| error.to_string())?,
-            lock,
+            _lock: lock,
         })
     }
 
@@ -193,19 +197,19 @@ impl Place {
             let Some(day) = utc_day(lost.uploaded_at_ms) else {
                 continue;
             };
-            for table in TABLES {
-                for name in [&lost.recording_id, &lost.execution] {
-                    let path = self.processed().join(layout::table_key(table.name, &day, name));
-                    match fs::remove_file(&path) {
-                        Ok(()) => {}
-                        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                        Err(error) => {
-                            return Err(io::Error::new(
-                                error.kind(),
-                                format!("{}: {error}", path.display()),
-                            ));
-                        }
+            let names = [&lost.recording_id, &lost.execution];
+            let keys = TABLES
+                .iter()
+                .flat_map(|table| names.map(|name| layout::table_key(table.name, &day, name)));
+            for path in keys.map(|key| self.processed().join(key)) {
+                match fs::remove_file(&path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err(io::Error::new(
+                            error.kind(),
+                            format!("{}: {error}", path.display()),
+                        ));
                     }
+                    _ => {}
                 }
             }
         }

@@ -16,9 +16,6 @@ pub(crate) const RUNNING: &str = "RUNNING";
 /// Status of one that has not ended and that no process goes on with.
 pub(crate) const INTERRUPTED: &str = "INTERRUPTED";
 
-/// Executions that are listed for people where nobody says how many.
-pub(crate) const LISTED: usize = 50;
-
 /// What a list says of one execution.
 pub(crate) struct ExecutionLine {
     pub(crate) execution: String,

@@ -13,13 +13,12 @@ use step_notify::{Links, Slack};
 use crate::args::read_text;
 use crate::discover::Found;
 use crate::execute::{Executor, WORKFLOW, load};
-use crate::journal::{Closed, Journal};
-use crate::lake_store::LakeStore;
-use crate::place::Place;
+use crate::journal::Closed;
+use crate::place::{OpenLake, Place};
 use crate::progress::Progress;
 use crate::steps::Steps;
 use crate::terminal::lake_option;
-use crate::upload::{End, Ended, Links as FileLinks, Uploads, Wanted};
+use crate::upload::{End, Ended, SameFiles, Uploads, Wanted};
 
 /// What became of one file or execution.
 #[derive(Debug)]
@@ -61,8 +60,7 @@ pub(crate) fn workflow(path: Option<&Path>) -> Result<StateMachine, String> {
 
 pub(crate) fn executor(
     machine: StateMachine,
-    (lake, objects): (ecg_lake::Lake, LakeStore),
-    journal: Journal,
+    open: &OpenLake,
     place: &Place,
 ) -> Result<Arc<Executor>, String> {
     let slack = Slack::from_parts(
@@ -71,13 +69,13 @@ pub(crate) fn executor(
         config::optional("SLACK_CHANNEL"),
     );
     let steps = Steps {
-        lake,
-        objects,
+        lake: open.lake.clone(),
+        objects: open.objects.clone(),
         profiles: profiles::built_in()?,
         slack,
         links: Links::local(&lake_option(&place.root().display().to_string())),
         place: place.clone(),
-        journal,
+        journal: open.journal.clone(),
     };
     Ok(Arc::new(Executor {
         machine,
@@ -89,12 +87,12 @@ pub(crate) fn executor(
 pub(crate) async fn run(
     recordings: Vec<Found>,
     uploads: Uploads,
-    links: FileLinks,
+    same_files: SameFiles,
     wanted: Wanted,
     jobs: usize,
     progress: &Progress,
 ) -> Vec<Ran> {
-    let shared = Arc::new((uploads, links, wanted));
+    let shared = Arc::new((uploads, same_files, wanted));
     let runs = recordings.into_iter().map(|found| {
         let shared = shared.clone();
         async move {
@@ -102,8 +100,8 @@ pub(crate) async fn run(
             let key = found.key.clone();
             // A task of its own, so that several executions use several cores.
             let one = tokio::spawn(async move {
-                let (uploads, links, wanted) = shared.as_ref();
-                uploads.run(&found, links, wanted).await
+                let (uploads, same_files, wanted) = shared.as_ref();
+                uploads.run(&found, same_files, wanted).await
             });
             let ended = one
                 .await

@@ -4,7 +4,6 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use ecg_core::layout;
-use ecg_recording::Verdict;
 use serde_json::{Value, json};
 
 use crate::discover::{Discovery, Problem};
@@ -69,11 +68,19 @@ impl Summary {
                 "{}   (when the reason has passed)",
                 self.command("redrive", &ran.execution)
             ));
-        } else if let Some(flags) = self.verdict(ran).and_then(|verdict| verdict.reason?.try_flags) {
+        } else if let Some(flags) = self
+            .place
+            .verdict(&ran.execution)
+            .and_then(|verdict| verdict.reason?.try_flags)
+        {
             lines.push(format!(
                 "{rerun} {flags}   (or with a header, see docs/inputs.md)"
             ));
-        } else if let Some(rule) = self.verdict(ran).and_then(|verdict| verdict.broken_rule()) {
+        } else if let Some(rule) = self
+            .place
+            .verdict(&ran.execution)
+            .and_then(|verdict| verdict.broken_rule())
+        {
             lines.push(format!(
                 "needs another file, or another limit: {rule} in shared/core/src/rules.rs, then {}",
                 self.command("redrive", &ran.execution)
@@ -82,12 +89,6 @@ impl Summary {
             lines.push("needs another file; what is read: docs/inputs.md".to_owned());
         }
         lines
-    }
-
-    /// What validate left, which proposes options and names the limit.
-    fn verdict(&self, ran: &Ran) -> Option<Verdict> {
-        let verdict = std::fs::read(self.place.work(&layout::verdict_key(&ran.execution))).ok()?;
-        serde_json::from_slice(&verdict).ok()
     }
 
     fn command(&self, name: &str, id: &str) -> String {

@@ -62,13 +62,13 @@ pub(crate) enum End {
 
 /// Of several links to one file that is not in the lake, the first one of a command gives it its key.
 #[derive(Debug, Default)]
-pub(crate) struct Links {
+pub(crate) struct SameFiles {
     /// The first key of each file that the command names more than once.
     first_key: HashMap<PathBuf, String>,
 }
 
-impl Links {
-    pub(crate) fn new(about: &[Found]) -> Links {
+impl SameFiles {
+    pub(crate) fn new(about: &[Found]) -> SameFiles {
         let mut files: Vec<(&Path, &str)> = about
             .iter()
             .map(|found| (found.file.as_path(), found.key.as_str()))
@@ -77,7 +77,7 @@ impl Links {
         files.sort_by_key(|(file, _)| *file);
         let same = files.chunk_by(|(one, _), (other, _)| one == other);
         let twice = same.filter(|links| links.len() > 1).map(|links| links[0]);
-        Links {
+        SameFiles {
             first_key: twice
                 .map(|(file, key)| (file.to_owned(), key.to_owned()))
                 .collect(),
@@ -94,20 +94,17 @@ pub(crate) struct Uploads {
 impl Uploads {
     /// Runs the workflow for a file: the first time, on from where it was interrupted, again if that is wanted, or not at all if
     /// it has ended.
-    pub(crate) async fn run(&self, found: &Found, links: &Links, wanted: &Wanted) -> Ended {
+    pub(crate) async fn run(&self, found: &Found, same_files: &SameFiles, wanted: &Wanted) -> Ended {
         let source = match source_of(&self.store, found) {
             Ok(source) => source,
             Err(error) => return Ended::broken(format!("{}: {error}", found.path.display())),
         };
-        match self.refuses(found, links, &source.version, wanted) {
-            Ok(None) => {}
-            Ok(Some(end)) => {
-                return Ended {
-                    end,
-                    ..Ended::broken(String::new())
-                };
-            }
-            Err(error) => return Ended::broken(error.to_string()),
+        let refused = self.refuses(found, same_files, &source.version, wanted);
+        if let Some(end) = refused.unwrap_or_else(|error| Some(End::Broken(error.to_string()))) {
+            return Ended {
+                end,
+                ..Ended::broken(String::new())
+            };
         }
         let recording_id = recording_id(&source.bucket, &source.key, &source.version);
         let mut execution = String::new();
@@ -124,14 +121,14 @@ impl Uploads {
     fn refuses(
         &self,
         found: &Found,
-        links: &Links,
+        same_files: &SameFiles,
         version: &str,
         wanted: &Wanted,
     ) -> io::Result<Option<End>> {
         let journal = &self.executor.steps.journal;
         let uploads = journal.reader().of_file(&found.file)?;
         let first = uploads.first().map(|upload| &upload.key);
-        if let Some(key) = first.or_else(|| links.first_key.get(&found.file))
+        if let Some(key) = first.or_else(|| same_files.first_key.get(&found.file))
             && *key != found.key
         {
             if uploads.is_empty() || uploads.iter().any(|known| known.version == version) {
@@ -144,11 +141,9 @@ impl Uploads {
         }
         let uploads = journal.reader().of_key(&found.key)?;
         let same = |known: &Execution| known.file == found.file || known.version == version;
-        if wanted.new_version || uploads.iter().any(same) {
-            return Ok(None);
-        }
-        let Some(other) = uploads.last() else {
-            return Ok(None);
+        let other = match uploads.last() {
+            Some(other) if !wanted.new_version && !uploads.iter().any(same) => other,
+            _ => return Ok(None),
         };
         Ok(Some(End::Broken(format!(
             "the key `{}` belongs to {}, and this is {}: `--prefix NAME` gives it a key of its own, `--new-version` makes it a \

@@ -16,7 +16,7 @@ use crate::args::{CalibrationArgs, LakeArg, read_text};
 use crate::discover::{Found, discover};
 use crate::journal::uploads_of_old_lake;
 use crate::output::{print, print_answer};
-use crate::place::{BUCKET, OpenLake, Place, WORK};
+use crate::place::{BUCKET, Place, WORK};
 use crate::profile_files::ProfileFiles;
 use crate::progress::Progress;
 use crate::query;
@@ -24,7 +24,7 @@ use crate::run::{self, Ran, executor, workflow};
 use crate::runtime::{processors, runtime};
 use crate::summary::Summary;
 use crate::terminal::{counted, lake_option};
-use crate::upload::{Links, Uploads, Wanted};
+use crate::upload::{SameFiles, Uploads, Wanted};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -150,22 +150,16 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, String> {
         }
     }
     let (jobs, fewer) = jobs(args.jobs);
-    let OpenLake {
-        lake,
-        store,
-        objects,
-        journal,
-        lock: _lock,
-    } = place.open()?;
-    let links = Links::new(&discovery.recordings);
+    let open = place.open()?;
+    let same_files = SameFiles::new(&discovery.recordings);
     let total = discovery.recordings.len();
     let progress = Progress::new(total as u64, "recordings");
     if let Some(fewer) = fewer {
         progress.line(&fewer);
     }
     let uploads = Uploads {
-        executor: executor(machine, (lake, objects), journal.clone(), &place)?,
-        store,
+        executor: executor(machine, &open, &place)?,
+        store: open.objects.files().clone(),
     };
     let wanted = Wanted {
         settings: args.calibration.settings(),
@@ -175,10 +169,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, String> {
     };
     let recordings = std::mem::take(&mut discovery.recordings);
     let runtime = runtime(processors())?;
-    let running = run::run(recordings, uploads, links, wanted, jobs, &progress);
+    let running = run::run(recordings, uploads, same_files, wanted, jobs, &progress);
     let ran = runtime.block_on(until_interrupted(running));
     progress.finish();
-    journal.close().map_err(|error| error.to_string())?;
+    open.journal.close().map_err(|error| error.to_string())?;
     let Some(ran) = ran else {
         progress.line(&format!(
             "interrupted after {} of {total} recordings; the same command goes on where this one stopped",

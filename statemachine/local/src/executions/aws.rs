@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use asl_engine::{HistoryEvent, Status};
+use asl_engine::Status;
 use ecg_core::message::{ExecutionInput, Failure};
 use ecg_remote::redrive::Again;
 use ecg_remote::{Error, Execution, Machine, Which};
@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 use super::{Executions, Failed, Filter};
 use crate::args::{CalibrationArgs, PIPELINE};
 use crate::execute::reason_of;
+use crate::journal::record::Course;
 use crate::output::Answer;
-use crate::report::{ExecutionDetails, ExecutionLine, LISTED, RUNNING, status_name};
+use crate::report::{ExecutionDetails, ExecutionLine, RUNNING, status_name};
 use crate::runtime::runtime;
 
 /// The executions of a state machine.
@@ -28,7 +29,7 @@ impl Executions for OnAws {
         let which = if filter.failed { Which::Failed } else { Which::Any };
         let executions = block_on(async {
             let machine = Machine::open(&self.state_machine).await?;
-            machine.list(which, limit.unwrap_or(LISTED)).await
+            machine.list(which, limit.unwrap_or(usize::MAX)).await
         })?;
         Ok(executions.iter().map(line).collect())
     }
@@ -41,7 +42,7 @@ impl Executions for OnAws {
             Ok((execution, history))
         })?;
         let mut line = line(&execution);
-        line.seconds = Some(seconds_at_work(&history));
+        line.seconds = Some(Course::of(&history).seconds);
         let mut next = format!("\n{}\n", step_notify::execution_link(&execution.arn));
         if execution.failed() {
             let rejected = execution.error.as_deref() == Some("Rejected");
@@ -133,24 +134,6 @@ fn line(execution: &Execution) -> ExecutionLine {
         redrives: execution.redrives,
         reason: why(execution),
     }
-}
-
-/// The time from each start or redrive to the last event before the next, in seconds: waiting for a redrive is no work.
-fn seconds_at_work(history: &[HistoryEvent]) -> f64 {
-    let mut total = 0.0;
-    let mut began = None;
-    for (index, event) in history.iter().enumerate() {
-        if index == 0 || event.event_type == "ExecutionRedriven" {
-            began = Some(event.timestamp);
-        }
-        let last = history
-            .get(index + 1)
-            .is_none_or(|next| next.event_type == "ExecutionRedriven");
-        if let Some(began) = began.filter(|_| last) {
-            total += event.timestamp - began;
-        }
-    }
-    total
 }
 
 /// Why an execution failed, in one line.

@@ -13,7 +13,7 @@ use crate::discover::{Discovery, Found};
 use crate::execute::reason;
 use crate::journal::{Execution, Reader};
 use crate::output::Answer;
-use crate::place::{BUCKET, OpenLake, Place};
+use crate::place::{BUCKET, Place};
 use crate::profile_files::ProfileFiles;
 use crate::progress::Progress;
 use crate::report::{ExecutionDetails, ExecutionLine, INTERRUPTED, RUNNING, status_name};
@@ -21,7 +21,7 @@ use crate::run::{self, Ran, executor, workflow};
 use crate::runtime::{processors, runtime};
 use crate::summary::Summary;
 use crate::terminal::lake_option;
-use crate::upload::{End, Links, Uploads, Wanted};
+use crate::upload::{End, SameFiles, Uploads, Wanted};
 
 /// The executions of a lake, and the workflow file that runs them again.
 pub(crate) struct InLake {
@@ -48,13 +48,8 @@ impl Executions for InLake {
         let started = Instant::now();
         let machine = workflow(self.workflow.as_deref())?;
         let place = self.place.existing()?;
-        let OpenLake {
-            lake,
-            objects,
-            journal,
-            lock: _lock,
-            ..
-        } = place.open()?;
+        let lake = place.open()?;
+        let journal = &lake.journal;
         let chosen = match which {
             Failed::One(id) => vec![find(&journal.reader(), place, id)?],
             Failed::All { .. } => {
@@ -95,7 +90,7 @@ impl Executions for InLake {
             }
         }
         let progress = Progress::new(open.len() as u64, "executions");
-        let executor = executor(machine, (lake, objects), journal.clone(), place)?;
+        let executor = executor(machine, &lake, place)?;
         let ran = runtime(processors())?.block_on(async {
             let mut ran = Vec::new();
             for execution in open {
@@ -126,13 +121,8 @@ impl Executions for InLake {
         let started = Instant::now();
         let machine = workflow(self.workflow.as_deref())?;
         let place = self.place.existing()?;
-        let OpenLake {
-            lake,
-            store,
-            objects,
-            journal,
-            lock: _lock,
-        } = place.open()?;
+        let lake = place.open()?;
+        let (journal, store) = (&lake.journal, lake.objects.files());
         let execution = find(&journal.reader(), place, id)?;
         let input = journal.reader().input(&execution).map_err(text)?;
         let file = &execution.file;
@@ -149,8 +139,8 @@ impl Executions for InLake {
         }
         found.profile = ProfileFiles::new(said.profile.as_deref(), Some(place)).find(file, &found.key)?;
         let uploads = Uploads {
-            executor: executor(machine, (lake, objects), journal.clone(), place)?,
-            store,
+            executor: executor(machine, &lake, place)?,
+            store: store.clone(),
         };
         let wanted = Wanted {
             settings: said.settings(),
@@ -159,7 +149,7 @@ impl Executions for InLake {
             link: false,
         };
         let progress = Progress::new(1, "executions");
-        let running = run::run(vec![found], uploads, Links::default(), wanted, 1, &progress);
+        let running = run::run(vec![found], uploads, SameFiles::default(), wanted, 1, &progress);
         let ran = runtime(processors())?.block_on(running);
         progress.finish();
         journal.close().map_err(text)?;

@@ -6,6 +6,9 @@ pub(crate) mod local;
 
 use std::path::Path;
 
+use clap::Args;
+use ecg_core::day;
+
 use crate::args::{AwsArgs, CalibrationArgs, LakeArg};
 use crate::output::Answer;
 use crate::report::{ExecutionDetails, ExecutionLine};
@@ -26,20 +29,40 @@ pub(crate) trait Executions {
 }
 
 /// Which executions are listed. What is `None` restricts nothing.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Filter {
-    /// Those that ended and did not succeed.
+    /// Only those that did not succeed
+    #[arg(long)]
     pub(crate) failed: bool,
-    /// Of those, the state that failed.
+    /// Only those that failed in this state, such as Parse
+    #[arg(long, value_name = "STATE", conflicts_with = "aws")]
     pub(crate) step: Option<String>,
-    /// The name of their error.
+    /// Only those that failed with this error, such as Rejected
+    #[arg(long, value_name = "NAME", conflicts_with = "aws")]
     pub(crate) error: Option<String>,
-    /// The label of the recording.
+    /// Only those of recordings with this label
+    #[arg(long, value_name = "LABEL", conflicts_with = "aws")]
     pub(crate) label: Option<String>,
-    /// What the key begins with.
+    /// Only those of uploads whose keys begin so
+    #[arg(long, value_name = "PREFIX", conflicts_with = "aws")]
     pub(crate) key: Option<String>,
-    /// Started at this time or later, in seconds since the epoch.
+    /// Only those that started at this time or later: a day, or a time such as 2026-11-01T12:00:00Z
+    // In seconds since the epoch.
+    #[arg(long, value_name = "TIME", value_parser = since, conflicts_with = "aws")]
     pub(crate) since: Option<f64>,
+}
+
+/// Seconds since the epoch of a day or a time in UTC.
+fn since(text: &str) -> Result<f64, String> {
+    let whole = if text.contains('T') {
+        text.to_owned()
+    } else {
+        format!("{text}T00:00:00Z")
+    };
+    let milliseconds = day::parse_rfc3339(&whole);
+    let milliseconds =
+        milliseconds.ok_or("expected a day such as 2026-11-01, or a time such as 2026-11-01T12:00:00Z")?;
+    Ok(milliseconds as f64 / 1000.0)
 }
 
 /// Which failed executions are meant.

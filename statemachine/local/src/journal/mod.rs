@@ -9,7 +9,7 @@
 
 mod folders;
 mod read;
-mod record;
+pub(crate) mod record;
 mod writer;
 
 use std::io;

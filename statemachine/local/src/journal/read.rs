@@ -47,6 +47,12 @@ impl Execution {
 const COLUMNS: &str =
     "id, name, recording_id, key, version, file, started, seconds, redrives, step, status, error, cause";
 
+// The lookups, each by an index.
+pub(super) const NAMED: &str = "name = ?1";
+pub(super) const LAST_RUN: &str = "recording_id = ?1 order by run desc limit 1";
+pub(super) const OF_KEY: &str = "key = ?1 order by id";
+pub(super) const OF_FILE: &str = "file = ?1 order by id";
+
 /// Reads a journal, while another process may write it.
 #[derive(Debug)]
 pub(crate) struct Reader {
@@ -85,22 +91,22 @@ impl Reader {
 
     /// The execution of this name.
     pub(crate) fn named(&self, name: &str) -> io::Result<Option<Execution>> {
-        self.one("name = ?1", [name])
+        self.one(NAMED, name)
     }
 
     /// The last run of a recording.
     pub(crate) fn last_run_of(&self, recording_id: &str) -> io::Result<Option<Execution>> {
-        self.one("recording_id = ?1 order by run desc limit 1", [recording_id])
+        self.one(LAST_RUN, recording_id)
     }
 
     /// The executions of the uploads of one key, or of one file, in the order in which they began.
     pub(crate) fn of_key(&self, key: &str) -> io::Result<Vec<Execution>> {
-        self.many("key = ?1 order by id", vec![Sql::Text(key.to_owned())])
+        self.many(OF_KEY, vec![Sql::Text(key.to_owned())])
     }
 
     /// See [`Reader::of_key`].
     pub(crate) fn of_file(&self, file: &Path) -> io::Result<Vec<Execution>> {
-        self.many("file = ?1 order by id", vec![path_value(file)])
+        self.many(OF_FILE, vec![path_value(file)])
     }
 
     /// The executions that a part of the name or of the key fits, the oldest first; at most `limit`.
@@ -111,44 +117,8 @@ impl Reader {
 
     /// The newest executions that a filter lets through, the newest first; at most `limit`.
     pub(crate) fn list(&self, filter: &Filter, limit: Option<usize>) -> io::Result<Vec<Execution>> {
-        let mut conditions = vec!["true".to_owned()];
-        let mut values = Vec::new();
-        if filter.failed {
-            // By name, so that the index serves.
-            conditions.push("status in ('FAILED', 'TIMED_OUT', 'ABORTED')".to_owned());
-        }
-        let equal = [
-            ("step", &filter.step),
-            ("error", &filter.error),
-            ("label", &filter.label),
-        ];
-        for (column, value) in equal {
-            if let Some(value) = value {
-                values.push(Sql::Text(value.clone()));
-                conditions.push(format!("{column} = ?{}", values.len()));
-            }
-        }
-        // The state of a step that succeeded in the end is not what failed.
-        if filter.step.is_some() {
-            conditions.push("status <> 'SUCCEEDED'".to_owned());
-        }
-        if let Some(prefix) = &filter.key {
-            // All keys from the prefix to the prefix and the largest character.
-            values.push(Sql::Text(prefix.clone()));
-            values.push(Sql::Text(format!("{prefix}\u{10ffff}")));
-            conditions.push(format!("key between ?{} and ?{}", values.len() - 1, values.len()));
-        }
-        if let Some(since) = filter.since {
-            values.push(Sql::Real(since));
-            conditions.push(format!("started >= ?{}", values.len()));
-        }
-        values.push(Sql::Integer(limit.map_or(-1, |limit| limit as i64)));
-        let rest = format!(
-            "{} order by started desc, id desc limit ?{}",
-            conditions.join(" and "),
-            values.len()
-        );
-        self.many(&rest, values)
+        let (condition, values) = listed(filter, limit);
+        self.many(&condition, values)
     }
 
     /// Every execution, in the order in which they began.
@@ -225,9 +195,8 @@ impl Reader {
         Ok(found.optional().map_err(|error| self.failed(&error))?.flatten())
     }
 
-    fn one(&self, condition: &str, values: [&str; 1]) -> io::Result<Option<Execution>> {
-        let values = values.map(|value| Sql::Text(value.to_owned()));
-        Ok(self.many(condition, values.into())?.pop())
+    fn one(&self, condition: &str, value: &str) -> io::Result<Option<Execution>> {
+        Ok(self.many(condition, vec![Sql::Text(value.to_owned())])?.pop())
     }
 
     fn many(&self, condition: &str, values: Vec<Sql>) -> io::Result<Vec<Execution>> {
@@ -244,6 +213,48 @@ impl Reader {
     fn failed(&self, error: &rusqlite::Error) -> io::Error {
         failed(&self.file, error)
     }
+}
+
+/// What a filter asks of `executions`.
+pub(super) fn listed(filter: &Filter, limit: Option<usize>) -> (String, Vec<Sql>) {
+    let mut conditions = vec!["true".to_owned()];
+    let mut values = Vec::new();
+    if filter.failed {
+        // By name, so that the index serves.
+        conditions.push("status in ('FAILED', 'TIMED_OUT', 'ABORTED')".to_owned());
+    }
+    let equal = [
+        ("step", &filter.step),
+        ("error", &filter.error),
+        ("label", &filter.label),
+    ];
+    for (column, value) in equal {
+        if let Some(value) = value {
+            values.push(Sql::Text(value.clone()));
+            conditions.push(format!("{column} = ?{}", values.len()));
+        }
+    }
+    // The state of a step that succeeded in the end is not what failed.
+    if filter.step.is_some() {
+        conditions.push("status <> 'SUCCEEDED'".to_owned());
+    }
+    if let Some(prefix) = &filter.key {
+        // All keys from the prefix to the prefix and the largest character.
+        values.push(Sql::Text(prefix.clone()));
+        values.push(Sql::Text(format!("{prefix}\u{10ffff}")));
+        conditions.push(format!("key between ?{} and ?{}", values.len() - 1, values.len()));
+    }
+    if let Some(since) = filter.since {
+        values.push(Sql::Real(since));
+        conditions.push(format!("started >= ?{}", values.len()));
+    }
+    values.push(Sql::Integer(limit.map_or(-1, |limit| limit as i64)));
+    let condition = format!(
+        "{} order by started desc, id desc limit ?{}",
+        conditions.join(" and "),
+        values.len()
+    );
+    (condition, values)
 }
 
 fn execution(row: &Row<'_>) -> rusqlite::Result<Execution> {

@@ -27,13 +27,9 @@ impl OpenExecution {
 
     /// A recorder that goes on after the events that are kept.
     pub(crate) fn recorder(&self, kept: &[HistoryEvent]) -> ExecutionRecorder {
-        let mut course = Course::default();
-        for event in kept {
-            course.take(event);
-        }
         ExecutionRecorder {
             execution: self.clone(),
-            course: Mutex::new(course),
+            course: Mutex::new(Course::of(kept)),
         }
     }
 
@@ -98,11 +94,11 @@ impl Recorder for ExecutionRecorder {
 
 /// What the list says of an execution, as far as its events tell it.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Course {
+pub(crate) struct Course {
     /// Seconds since the epoch.
     pub(super) started: Option<f64>,
     /// The time from each start or redrive to the last event before the next, in seconds: waiting for a redrive is no work.
-    pub(super) seconds: f64,
+    pub(crate) seconds: f64,
     pub(super) redrives: u64,
     /// The task state that was entered last before the failure branch, since the last redrive: the one that a redrive enters.
     pub(super) step: Option<Arc<str>>,
@@ -113,6 +109,12 @@ pub(super) struct Course {
 }
 
 impl Course {
+    pub(crate) fn of(history: &[HistoryEvent]) -> Course {
+        let mut course = Course::default();
+        history.iter().for_each(|event| course.take(event));
+        course
+    }
+
     fn take(&mut self, event: &HistoryEvent) {
         let redriven = event.event_type == "ExecutionRedriven";
         if redriven || self.started.is_none() {
@@ -122,7 +124,7 @@ impl Course {
             self.redrives += u64::from(redriven);
             self.in_failure_branch = false;
         }
-        self.seconds = self.seconds_before + event.timestamp - self.began;
+        self.seconds = self.seconds_before + (event.timestamp - self.began);
         let entered = event.details.get("stateEnteredEventDetails");
         let Some(name) = entered.and_then(|details| details.get("name")?.as_str()) else {
             return;

@@ -134,73 +134,34 @@ fn what_was_recorded_is_read_again() {
     assert_eq!(reader.of_key("ward/b.mat").unwrap().len(), 2);
     assert_eq!(reader.fitting("ward/", 2).unwrap().len(), 2);
 
-    let names = |filter: Filter, limit: Option<usize>| -> Vec<String> {
+    let cases: [(Filter, Option<usize>, &[&str]); 7] = [
+        (filter(|_| {}), Some(2), &["b-r1", "b"]),
+        (filter(|only| only.failed = true), None, &["b"]),
+        (filter(|only| only.label = Some("AFIB".into())), None, &["a"]),
+        (
+            filter(|only| only.key = Some("ward/b".into())),
+            None,
+            &["b-r1", "b"],
+        ),
+        (filter(|only| only.step = Some("Parse".into())), None, &["b"]),
+        (
+            filter(|only| (only.error, only.since) = (Some("Rejected".into()), Some(101.0))),
+            None,
+            &["b"],
+        ),
+        (filter(|only| only.since = Some(101.5)), None, &[]),
+    ];
+    for (filter, limit, expected) in cases {
         let listed = reader.list(&filter, limit).unwrap();
-        listed.into_iter().map(|execution| execution.name).collect()
-    };
-    let text = |text: &str| Some(text.to_owned());
-    assert_eq!(names(Filter::default(), Some(2)), ["b-r1", "b"]);
-    assert_eq!(
-        names(
-            Filter {
-                failed: true,
-                ..Filter::default()
-            },
-            None
-        ),
-        ["b"]
-    );
-    assert_eq!(
-        names(
-            Filter {
-                label: text("AFIB"),
-                ..Filter::default()
-            },
-            None
-        ),
-        ["a"]
-    );
-    assert_eq!(
-        names(
-            Filter {
-                key: text("ward/b"),
-                ..Filter::default()
-            },
-            None
-        ),
-        ["b-r1", "b"]
-    );
-    assert_eq!(
-        names(
-            Filter {
-                step: text("Parse"),
-                ..Filter::default()
-            },
-            None
-        ),
-        ["b"]
-    );
-    assert_eq!(
-        names(
-            Filter {
-                error: text("Rejected"),
-                since: Some(101.0),
-                ..Filter::default()
-            },
-            None
-        ),
-        ["b"]
-    );
-    assert_eq!(
-        names(
-            Filter {
-                since: Some(101.5),
-                ..Filter::default()
-            },
-            None
-        ),
-        [""; 0]
-    );
+        let names: Vec<String> = listed.into_iter().map(|execution| execution.name).collect();
+        assert_eq!(names, expected, "{filter:?}");
+    }
+}
+
+fn filter(set: impl FnOnce(&mut Filter)) -> Filter {
+    let mut filter = Filter::default();
+    set(&mut filter);
+    filter
 }
 
 /// What a list or a lookup costs must not grow with the number of executions.
@@ -210,23 +171,26 @@ fn lists_and_lookups_go_by_an_index() {
     let file = folder.path().join(FILE);
     open(&file, "boot").0.close().unwrap();
     let connection = Connection::open(&file).unwrap();
-    for condition in [
-        "true order by started desc, id desc limit 50",
-        "status in ('FAILED', 'TIMED_OUT', 'ABORTED') order by started desc, id desc limit 50",
-        "step = 'Parse' and status <> 'SUCCEEDED' order by started desc, id desc limit 50",
-        "error = 'Rejected' order by started desc, id desc limit 50",
-        "label = 'AFIB' order by started desc, id desc limit 50",
-        "key between 'a' and 'b' order by started desc, id desc limit 50",
-        "started >= 1 order by started desc, id desc limit 50",
-        "name = 'a'",
-        "recording_id = 'a' order by run desc limit 1",
-        "key = 'a' order by id",
-        "file = x'61' order by id",
-    ] {
+    let text = || Some("a".to_owned());
+    let filters = [
+        filter(|_| {}),
+        filter(|only| only.failed = true),
+        filter(|only| only.step = text()),
+        filter(|only| only.error = text()),
+        filter(|only| only.label = text()),
+        filter(|only| only.key = text()),
+        filter(|only| only.since = Some(1.0)),
+    ];
+    let lists = filters.iter().map(|filter| read::listed(filter, Some(50)).0);
+    let lookups = [read::NAMED, read::LAST_RUN, read::OF_KEY, read::OF_FILE].map(str::to_owned);
+    for condition in lists.chain(lookups) {
         let sql = format!("explain query plan select * from executions where {condition}");
         let mut statement = connection.prepare(&sql).unwrap();
-        let plan = statement.query_map([], |row| row.get::<_, String>(3)).unwrap();
-        let plan: Vec<String> = plan.map(Result::unwrap).collect();
+        let mut plan = Vec::new();
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next().unwrap() {
+            plan.push(row.get::<_, String>(3).unwrap());
+        }
         assert!(plan[0].contains("USING INDEX"), "{condition}: {plan:?}");
     }
 }

@@ -117,6 +117,16 @@ struct Waiting {
     failure: Option<String>,
 }
 
+impl Waiting {
+    /// Whether the last commit was written.
+    fn written(&self) -> io::Result<()> {
+        match &self.failure {
+            None => Ok(()),
+            Some(failure) => Err(io::Error::other(failure.clone())),
+        }
+    }
+}
+
 /// An execution that a power cut has taken: its objects may not be whole.
 #[derive(Debug)]
 pub(crate) struct Lost {
@@ -282,10 +292,7 @@ impl Journal {
 
     /// Nothing goes on that cannot be recorded.
     pub(super) fn working(&self) -> io::Result<()> {
-        match &self.waiting().failure {
-            None => Ok(()),
-            Some(failure) => Err(io::Error::other(failure.clone())),
-        }
+        self.waiting().written()
     }
 
     pub(super) fn history(&self, id: i64) -> io::Result<Vec<HistoryEvent>> {
@@ -315,10 +322,7 @@ impl Journal {
                 .wait(waiting)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        match &waiting.failure {
-            None => Ok(()),
-            Some(failure) => Err(io::Error::other(failure.clone())),
-        }
+        waiting.written()
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -412,11 +416,8 @@ impl Committer {
     }
 
     fn write(&mut self, sync: bool) -> io::Result<()> {
-        let committed = commit(&mut self.connection, &self.left, &self.shared.boot);
-        committed.map_err(|error| match error {
-            CommitError::Sql(error) => failed(&self.shared.file, &error),
-            CommitError::Io(error) => error,
-        })?;
+        commit(&mut self.connection, &self.left, &self.shared.boot)
+            .map_err(|error| failed(&self.shared.file, &error))?;
         for close in mem::take(&mut self.left)
             .into_values()
             .filter_map(|changes| changes.close)
@@ -523,29 +524,13 @@ fn forget(connection: &mut Connection, boot: &str) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-enum CommitError {
-    Sql(rusqlite::Error),
-    Io(io::Error),
-}
-
-impl From<rusqlite::Error> for CommitError {
-    fn from(error: rusqlite::Error) -> Self {
-        CommitError::Sql(error)
-    }
-}
-
-impl From<io::Error> for CommitError {
-    fn from(error: io::Error) -> Self {
-        CommitError::Io(error)
-    }
+/// A value that could not be made.
+fn not_written(error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(Box::new(error))
 }
 
 /// Writes all changes, or none.
-fn commit(
-    connection: &mut Connection,
-    changes: &BTreeMap<i64, Changes>,
-    boot: &str,
-) -> Result<(), CommitError> {
+fn commit(connection: &mut Connection, changes: &BTreeMap<i64, Changes>, boot: &str) -> rusqlite::Result<()> {
     if changes.is_empty() {
         return Ok(());
     }
@@ -553,14 +538,13 @@ fn commit(
     for (id, changes) in changes {
         write(&transaction, *id, changes, boot)?;
     }
-    transaction.commit()?;
-    Ok(())
+    transaction.commit()
 }
 
-fn write(sql: &Transaction<'_>, id: i64, changes: &Changes, boot: &str) -> Result<(), CommitError> {
+fn write(sql: &Transaction<'_>, id: i64, changes: &Changes, boot: &str) -> rusqlite::Result<()> {
     if let Some(Begin { name, input, file }) = &changes.begin {
         let source = &input.source;
-        let text = serde_json::to_string(input).map_err(io::Error::from)?;
+        let text = serde_json::to_string(input).map_err(not_written)?;
         sql.prepare_cached(
             "insert into executions (id, name, recording_id, run, key, version, file, input, boot) \
              values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -589,7 +573,7 @@ fn write(sql: &Transaction<'_>, id: i64, changes: &Changes, boot: &str) -> Resul
         sql.prepare_cached(again)?.execute(params![id, boot])?;
     }
     if !changes.events.is_empty() {
-        let packed = zstd::encode_all(changes.events.as_slice(), ZSTD_LEVEL)?;
+        let packed = zstd::encode_all(changes.events.as_slice(), ZSTD_LEVEL).map_err(not_written)?;
         sql.prepare_cached("insert into history (execution, events) values (?1, ?2)")?
             .execute(params![id, packed])?;
     }
@@ -628,7 +612,7 @@ fn write(sql: &Transaction<'_>, id: i64, changes: &Changes, boot: &str) -> Resul
     checkpoints(sql, id, changes)
 }
 
-fn checkpoints(sql: &Transaction<'_>, id: i64, changes: &Changes) -> Result<(), CommitError> {
+fn checkpoints(sql: &Transaction<'_>, id: i64, changes: &Changes) -> rusqlite::Result<()> {
     let mut insert = sql.prepare_cached(
         "insert or replace into checkpoints (execution, state, last_event, checkpoint) values (?1, ?2, ?3, ?4)",
     )?;
