@@ -3,7 +3,6 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::thread;
 
 use ecg_core::message::{Source, one_line};
 use ecg_core::{Details, StepError, layout};
@@ -227,28 +226,21 @@ fn sorted(error: &(dyn std::error::Error + 'static), by: fn(&StoreError) -> Step
     }
 }
 
-/// Runs work that blocks (decoding, encoding, signal processing) on a thread of its own.
+/// Runs work that blocks (decoding, encoding, signal processing) on a blocking thread of the runtime.
 ///
-/// Such work waits for the store, and stores of files do their work on the runtime's blocking threads, of which there are only
-/// so many: on one of these it could wait for a thread that only another step's end would free.
+/// The work may wait for the store, since no store waits for a blocking thread: local files are read and written on the
+/// thread that asks, and requests to S3 run on the runtime. Otherwise all blocking threads could wait for another one.
 ///
 /// # Errors
-/// The work's error; a panic in it is `Internal`; no thread to be had is `Transient`.
+/// The work's error; a panic in it is `Internal`.
 pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StepError> + Send + 'static,
 ) -> Result<T, StepError> {
-    let (done, outcome) = tokio::sync::oneshot::channel();
-    let thread = thread::Builder::new().name("step".to_owned()).spawn(move || {
-        // Nobody waits any more where the execution was out of time.
-        let _ = done.send(work());
-    });
-    let thread = thread.map_err(|error| StepError::Transient(format!("a thread for the step: {error}")))?;
-    match outcome.await {
+    match tokio::task::spawn_blocking(work).await {
         Ok(outcome) => outcome,
-        // The work ended without an answer, so the thread is ending too.
-        Err(_) => Err(StepError::Internal(match thread.join() {
-            Err(panic) => format!("the step stopped: {}", panic_message(panic.as_ref())),
-            Ok(()) => "the step stopped without an answer".to_owned(),
+        Err(stopped) => Err(StepError::Internal(match stopped.try_into_panic() {
+            Ok(panic) => format!("the step stopped: {}", panic_message(panic.as_ref())),
+            Err(_) => "the step stopped with the program".to_owned(),
         })),
     }
 }

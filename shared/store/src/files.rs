@@ -26,11 +26,11 @@ pub(crate) struct TemporaryFile {
 impl TemporaryFile {
     /// Creates an empty, locked file in `directory`. Creates the directory if it does not exist.
     pub(crate) fn create(directory: &Path) -> io::Result<TemporaryFile> {
-        fs::create_dir_all(directory)?;
         loop {
             let number = COUNTER.fetch_add(1, Ordering::Relaxed);
             let path = directory.join(format!("{}-{number}", std::process::id()));
-            let file = match OpenOptions::new().write(true).create_new(true).open(&path) {
+            let create = || OpenOptions::new().write(true).create_new(true).open(&path);
+            let file = match within_directory(&path, create) {
                 Ok(file) => file,
                 // A killed process with the same process id left the file.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
@@ -117,7 +117,7 @@ pub(crate) fn link(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Runs `act`, which creates `path`. If it returns `NotFound`, creates the parent directory and runs `act` again.
-fn within_directory(path: &Path, act: impl Fn() -> io::Result<()>) -> io::Result<()> {
+fn within_directory<T>(path: &Path, act: impl Fn() -> io::Result<T>) -> io::Result<T> {
     match act() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             if let Some(parent) = path.parent() {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use ecg_store::{Catalog, ColumnSpec, LocalCatalog, TableName, TableSpec};
+use ecg_store::{Catalog, ColumnSpec, LocalCatalog, TableSpec};
 use ecg_testing::conformance::catalog::CatalogSuite;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -15,17 +15,13 @@ async fn local_directory() {
     let root = tempfile::tempdir().unwrap();
     let catalog = LocalCatalog::open(root.path().join("catalog")).unwrap();
     let suite = CatalogSuite {
-        catalog: Arc::new(catalog.clone()),
+        catalog: Arc::new(catalog),
         database: "ecg".to_owned(),
         location: "/lake/processed".to_owned(),
         many_partitions: 1100,
         knows_its_tables: true,
     };
     suite.run().await;
-    let tables = catalog.tables().await.unwrap();
-    assert!(tables.is_sorted());
-    assert!(tables.contains(&TableName::new("ecg", "segments")));
-    assert!(!tables.contains(&TableName::new("ecg", "no_such_table")));
 }
 
 #[tokio::test]

@@ -32,16 +32,13 @@ async fn put_file_copies_and_keeps_the_time() {
         .unwrap();
     let store = open(&root.path().join("lake"));
     let location = Location::new("raw", "MLII/1 NSR/100m (0).mat");
-    let written = store.put_file(&location, &source).await.unwrap();
+    let written = store.put_file(&location, &source).unwrap();
     assert_eq!(written.etag, "5d41402abc4b2a76b9719d911017c592", "MD5 of hello");
     let meta = store.head(&location).await.unwrap();
     assert_eq!((meta.last_modified_ms, meta.size), (1_493_640_000_123, 5));
     assert_eq!(meta.location, written.location);
     assert!(root.path().join("lake/raw/MLII/1 NSR/100m (0).mat").is_file());
-    let missing = store
-        .put_file(&location, &root.path().join("none"))
-        .await
-        .unwrap_err();
+    let missing = store.put_file(&location, &root.path().join("none")).unwrap_err();
     assert!(
         matches!(missing, StoreError::NotFound(_)) && missing.to_string().contains("none"),
         "{missing}"
@@ -134,9 +131,9 @@ async fn a_linked_file_is_an_object_until_it_is_changed_in_place() {
     fs::write(&own, b"mine").unwrap();
     let store = open(&root.path().join("store"));
     let location = Location::new("raw", "a/own.mat");
-    let linked = store.link_file(&location, &own).await.unwrap();
+    let linked = store.link_file(&location, &own).unwrap();
     assert_eq!(fs::metadata(&own).unwrap().nlink(), 2, "no copy");
-    let again = store.link_file(&location, &own).await.unwrap();
+    let again = store.link_file(&location, &own).unwrap();
     assert_eq!((again, fs::metadata(&own).unwrap().nlink()), (linked.clone(), 2));
     assert_eq!(store.get_range(&linked.location, 0..4).await.unwrap(), "mine");
     // What is written under the key replaces the name, and neither the file nor the version.
@@ -146,12 +143,7 @@ async fn a_linked_file_is_an_object_until_it_is_changed_in_place() {
     fs::write(&own, b"edit").unwrap();
     let changed = store.get_range(&linked.location, 0..4).await;
     assert!(matches!(changed, Err(StoreError::NotFound(_))), "{changed:?}");
-    assert!(
-        store
-            .link_file(&location, &root.path().join("nothing"))
-            .await
-            .is_err()
-    );
+    assert!(store.link_file(&location, &root.path().join("nothing")).is_err());
     let left = fs::read_dir(root.path().join("store/raw/.tmp")).unwrap().count();
     assert_eq!(left, 0);
 }
@@ -323,7 +315,7 @@ async fn a_file_that_changed_after_its_version_was_told_keeps_its_own() {
     let location = Location::new("raw", "a.mat");
     let (version, size) = store.version_of_file(&source).unwrap();
     assert_eq!((version.as_str(), size), ("5d41402abc4b2a76b9719d911017c592", 5));
-    let written = store.put_file(&location, &source).await.unwrap();
+    let written = store.put_file(&location, &source).unwrap();
     assert_eq!((&written.etag, written.size), (&version, 5));
     // Whoever knows nothing of it finds the same.
     let again = open(&root.path().join("lake"));
@@ -331,7 +323,7 @@ async fn a_file_that_changed_after_its_version_was_told_keeps_its_own() {
     store.version_of_file(&source).unwrap();
     std::thread::sleep(Duration::from_millis(20));
     fs::write(&source, b"HELLO").unwrap();
-    let other = store.put_file(&location, &source).await.unwrap();
+    let other = store.put_file(&location, &source).unwrap();
     assert_eq!(other.etag, "eb61eead90e3b899c6bcbe27ac581660", "MD5 of HELLO");
     assert_eq!(store.get(&written.location, 10).await.unwrap().1, "hello");
 }

@@ -2,11 +2,12 @@
 
 use std::num::NonZeroUsize;
 
-pub(crate) fn runtime(threads: usize) -> Result<tokio::runtime::Runtime, String> {
+/// A runtime for so many tasks at a time. A task reads and writes files on its own thread.
+pub(crate) fn runtime(tasks: usize) -> Result<tokio::runtime::Runtime, String> {
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
-        // For reads and writes of files, which wait for nothing but the disk. Steps have threads of their own: `ecg_lake::blocking`.
-        .max_blocking_threads(threads * 2 + 8)
+        .worker_threads(tasks)
+        // One for the step of each task, and some for steps that were out of time and still run.
+        .max_blocking_threads(tasks * 2 + 8)
         .enable_all()
         .build()
         .map_err(|error| error.to_string())

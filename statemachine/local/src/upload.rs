@@ -171,10 +171,9 @@ impl Uploads {
             let written = if wanted.link {
                 self.store
                     .link_file(&location, &found.file)
-                    .await
                     .map_err(|error| format!("{error}; without --link it is copied"))?
             } else {
-                let copied = self.store.put_file(&location, &found.path).await;
+                let copied = self.store.put_file(&location, &found.path);
                 copied.map_err(|error| error.to_string())?
             };
             if written.etag != source.etag {
@@ -251,7 +250,7 @@ impl Uploads {
         let Some(key) = layout::header_key(&found.key).filter(|_| header.is_file()) else {
             return Ok(PinnedHeader { version: None });
         };
-        let written = self.store.put_file(&Location::new(BUCKET, key), &header).await;
+        let written = self.store.put_file(&Location::new(BUCKET, key), &header);
         let version = Some(written.map_err(|error| error.to_string())?.etag);
         Ok(PinnedHeader { version })
     }

@@ -48,47 +48,6 @@ impl LocalCatalog {
             .map_err(|error| from_file_error("opening the catalog", &root.display().to_string(), &error))?;
         Ok(LocalCatalog { root: Arc::new(root) })
     }
-
-    /// Returns all tables of all databases, sorted by database and name.
-    pub async fn tables(&self) -> Result<Vec<TableName>, CatalogError> {
-        self.blocking(
-            "listing the tables of",
-            "the catalog",
-            |root, operation, object| {
-                let failed = |error: io::Error| from_file_error(operation, object, &error);
-                let mut tables = Vec::new();
-                for database in visible_names(root).map_err(failed)? {
-                    for name in visible_names(&root.join(&database)).map_err(failed)? {
-                        if root.join(&database).join(&name).join("table.json").exists() {
-                            tables.push(TableName::new(&database, name));
-                        }
-                    }
-                }
-                Ok(tables)
-            },
-        )
-        .await
-    }
-
-    /// Runs file operations on the blocking threads of the runtime.
-    async fn blocking<T: Send + 'static>(
-        &self,
-        operation: &'static str,
-        object: impl ToString,
-        work: impl FnOnce(&Path, &str, &str) -> Result<T, CatalogError> + Send + 'static,
-    ) -> Result<T, CatalogError> {
-        let root = Arc::clone(&self.root);
-        let object = object.to_string();
-        let owned = object.clone();
-        match tokio::task::spawn_blocking(move || work(&root, operation, &owned)).await {
-            Ok(result) => result,
-            Err(error) => Err(CatalogError::Other {
-                operation: operation.to_owned(),
-                object,
-                message: error.to_string(),
-            }),
-        }
-    }
 }
 
 #[async_trait]
@@ -98,58 +57,46 @@ impl Catalog for LocalCatalog {
             name: database.to_owned(),
             comment: comment.to_owned(),
         };
-        self.blocking(
-            "creating the database",
-            database,
-            move |root, operation, object| {
-                check_name(operation, object, &wanted.name)?;
-                let folder = root.join(&wanted.name);
-                let _lock = lock(&folder, operation, object)?;
-                let path = folder.join("database.json");
-                if path.exists() {
-                    return Ok(());
-                }
-                write(root, &path, &wanted, operation, object)
-            },
-        )
-        .await
+        let (root, operation, object) = (&self.root, "creating the database", database);
+        check_name(operation, object, &wanted.name)?;
+        let folder = root.join(&wanted.name);
+        let _lock = lock(&folder, operation, object)?;
+        let path = folder.join("database.json");
+        if path.exists() {
+            return Ok(());
+        }
+        write(root, &path, &wanted, operation, object)
     }
 
     async fn ensure_table(&self, spec: &TableSpec) -> Result<TableChange, CatalogError> {
         spec.check()?;
-        let wanted = spec.clone();
-        self.blocking(
-            "creating the table",
-            spec.table(),
-            move |root, operation, object| {
-                let _: Database = read(
-                    &root.join(&wanted.database).join("database.json"),
-                    operation,
-                    object,
-                )?;
-                let folder = table_folder(root, &wanted.table());
-                let _lock = lock(&folder, operation, object)?;
-                let path = folder.join("table.json");
-                let (table, change) = match read::<TableSpec>(&path, operation, object) {
-                    Ok(existing) => {
-                        let evolved = evolve(&existing, &wanted)?;
-                        let change = if evolved == existing {
-                            TableChange::Unchanged
-                        } else {
-                            TableChange::Updated
-                        };
-                        (evolved, change)
-                    }
-                    Err(CatalogError::NotFound { .. }) => (wanted, TableChange::Created),
-                    Err(error) => return Err(error),
+        let table = spec.table();
+        let (root, operation, object) = (&self.root, "creating the table", &table.to_string());
+        let _: Database = read(
+            &root.join(&spec.database).join("database.json"),
+            operation,
+            object,
+        )?;
+        let folder = table_folder(root, &table);
+        let _lock = lock(&folder, operation, object)?;
+        let path = folder.join("table.json");
+        let (table, change) = match read::<TableSpec>(&path, operation, object) {
+            Ok(existing) => {
+                let evolved = evolve(&existing, spec)?;
+                let change = if evolved == existing {
+                    TableChange::Unchanged
+                } else {
+                    TableChange::Updated
                 };
-                if change != TableChange::Unchanged {
-                    write(root, &path, &table, operation, object)?;
-                }
-                Ok(change)
-            },
-        )
-        .await
+                (evolved, change)
+            }
+            Err(CatalogError::NotFound { .. }) => (spec.clone(), TableChange::Created),
+            Err(error) => return Err(error),
+        };
+        if change != TableChange::Unchanged {
+            write(root, &path, &table, operation, object)?;
+        }
+        Ok(change)
     }
 
     async fn has_partition(
@@ -169,20 +116,12 @@ impl Catalog for LocalCatalog {
             values: values.to_vec(),
             location: location.to_owned(),
         };
-        self.blocking(
-            "looking for a partition of",
-            table.to_string(),
-            move |root, operation, object| match read(
-                &partition_file(root, &table, &partition),
-                operation,
-                object,
-            ) {
-                Ok(existing) => Ok(complete && partition == existing),
-                Err(CatalogError::NotFound { .. }) => Ok(false),
-                Err(error) => Err(error),
-            },
-        )
-        .await
+        let (root, operation, object) = (&self.root, "looking for a partition of", &table.to_string());
+        match read(&partition_file(root, &table, &partition), operation, object) {
+            Ok(existing) => Ok(complete && partition == existing),
+            Err(CatalogError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     async fn ensure_partition(
@@ -198,45 +137,29 @@ impl Catalog for LocalCatalog {
             values: values.to_vec(),
             location: location.to_owned(),
         };
-        self.blocking(
-            "creating a partition of",
-            table.to_string(),
-            move |root, operation, object| {
-                let path = partition_file(root, &table, &partition);
-                if read::<Partition>(&path, operation, object).is_ok_and(|existing| existing == partition) {
-                    return Ok(());
-                }
-                write(root, &path, &partition, operation, object)
-            },
-        )
-        .await
+        let (root, operation, object) = (&self.root, "creating a partition of", &table.to_string());
+        let path = partition_file(root, &table, &partition);
+        if read::<Partition>(&path, operation, object).is_ok_and(|existing| existing == partition) {
+            return Ok(());
+        }
+        write(root, &path, &partition, operation, object)
     }
 
     async fn describe(&self, table: &TableName) -> Result<TableSpec, CatalogError> {
-        let owned = table.clone();
-        self.blocking("describing the table", table, move |root, operation, object| {
-            check_name(operation, object, &owned.database)?;
-            check_name(operation, object, &owned.name)?;
-            read(&table_folder(root, &owned).join("table.json"), operation, object)
-        })
-        .await
+        let (root, operation, object) = (&self.root, "describing the table", &table.to_string());
+        check_name(operation, object, &table.database)?;
+        check_name(operation, object, &table.name)?;
+        read(&table_folder(root, table).join("table.json"), operation, object)
     }
 
     async fn partitions(&self, table: &TableName) -> Result<Vec<Partition>, CatalogError> {
         self.describe(table).await?;
-        let owned = table.clone();
-        self.blocking(
-            "listing the partitions of",
-            table,
-            move |root, operation, object| {
-                let folder = table_folder(root, &owned).join("partitions");
-                let mut found = Vec::new();
-                collect(&folder, operation, object, &mut found)?;
-                found.sort();
-                Ok(found)
-            },
-        )
-        .await
+        let (root, operation, object) = (&self.root, "listing the partitions of", &table.to_string());
+        let folder = table_folder(root, table).join("partitions");
+        let mut found = Vec::new();
+        collect(&folder, operation, object, &mut found)?;
+        found.sort();
+        Ok(found)
     }
 
     async fn start_crawler(&self, name: &str) -> Result<(), CatalogError> {

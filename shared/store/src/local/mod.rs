@@ -13,6 +13,8 @@
 //!   a hard link, `<bucket>/.versions/<key>/.v-<md5>`. A lock (`<bucket>/.lock`) serializes the replacements, so no
 //!   content is lost.
 //! * Names that begin with a dot, and names that do not correspond to a key, are not objects and are never listed.
+//! * File operations run on the thread that polls: most take less time than to pass them to another thread and back. An
+//!   executor needs a thread for each task that uses the store.
 //! * A file cannot be a directory: if the object `a` exists, a write to `a/b` returns [`StoreError::Invalid`], and if
 //!   `a/b` exists, a write to `a`. S3 allows both.
 
@@ -130,64 +132,38 @@ impl LocalStore {
     ///
     /// # Errors
     /// [`StoreError::Other`] if the file system does not support hard links, or if the file is on another file system.
-    pub async fn link_file(&self, location: &Location, source: &Path) -> Result<WrittenObject, StoreError> {
+    pub fn link_file(&self, location: &Location, source: &Path) -> Result<WrittenObject, StoreError> {
         let operation = format!("linking {} to", source.display());
         location.check_for_write(&operation)?;
-        let source = source.to_path_buf();
-        self.blocking(operation.clone(), location, move |shared, location| {
-            let failed = |error: io::Error| StoreError::from_file_error(operation.as_str(), location, &error);
-            upload::link(shared, location, &source).map_err(failed)
-        })
-        .await
+        let shared = &self.shared;
+        let failed = |error: io::Error| StoreError::from_file_error(operation.as_str(), location, &error);
+        upload::link(shared, location, source).map_err(failed)
     }
 
     /// Copies a local file into the store atomically, and keeps its modification time.
-    pub async fn put_file(&self, location: &Location, source: &Path) -> Result<WrittenObject, StoreError> {
+    pub fn put_file(&self, location: &Location, source: &Path) -> Result<WrittenObject, StoreError> {
         let operation = format!("copying {} to", source.display());
         location.check_for_write(&operation)?;
-        let source = source.to_path_buf();
-        self.blocking(operation.clone(), location, move |shared, location| {
-            let failed = |error: io::Error| StoreError::from_file_error(operation.as_str(), location, &error);
-            let mut from = File::open(&source).map_err(failed)?;
-            let found = from.metadata().map_err(failed)?;
-            let before = fingerprint(&found);
-            let mut upload = UploadState::begin(shared, location).map_err(failed)?;
-            let known = shared.lock_known().get(&before).cloned();
-            if let Some(md5) = known.filter(|_| shared.is_versioned(&location.bucket)) {
-                upload.write_known(&mut from, md5).map_err(failed)?;
-                if fingerprint(&from.metadata().map_err(failed)?) != before {
-                    let message = "the file changed while it was read";
-                    let context = ErrorContext::new(operation.as_str(), location, message);
-                    return Err(StoreError::Transient(context));
-                }
-            } else {
-                upload.write_all_of(&mut from).map_err(failed)?;
+        let shared = &self.shared;
+        let failed = |error: io::Error| StoreError::from_file_error(operation.as_str(), location, &error);
+        let mut from = File::open(source).map_err(failed)?;
+        let found = from.metadata().map_err(failed)?;
+        let before = fingerprint(&found);
+        let mut upload = UploadState::begin(shared, location).map_err(failed)?;
+        let known = shared.lock_known().get(&before).cloned();
+        if let Some(md5) = known.filter(|_| shared.is_versioned(&location.bucket)) {
+            upload.write_known(&mut from, md5).map_err(failed)?;
+            if fingerprint(&from.metadata().map_err(failed)?) != before {
+                let message = "the file changed while it was read";
+                let context = ErrorContext::new(operation.as_str(), location, message);
+                return Err(StoreError::Transient(context));
             }
-            let modified = found.modified().map_err(failed)?;
-            upload.set_modified(modified).map_err(failed)?;
-            upload.finish(shared, location).map_err(failed)
-        })
-        .await
-    }
-
-    /// Runs file operations on the blocking threads of the runtime.
-    async fn blocking<T: Send + 'static>(
-        &self,
-        operation: impl Into<String>,
-        location: &Location,
-        work: impl FnOnce(&Shared, &Location) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let shared = Arc::clone(&self.shared);
-        let owned = location.clone();
-        match tokio::task::spawn_blocking(move || work(&shared, &owned)).await {
-            Ok(result) => result,
-            // The runtime is shutting down, or the operation panicked.
-            Err(error) => Err(StoreError::Other(ErrorContext::new(
-                operation,
-                location,
-                error.to_string(),
-            ))),
+        } else {
+            upload.write_all_of(&mut from).map_err(failed)?;
         }
+        let modified = found.modified().map_err(failed)?;
+        upload.set_modified(modified).map_err(failed)?;
+        upload.finish(shared, location).map_err(failed)
     }
 }
 
@@ -196,114 +172,99 @@ impl Store for LocalStore {
     async fn head(&self, location: &Location) -> Result<ObjectMeta, StoreError> {
         let operation = "looking up";
         location.check(operation)?;
-        self.blocking(operation, location, move |shared, location| {
-            let (file, version) = shared.open_version(operation, location)?;
-            let failed = |error: io::Error| StoreError::from_file_error(operation, location, &error);
-            let found = file.metadata().map_err(failed)?;
-            let etag = match version {
-                Some(version) => version,
-                None => shared.version_of(&location.bucket, &file).map_err(failed)?,
-            };
-            Ok(ObjectMeta {
-                size: found.len(),
-                last_modified_ms: modified_ms(&found),
-                // Files have no user metadata.
-                metadata: BTreeMap::new(),
-                // Local reads need no transfer checksum.
-                checksum: None,
-                location: location.with_version(&etag),
-                etag,
-            })
+        let shared = &self.shared;
+        let (file, version) = shared.open_version(operation, location)?;
+        let failed = |error: io::Error| StoreError::from_file_error(operation, location, &error);
+        let found = file.metadata().map_err(failed)?;
+        let etag = match version {
+            Some(version) => version,
+            None => shared.version_of(&location.bucket, &file).map_err(failed)?,
+        };
+        Ok(ObjectMeta {
+            size: found.len(),
+            last_modified_ms: modified_ms(&found),
+            // Files have no user metadata.
+            metadata: BTreeMap::new(),
+            // Local reads need no transfer checksum.
+            checksum: None,
+            location: location.with_version(&etag),
+            etag,
         })
-        .await
     }
 
     async fn get_range(&self, location: &Location, range: Range<u64>) -> Result<Bytes, StoreError> {
         let operation = format!("reading bytes {}..{} of", range.start, range.end);
         location.check(&operation)?;
-        self.blocking(operation.clone(), location, move |shared, location| {
-            let failed = |error: io::Error| StoreError::from_file_error(operation.as_str(), location, &error);
-            let (file, _) = shared.open_version(&operation, location)?;
-            let size = file.metadata().map_err(failed)?.len();
-            let end = range.end.min(size);
-            let length = usize::try_from(end.saturating_sub(range.start)).map_err(|_| {
-                StoreError::Invalid(ErrorContext::new(
-                    operation.as_str(),
-                    location,
-                    "range too long for memory",
-                ))
-            })?;
-            let mut bytes = vec![0; length];
-            file.read_exact_at(&mut bytes, range.start).map_err(failed)?;
-            Ok(Bytes::from(bytes))
-        })
-        .await
+        let shared = &self.shared;
+        let failed = |error: io::Error| StoreError::from_file_error(operation.as_str(), location, &error);
+        let (file, _) = shared.open_version(&operation, location)?;
+        let size = file.metadata().map_err(failed)?.len();
+        let end = range.end.min(size);
+        let length = usize::try_from(end.saturating_sub(range.start)).map_err(|_| {
+            StoreError::Invalid(ErrorContext::new(
+                operation.as_str(),
+                location,
+                "range too long for memory",
+            ))
+        })?;
+        let mut bytes = vec![0; length];
+        file.read_exact_at(&mut bytes, range.start).map_err(failed)?;
+        Ok(Bytes::from(bytes))
     }
 
     async fn put(&self, location: &Location, bytes: Bytes) -> Result<WrittenObject, StoreError> {
         let operation = "writing";
         location.check_for_write(operation)?;
-        self.blocking(operation, location, move |shared, location| {
-            let write = || {
-                let mut upload = UploadState::begin(shared, location)?;
-                upload.write(&bytes)?;
-                upload.finish(shared, location)
-            };
-            write().map_err(|error| StoreError::from_file_error(operation, location, &error))
-        })
-        .await
+        let shared = &self.shared;
+        let write = || {
+            let mut upload = UploadState::begin(shared, location)?;
+            upload.write(&bytes)?;
+            upload.finish(shared, location)
+        };
+        write().map_err(|error| StoreError::from_file_error(operation, location, &error))
     }
 
     async fn put_if_absent(&self, location: &Location, bytes: Bytes) -> Result<WrittenObject, StoreError> {
         let operation = "writing, if absent,";
         location.check_for_write(operation)?;
-        self.blocking(operation, location, move |shared, location| {
-            let write = || {
-                let mut upload = UploadState::begin(shared, location)?;
-                upload.write(&bytes)?;
-                upload.finish_if_absent(shared, location)
-            };
-            write().map_err(|error| StoreError::from_file_error(operation, location, &error))
-        })
-        .await
+        let shared = &self.shared;
+        let write = || {
+            let mut upload = UploadState::begin(shared, location)?;
+            upload.write(&bytes)?;
+            upload.finish_if_absent(shared, location)
+        };
+        write().map_err(|error| StoreError::from_file_error(operation, location, &error))
     }
 
     async fn copy(&self, from: &Location, to: &Location) -> Result<(), StoreError> {
         let operation = format!("copying {from} to");
         from.check("copying")?;
         to.check_for_write(&operation)?;
-        let from = from.clone();
-        self.blocking(operation.clone(), to, move |shared, to| {
-            let (mut file, _) = shared.open_version("copying", &from)?;
-            // The file of an object is never changed in place, only replaced. So a hard link is a valid copy if the
-            // key is free.
-            if !shared.is_versioned(&from.bucket) && !shared.is_versioned(&to.bucket) {
-                let linked = files::link(&shared.path(&from), &shared.path(to));
-                if linked.is_ok() && shared.is_same_file(&file, to) {
-                    return Ok(());
-                }
+        let shared = &self.shared;
+        let (mut file, _) = shared.open_version("copying", from)?;
+        // The file of an object is never changed in place, only replaced. So a hard link is a valid copy if the
+        // key is free.
+        if !shared.is_versioned(&from.bucket) && !shared.is_versioned(&to.bucket) {
+            let linked = files::link(&shared.path(from), &shared.path(to));
+            if linked.is_ok() && shared.is_same_file(&file, to) {
+                return Ok(());
             }
-            let mut copy = || {
-                let mut upload = UploadState::begin(shared, to)?;
-                upload.write_all_of(&mut file)?;
-                upload.finish(shared, to)
-            };
-            copy()
-                .map(|_| ())
-                .map_err(|error| StoreError::from_file_error(operation.as_str(), to, &error))
-        })
-        .await
+        }
+        let mut copy = || {
+            let mut upload = UploadState::begin(shared, to)?;
+            upload.write_all_of(&mut file)?;
+            upload.finish(shared, to)
+        };
+        copy()
+            .map(|_| ())
+            .map_err(|error| StoreError::from_file_error(operation.as_str(), to, &error))
     }
 
     async fn begin_upload(&self, location: &Location) -> Result<Box<dyn Upload>, StoreError> {
         let operation = "beginning an upload of";
         location.check_for_write(operation)?;
-        let state = self
-            .blocking(operation, location, move |shared, location| {
-                UploadState::begin(shared, location)
-                    .map_err(|error| StoreError::from_file_error(operation, location, &error))
-            })
-            .await?;
+        let state = UploadState::begin(&self.shared, location)
+            .map_err(|error| StoreError::from_file_error(operation, location, &error))?;
         Ok(Box::new(LocalUpload::new(self.clone(), location.clone(), state)))
     }
 
@@ -312,20 +273,18 @@ impl Store for LocalStore {
         // A prefix may be empty, but a key may not.
         Location::new(bucket, "x").check(operation)?;
         let location = Location::new(bucket, prefix);
-        self.blocking(operation, &location, move |shared, location| {
-            let failed = |error: io::Error| StoreError::from_file_error(operation, location, &error);
-            let bucket = shared.bucket(location);
-            // All keys with this prefix are below the directory of its last complete segment.
-            let start = match location.key.rfind('/') {
-                Some(at) => bucket.join(names::key_to_path(&location.key[..at])),
-                None => bucket.clone(),
-            };
-            let mut found = Vec::new();
-            walk(&bucket, &start, &location.key, &mut found).map_err(failed)?;
-            found.sort_by(|a, b| a.key.cmp(&b.key));
-            Ok(found)
-        })
-        .await
+        let shared = &self.shared;
+        let failed = |error: io::Error| StoreError::from_file_error(operation, &location, &error);
+        let bucket = shared.bucket(&location);
+        // All keys with this prefix are below the directory of its last complete segment.
+        let start = match location.key.rfind('/') {
+            Some(at) => bucket.join(names::key_to_path(&location.key[..at])),
+            None => bucket.clone(),
+        };
+        let mut found = Vec::new();
+        walk(&bucket, &start, &location.key, &mut found).map_err(failed)?;
+        found.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(found)
     }
 }
 

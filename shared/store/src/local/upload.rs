@@ -199,7 +199,7 @@ fn keep_version(path: &Path, version: &Path) -> io::Result<()> {
     }
 }
 
-/// A streaming upload. Each call moves the state to a blocking thread and back.
+/// A streaming upload.
 pub(super) struct LocalUpload {
     store: LocalStore,
     location: Location,
@@ -229,15 +229,9 @@ impl Upload for LocalUpload {
     async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
         let operation = "writing to";
         let mut state = self.take(operation)?;
-        let state = self
-            .store
-            .blocking(operation, &self.location, move |_, location| {
-                match state.write(&bytes) {
-                    Ok(()) => Ok(state),
-                    Err(error) => Err(StoreError::from_file_error(operation, location, &error)),
-                }
-            })
-            .await?;
+        state
+            .write(&bytes)
+            .map_err(|error| StoreError::from_file_error(operation, &self.location, &error))?;
         self.state = Some(state);
         Ok(())
     }
@@ -245,12 +239,8 @@ impl Upload for LocalUpload {
     async fn finish(mut self: Box<Self>) -> Result<WrittenObject, StoreError> {
         let operation = "finishing the upload of";
         let state = self.take(operation)?;
-        self.store
-            .blocking(operation, &self.location, move |shared, location| {
-                state
-                    .finish(shared, location)
-                    .map_err(|error| StoreError::from_file_error(operation, location, &error))
-            })
-            .await
+        state
+            .finish(&self.store.shared, &self.location)
+            .map_err(|error| StoreError::from_file_error(operation, &self.location, &error))
     }
 }

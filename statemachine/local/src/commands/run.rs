@@ -168,7 +168,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, String> {
         link: args.link,
     };
     let recordings = std::mem::take(&mut discovery.recordings);
-    let runtime = runtime(processors())?;
+    let runtime = runtime(jobs)?;
     let running = run::run(recordings, uploads, same_files, wanted, jobs, &progress);
     let ran = runtime.block_on(until_interrupted(running));
     progress.finish();
