@@ -581,10 +581,12 @@ async fn parquet_is_what_athena_reads_well() {
                 .is_some_and(|by| by.starts_with("ecg-pipeline "))
         );
         for group in reader.metadata().row_groups() {
-            assert!(group.num_rows() <= 64 * 1024);
             for column in group.columns() {
                 let place = format!("{}.{}", object.table, column.column_path().string());
-                assert!(matches!(column.compression(), Compression::ZSTD(_)), "{place}");
+                // These objects have few rows.
+                let is_list = column.column_path().parts().len() > 1;
+                let has_zstd = matches!(column.compression(), Compression::ZSTD(_));
+                assert_eq!(has_zstd, is_list, "{place}: {:?}", column.compression());
                 assert!(column.dictionary_page_offset().is_some(), "{place}");
                 let encodings: Vec<Encoding> = column.encodings().collect();
                 assert!(

@@ -11,7 +11,7 @@ use ecg_core::message::{Failure, TableObject, WriteInput, WriteOutput, work_pref
 use ecg_core::{Details, StepError, layout};
 use ecg_lake::{Lake, blocking, codec_error};
 
-pub use encode::{parquet_properties, transcode};
+pub use encode::transcode;
 
 /// Writes what transform made, or records a failure.
 ///
