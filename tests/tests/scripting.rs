@@ -5,8 +5,8 @@
 
 use std::process::Command;
 
-use ecg_tests::cli::{ecg, finish};
-use ecg_tests::files::{malformed, recordings, recordings_below};
+use ecg_tests::cli::{binary, ecg, finish};
+use ecg_tests::files::{assert_same, malformed, recordings, recordings_below};
 use ecg_tests::lake::{TestLake, text};
 use ecg_tests::python;
 use serde_json::{Value, json};
@@ -194,4 +194,42 @@ fn no_colours_or_bars_where_no_terminal_is() {
     for output in [&answer.stdout, &answer.stderr] {
         assert!(!output.contains('\u{1b}') && !output.contains('\r'), "{output:?}");
     }
+}
+
+/// The commands of a lake whose owner has made it read-only. The superuser could still write, without this capability not.
+fn without_the_right_to_write(args: &[&str], lake: &TestLake) -> Command {
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--bounding-set=-dac_override", "--"])
+        .arg(binary())
+        .args(lake.args(args));
+    command
+}
+
+#[test]
+fn a_lake_that_cannot_be_written_is_read() {
+    let lake = TestLake::new();
+    lake.run(&recordings().join("formats"), 0);
+    let reading: [&[&str]; 3] = [
+        &["runs"],
+        &["show", "level5"],
+        &["query", "select count(*) from beats"],
+    ];
+    let before = lake.everything();
+    let set_writable = |yes: &str| {
+        let changed = Command::new("chmod").args(["-R", yes]).arg(lake.path()).status();
+        assert!(changed.unwrap().success());
+    };
+    let answers = reading.map(|args| lake.ecg(args).expect(0).stdout);
+    set_writable("a-w");
+    let read = reading.map(|args| finish(without_the_right_to_write(args, &lake)));
+    let new = recordings().join("header/two-leads.mat");
+    let refused = finish(without_the_right_to_write(&["run", text(&new)], &lake));
+    set_writable("u+w");
+    for (answer, read) in answers.into_iter().zip(read) {
+        assert_eq!(read.expect(0).stdout, answer);
+    }
+    let refused = refused.expect(2);
+    assert!(refused.stderr.contains("Permission denied"), "{}", refused.stderr);
+    assert_same("the lake", &before, &lake.everything());
 }
