@@ -83,8 +83,8 @@ fn small_objects(criterion: &mut Criterion, runtime: &Runtime) {
         group.bench_function("local store", |bencher| {
             bencher.iter(|| runtime.block_on(store.put(&location, bytes.clone())).unwrap());
         });
-        group.bench_function("floor: write, fsync, rename", |bencher| {
-            bencher.iter(|| write_synced(folder.path(), &bytes));
+        group.bench_function("floor: write, rename", |bencher| {
+            bencher.iter(|| write_and_rename(folder.path(), &bytes));
         });
         group.finish();
 
@@ -98,7 +98,7 @@ fn small_objects(criterion: &mut Criterion, runtime: &Runtime) {
         group.bench_function("local store", |bencher| {
             bencher.iter(|| runtime.block_on(store.get(&location, u64::MAX)).unwrap());
         });
-        write_synced(folder.path(), &bytes);
+        write_and_rename(folder.path(), &bytes);
         group.bench_function("floor: read a file", |bencher| {
             bencher.iter(|| fs::read(folder.path().join("file")).unwrap());
         });
@@ -124,8 +124,8 @@ fn large_objects(criterion: &mut Criterion, runtime: &Runtime) {
             })
         });
     });
-    group.bench_function("floor: write, fsync, rename", |bencher| {
-        bencher.iter(|| write_synced(folder.path(), &bytes));
+    group.bench_function("floor: write, rename", |bencher| {
+        bencher.iter(|| write_and_rename(folder.path(), &bytes));
     });
     group.finish();
 
@@ -181,7 +181,7 @@ fn catalog(criterion: &mut Criterion, runtime: &Runtime) {
             assert!(known.unwrap());
         });
     });
-    write_synced(folder.path(), &pattern(SMALL));
+    write_and_rename(folder.path(), &pattern(SMALL));
     group.bench_function("floor: read a file", |bencher| {
         bencher.iter(|| fs::read(folder.path().join("file")).unwrap());
     });
@@ -198,11 +198,10 @@ fn pattern(bytes: usize) -> Bytes {
     std::iter::repeat_with(next).take(bytes).collect()
 }
 
-/// What a write that survives a crash takes at least; the file `file` of the folder holds the bytes then.
-fn write_synced(folder: &Path, bytes: &[u8]) {
+/// What a write that is whole or not at all takes at least; the file `file` of the folder holds the bytes then.
+fn write_and_rename(folder: &Path, bytes: &[u8]) {
     let temporary = folder.join("temporary");
     let mut file = File::create(&temporary).unwrap();
     file.write_all(bytes).unwrap();
-    file.sync_all().unwrap();
     fs::rename(&temporary, folder.join("file")).unwrap();
 }
