@@ -38,7 +38,7 @@ fn input(folder: &Path) -> PathBuf {
             "synth",
             text(&file),
             "--duration",
-            "20m",
+            "1h",
             "--leads",
             "2",
             "--format",

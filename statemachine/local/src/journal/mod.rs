@@ -50,6 +50,7 @@ fn failed(file: &Path, error: &rusqlite::Error) -> io::Error {
             io::ErrorKind::InvalidData
         }
         Some(rusqlite::ErrorCode::CannotOpen) => io::ErrorKind::NotFound,
+        Some(rusqlite::ErrorCode::ReadOnly) => io::ErrorKind::PermissionDenied,
         _ => io::ErrorKind::Other,
     };
     io::Error::new(kind, format!("{}: {error}", file.display()))

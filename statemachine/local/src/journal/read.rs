@@ -69,7 +69,12 @@ impl Reader {
     pub(crate) fn open(file: &Path) -> io::Result<Reader> {
         let shared = Reader::open_as(file, "mode=ro");
         match shared {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && file.is_file() => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied
+                ) && file.is_file() =>
+            {
                 Reader::open_as(file, "immutable=1")
             }
             other => other,
