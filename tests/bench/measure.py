@@ -109,10 +109,15 @@ def main() -> None:
     print(machine(chosen.ecg, place), flush=True)
     results = {}
     steps = {}
+    # Removed at the end only: where files were removed in the last minutes ext4 makes new ones slowly, and nobody shall pay
+    # for what another left.
+    out = place / "out"
+    shutil.rmtree(out, ignore_errors=True)
     for work in SIZES[chosen.size]:
         say(f"{work.name}: making the recordings")
         folder = make(work, chosen.ecg, place)
-        results[work.name], steps[work.name] = compare(work, folder, ours, place)
+        results[work.name], steps[work.name] = compare(work, folder, ours, out)
+    shutil.rmtree(out)
     print(report.whole(results))
     print(report.growth({work.name: (work.count, results[work.name]) for work in SIZES[chosen.size]}))
     print(report.by_step(steps, PROCESSORS))
@@ -151,18 +156,14 @@ def make(work: Work, ecg: str, place: Path) -> Path:
     return folder
 
 
-def compare(work: Work, folder: Path, ours: dict[str, str], place: Path) -> tuple[dict[str, Run], dict]:
+def compare(work: Work, folder: Path, ours: dict[str, str], outputs: Path) -> tuple[dict[str, Run], dict]:
     """The median of each contender, and how long the steps of ours took in the last round."""
     contenders = [*ours, *(name for name in work.contenders if installed(SCRIPTS[name][0]))]
     runs: dict[str, list[Run]] = {name: [] for name in contenders}
     steps: dict = {}
-    out = place / "out"
     for turn in range(1, work.rounds + 1):
         for name in contenders:
-            if out.exists():
-                shutil.rmtree(out)
-                # For five seconds ext4 searches for places that are not those of removed files: nobody pays for another's.
-                time.sleep(6)
+            out = outputs / f"{folder.name}-{turn}-{contenders.index(name)}"
             out.mkdir(parents=True)
             if name in ours:
                 command = [ours[name], "run", folder, "--lake", out / "lake"]
@@ -173,7 +174,6 @@ def compare(work: Work, folder: Path, ours: dict[str, str], place: Path) -> tupl
             say(f"{work.name}: round {turn} of {work.rounds}, {name}: {runs[name][-1].seconds:.2f} s")
             if name == "ours" and turn == work.rounds:
                 steps = histories(ours[name], out / "lake") | {"count": work.count, "seconds": runs[name][-1].seconds}
-    shutil.rmtree(out)
     return {name: median(taken) for name, taken in runs.items()}, steps
 
 

@@ -1,14 +1,12 @@
 //! The Arrow schemas of the tables.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::{Column, Kind, Table};
 
-/// The Arrow schema of the objects of a table (without the partition column, which is in their path). Each
-/// field carries its comment as metadata.
+/// The Arrow schema of the objects of a table (without the partition column, which is in their path).
 pub fn schema(table: &Table) -> SchemaRef {
     Arc::new(Schema::new(table.columns.iter().map(field).collect::<Vec<_>>()))
 }
@@ -37,5 +35,4 @@ fn field(column: &Column) -> Field {
         (None, _) => DataType::Utf8,
     };
     Field::new(column.name, data_type, column.nullable)
-        .with_metadata(HashMap::from([("comment".to_owned(), column.comment.to_owned())]))
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use asl_engine::{Checkpoint, HistoryEvent, Status};
 use ecg_core::message::ExecutionInput;
+use rusqlite::config::DbConfig;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params_from_iter};
 use serde::de::DeserializeOwned;
@@ -91,6 +92,9 @@ impl Reader {
 
     pub(super) fn of(connection: Connection, file: PathBuf) -> io::Result<Reader> {
         check(&connection, &file)?;
+        // Else each statement is prepared again for each value: a partial index could suit one value and not another.
+        let stable = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true);
+        stable.map_err(|error| failed(&file, &error))?;
         Ok(Reader { connection, file })
     }
 

@@ -32,9 +32,13 @@ const PARTITIONS: usize = 8;
 
 /// Opens the tables below `processed`.
 pub(super) async fn open(processed: &Path) -> Result<SessionContext> {
-    let config = SessionConfig::new()
+    let mut config = SessionConfig::new()
         .with_information_schema(true)
-        .with_batch_size(BATCH_ROWS);
+        .with_batch_size(BATCH_ROWS)
+        // Else each footer is read twice, once for the plan.
+        .with_collect_statistics(false);
+    // Our objects have no statistics of pages.
+    config.options_mut().execution.parquet.enable_page_index = false;
     let partitions = config.target_partitions().min(PARTITIONS);
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_limit(MEMORY_LIMIT, 1.0)
