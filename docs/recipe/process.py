@@ -16,6 +16,9 @@ from step3_qrs_candidates import find_candidates
 from step4_features import beats_of, cut_segments, heart_rate_bpm
 from step5_label_quality import quality, warnings
 
+# Rises with each change of a value beyond rounding; the column `recipe_version`.
+RECIPE_VERSION = 2
+
 
 def process(samples, sampling_frequency_hz, gain, baseline, rules=RULES):
     """Applies the recipe to one lead. `samples` are in ADC units, NaN where missing; `gain` is in adu/mV.

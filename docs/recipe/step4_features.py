@@ -59,22 +59,24 @@ def heart_rate_bpm(rr_ms):
     return 60_000.0 / np.mean(rr_ms) if len(rr_ms) else None
 
 
-def rr_statistics(rr_ms):
+def rr_statistics(rr_ms, sampling_frequency_hz):
     """Task Force of the ESC and NASPE (1996), "Heart rate variability", Circulation 93:1043, table 1.
 
     `rr_ms` are the intervals between the beats of one segment, NaN where unknown; an unknown one also separates its
-    neighbours, which are then not adjacent.
+    neighbours, which are then not adjacent. pNN50 compares in whole samples: in ms a difference of exactly 50 could be above
+    it by rounding.
     """
     known = rr_ms[~np.isnan(rr_ms)]
     differences = np.diff(rr_ms)
     differences = differences[~np.isnan(differences)]
+    nn50 = np.round(np.abs(differences) * sampling_frequency_hz / 1000.0) > PNN50_MS * sampling_frequency_hz / 1000.0
     return {
         "rr_intervals": known.size,
         "heart_rate_bpm": heart_rate_bpm(known),
         "rr_mean_ms": np.mean(known) if known.size else None,
         "sdnn_ms": np.std(known, ddof=1) if known.size > 1 else None,
         "rmssd_ms": np.sqrt(np.mean(differences**2)) if differences.size else None,
-        "pnn50": 100.0 * np.mean(np.abs(differences) > PNN50_MS) if differences.size else None,
+        "pnn50": 100.0 * np.sum(nn50) / known.size if differences.size else None,
     }
 
 
@@ -92,8 +94,8 @@ def moments(mv):
 
 
 def spectral_shares(mv, sampling_frequency_hz):
-    """pSQI = P(5 to 15 Hz) / P(5 to 40 Hz) and basSQI = 1 - P(0 to 1 Hz) / P(0 to 40 Hz). P is the periodogram of the
-    segment, its mean removed, under a Hann window.
+    """pSQI = P(5 to 15 Hz) / P(5 to 40 Hz) and basSQI = 1 - P(0 to 1 Hz) / P(0 to 40 Hz). P is the one-sided periodogram of
+    the segment, its mean removed, under a Hann window: 0 Hz and half the sampling frequency exist once, all others twice.
 
     Li, Mark and Clifford (2008), Physiol Meas 29:15; Clifford et al. (2012), Physiol Meas 33:1419.
     """
@@ -102,6 +104,7 @@ def spectral_shares(mv, sampling_frequency_hz):
     n = mv.size
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(n) + 0.5) / n)
     power = np.abs(np.fft.rfft(hann * (mv.astype(float) - np.mean(mv, dtype=float)))) ** 2
+    power[1 : (n + 1) // 2] *= 2
     step_hz = sampling_frequency_hz / n
 
     def band(hz):
@@ -129,7 +132,7 @@ def features(mv, missing, run_lengths, beats, sampling_frequency_hz, rules):
         "max_mv": mv.max(),
         "rms_mv": np.sqrt(np.mean(mv.astype(float) ** 2)),
         "beats": len(beats),
-        **rr_statistics(rr_ms),
+        **rr_statistics(rr_ms, sampling_frequency_hz),
         **moments(mv),
         **spectral_shares(mv, sampling_frequency_hz),
         "flat_ms": np.sum(run_lengths >= flat_from) * 1000.0 / sampling_frequency_hz,

@@ -22,7 +22,7 @@ import scipy.io
 WORKSPACE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(WORKSPACE / "docs/recipe"))
 
-from process import process  # noqa: E402
+from process import RECIPE_VERSION, process  # noqa: E402
 from read_mat import leads_of, read_mat  # noqa: E402
 from rules import RULES  # noqa: E402
 import step3_find_beats  # noqa: E402
@@ -364,6 +364,7 @@ def compare_recording(report, lake, row):
     report.counts["recordings"] += 1
     report.counts["leads"] += len(summaries)
     report.exactly(where, "rules_version", RULES.version, row["rules_version"])
+    report.exactly(where, "recipe_version", RECIPE_VERSION, row["recipe_version"])
     report.exactly(where, "samples", {summary["samples"] for summary in summaries}, {row["samples"]})
     report.exactly(where, "missing_samples", sum(summary["missing_samples"] for summary in summaries), row["missing_samples"])
     if equal[0]:

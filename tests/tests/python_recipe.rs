@@ -43,6 +43,16 @@ fn some_of(data: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
+fn features_equal_scipy() {
+    let Some(interpreter) = python_with(&["numpy", "scipy.signal"]) else {
+        return;
+    };
+    let mut command = Command::new(&interpreter);
+    command.arg("tests/python/features_equal.py");
+    println!("{}", run(command));
+}
+
+#[test]
 fn the_recipe_in_python_gives_what_the_one_in_rust_gives() {
     let Some(interpreter) = python_with(&["numpy", "scipy.io", "pyarrow.parquet", "h5py"]) else {
         return;

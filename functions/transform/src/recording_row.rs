@@ -9,7 +9,7 @@ use arrow_array::{
 use arrow_schema::ArrowError;
 use ecg_core::PIPELINE_VERSION;
 use ecg_core::message::Source;
-use ecg_recipe::{LeadSummary, Quality};
+use ecg_recipe::{LeadSummary, Quality, RECIPE_VERSION};
 use ecg_recording::{Recording, Verdict};
 use ecg_tables::RECORDINGS;
 
@@ -92,6 +92,7 @@ impl RecordingRow<'_> {
                 }
                 "beats" => bigint(first_lead.beats),
                 "run" => Arc::new(Int32Array::from(vec![self.run as i32])),
+                "recipe_version" => Arc::new(Int32Array::from(vec![RECIPE_VERSION as i32])),
                 _ => return None,
             })
         })

@@ -35,7 +35,7 @@ pub struct Features {
     pub sdnn_ms: Option<f64>,
     /// Root mean square of the differences between adjacent intervals in ms; `None` below two.
     pub rmssd_ms: Option<f64>,
-    /// Percentage, 0 to 100, of these differences that are above 50 ms.
+    /// Differences above 50 ms, as a percentage of the intervals; `None` below two.
     pub pnn50: Option<f64>,
     /// Pearson kurtosis (3 for a normal distribution); `None` for a flat segment.
     pub ksqi: Option<f64>,
@@ -114,7 +114,7 @@ impl FeatureExtractor {
             (ksqi, ssqi) = kurtosis_and_skewness(mv, mean_mv);
             shares = self.spectrum.shares(mv, mean_mv, self.sampling_frequency_hz);
         }
-        let rr = rr_statistics(rr_ms);
+        let rr = rr_statistics(rr_ms, self.sampling_frequency_hz);
         let flat_samples = self.runs.flat_samples(&segment);
         let saturated_samples = self.runs.saturated_samples(&segment, min_mv, max_mv);
 
@@ -229,17 +229,18 @@ struct RrStatistics {
     sdnn_ms: Option<f64>,
     /// `sqrt(mean (rr[i+1] - rr[i])^2)` in ms.
     rmssd_ms: Option<f64>,
-    /// `100 * share of |rr[i+1] - rr[i]| > 50 ms`.
+    /// `100 * (number of |rr[i+1] - rr[i]| > 50 ms) / intervals`.
     pnn50: Option<f64>,
 }
 
 /// Statistics of the intervals between the beats of one segment.
 ///
 /// The interval to the segment's first beat began in another segment and is left out; one that spans a gap
-/// is unknown (`rr_ms` is `None`) and also separates its neighbours, which are then not adjacent.
+/// is unknown (`rr_ms` is `None`) and also separates its neighbours, which are then not adjacent. For pNN50 the
+/// differences are compared in whole samples: in milliseconds one of exactly 50 could be above it by rounding.
 ///
 /// Source: Task Force of the ESC and NASPE (1996), "Heart rate variability", Circulation 93:1043, table 1.
-fn rr_statistics(rr_ms: &[Option<f64>]) -> RrStatistics {
+fn rr_statistics(rr_ms: &[Option<f64>], sampling_frequency_hz: f64) -> RrStatistics {
     let rr = rr_ms.get(1..).unwrap_or_default();
     let known: Vec<f64> = rr.iter().flatten().copied().collect();
     let differences: Vec<f64> = rr
@@ -255,16 +256,18 @@ fn rr_statistics(rr_ms: &[Option<f64>]) -> RrStatistics {
         (squares / (known.len() - 1) as f64).sqrt()
     });
     let squares: Vec<f64> = differences.iter().map(|d| d * d).collect();
-    let above_50: Vec<f64> = differences
-        .iter()
-        .map(|d| if d.abs() > 50.0 { 100.0 } else { 0.0 })
-        .collect();
+    let above_50 = differences.iter().filter(|ms| {
+        let samples = (ms.abs() * sampling_frequency_hz / 1000.0).round();
+        samples > 50.0 * sampling_frequency_hz / 1000.0
+    });
+    let nn50 = above_50.count() as f64;
+    let has_differences = !differences.is_empty();
     RrStatistics {
         intervals: known.len() as u32,
         mean_ms,
         sdnn_ms,
         rmssd_ms: mean(&squares).map(f64::sqrt),
-        pnn50: mean(&above_50),
+        pnn50: has_differences.then(|| 100.0 * nn50 / known.len() as f64),
     }
 }
 
@@ -294,19 +297,22 @@ mod tests {
     #[test]
     fn rr_statistics_by_hand() {
         // Intervals 800, 860, 840, 780; differences 60, -20, -60. The 500 belongs to the segment before.
-        let rr = rr_statistics(&[Some(500.0), Some(800.0), Some(860.0), Some(840.0), Some(780.0)]);
+        let rr = rr_statistics(
+            &[Some(500.0), Some(800.0), Some(860.0), Some(840.0), Some(780.0)],
+            500.0,
+        );
         assert_eq!(rr.intervals, 4);
         near(rr.mean_ms, 820.0);
         // Deviations -20, 40, 20, -40: sum of squares 4000.
         near(rr.sdnn_ms, (4000.0f64 / 3.0).sqrt());
         near(rr.rmssd_ms, (7600.0f64 / 3.0).sqrt());
-        near(rr.pnn50, 200.0 / 3.0);
+        near(rr.pnn50, 200.0 / 4.0);
         near(heart_rate_bpm(rr.mean_ms), 60_000.0 / 820.0);
     }
 
     #[test]
     fn an_unknown_interval_separates_its_neighbours() {
-        let rr = rr_statistics(&[None, Some(800.0), None, Some(900.0), Some(1000.0)]);
+        let rr = rr_statistics(&[None, Some(800.0), None, Some(900.0), Some(1000.0)], 500.0);
         assert_eq!(rr.intervals, 3);
         near(rr.mean_ms, 900.0);
         near(rr.rmssd_ms, 100.0);
@@ -315,12 +321,25 @@ mod tests {
     #[test]
     fn too_few_beats_leave_features_undefined() {
         for few in [&[][..], &[None], &[Some(800.0)]] {
-            assert_eq!(rr_statistics(few), RrStatistics::default());
+            assert_eq!(rr_statistics(few, 500.0), RrStatistics::default());
         }
-        let two = rr_statistics(&[None, Some(750.0)]);
+        let two = rr_statistics(&[None, Some(750.0)], 500.0);
         near(heart_rate_bpm(two.mean_ms), 80.0);
         assert_eq!((two.sdnn_ms, two.rmssd_ms, two.pnn50), (None, None, None));
         assert_eq!(heart_rate_bpm(None), None);
+    }
+
+    #[test]
+    fn a_difference_of_exactly_50_ms_is_not_above_it() {
+        let fs = 360.0;
+        let ms = |samples: u32| Some(f64::from(samples) * 1000.0 / fs);
+        // 18 samples are 50 ms. In milliseconds some of these differences are above 50 by rounding.
+        let by_rounding = (300..400).filter(|n| ms(n + 18).unwrap() - ms(*n).unwrap() > 50.0);
+        assert!(by_rounding.count() > 0);
+        for n in 300..400 {
+            near(rr_statistics(&[None, ms(n), ms(n + 18)], fs).pnn50, 0.0);
+            near(rr_statistics(&[None, ms(n), ms(n + 19)], fs).pnn50, 50.0);
+        }
     }
 
     fn moments(mv: &[f32]) -> (Option<f64>, Option<f64>) {

@@ -44,6 +44,11 @@ pub use features::Features;
 pub use label_quality::{Quality, Warning};
 pub use types::{Beat, LeadSummary, Segment};
 
+/// The number of the recipe: rows of another number may have other values for the same samples. It rises with each change
+/// of a value beyond rounding, and CHANGELOG.md says what changed. (The limits of quality have a version of their own, in
+/// [`Rules`].)
+pub const RECIPE_VERSION: u32 = 2;
+
 use cut::SegmentCutter;
 use features::{FeatureExtractor, heart_rate_bpm};
 use fill_gaps::{GapFiller, StraightLine, Stretch};

@@ -37,8 +37,9 @@ impl Spectrum {
         }
     }
 
-    /// Formula: `P(f)` is the periodogram `|DFT(w * (x - mean))|^2`, `w` a Hann window, on the frequencies
-    /// `k * sampling_frequency / samples`; a band takes the sum over its frequencies, both ends included.
+    /// Formula: `P(f)` is the one-sided periodogram: `2 |DFT(w * (x - mean))|^2`, and without the 2 at 0 Hz and at half the
+    /// sampling frequency, which exist once. `w` is a Hann window; the frequencies are `k * sampling_frequency / samples`; a
+    /// band takes the sum over its frequencies, both ends included.
     ///
     /// The mean is removed: it is the offset of the amplifier and not baseline wander. The window keeps a slow
     /// drift out of the QRS band. basSQI is one minus a ratio, and not `(1 - a) / b`. Above half the sampling
@@ -68,12 +69,16 @@ impl Spectrum {
         let power = |from_hz: f64, to_hz: f64| -> f64 {
             let first = (from_hz / step_hz).ceil() as usize;
             let last = (to_hz / step_hz).floor() as usize;
-            plan.output
-                .iter()
-                .take(last + 1)
-                .skip(first)
-                .map(Complex64::norm_sqr)
-                .sum()
+            let bins = plan.output.iter().enumerate().take(last + 1).skip(first);
+            let of_bin = |(k, bin): (usize, &Complex64)| {
+                let is_once = k == 0 || 2 * k == mv.len();
+                if is_once {
+                    bin.norm_sqr()
+                } else {
+                    2.0 * bin.norm_sqr()
+                }
+            };
+            bins.map(of_bin).sum()
         };
         SpectralShares {
             psqi: share(power(5.0, 15.0), power(5.0, 40.0)),

@@ -152,6 +152,11 @@ pub const RECORDINGS: Table = Table {
         ),
         must("beats", Kind::BigInt, "beats found in the first lead"),
         RUN,
+        may(
+            "recipe_version",
+            Kind::Int,
+            "number of the recipe that computed the row and those of its segments and beats; null in rows of recipe 1",
+        ),
     ],
 };
 
@@ -221,7 +226,7 @@ pub const SEGMENTS: Table = Table {
         may(
             "pnn50",
             Kind::Double,
-            "share of successive RR differences above 50 ms, in percent",
+            "number of successive RR differences above 50 ms, as a percentage of rr_intervals",
         ),
         must(
             "rr_intervals",
