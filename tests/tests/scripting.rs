@@ -64,7 +64,7 @@ fn show_tells_steps_attempts_inputs_and_outputs() {
         shown["output"]["tables"],
         json!(["segments", "beats", "recordings"])
     );
-    let page = lake.ecg(&["show", "level5-compressed"]).expect(0).stdout;
+    let page = lake.ecg(&["show", "level5"]).expect(0).stdout;
     assert!(page.contains("SUCCEEDED") && page.contains("Transform"), "{page}");
     let nothing = lake.ecg(&["show", "no-such-run"]).expect(2);
     assert!(
