@@ -15,8 +15,11 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
-/// A row group is complete when its rows have this size in Arrow, in bytes. Two at a time are in memory.
+/// A row group is complete when its rows have this size in Arrow, in bytes. One at a time is in memory.
 const ROW_GROUP_BYTES: usize = 8 << 20;
+
+/// Largest page in bytes. A writer holds the values of a page as indices of 8 bytes, whatever they become.
+const PAGE_BYTES: usize = 256 << 10;
 
 /// An object whose first row group has fewer rows has a dictionary and zstd for its signals only. They do not make a few
 /// values smaller, and the memory of zstd, which each column needs anew, took longer than all else that writing a recording
@@ -34,6 +37,7 @@ fn parquet_properties(table: Option<&Table>, rows: usize) -> WriterProperties {
         .set_compression(if few { Compression::UNCOMPRESSED } else { zstd })
         .set_dictionary_enabled(!few)
         .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_data_page_size_limit(PAGE_BYTES)
         .set_created_by(format!("ecg-pipeline {}", ecg_core::PIPELINE_VERSION));
     for column in table.iter().flat_map(|table| table.columns) {
         if ecg_tables::arrow::element(column.kind).is_some() {
@@ -97,65 +101,60 @@ fn encode_table<W: Write + Send>(
     batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
     out: W,
 ) -> Result<u64, ParquetError> {
-    let mut groups = row_groups(batches);
-    let mut next = groups.next().transpose()?;
-    let properties = parquet_properties(table, next.as_deref().map_or(0, rows_of));
+    let has_rows = |batch: &Result<RecordBatch, _>| batch.as_ref().map_or(true, |batch| batch.num_rows() > 0);
+    let mut batches = batches.filter(has_rows).peekable();
+    let mut group: Vec<RecordBatch> = row_group(&mut batches).collect::<Result<_, _>>()?;
+    let properties = parquet_properties(table, group.iter().map(RecordBatch::num_rows).sum());
     // The types of Parquet say all that the Arrow schema says, in a tenth of the bytes.
     let options = ArrowWriterOptions::new()
         .with_properties(properties)
         .with_skip_arrow_metadata(true);
     let writer = ArrowWriter::try_new_with_options(out, schema.clone(), options)?;
     let (mut file, columns) = writer.into_serialized_writer()?;
-    let encode =
-        |number, group: Vec<RecordBatch>| encode_group(columns.create_column_writers(number)?, &group);
-    let (mut number, mut rows) = (0, 0);
-    while let Some(one) = next {
-        let other = groups.next().transpose()?;
-        rows += rows_of(&one) + other.as_deref().map_or(0, rows_of);
-        let (one, other) = thread::scope(|scope| {
-            let other = other.map(|other| scope.spawn(move || encode(number + 1, other)));
-            let one = encode(number, one);
-            let joined = other.map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            (one, joined)
-        });
-        for encoded in [Some(one), other].into_iter().flatten() {
+    let mut written = 0;
+    while !group.is_empty() {
+        let one = group.into_iter().map(Ok);
+        let one = || encode_group(columns.create_column_writers(written)?, one);
+        let encoded = if batches.peek().is_none() {
+            vec![one()?]
+        } else {
+            // Beside the row group that is in memory, the next one is encoded as it is read.
+            let other = columns.create_column_writers(written + 1)?;
+            let (one, other) = thread::scope(|scope| {
+                let one = scope.spawn(one);
+                let other = encode_group(other, row_group(&mut batches));
+                (one.join().unwrap_or_else(|panic| resume_unwind(panic)), other)
+            });
+            vec![one?, other?]
+        };
+        for columns in encoded {
             let mut group = file.next_row_group()?;
-            for column in encoded? {
+            for column in columns {
                 column.append_to_row_group(&mut group)?;
             }
             group.close()?;
-            number += 1;
+            written += 1;
         }
-        next = groups.next().transpose()?;
+        group = row_group(&mut batches).collect::<Result<_, _>>()?;
     }
-    file.close()?;
-    Ok(rows as u64)
+    Ok(file.close()?.file_metadata().num_rows() as u64)
 }
 
-/// The batches of each row group.
-fn row_groups(
-    mut batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
-) -> impl Iterator<Item = Result<Vec<RecordBatch>, ArrowError>> {
+/// The batches of the next row group.
+fn row_group(
+    batches: &mut impl Iterator<Item = Result<RecordBatch, ArrowError>>,
+) -> impl Iterator<Item = Result<RecordBatch, ArrowError>> {
+    let mut bytes = 0;
     iter::from_fn(move || {
-        let (mut group, mut bytes) = (Vec::new(), 0);
-        while bytes < ROW_GROUP_BYTES
-            && let Some(batch) = batches.next()
-        {
-            match batch.and_then(|batch| Ok((bytes_of(&batch)?, batch))) {
-                Ok((_, batch)) if batch.num_rows() == 0 => {}
-                Ok((more, batch)) => {
-                    bytes += more;
-                    group.push(batch);
-                }
-                Err(error) => return Some(Err(error)),
-            }
+        if bytes >= ROW_GROUP_BYTES {
+            return None;
         }
-        (!group.is_empty()).then_some(Ok(group))
+        let batch = batches.next()?.and_then(|batch| {
+            bytes += bytes_of(&batch)?;
+            Ok(batch)
+        });
+        Some(batch)
     })
-}
-
-fn rows_of(group: &[RecordBatch]) -> usize {
-    group.iter().map(RecordBatch::num_rows).sum()
 }
 
 /// The bytes of the values of a batch, whatever memory they share.
@@ -169,9 +168,10 @@ fn bytes_of(batch: &RecordBatch) -> Result<usize, ArrowError> {
 /// The column chunks of a row group.
 fn encode_group(
     mut columns: Vec<ArrowColumnWriter>,
-    group: &[RecordBatch],
+    group: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
 ) -> Result<Vec<ArrowColumnChunk>, ParquetError> {
     for batch in group {
+        let batch = batch?;
         let mut leaves = columns.iter_mut();
         for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
             for (leaf, writer) in compute_leaves(field, column)?.iter().zip(&mut leaves) {
