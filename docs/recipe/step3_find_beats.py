@@ -135,7 +135,9 @@ def find_beats(candidates, samples, sampling_frequency_hz, decisions=None):
             if stands_out and not t_wave:
                 found, level, rejected = candidate, min(candidate.amplitude, LARGEST_LEVEL_STEP * signal_level()), []
             else:
-                noise.append(candidate.amplitude)
+                # A T wave is not noise: large ones would raise the threshold above the beats.
+                if not t_wave:
+                    noise.append(candidate.amplitude)
                 rejected.append(candidate)
         else:
             # 6. Look back: a beat is overdue.

@@ -32,6 +32,9 @@ LOW_ENERGY_RATIO = 30.0
 R_PEAK_WITHIN_S = 0.12
 # The moving mean that is the local baseline of the R peak, in s. Not published; it removes T waves.
 LOCAL_BASELINE_S = 0.2
+# The slope of a candidate is measured on a moving mean of this, in s. Not published: Pan and Tompkins take the slope of the
+# band-passed signal, in which a narrow QRS complex is hardly steeper than a tall T wave.
+SLOPE_SMOOTHED_S = 0.01
 # A longer block is cut, in s: no QRS complex is longer. Not published.
 LONGEST_BLOCK_S = 1.0
 
@@ -61,6 +64,7 @@ def qrs_signals(mv, sampling_frequency_hz):
     around = int(np.ceil(fs))
     x = np.pad(mv.astype(float), around, mode="edge")
     smoothed = moving_mean(moving_mean(x, odd_length(LOW_PASS_S, fs)), odd_length(LOW_PASS_S, fs))
+    lightly_smoothed = moving_mean(x, odd_length(SLOPE_SMOOTHED_S, fs))
     baseline_length = odd_length(BAND_PASS_BASELINE_S, fs)
     baseline = moving_mean(moving_mean(smoothed, baseline_length), baseline_length)
     energy = (smoothed - baseline) ** 2
@@ -68,7 +72,7 @@ def qrs_signals(mv, sampling_frequency_hz):
         "around": around,
         "qrs_energy": moving_mean(energy, odd_length(QRS_S, fs)),
         "beat_energy": moving_mean(energy, odd_length(BEAT_S, fs)),
-        "slope": np.abs(np.diff(smoothed, prepend=smoothed[0])),
+        "slope": np.abs(np.diff(lightly_smoothed, prepend=lightly_smoothed[0])),
         "deviation": np.abs(x - moving_mean(x, odd_length(LOCAL_BASELINE_S, fs))),
     }
 

@@ -96,11 +96,16 @@ pub fn transform<R: Read + Seek, W: Write>(
         failed = added.err();
     };
 
+    // While the recipes have a batch, the segments of the one before are written.
+    let mut complete = Vec::new();
     for batch in reader {
-        for (number, segment) in push_rows(&mut leads, &batch?).map_err(TransformError::Parsed)? {
-            take(number, segment);
-        }
+        let before = std::mem::take(&mut complete);
+        let write = || before.into_iter().for_each(|(lead, segment)| take(lead, segment));
+        complete = push_rows(&mut leads, &batch?, write).map_err(TransformError::Parsed)?;
     }
+    complete
+        .into_iter()
+        .for_each(|(lead, segment)| take(lead, segment));
     let mut summaries = Vec::new();
     for (number, lead) in leads.into_iter().enumerate() {
         summaries.push(lead.finish(&mut |segment| take(number, segment)));
@@ -144,8 +149,12 @@ pub fn transform<R: Read + Seek, W: Write>(
 const ROWS_FOR_THREADS: usize = 8;
 
 /// Gives a batch to the recipes of its leads, side by side, and returns the segments that are complete then with their
-/// leads, in the order of the rows. An error says what was expected.
-fn push_rows(leads: &mut [LeadRecipe], batch: &RecordBatch) -> Result<Vec<(usize, Segment)>, String> {
+/// leads, in the order of the rows. `meanwhile` is done on this thread beside it. An error says what was expected.
+fn push_rows(
+    leads: &mut [LeadRecipe],
+    batch: &RecordBatch,
+    meanwhile: impl FnOnce(),
+) -> Result<Vec<(usize, Segment)>, String> {
     let mut rows = vec![Vec::new(); leads.len()];
     for row in 0..batch.num_rows() {
         rows[lead_of(batch, row, leads.len())?].push(row);
@@ -160,6 +169,7 @@ fn push_rows(leads: &mut [LeadRecipe], batch: &RecordBatch) -> Result<Vec<(usize
     };
     let in_batch = leads.iter_mut().zip(&rows);
     let complete: Vec<Result<Vec<_>, _>> = if batch.num_rows() < ROWS_FOR_THREADS {
+        meanwhile();
         in_batch.map(|(lead, rows)| push(lead, rows)).collect()
     } else {
         std::thread::scope(|scope| {
@@ -167,6 +177,7 @@ fn push_rows(leads: &mut [LeadRecipe], batch: &RecordBatch) -> Result<Vec<(usize
             let threads: Vec<_> = in_batch
                 .map(|(lead, rows)| scope.spawn(move || push(lead, rows)))
                 .collect();
+            meanwhile();
             // A panic of theirs is one of this thread, too.
             let joined = threads.into_iter().map(|thread| thread.join());
             joined

@@ -55,6 +55,8 @@ pub(crate) struct DetectorSettings {
     pub(crate) t_wave_s: f64,
     /// Such a candidate is the T wave if its steepest slope is below this share of the slope of the beat.
     pub(crate) t_wave_slope: f64,
+    /// Length of the moving mean on which slopes are measured, in s.
+    pub(crate) slope_smoothed_s: f64,
 
     // 6. Look back.
     /// A beat is overdue after this many median intervals.
@@ -127,6 +129,9 @@ pub(crate) const DETECTOR: DetectorSettings = DetectorSettings {
     t_wave_s: 0.36,
     // Pan and Tompkins: 0.5.
     t_wave_slope: 0.4,
+    // Not published: Pan and Tompkins take the slope of the band-passed signal, in which a narrow QRS complex is hardly
+    // steeper than a tall T wave.
+    slope_smoothed_s: 0.01,
 
     // Pan and Tompkins: 1.66. Hamilton: 1.5.
     overdue_intervals: 1.4,

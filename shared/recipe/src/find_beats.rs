@@ -124,9 +124,13 @@ impl BeatClassifier {
         });
         if above_threshold && !is_t_wave {
             self.accept(candidate);
-        } else {
-            self.reject(candidate);
+            return;
         }
+        // A T wave is not noise: large ones would raise the threshold above the beats.
+        if !is_t_wave {
+            self.levels.add_noise(candidate.amplitude_mv);
+        }
+        self.rejected.push_back(candidate);
     }
 
     /// 6. Look back, where a beat is overdue: the largest rejected candidate is one if it exceeds half the threshold.
@@ -237,11 +241,6 @@ impl BeatClassifier {
         self.levels.add_beat(candidate.amplitude_mv);
         self.set_last(candidate);
         self.rejected.clear();
-    }
-
-    fn reject(&mut self, candidate: Candidate) {
-        self.levels.add_noise(candidate.amplitude_mv);
-        self.rejected.push_back(candidate);
     }
 
     /// The latest beat is this candidate instead.

@@ -131,6 +131,8 @@ struct QrsFilterBank {
     beat_mean: MovingMean,
     local_baseline: MovingMean,
     mv: Signal,
+    /// How much the signal rose over `slope_length` samples, in mV.
+    rise: Signal,
     smoothed: Signal,
     energy: Signal,
     /// The short moving mean.
@@ -150,6 +152,7 @@ struct QrsFilterBank {
     delay: usize,
     r_peak_within: u64,
     longest_block: u64,
+    slope_length: usize,
 }
 
 impl QrsFilterBank {
@@ -168,7 +171,8 @@ impl QrsFilterBank {
         Self {
             // The local baseline is the longest mean of it.
             mv: Signal::new(length(DETECTOR.local_baseline_s), first_mv),
-            smoothed: Signal::new(looked_back, first_mv),
+            rise: Signal::new(looked_back, 0.0),
+            smoothed: Signal::new(band_pass.baseline_delay() + 1, first_mv),
             energy: Signal::new(length(DETECTOR.beat_s), 0.0),
             qrs_energy: Signal::new(looked_back, 0.0),
             beat_energy: Signal::new(0, 0.0),
@@ -184,6 +188,7 @@ impl QrsFilterBank {
             delay,
             r_peak_within,
             longest_block,
+            slope_length: length(DETECTOR.slope_smoothed_s),
         }
     }
 
@@ -200,6 +205,15 @@ impl QrsFilterBank {
         let middle = self.mv.delayed(self.local_baseline.delay());
         for (distance, mv) in distance.iter_mut().zip(middle) {
             *distance = (mv - *distance).abs();
+        }
+
+        // What number 5 needs: the rise.
+        let rise = self.rise.next_block(samples).iter_mut();
+        for ((rise, newest), oldest) in rise
+            .zip(self.mv.delayed(0))
+            .zip(self.mv.delayed(self.slope_length))
+        {
+            *rise = newest - oldest;
         }
 
         // 1. Band-pass. 2. Its energy, ...
@@ -280,14 +294,13 @@ impl QrsFilterBank {
         block.peak_energy >= DETECTOR.low_energy_ratio * before.max(after)
     }
 
-    /// The steepest slope of the smoothed signal in mV per sample.
+    /// The steepest slope of the lightly smoothed signal in mV per sample.
+    ///
+    /// Formula: `max |m[n] - m[n - 1]|`, `m` the moving mean of 10 ms. The difference of two means of `length` samples that
+    /// follow each other is the rise of the signal over `length` samples, divided by `length`.
     fn steepest_slope(&self, window: &RangeInclusive<u64>) -> f64 {
-        let delay = self.band_pass.low_pass_delay() as u64;
-        let first = (window.start() + delay).saturating_sub(1);
-        let smoothed = self.smoothed.range(first..=window.end() + delay);
-        largest(smoothed.len().saturating_sub(1), |n| {
-            (smoothed[n + 1] - smoothed[n]).abs()
-        })
+        let rise = delayed(&self.rise, self.slope_length / 2, window);
+        largest(rise.len(), |n| rise[n].abs()) / self.slope_length as f64
     }
 
     /// 7. The R peak on the signal itself: the sample farthest from the local baseline, up or down.

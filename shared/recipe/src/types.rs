@@ -10,7 +10,7 @@ pub(crate) struct Candidate {
     pub(crate) at: u64,
     /// Root of that mean, in mV.
     pub(crate) amplitude_mv: f64,
-    /// The steepest slope of the smoothed signal around it, in mV per sample.
+    /// The steepest slope of the lightly smoothed signal around it, in mV per sample.
     pub(crate) slope: f64,
     /// The R peak, a sample of the recording.
     pub(crate) r_sample: u64,
