@@ -82,7 +82,9 @@ def to_first_poll(command: list[str]) -> float:
         address = "{}:{}".format(*server.getsockname())
         environment = VARIABLES | {"AWS_LAMBDA_RUNTIME_API": address, "HOME": os.environ.get("HOME", "/")}
         begun = time.perf_counter()
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+        # What Python says of the connection that is closed in the end is no news.
+        quiet = subprocess.DEVNULL if command[0] == sys.executable else None
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=quiet)
         try:
             connection, _ = server.accept()
             with connection:
