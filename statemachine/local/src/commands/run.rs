@@ -190,7 +190,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, String> {
     };
     let ended = print_answer(&summary, args.json)?;
     if accepted && !args.json {
-        print(&runtime.block_on(first_answer(&summary.place, &args.lake.text()))?)?;
+        let journal = summary.place.journal()?;
+        let few = journal.executions().map_err(|error| error.to_string())? <= FIRST_ANSWER_OVER;
+        print(&runtime.block_on(first_answer(&summary.place, &args.lake.text(), few))?)?;
     }
     Ok(ended)
 }
@@ -252,15 +254,25 @@ fn uploads_of(other: &Place) -> Result<Vec<Found>, String> {
     Ok(uploads.into_values().map(|(_, found)| found).collect())
 }
 
-/// A first look at the tables, and what to type next.
-async fn first_answer(place: &Place, lake: &str) -> Result<String, String> {
+/// Executions of a lake over which there is a first answer. The SQL engine takes 25 KB for each file, and with more of them it would take
+/// more memory than all else.
+const FIRST_ANSWER_OVER: i64 = 2_500;
+
+/// A first look at the tables, if they are of few recordings, and what to type next.
+async fn first_answer(place: &Place, lake: &str, few: bool) -> Result<String, String> {
     const FIRST: &str = "select coalesce(label, '(none)') as label, count(*) as recordings, \
                          round(sum(duration_s)) as seconds, round(avg(heart_rate_bpm)) as mean_bpm \
                          from recordings group by label order by label";
-    let answer = query::table(query::ask(&place.processed(), FIRST).await?).await?;
     let option = lake_option(lake);
+    let command = format!("ecg query \"{FIRST}\"{option}");
+    let first = if few {
+        let answer = query::table(query::ask(&place.processed(), FIRST).await?).await?;
+        format!("{command}\n{answer}\nnext:")
+    } else {
+        format!("next:\n  {command}")
+    };
     Ok(format!(
-        "\necg query \"{FIRST}\"{option}\n{answer}\nnext:\n  \
+        "\n{first}\n  \
          ecg query \"select source_key, quality, warnings from recordings where quality = 'warn'\"{option}\n  \
          ecg query \"select recording_id, segment, beats, heart_rate_bpm, rmssd_ms from segments limit 5\"{option}\n  \
          ecg runs{option}\n"

@@ -103,6 +103,14 @@ impl Reader {
         self.one(NAMED, name)
     }
 
+    /// How many executions there are.
+    pub(crate) fn executions(&self) -> io::Result<i64> {
+        let count = self
+            .connection
+            .query_row("select count(*) from executions", [], |row| row.get(0));
+        count.map_err(|error| failed(&self.file, &error))
+    }
+
     /// The last run of a recording.
     pub(crate) fn last_run_of(&self, recording_id: &str) -> io::Result<Option<Execution>> {
         self.one(LAST_RUN, recording_id)
