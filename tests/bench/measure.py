@@ -117,10 +117,10 @@ def main() -> None:
         say(f"{work.name}: making the recordings")
         folder = make(work, chosen.ecg, place)
         results[work.name], steps[work.name] = compare(work, folder, ours, out)
-    shutil.rmtree(out)
     print(report.whole(results))
     print(report.growth({work.name: (work.count, results[work.name]) for work in SIZES[chosen.size]}))
     print(report.by_step(steps, PROCESSORS))
+    shutil.rmtree(out, ignore_errors=True)
     if chosen.size != "tiny":
         say("cold start")
         print(cold_start.table())

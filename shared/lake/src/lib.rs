@@ -228,8 +228,9 @@ fn sorted(error: &(dyn std::error::Error + 'static), by: fn(&StoreError) -> Step
 
 /// Runs work that blocks (decoding, encoding, signal processing) on a blocking thread of the runtime.
 ///
-/// The work may wait for the store, since no store waits for a blocking thread: local files are read and written on the
-/// thread that asks, and requests to S3 run on the runtime. Otherwise all blocking threads could wait for another one.
+/// The work may wait for the store, since the store of files waits for no blocking thread: it reads and writes on the thread
+/// that asks. Otherwise all blocking threads could wait for another one. (Requests to S3 may look up a name on one; a function
+/// on AWS has hundreds and does one thing at a time.)
 ///
 /// # Errors
 /// The work's error; a panic in it is `Internal`.

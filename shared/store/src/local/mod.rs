@@ -14,7 +14,8 @@
 //!   content is lost.
 //! * Names that begin with a dot, and names that do not correspond to a key, are not objects and are never listed.
 //! * File operations run on the thread that polls: most take less time than to pass them to another thread and back. An
-//!   executor needs a thread for each task that uses the store.
+//!   executor needs a thread for each task that uses the store, and one more: a time limit in the same task is noticed after
+//!   the operation.
 //! * A file cannot be a directory: if the object `a` exists, a write to `a/b` returns [`StoreError::Invalid`], and if
 //!   `a/b` exists, a write to `a`. S3 allows both.
 

@@ -190,10 +190,16 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, String> {
     };
     let ended = print_answer(&summary, args.json)?;
     if accepted && !args.json {
-        let journal = summary.place.journal()?;
-        let few = journal.executions().map_err(|error| error.to_string())? <= FIRST_ANSWER_OVER;
+        let executions = summary
+            .place
+            .journal()
+            .ok()
+            .and_then(|journal| journal.executions().ok());
+        let few = executions.is_some_and(|executions| executions <= FIRST_ANSWER_OVER);
         print(&runtime.block_on(first_answer(&summary.place, &args.lake.text(), few))?)?;
     }
+    // A step that was out of time may still run: nobody waits for it.
+    runtime.shutdown_background();
     Ok(ended)
 }
 
@@ -266,7 +272,7 @@ async fn first_answer(place: &Place, lake: &str, few: bool) -> Result<String, St
     let option = lake_option(lake);
     let command = format!("ecg query \"{FIRST}\"{option}");
     let first = if few {
-        let answer = query::table(query::ask(&place.processed(), FIRST).await?).await?;
+        let answer = query::table(query::ask(&place.processed(), FIRST, false).await?).await?;
         format!("{command}\n{answer}\nnext:")
     } else {
         format!("next:\n  {command}")

@@ -91,7 +91,8 @@ impl Executions for InLake {
         }
         let progress = Progress::new(open.len() as u64, "executions");
         let executor = executor(machine, &lake, place)?;
-        let ran = runtime(processors())?.block_on(async {
+        let runtime = runtime(processors())?;
+        let ran = runtime.block_on(async {
             let mut ran = Vec::new();
             for execution in open {
                 let began = Instant::now();
@@ -114,6 +115,8 @@ impl Executions for InLake {
         });
         progress.finish();
         journal.close().map_err(text)?;
+        // A step that was out of time may still run: nobody waits for it.
+        runtime.shutdown_background();
         Ok(summary(ran, started, place))
     }
 
@@ -150,9 +153,11 @@ impl Executions for InLake {
         };
         let progress = Progress::new(1, "executions");
         let running = run::run(vec![found], uploads, SameFiles::default(), wanted, 1, &progress);
-        let ran = runtime(processors())?.block_on(running);
+        let runtime = runtime(processors())?;
+        let ran = runtime.block_on(running);
         progress.finish();
         journal.close().map_err(text)?;
+        runtime.shutdown_background();
         Ok(summary(ran, started, place))
     }
 }

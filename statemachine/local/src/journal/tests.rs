@@ -171,6 +171,10 @@ fn lists_and_lookups_go_by_an_index() {
     let file = folder.path().join(FILE);
     open(&file, "boot").0.close().unwrap();
     let connection = Connection::open(&file).unwrap();
+    // As for every reader.
+    connection
+        .set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .unwrap();
     let text = || Some("a".to_owned());
     let filters = [
         filter(|_| {}),

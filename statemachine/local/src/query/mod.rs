@@ -21,13 +21,17 @@ pub(crate) use print::{Format, Window, print, table};
 const NEAR: f64 = 0.6;
 
 /// Starts a query over the processed objects below `processed`, a directory with one folder per table. The rows come
-/// batch by batch.
+/// batch by batch. `may_join` is false for a query over one table.
 ///
 /// # Errors
 /// What is wrong with the query, in one text.
-pub(crate) async fn ask(processed: &Path, sql: &str) -> Result<SendableRecordBatchStream, String> {
-    let context = session::open(processed).await.map_err(|error| words(&error))?;
-    rows(&context, sql).await
+pub(crate) async fn ask(
+    processed: &Path,
+    sql: &str,
+    may_join: bool,
+) -> Result<SendableRecordBatchStream, String> {
+    let context = session::open(processed, may_join).await;
+    rows(&context.map_err(|error| words(&error))?, sql).await
 }
 
 async fn rows(context: &SessionContext, sql: &str) -> Result<SendableRecordBatchStream, String> {

@@ -30,15 +30,13 @@ const BATCH_ROWS: usize = 512;
 /// Most batches of one kind that pass by at a time, on machines with more processors than that.
 const PARTITIONS: usize = 8;
 
-/// Opens the tables below `processed`.
-pub(super) async fn open(processed: &Path) -> Result<SessionContext> {
-    let mut config = SessionConfig::new()
+/// Opens the tables below `processed`. Where a query may join tables, each footer is read twice: the first time for the numbers
+/// of rows, by which DataFusion chooses the side of a join that is held in memory.
+pub(super) async fn open(processed: &Path, may_join: bool) -> Result<SessionContext> {
+    let config = SessionConfig::new()
         .with_information_schema(true)
         .with_batch_size(BATCH_ROWS)
-        // Else each footer is read twice, once for the plan.
-        .with_collect_statistics(false);
-    // Our objects have no statistics of pages.
-    config.options_mut().execution.parquet.enable_page_index = false;
+        .with_collect_statistics(may_join);
     let partitions = config.target_partitions().min(PARTITIONS);
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_limit(MEMORY_LIMIT, 1.0)
