@@ -11,7 +11,7 @@ const MAX_FOOTER_BYTES: u64 = 32 << 20;
 /// Length of the footer's length and of the magic `PAR1` behind it.
 const TAIL_BYTES: usize = 8;
 
-/// How much is read at first: the largest footer of a day of two leads has 20 KB.
+/// How much is read at first. The footer of `segments` of a day of two leads has 96 KB and takes a second read; all others fit.
 const FIRST_READ_BYTES: u64 = 64 << 10;
 
 /// What the footer says.

@@ -13,7 +13,6 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
@@ -24,10 +23,10 @@ use super::{Catalog, CatalogError, Partition, TableChange, TableName, TableSpec,
 use crate::files;
 use crate::names::key_to_path;
 
-/// The catalog as a directory of JSON files. Cloning is cheap.
+/// The catalog as a directory of JSON files.
 #[derive(Debug, Clone)]
 pub struct LocalCatalog {
-    root: Arc<PathBuf>,
+    root: PathBuf,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -46,7 +45,7 @@ impl LocalCatalog {
         fs::create_dir_all(&root)
             .and_then(|()| files::sweep(&root.join(TEMPORARY)))
             .map_err(|error| from_file_error("opening the catalog", &root.display().to_string(), &error))?;
-        Ok(LocalCatalog { root: Arc::new(root) })
+        Ok(LocalCatalog { root })
     }
 }
 

@@ -217,24 +217,18 @@ impl Store for LocalStore {
         let operation = "writing";
         location.check_for_write(operation)?;
         let shared = &self.shared;
-        let write = || {
-            let mut upload = UploadState::begin(shared, location)?;
-            upload.write(&bytes)?;
-            upload.finish(shared, location)
-        };
-        write().map_err(|error| StoreError::from_file_error(operation, location, &error))
+        UploadState::of(shared, location, &bytes)
+            .and_then(|upload| upload.finish(shared, location))
+            .map_err(|error| StoreError::from_file_error(operation, location, &error))
     }
 
     async fn put_if_absent(&self, location: &Location, bytes: Bytes) -> Result<WrittenObject, StoreError> {
         let operation = "writing, if absent,";
         location.check_for_write(operation)?;
         let shared = &self.shared;
-        let write = || {
-            let mut upload = UploadState::begin(shared, location)?;
-            upload.write(&bytes)?;
-            upload.finish_if_absent(shared, location)
-        };
-        write().map_err(|error| StoreError::from_file_error(operation, location, &error))
+        UploadState::of(shared, location, &bytes)
+            .and_then(|upload| upload.finish_if_absent(shared, location))
+            .map_err(|error| StoreError::from_file_error(operation, location, &error))
     }
 
     async fn copy(&self, from: &Location, to: &Location) -> Result<(), StoreError> {

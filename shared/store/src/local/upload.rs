@@ -47,6 +47,13 @@ impl UploadState {
         })
     }
 
+    /// An upload whose whole content is `bytes`.
+    pub(super) fn of(shared: &Shared, location: &Location, bytes: &[u8]) -> io::Result<UploadState> {
+        let mut upload = UploadState::begin(shared, location)?;
+        upload.write(bytes)?;
+        Ok(upload)
+    }
+
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.temporary.file.write_all(bytes)?;
         if let Digested::Here(md5) = &mut self.md5 {
