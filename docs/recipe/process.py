@@ -13,6 +13,7 @@ from step1_fill_gaps import fill_gaps, missing_samples
 from step2_calibrate import calibrate
 from step3_find_beats import find_beats
 from step3_qrs_candidates import find_candidates
+from step3b_find_waves import find_waves, measurements
 from step4_features import beats_of, cut_segments, heart_rate_bpm
 from step5_label_quality import quality, warnings
 
@@ -42,6 +43,15 @@ def process(samples, sampling_frequency_hz, gain, baseline, rules=RULES):
     candidates = find_candidates(mv, sampling_frequency_hz)
     found = find_beats(candidates, mv.size, sampling_frequency_hz)
     beats = beats_of([beat.r_sample for beat in found], mv, missing, sampling_frequency_hz)
+    # 3b. Find waves.
+    r_samples = [beat["sample"] for beat in beats]
+    for beat, waves in zip(beats, find_waves(mv, missing, r_samples, sampling_frequency_hz)):
+        for name in ("p", "qrs", "t"):
+            wave = waves[name]
+            beat[f"{name}_onset"], beat[f"{name}_end"] = (wave.onset, wave.end) if wave else (None, None)
+            if name != "qrs":
+                beat[f"{name}_peak"] = wave.peak if wave else None
+        beat |= measurements(waves, beat["rr_ms"], mv, missing, sampling_frequency_hz)
     # 4. Cut segments and compute features.
     segments = cut_segments(mv, missing, beats, sampling_frequency_hz, rules)
     # 5. Label quality.

@@ -13,6 +13,8 @@ QRS_BAND_HZ = (5.0, 15.0)
 QRS_AND_MUSCLE_HZ = (5.0, 40.0)
 BASELINE_BAND_HZ = (0.0, 1.0)
 ECG_BAND_HZ = (0.0, 40.0)
+# What is measured of each beat (step 3b) and has its median, over the beats that have a value, among the features.
+MEASURED = ("pr_ms", "qrs_ms", "qt_ms", "qtc_bazett_ms", "qtc_fridericia_ms", "st_mv", "t_polarity")
 # Two adjacent intervals that differ by more than this, in ms, count for pNN50 (Task Force 1996: 50).
 PNN50_MS = 50.0
 
@@ -80,6 +82,14 @@ def rr_statistics(rr_ms, sampling_frequency_hz):
     }
 
 
+def medians(beats):
+    """The median of each measurement over the beats that have a value; None where none has. `t_polarity` is 0 where as
+    many T waves point up as down.
+    """
+    values = {name: [beat[name] for beat in beats if beat[name] is not None] for name in MEASURED}
+    return {name: float(np.median(known)) if known else None for name, known in values.items()}
+
+
 def moments(mv):
     """kSQI = m4 / m2^2 (Pearson's kurtosis, 3 for a normal distribution) and sSQI = m3 / m2^1.5, with
     mk = mean (x - mean)^k.
@@ -133,6 +143,7 @@ def features(mv, missing, run_lengths, beats, sampling_frequency_hz, rules):
         "rms_mv": np.sqrt(np.mean(mv.astype(float) ** 2)),
         "beats": len(beats),
         **rr_statistics(rr_ms, sampling_frequency_hz),
+        **medians(beats),
         **moments(mv),
         **spectral_shares(mv, sampling_frequency_hz),
         "flat_ms": np.sum(run_lengths >= flat_from) * 1000.0 / sampling_frequency_hz,

@@ -29,8 +29,12 @@ mod fill_gaps;
 mod filters;
 #[path = "../src/find_beats.rs"]
 mod find_beats;
+#[path = "../src/find_waves.rs"]
+mod find_waves;
 #[path = "../src/label_quality.rs"]
 mod label_quality;
+#[path = "../src/measure_beats.rs"]
+mod measure_beats;
 #[path = "../src/qrs_candidates.rs"]
 mod qrs_candidates;
 #[path = "../src/runs.rs"]
@@ -41,6 +45,10 @@ mod spectrum;
 mod synthetic;
 #[path = "../src/types.rs"]
 mod types;
+#[path = "../src/wave_settings.rs"]
+mod wave_settings;
+#[path = "../src/waves.rs"]
+mod waves;
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -54,9 +62,13 @@ use features::FeatureExtractor;
 use fill_gaps::GapFiller;
 use filters::{BLOCK, MovingMean, QrsBandPass, Signal};
 use find_beats::BeatFinder;
+use find_waves::WaveFinder;
+use measure_beats::Measurements;
 use qrs_candidates::QrsCandidates;
 use runs::Runs;
 use spectrum::Spectrum;
+use types::Beat;
+use waves::Waves;
 
 const HZ: f64 = 360.0;
 const SEGMENT: usize = 3600;
@@ -99,8 +111,20 @@ fn whole(criterion: &mut Criterion) {
     });
 }
 
+fn beat(sample: u64) -> Beat {
+    Beat {
+        sample,
+        time_s: sample as f64 / HZ,
+        rr_ms: Some(800.0),
+        r_mv: 1.0,
+        waves: Waves::default(),
+        measured: Measurements::default(),
+    }
+}
+
 fn steps(criterion: &mut Criterion) {
     let adu = lead();
+    let (_, r_samples) = synthetic::ecg(300.0, HZ);
     let mv: Vec<f32> = adu.iter().map(|adu| CALIBRATION.to_mv(*adu)).collect();
     let blocks = || mv.chunks_exact(BLOCK);
 
@@ -144,6 +168,22 @@ fn steps(criterion: &mut Criterion) {
         }
     });
 
+    measure(criterion, "step: waves of known beats", mv.len(), || {
+        let mut waves = WaveFinder::new(HZ);
+        let mut pushed = 0;
+        let mut next = r_samples.iter().peekable();
+        for mv in blocks() {
+            waves.push(mv);
+            pushed += mv.len() as u64;
+            while let Some(sample) = next.next_if(|sample| **sample + HZ as u64 <= pushed) {
+                waves.push_beat(beat(*sample));
+            }
+            waves.advance(pushed - HZ as u64, &mut |beat| {
+                black_box(beat);
+            });
+        }
+    });
+
     let (mut runs, mut samples) = (Runs::new(180, 5), 0);
     measure(criterion, "step: runs of equal samples", mv.len(), || {
         blocks().for_each(|mv| runs.push(mv));
@@ -152,10 +192,10 @@ fn steps(criterion: &mut Criterion) {
     });
 
     let mut features = FeatureExtractor::new(HZ, &RULES);
-    let rr_ms: Vec<Option<f64>> = (0..12).map(|n| Some(800.0 + f64::from(n))).collect();
+    let beats: Vec<Beat> = r_samples[..12].iter().map(|sample| beat(*sample)).collect();
     let segment = &mv[..SEGMENT];
     measure(criterion, "step: features, with spectrum", SEGMENT, || {
-        black_box(features.next_segment(segment, 0, &rr_ms));
+        black_box(features.next_segment(segment, 0, &beats));
     });
 
     let mut spectrum = Spectrum::new();

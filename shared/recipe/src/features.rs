@@ -6,8 +6,10 @@
 
 use ecg_core::rules::Rules;
 
+use crate::measure_beats::Measurements;
 use crate::runs::Runs;
 use crate::spectrum::{SpectralShares, Spectrum};
+use crate::types::Beat;
 
 /// A sum over a segment is taken in so many lanes: sample `n` belongs to lane `n % LANES`, and the lanes are added at the
 /// end. An addition then need not wait for the one before, and the result is the same on every processor.
@@ -37,6 +39,8 @@ pub struct Features {
     pub rmssd_ms: Option<f64>,
     /// Differences above 50 ms, as a percentage of the intervals; `None` below two.
     pub pnn50: Option<f64>,
+    /// The median of each measurement over the beats that have it.
+    pub measured: Measurements,
     /// Pearson kurtosis (3 for a normal distribution); `None` for a flat segment.
     pub ksqi: Option<f64>,
     /// Skewness; `None` for a flat segment.
@@ -94,13 +98,8 @@ impl FeatureExtractor {
         self.runs.push_gap(samples);
     }
 
-    /// The features of the next segment, all samples `mv` of it. `rr_ms` has the interval before each of its beats.
-    pub(crate) fn next_segment(
-        &mut self,
-        mv: &[f32],
-        missing_samples: u32,
-        rr_ms: &[Option<f64>],
-    ) -> Features {
+    /// The features of the next segment, all samples `mv` of it. `beats` are those in it.
+    pub(crate) fn next_segment(&mut self, mv: &[f32], missing_samples: u32, beats: &[Beat]) -> Features {
         let segment = self.start..self.start + mv.len() as u64;
         let Amplitude {
             min_mv,
@@ -114,7 +113,8 @@ impl FeatureExtractor {
             (ksqi, ssqi) = kurtosis_and_skewness(mv, mean_mv);
             shares = self.spectrum.shares(mv, mean_mv, self.sampling_frequency_hz);
         }
-        let rr = rr_statistics(rr_ms, self.sampling_frequency_hz);
+        let rr_ms: Vec<Option<f64>> = beats.iter().map(|beat| beat.rr_ms).collect();
+        let rr = rr_statistics(&rr_ms, self.sampling_frequency_hz);
         let flat_samples = self.runs.flat_samples(&segment);
         let saturated_samples = self.runs.saturated_samples(&segment, min_mv, max_mv);
 
@@ -124,13 +124,14 @@ impl FeatureExtractor {
             min_mv,
             max_mv,
             rms_mv,
-            beats: rr_ms.len() as u32,
+            beats: beats.len() as u32,
             rr_intervals: rr.intervals,
             heart_rate_bpm: heart_rate_bpm(rr.mean_ms),
             rr_mean_ms: rr.mean_ms,
             sdnn_ms: rr.sdnn_ms,
             rmssd_ms: rr.rmssd_ms,
             pnn50: rr.pnn50,
+            measured: Measurements::medians(beats),
             ksqi,
             ssqi,
             psqi: shares.psqi,

@@ -143,6 +143,7 @@ pub(crate) fn warnings(features: &Features, duration_s: f64, rules: &Rules) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure_beats::Measurements;
     use ecg_core::rules::RULES;
 
     fn good() -> Features {
@@ -157,6 +158,7 @@ mod tests {
             sdnn_ms: Some(20.0),
             rmssd_ms: Some(20.0),
             pnn50: Some(0.0),
+            measured: Measurements::default(),
             ksqi: Some(15.0),
             ssqi: Some(3.0),
             psqi: Some(0.6),

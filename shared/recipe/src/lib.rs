@@ -7,17 +7,19 @@
 //! 2. `calibrate.rs`: ADC units become millivolts. This is the signal that is stored, unfiltered.
 //! 3. `qrs_candidates.rs` and `find_beats.rs`: two moving means find candidates, an adaptive threshold decides which
 //!    are beats. `rr_intervals.rs`: the time between neighbouring beats.
+//!    `find_waves.rs`: where the P wave, QRS complex and T wave of each beat begin and end (`waves.rs`: one wave), and
+//!    `measure_beats.rs`: what is measured from that.
 //! 4. `cut.rs`: segments of ten seconds. `features.rs`: their features.
 //! 5. `label_quality.rs`: warnings. A label never drops a segment.
 //!
-//! `types.rs` has what the steps hand to each other, and `detector_settings.rs` the numbers of step 3. The limits are
+//! `types.rs` has what the steps hand to each other, `detector_settings.rs` and `wave_settings.rs` the numbers of step 3. The limits are
 //! those of [`ecg_core::rules`].
 //!
 //! The steps work on blocks of 4096 samples (`filters::BLOCK`), each a loop over slices. What is pushed is cut and
 //! collected into these blocks, and every sum has its place and order from the sample's number in the lead. So the output
 //! does not depend on how the samples were pushed, nor on the processor.
 //!
-//! Everything here is a function of its input: no file, environment, clock or log. The memory is bounded by some twenty
+//! Everything here is a function of its input: no file, environment, clock or log. The memory is bounded by some thirty
 //! seconds of signal and a few blocks, however long the recording or a gap in it.
 
 mod adaptive_levels;
@@ -28,12 +30,16 @@ mod features;
 mod fill_gaps;
 mod filters;
 mod find_beats;
+mod find_waves;
 mod label_quality;
+mod measure_beats;
 mod qrs_candidates;
 mod rr_intervals;
 mod runs;
 mod spectrum;
 mod types;
+mod wave_settings;
+mod waves;
 
 use std::collections::BTreeSet;
 
@@ -42,7 +48,9 @@ use ecg_core::rules::Rules;
 pub use calibrate::Calibration;
 pub use features::Features;
 pub use label_quality::{Quality, Warning};
+pub use measure_beats::Measurements;
 pub use types::{Beat, LeadSummary, Segment};
+pub use waves::{Wave, Waves};
 
 /// The number of the recipe: rows of another number may have other values for the same samples. It rises with each change
 /// of a value beyond rounding, and CHANGELOG.md says what changed. (The limits of quality have a version of their own, in
@@ -54,6 +62,7 @@ use features::{FeatureExtractor, heart_rate_bpm};
 use fill_gaps::{GapFiller, StraightLine, Stretch};
 use filters::BLOCK;
 use find_beats::BeatFinder;
+use find_waves::WaveFinder;
 use label_quality::warnings;
 use rr_intervals::RrIntervals;
 use types::CutSegment;
@@ -132,6 +141,7 @@ struct Steps {
     rules: Rules,
     beat_finder: BeatFinder,
     rr_intervals: RrIntervals,
+    wave_finder: WaveFinder,
     cutter: SegmentCutter,
     feature_extractor: FeatureExtractor,
     summary: LeadSummary,
@@ -176,6 +186,7 @@ impl LeadRecipe {
             rules: *rules,
             beat_finder: BeatFinder::new(sampling_frequency_hz),
             rr_intervals: RrIntervals::new(sampling_frequency_hz),
+            wave_finder: WaveFinder::new(sampling_frequency_hz),
             cutter: SegmentCutter::new(segment_samples, flat_samples_from),
             feature_extractor: FeatureExtractor::new(sampling_frequency_hz, rules),
             summary: LeadSummary::default(),
@@ -242,7 +253,8 @@ impl Steps {
                 .push(line.adu(from..from + now).map(|adu| calibration.to_mv(adu)));
             let missing = self.summary.samples..self.summary.samples + now;
             self.cutter.push_gap(missing.clone());
-            self.rr_intervals.push_gap(missing);
+            self.rr_intervals.push_gap(missing.clone());
+            self.wave_finder.push_gap(missing);
             self.feature_extractor.push_gap(now);
             self.summary.missing_samples += now;
             self.take(now, segment);
@@ -261,9 +273,15 @@ impl Steps {
         if self.summary.samples.is_multiple_of(BLOCK as u64) {
             // 3. Find beats.
             self.beat_finder.push(self.cutter.latest(BLOCK));
+            self.wave_finder.push(self.cutter.latest(BLOCK));
             self.take_beats();
+            // 3b. Find waves.
+            let known_until = self.beat_finder.known_until();
+            self.wave_finder
+                .advance(known_until, &mut |beat| self.cutter.push_beat(beat));
             // 4. Cut segments.
-            while let Some(cut) = self.cutter.next_segment(self.beat_finder.known_until()) {
+            let known_until = self.wave_finder.known_until(known_until);
+            while let Some(cut) = self.cutter.next_segment(known_until) {
                 segment(self.complete(cut));
             }
         }
@@ -272,8 +290,10 @@ impl Steps {
     fn finish(mut self, segment: &mut dyn FnMut(Segment)) -> LeadSummary {
         let collected = (self.summary.samples % BLOCK as u64) as usize;
         self.beat_finder.push(self.cutter.latest(collected));
+        self.wave_finder.push(self.cutter.latest(collected));
         self.beat_finder.finish();
         self.take_beats();
+        self.wave_finder.finish(&mut |beat| self.cutter.push_beat(beat));
         while let Some(cut) = self.cutter.next_remaining_segment() {
             segment(self.complete(cut));
         }
@@ -289,11 +309,13 @@ impl Steps {
     fn take_beats(&mut self) {
         while let Some(sample) = self.beat_finder.next_beat() {
             let rr_ms = self.rr_intervals.next_beat(sample);
-            self.cutter.push_beat(Beat {
+            self.wave_finder.push_beat(Beat {
                 sample,
                 time_s: sample as f64 / self.sampling_frequency_hz,
                 rr_ms,
                 r_mv: self.cutter.mv_at(sample),
+                waves: Waves::default(),
+                measured: Measurements::default(),
             });
             self.summary.beats += 1;
             if let Some(rr_ms) = rr_ms {
@@ -309,10 +331,9 @@ impl Steps {
         self.rr_intervals
             .no_beat_before(cut.start_sample + samples as u64);
         // 4. Compute features.
-        let rr_ms: Vec<Option<f64>> = cut.beats.iter().map(|beat| beat.rr_ms).collect();
         let features = self
             .feature_extractor
-            .next_segment(&cut.mv, cut.missing_at.len() as u32, &rr_ms);
+            .next_segment(&cut.mv, cut.missing_at.len() as u32, &cut.beats);
         // 5. Label quality.
         let warnings = warnings(
             &features,

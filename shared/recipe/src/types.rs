@@ -2,6 +2,8 @@
 
 use crate::features::Features;
 use crate::label_quality::{Quality, Warning};
+use crate::measure_beats::Measurements;
+use crate::waves::Waves;
 
 /// A place that may be a QRS complex.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,6 +30,10 @@ pub struct Beat {
     pub rr_ms: Option<f64>,
     /// The stored signal at the R peak, in mV.
     pub r_mv: f32,
+    /// Where its waves begin and end.
+    pub waves: Waves,
+    /// What is measured of them.
+    pub measured: Measurements,
 }
 
 /// A segment of the signal with its beats, before its features are computed. The fields are those of [`Segment`].

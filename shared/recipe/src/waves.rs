@@ -1,0 +1,303 @@
+//! Step 3b: the shape of one wave. Where in a stretch of signal its peak is, and from there its onset and its end.
+
+use crate::wave_settings::WAVES;
+
+/// A wave of a beat: three samples of the recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wave {
+    /// Where it begins.
+    pub onset: u64,
+    /// Its peak; of a QRS complex the R peak.
+    pub peak: u64,
+    /// Where it ends.
+    pub end: u64,
+}
+
+/// The waves of a beat; `None` where one is not there, or samples are missing in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waves {
+    /// The P wave.
+    pub p: Option<Wave>,
+    /// The QRS complex.
+    pub qrs: Option<Wave>,
+    /// The T wave.
+    pub t: Option<Wave>,
+    /// Whether the T wave points up.
+    pub t_is_up: Option<bool>,
+}
+
+/// Which way along the signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Towards {
+    Start,
+    End,
+}
+
+impl Towards {
+    /// The samples from `from` to `to`, which lies that way.
+    fn path(self, from: u64, to: u64) -> impl Iterator<Item = u64> + Clone {
+        let step = move |distance: u64| match self {
+            Towards::Start => from - distance,
+            Towards::End => from + distance,
+        };
+        (0..=from.abs_diff(to)).map(step)
+    }
+}
+
+/// The place of the largest value, of equal ones the first.
+fn highest(values: impl Iterator<Item = f64> + Clone) -> usize {
+    let largest = values.clone().fold(f64::NEG_INFINITY, f64::max);
+    values
+        .into_iter()
+        .position(|value| value >= largest - WAVES.nearly_mv)
+        .unwrap_or(0)
+}
+
+/// Lengths in samples of the search for the edges of a QRS complex.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct QrsEdgeLengths {
+    pub(crate) notch: u64,
+    pub(crate) quiet: u64,
+}
+
+/// The onset or end (number 8) of a QRS complex: from the R peak outwards as far as steep slopes follow each other, and then until
+/// it is quiet; at the farthest `last`. `steepness` is the amount of the slope at a sample.
+pub(crate) fn qrs_edge(
+    steepness: impl Fn(u64) -> f64,
+    r: u64,
+    towards: Towards,
+    last: u64,
+    steepest: f64,
+    lengths: QrsEdgeLengths,
+) -> u64 {
+    // The R peak itself is flat on both sides.
+    let (mut edge, mut allowed) = (r, 2 * lengths.notch);
+    for at in towards.path(r, last) {
+        if steepness(at) >= WAVES.qrs_slope * steepest - WAVES.nearly_mv {
+            (edge, allowed) = (at, lengths.notch);
+        } else if at.abs_diff(edge) > allowed {
+            break;
+        }
+    }
+    let mut quiet_since = edge;
+    let mut quiet = 0;
+    for at in towards.path(edge, last).take_while(|at| *at != last) {
+        if steepness(at) < WAVES.qrs_quiet_slope * steepest - WAVES.nearly_mv {
+            if quiet == 0 {
+                quiet_since = at;
+            }
+            quiet += 1;
+        } else {
+            quiet = 0;
+        }
+        if quiet == lengths.quiet {
+            return quiet_since;
+        }
+    }
+    last
+}
+
+/// What is asked of a peak.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PeakSearch {
+    /// How far the prominence looks to either side, in samples.
+    pub(crate) prominence_within: usize,
+    /// Longest distance of the peak in the beat from that in the mean, in samples.
+    pub(crate) near: usize,
+    /// How many times the prominence of an upward wave a downward one needs.
+    pub(crate) negative: f64,
+    /// Least prominence in the mean, as a share of the largest in the beat.
+    pub(crate) agreement: f64,
+    /// Only so many samples, from the first on, may be the peak.
+    pub(crate) candidates: usize,
+}
+
+/// The peak (number 9) of a wave in a stretch of a beat, and whether it points up; `None` if there is no wave. It is the most
+/// prominent point of the mean of the beats in this stretch, and then the most prominent one near it in the beat itself.
+pub(crate) fn peak_of(beat: &[f64], mean: &[f64], search: PeakSearch) -> Option<(usize, bool)> {
+    let candidates = search.candidates.min(beat.len()).min(mean.len());
+    let of_mean = &prominence(mean, search.prominence_within)[..candidates];
+    let of_beat = &prominence(beat, search.prominence_within)[..candidates];
+    let expected = highest(of_mean.iter().map(|up| up.max(-up / search.negative)));
+    let is_up = *of_mean.get(expected)? > 0.0;
+    let height = of_mean[expected].abs();
+
+    let first = expected.saturating_sub(search.near);
+    let after = candidates.min(expected + search.near + 1);
+    let own = of_beat[first..after]
+        .iter()
+        .map(|up| if is_up { *up } else { -up });
+    let own_height = own.clone().fold(f64::NEG_INFINITY, f64::max);
+    let largest = of_beat.iter().fold(0.0, |largest: f64, up| largest.max(up.abs()));
+    let is_wave = height >= WAVES.least_wave_mv
+        && own_height >= WAVES.own_prominence * height
+        && height >= search.agreement * largest;
+    is_wave.then(|| (first + highest(own), is_up))
+}
+
+/// For each value its height above the higher of the two lowest points at most `within` samples before it, and after it;
+/// for a valley its depth, negative: whichever is larger.
+fn prominence(values: &[f64], within: usize) -> Vec<f64> {
+    let lowest = of_windows(values, within, |a, b| if a < b { a } else { b });
+    let largest = of_windows(values, within, |a, b| if a > b { a } else { b });
+    let count = values.len();
+    let mut result = Vec::with_capacity(count);
+    for n in 0..count {
+        let up = values[n] - lowest[n].max(lowest[n + within]);
+        let down = largest[n].min(largest[n + within]) - values[n];
+        result.push(if up >= down { up } else { -down });
+    }
+    result
+}
+
+/// The least, or largest, of each `within + 1` values that follow each other; before and after the values there are
+/// `within` more like the first and like the last. So the window that ends at value `n` has place `n`, the one that begins
+/// there `n + within`.
+///
+/// Windows are doubled until they are as long: a few comparisons a value, however long.
+fn of_windows(values: &[f64], within: usize, pick: impl Fn(f64, f64) -> f64) -> Vec<f64> {
+    let (Some(first), Some(last)) = (values.first(), values.last()) else {
+        return Vec::new();
+    };
+    let mut picked = Vec::with_capacity(values.len() + 2 * within);
+    picked.resize(within, *first);
+    picked.extend_from_slice(values);
+    picked.resize(values.len() + 2 * within, *last);
+    let mut other = picked.clone();
+    let mut length = 1;
+    while length < within + 1 {
+        let shift = length.min(within + 1 - length);
+        for ((to, a), b) in other.iter_mut().zip(&picked).zip(&picked[shift..]) {
+            *to = pick(*a, *b);
+        }
+        std::mem::swap(&mut picked, &mut other);
+        length += shift;
+    }
+    picked
+}
+
+/// The onset or end (number 10) of a wave: from its peak outwards, over the steepest slope at most `steepest_within` samples away, to
+/// where the slope has fallen to a `share` of that; at the farthest `last`. `slope` is that of the signal at a sample.
+pub(crate) fn wave_edge(
+    slope: impl Fn(u64) -> f64,
+    (peak, is_up): (u64, bool),
+    towards: Towards,
+    last: u64,
+    steepest_within: usize,
+    share: f64,
+) -> u64 {
+    let rises_away = is_up == (towards == Towards::Start);
+    let falling = |at| if rises_away { slope(at) } else { -slope(at) };
+    let path = towards.path(peak, last);
+    let steepest = highest(path.clone().take(steepest_within + 1).map(falling));
+    let mut beyond = path.skip(steepest);
+    let limit = beyond.clone().next().map_or(0.0, falling) * share - WAVES.nearly_mv;
+    beyond.find(|at| falling(*at) < limit).unwrap_or(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_of_windows_is_that_of_each_window() {
+        let values = [5.0, 3.0, 4.0, 1.0, 2.0, 6.0, 0.5];
+        for within in 0..12 {
+            let found = of_windows(&values, within, f64::min);
+            for n in 0..values.len() {
+                let before = &values[n.saturating_sub(within)..=n];
+                let after = &values[n..(n + within + 1).min(values.len())];
+                let least = |window: &[f64]| window.iter().copied().fold(f64::INFINITY, f64::min);
+                assert_eq!(
+                    (found[n], found[n + within]),
+                    (least(before), least(after)),
+                    "{within} {n}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_peak_has_its_height_and_a_valley_its_depth() {
+        let values = [0.0, 0.0, 3.0, 1.0, 1.0, -2.0, 0.5, 0.5];
+        assert_eq!(prominence(&values, 2), [0.0, 0.0, 2.0, 1.0, 0.0, -2.5, 0.0, 0.0]);
+    }
+
+    /// A wave from 20 to 60, its peak at 40.
+    fn wave(mv: f64) -> Vec<f64> {
+        (0..100)
+            .map(|n| {
+                let distance = (f64::from(n) - 40.0).abs() / 20.0;
+                mv * (0.5 + 0.5 * (std::f64::consts::PI * distance.min(1.0)).cos())
+            })
+            .collect()
+    }
+
+    const SEARCH: PeakSearch = PeakSearch {
+        prominence_within: 30,
+        near: 10,
+        negative: 1.25,
+        agreement: 0.0,
+        candidates: usize::MAX,
+    };
+
+    #[test]
+    fn the_peak_is_that_of_the_beat_near_that_of_the_mean() {
+        for (mv, is_up) in [(0.2, true), (-0.2, false)] {
+            let (beat, mean) = (wave(mv), wave(mv));
+            assert_eq!(peak_of(&beat, &mean, SEARCH), Some((40, is_up)));
+            assert_eq!(peak_of(&beat, &mean[5..], SEARCH).map(|(at, _)| at), Some(40));
+        }
+        // Larger elsewhere in the beat, but not in the mean.
+        let mut beat = wave(0.2);
+        beat[80] = 1.0;
+        assert_eq!(peak_of(&beat, &wave(0.2), SEARCH), Some((40, true)));
+        let agreeing = PeakSearch {
+            agreement: 0.5,
+            ..SEARCH
+        };
+        assert_eq!(peak_of(&beat, &wave(0.2), agreeing), None);
+    }
+
+    #[test]
+    fn there_is_no_wave_below_the_least_one_nor_where_the_beat_has_none() {
+        assert_eq!(peak_of(&wave(0.007), &wave(0.007), SEARCH), None);
+        assert_eq!(peak_of(&wave(0.01), &wave(0.2), SEARCH), None);
+        assert_eq!(peak_of(&[], &[], SEARCH), None);
+        let before_it = PeakSearch {
+            candidates: 15,
+            ..SEARCH
+        };
+        assert_eq!(peak_of(&wave(0.2), &wave(0.2), before_it), None);
+    }
+
+    #[test]
+    fn a_wave_begins_and_ends_where_its_slope_has_fallen() {
+        let is_up = [(0.2, true), (-0.2, false)];
+        for (x, is_up) in is_up.map(|(mv, is_up)| (wave(mv), is_up)) {
+            let slope = |at: u64| x[at as usize + 1] - x[at as usize - 1];
+            let edge = |towards, last, share| wave_edge(slope, (40, is_up), towards, last, 30, share);
+            // The slope is a sine: 0.3 of its largest value at 20 samples times asin(0.3) / pi from the foot.
+            assert_eq!(edge(Towards::Start, 5, 0.3), 21);
+            assert_eq!(edge(Towards::End, 95, 0.3), 59);
+            assert_eq!(edge(Towards::End, 95, 0.5), 57);
+            assert_eq!(edge(Towards::End, 52, 0.3), 52);
+        }
+    }
+
+    #[test]
+    fn a_qrs_complex_reaches_over_a_notch_to_where_it_is_quiet() {
+        // Steep from 90 to 110 but for the R peak at 100, again from 118 to 122, then quiet.
+        let steepness = |at: u64| match at {
+            99..=101 => 0.0,
+            90..=110 | 118..=122 => 1.0,
+            _ => 0.01,
+        };
+        let lengths = QrsEdgeLengths { notch: 10, quiet: 5 };
+        assert_eq!(qrs_edge(steepness, 100, Towards::Start, 60, 1.0, lengths), 89);
+        assert_eq!(qrs_edge(steepness, 100, Towards::End, 140, 1.0, lengths), 123);
+        let nearer = QrsEdgeLengths { notch: 5, quiet: 5 };
+        assert_eq!(qrs_edge(steepness, 100, Towards::End, 140, 1.0, nearer), 111);
+        assert_eq!(qrs_edge(|_| 1.0, 100, Towards::End, 140, 1.0, lengths), 140);
+    }
+}
