@@ -118,15 +118,22 @@ def slope_of(x):
     return np.pad(x[2:] - x[:-2], 1) if x.size > 2 else np.zeros(x.size)
 
 
-def prominence(x, within):
-    """For each sample its height above the higher of the two lowest points within `within` samples before, and after;
-    negative for a valley, whichever is larger.
+def prominence(x, within, candidates=None):
+    """For each peak among the first `candidates` samples its height above the higher of the two lowest points within `within`
+    samples before, and after; for each valley its depth, negative; 0 for what is neither. The last candidate counts as both:
+    a wave whose peak is a little later is not lost.
     """
     before = np.lib.stride_tricks.sliding_window_view(np.pad(x, (within, 0), mode="edge"), within + 1)
     after = np.lib.stride_tricks.sliding_window_view(np.pad(x, (0, within), mode="edge"), within + 1)
     up = x - np.maximum(before.min(axis=1), after.min(axis=1))
     down = np.minimum(before.max(axis=1), after.max(axis=1)) - x
-    return np.where(up >= down, up, -down)
+    rise = np.diff(x, prepend=x[0], append=x[-1])
+    is_peak = (rise[:-1] >= -NEARLY_MV) & (rise[1:] <= NEARLY_MV)
+    is_valley = (rise[:-1] <= NEARLY_MV) & (rise[1:] >= -NEARLY_MV)
+    last = x.size if candidates is None else candidates
+    is_peak[last - 1] = is_valley[last - 1] = True
+    up, down = np.where(is_peak, up, 0.0), np.where(is_valley, down, 0.0)
+    return np.where(up >= down, up, -down)[:last]
 
 
 # 8. QRS complex.
@@ -196,8 +203,8 @@ def peak_of(x, first, last, mean, within, near, negative, agreement=0.0, candida
     the most prominent point of the mean of the beats, and then the most prominent one near it in the beat itself. Only
     the first `candidates` samples may be the peak.
     """
-    of_mean = prominence(mean, within)[:candidates]
-    of_beat = prominence(x[first : last + 1], within)[:candidates]
+    of_mean = prominence(mean, within, candidates)
+    of_beat = prominence(x[first : last + 1], within, candidates)
     expected = highest(np.maximum(of_mean, -of_mean / negative))
     polarity = 1 if of_mean[expected] > 0 else -1
     start = max(expected - near, 0)

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use arrow_array::builder::{Float32Builder, Float64Builder, Int32Builder, ListBuilder, StringBuilder};
-use arrow_array::{ArrayRef, Int32Array, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, Float64Array, Int32Array, RecordBatch, StringArray};
 use arrow_schema::{ArrowError, DataType, Field, FieldRef};
+use ecg_recipe::Measurements;
 use ecg_recording::Recording;
 use ecg_tables::{Column, Kind, Table, arrow as table_arrow};
 
@@ -39,6 +40,24 @@ pub(crate) fn lead_names<T>(recording: &Recording, rows: &[(usize, T)]) -> Array
     Arc::new(StringArray::from_iter(
         rows.iter().map(|row| leads.get(row.0).map(|lead| &lead.name)),
     ))
+}
+
+/// The column of a measurement of waves; `None` if no measurement has this name.
+pub(crate) fn measured<'a>(name: &str, rows: impl Iterator<Item = &'a Measurements>) -> Option<ArrayRef> {
+    let value: fn(&Measurements) -> Option<f64> = match name {
+        "pr_ms" => |measured| measured.pr_ms,
+        "qrs_ms" => |measured| measured.qrs_ms,
+        "qt_ms" => |measured| measured.qt_ms,
+        "qtc_bazett_ms" => |measured| measured.qtc_bazett_ms,
+        "qtc_fridericia_ms" => |measured| measured.qtc_fridericia_ms,
+        "st_mv" => |measured| measured.st_mv,
+        "t_polarity" => {
+            let polarity = |measured: &Measurements| measured.t_polarity.map(|polarity| polarity as i32);
+            return Some(Arc::new(Int32Array::from_iter(rows.map(polarity))));
+        }
+        _ => return None,
+    };
+    Some(Arc::new(Float64Array::from_iter(rows.map(value))))
 }
 
 /// The same value in every row.

@@ -10,7 +10,9 @@ use ecg_recipe::Segment;
 use ecg_recording::Recording;
 use ecg_tables::{SEGMENTS, arrow as table_arrow};
 
-use crate::columns::{batch_of, float_lists, int_lists, lead_names, lead_numbers, repeated, text_lists};
+use crate::columns::{
+    batch_of, float_lists, int_lists, lead_names, lead_numbers, measured, repeated, text_lists,
+};
 
 /// A batch is written when it holds this many samples.
 const BATCH_SAMPLES: usize = 128 * 1024;
@@ -123,7 +125,7 @@ fn batch(
                 rows.iter()
                     .map(|row| row.1.warnings.iter().map(|warning| warning.name())),
             ),
-            _ => return None,
+            name => measured(name, rows.iter().map(|row| &row.1.features.measured))?,
         })
     })
 }

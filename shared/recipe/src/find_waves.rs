@@ -504,10 +504,10 @@ impl Latest {
         place(samples.start)..place(samples.end)
     }
 
-    /// Values before this sample are not asked for again. They go when they are as many as a block.
+    /// Values before this sample are not asked for again. They go when they are as many as those that stay.
     fn forget_before(&mut self, sample: u64) {
         let places = self.places(self.first..sample);
-        if places.len() >= BLOCK {
+        if 2 * places.len() > self.values.len() {
             self.first += places.len() as u64;
             self.values.drain(places);
         }

@@ -1,5 +1,7 @@
 //! Step 3b: the shape of one wave. Where in a stretch of signal its peak is, and from there its onset and its end.
 
+use std::ops::Range;
+
 use crate::wave_settings::WAVES;
 
 /// A wave of a beat: three samples of the recording.
@@ -115,65 +117,119 @@ pub(crate) struct PeakSearch {
 /// The peak (number 9) of a wave in a stretch of a beat, and whether it points up; `None` if there is no wave. It is the most
 /// prominent point of the mean of the beats in this stretch, and then the most prominent one near it in the beat itself.
 pub(crate) fn peak_of(beat: &[f64], mean: &[f64], search: PeakSearch) -> Option<(usize, bool)> {
-    let candidates = search.candidates.min(beat.len()).min(mean.len());
-    let of_mean = &prominence(mean, search.prominence_within)[..candidates];
-    let of_beat = &prominence(beat, search.prominence_within)[..candidates];
-    let expected = highest(of_mean.iter().map(|up| up.max(-up / search.negative)));
-    let is_up = *of_mean.get(expected)? > 0.0;
-    let height = of_mean[expected].abs();
-
-    let first = expected.saturating_sub(search.near);
-    let after = candidates.min(expected + search.near + 1);
-    let own = of_beat[first..after]
-        .iter()
-        .map(|up| if is_up { *up } else { -up });
-    let own_height = own.clone().fold(f64::NEG_INFINITY, f64::max);
-    let largest = of_beat.iter().fold(0.0, |largest: f64, up| largest.max(up.abs()));
-    let is_wave = height >= WAVES.least_wave_mv
-        && own_height >= WAVES.own_prominence * height
-        && height >= search.agreement * largest;
-    is_wave.then(|| (first + highest(own), is_up))
-}
-
-/// For each value its height above the higher of the two lowest points at most `within` samples before it, and after it;
-/// for a valley its depth, negative: whichever is larger.
-fn prominence(values: &[f64], within: usize) -> Vec<f64> {
-    let lowest = of_windows(values, within, |a, b| if a < b { a } else { b });
-    let largest = of_windows(values, within, |a, b| if a > b { a } else { b });
-    let count = values.len();
-    let mut result = Vec::with_capacity(count);
-    for n in 0..count {
-        let up = values[n] - lowest[n].max(lowest[n + within]);
-        let down = largest[n].min(largest[n + within]) - values[n];
-        result.push(if up >= down { up } else { -down });
-    }
-    result
-}
-
-/// The least, or largest, of each `within + 1` values that follow each other; before and after the values there are
-/// `within` more like the first and like the last. So the window that ends at value `n` has place `n`, the one that begins
-/// there `n + within`.
-///
-/// Windows are doubled until they are as long: a few comparisons a value, however long.
-fn of_windows(values: &[f64], within: usize, pick: impl Fn(f64, f64) -> f64) -> Vec<f64> {
-    let (Some(first), Some(last)) = (values.first(), values.last()) else {
-        return Vec::new();
+    let of_mean = Extremes::of(mean, &search, 0..search.candidates);
+    let height_of = |up: f64| up.max(-up / search.negative);
+    let expected = of_mean.highest(0, usize::MAX, height_of)?;
+    let (is_up, height) = (expected.up > 0.0, expected.up.abs());
+    let (first, last) = (
+        expected.place.saturating_sub(search.near),
+        (expected.place + search.near).min(search.candidates.saturating_sub(1)),
+    );
+    // The others of the beat are asked for their largest only.
+    let places = if search.agreement > 0.0 {
+        0..search.candidates
+    } else {
+        first..last + 1
     };
-    let mut picked = Vec::with_capacity(values.len() + 2 * within);
-    picked.resize(within, *first);
-    picked.extend_from_slice(values);
-    picked.resize(values.len() + 2 * within, *last);
-    let mut other = picked.clone();
-    let mut length = 1;
-    while length < within + 1 {
-        let shift = length.min(within + 1 - length);
-        for ((to, a), b) in other.iter_mut().zip(&picked).zip(&picked[shift..]) {
-            *to = pick(*a, *b);
+    let of_beat = Extremes::of(beat, &search, places);
+    let heights = of_beat.0.iter().map(|extreme| extreme.up.abs());
+    let largest = heights.fold(0.0, f64::max);
+    let own_height_of = |up: f64| if is_up { up } else { -up };
+    let own = of_beat.highest(first, last, own_height_of)?;
+    let is_wave = height >= WAVES.least_wave_mv
+        && own_height_of(own.up) >= WAVES.own_prominence * height
+        && height >= search.agreement * largest;
+    is_wave.then_some((own.place, is_up))
+}
+
+/// A peak or a valley.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Extreme {
+    place: usize,
+    /// The height of a peak above the higher of the two lowest points at most `within` samples before it, and after it. For a
+    /// valley its depth, negative.
+    up: f64,
+}
+
+/// The peaks and valleys of a stretch, in order.
+struct Extremes(Vec<Extreme>);
+
+impl Extremes {
+    /// Those at some of the places that may be the peak. The last of all these counts as one: a wave whose peak is a little
+    /// later is not lost.
+    fn of(values: &[f64], search: &PeakSearch, places: Range<usize>) -> Self {
+        let (Some(first), Some(last)) = (values.first(), values.last()) else {
+            return Self(Vec::new());
+        };
+        let (nearly, within) = (WAVES.nearly_mv, search.prominence_within);
+        let candidates = search.candidates.min(values.len());
+        let mut extremes = Vec::new();
+        for place in places.start..places.end.min(candidates) {
+            let before = if place > 0 { values[place - 1] } else { *first };
+            let after = values.get(place + 1).unwrap_or(last);
+            let here = values[place];
+            let (rise, next_rise) = (here - before, after - here);
+            let is_last = place + 1 == candidates;
+            let is_peak = is_last || (rise >= -nearly && next_rise <= nearly);
+            let is_valley = is_last || (rise <= nearly && next_rise >= -nearly);
+            if !is_peak && !is_valley {
+                continue;
+            }
+            let around_before = &values[place.saturating_sub(within)..=place];
+            let around_after = &values[place..values.len().min(place + within + 1)];
+            let up = if is_peak {
+                here - lowest(around_before).max(lowest(around_after))
+            } else {
+                0.0
+            };
+            let down = if is_valley {
+                largest(around_before).min(largest(around_after)) - here
+            } else {
+                0.0
+            };
+            let up = if up >= down { up } else { -down };
+            extremes.push(Extreme { place, up });
         }
-        std::mem::swap(&mut picked, &mut other);
-        length += shift;
+        Self(extremes)
     }
-    picked
+
+    /// Of those from a place to another the one with the largest height, of equal ones the first.
+    fn highest(&self, first: usize, last: usize, height: impl Fn(f64) -> f64) -> Option<Extreme> {
+        let inside = || {
+            self.0
+                .iter()
+                .filter(|extreme| (first..=last).contains(&extreme.place))
+        };
+        let largest = inside().fold(f64::NEG_INFINITY, |largest, extreme| {
+            largest.max(height(extreme.up))
+        });
+        let mut inside = inside();
+        inside
+            .find(|extreme| height(extreme.up) >= largest - WAVES.nearly_mv)
+            .copied()
+    }
+}
+
+fn lowest(values: &[f64]) -> f64 {
+    first_of(values, |a, b| if a < b { a } else { b })
+}
+
+fn largest(values: &[f64]) -> f64 {
+    first_of(values, |a, b| if a > b { a } else { b })
+}
+
+/// The value that comes first in an order, in eight lanes, so that a comparison need not wait for the one before it. Not for
+/// no values.
+fn first_of(values: &[f64], pick: impl Fn(f64, f64) -> f64) -> f64 {
+    let mut lanes = [values[0]; 8];
+    let (chunks, rest) = values.as_chunks::<8>();
+    for chunk in chunks {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane = pick(*lane, *value);
+        }
+    }
+    let of_rest = rest.iter().fold(values[0], |first, value| pick(first, *value));
+    lanes.into_iter().fold(of_rest, pick)
 }
 
 /// The onset or end (number 10) of a wave: from its peak outwards, over the steepest slope at most `steepest_within` samples away, to
@@ -200,27 +256,73 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_least_of_windows_is_that_of_each_window() {
-        let values = [5.0, 3.0, 4.0, 1.0, 2.0, 6.0, 0.5];
-        for within in 0..12 {
-            let found = of_windows(&values, within, f64::min);
-            for n in 0..values.len() {
-                let before = &values[n.saturating_sub(within)..=n];
-                let after = &values[n..(n + within + 1).min(values.len())];
-                let least = |window: &[f64]| window.iter().copied().fold(f64::INFINITY, f64::min);
-                assert_eq!(
-                    (found[n], found[n + within]),
-                    (least(before), least(after)),
-                    "{within} {n}"
+    fn a_peak_has_its_height_and_a_valley_its_depth() {
+        let values = [0.0, 0.0, 3.0, 1.0, 1.5, -2.0, 0.5, 0.5, 0.2];
+        let extremes = |prominence_within, candidates| {
+            let search = PeakSearch {
+                prominence_within,
+                candidates,
+                ..SEARCH
+            };
+            let extremes = Extremes::of(&values, &search, 0..9);
+            extremes
+                .0
+                .iter()
+                .map(|extreme| (extreme.place, extreme.up))
+                .collect::<Vec<_>>()
+        };
+        let all = [
+            (0, 0.0),
+            (1, 0.0),
+            (2, 2.0),
+            (3, -0.5),
+            (4, 0.5),
+            (5, -2.5),
+            (6, 0.3),
+            (7, 0.3),
+            (8, 0.0),
+        ];
+        let near = |found: Vec<(usize, f64)>, expect: &[(usize, f64)]| {
+            assert_eq!(found.len(), expect.len(), "{found:?}");
+            for (found, expect) in found.iter().zip(expect) {
+                assert!(
+                    found.0 == expect.0 && (found.1 - expect.1).abs() < 1e-12,
+                    "{found:?} {expect:?}"
                 );
             }
-        }
-    }
-
-    #[test]
-    fn a_peak_has_its_height_and_a_valley_its_depth() {
-        let values = [0.0, 0.0, 3.0, 1.0, 1.0, -2.0, 0.5, 0.5];
-        assert_eq!(prominence(&values, 2), [0.0, 0.0, 2.0, 1.0, 0.0, -2.5, 0.0, 0.0]);
+        };
+        near(extremes(2, 9), &all);
+        near(extremes(2, 3), &all[..3]);
+        // Only what is near counts.
+        near(
+            extremes(1, 9),
+            &[
+                (0, 0.0),
+                (1, 0.0),
+                (2, 2.0),
+                (3, -0.5),
+                (4, 0.5),
+                (5, -2.5),
+                (6, 0.0),
+                (7, 0.0),
+                (8, 0.0),
+            ],
+        );
+        // Rising, and nothing else may be the peak.
+        assert_eq!(
+            Extremes::of(
+                &[0.0, 1.0, 2.0, 3.0],
+                &PeakSearch {
+                    candidates: 3,
+                    ..SEARCH
+                },
+                1..3
+            )
+            .0
+            .len(),
+            1
+        );
+        assert!(Extremes::of(&[], &SEARCH, 0..9).0.is_empty());
     }
 
     /// A wave from 20 to 60, its peak at 40.

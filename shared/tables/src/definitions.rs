@@ -271,6 +271,41 @@ pub const SEGMENTS: Table = Table {
         ),
         must("quality", Kind::Text, "good, or warn where there is a warning"),
         must("warnings", Kind::Texts, "names of the warnings of the segment"),
+        may(
+            "pr_ms",
+            Kind::Double,
+            "median over the beats of the segment that have it: time from P onset to QRS onset, in ms",
+        ),
+        may(
+            "qrs_ms",
+            Kind::Double,
+            "median over the beats of the segment that have it: time from QRS onset to QRS end, in ms",
+        ),
+        may(
+            "qt_ms",
+            Kind::Double,
+            "median over the beats of the segment that have it: time from QRS onset to T end, in ms",
+        ),
+        may(
+            "qtc_bazett_ms",
+            Kind::Double,
+            "median over the beats of the segment that have it: qt_ms / sqrt(rr_ms / 1000), in ms",
+        ),
+        may(
+            "qtc_fridericia_ms",
+            Kind::Double,
+            "median over the beats of the segment that have it: qt_ms / cbrt(rr_ms / 1000), in ms",
+        ),
+        may(
+            "st_mv",
+            Kind::Double,
+            "median over the beats of the segment that have it: level of the signal 60 ms after QRS end, less that before QRS onset, in mV",
+        ),
+        may(
+            "t_polarity",
+            Kind::Int,
+            "median over the beats of the segment that have it: 1 where the T wave points up, -1 where it points down, 0 where as many do the one as the other",
+        ),
     ],
 };
 
@@ -298,6 +333,65 @@ pub const BEATS: Table = Table {
             "time since the beat before in the same lead, in ms; null for the first, and behind a gap of missing samples that could hide a beat",
         ),
         must("r_mv", Kind::Float, "the signal at the R peak, in mV"),
+        may(
+            "p_onset",
+            Kind::BigInt,
+            "first sample of the P wave: index in the recording, from 0; null where there is none, or samples are missing in it",
+        ),
+        may(
+            "p_peak",
+            Kind::BigInt,
+            "peak of the P wave: index in the recording, from 0",
+        ),
+        may(
+            "p_end",
+            Kind::BigInt,
+            "last sample of the P wave: index in the recording, from 0",
+        ),
+        may(
+            "qrs_onset",
+            Kind::BigInt,
+            "first sample of the QRS complex: index in the recording, from 0; null where there is none, or samples are missing in it",
+        ),
+        may(
+            "qrs_end",
+            Kind::BigInt,
+            "last sample of the QRS complex: index in the recording, from 0",
+        ),
+        may(
+            "t_onset",
+            Kind::BigInt,
+            "first sample of the T wave: index in the recording, from 0; null where there is none, or samples are missing in it",
+        ),
+        may(
+            "t_peak",
+            Kind::BigInt,
+            "peak of the T wave: index in the recording, from 0",
+        ),
+        may(
+            "t_end",
+            Kind::BigInt,
+            "last sample of the T wave: index in the recording, from 0",
+        ),
+        may("pr_ms", Kind::Double, "time from P onset to QRS onset, in ms"),
+        may("qrs_ms", Kind::Double, "time from QRS onset to QRS end, in ms"),
+        may("qt_ms", Kind::Double, "time from QRS onset to T end, in ms"),
+        may("qtc_bazett_ms", Kind::Double, "qt_ms / sqrt(rr_ms / 1000), in ms"),
+        may(
+            "qtc_fridericia_ms",
+            Kind::Double,
+            "qt_ms / cbrt(rr_ms / 1000), in ms",
+        ),
+        may(
+            "st_mv",
+            Kind::Double,
+            "level of the signal 60 ms after QRS end, less that before QRS onset, in mV",
+        ),
+        may(
+            "t_polarity",
+            Kind::Int,
+            "1 where the T wave points up, -1 where it points down",
+        ),
     ],
 };
 
