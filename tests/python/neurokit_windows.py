@@ -2,10 +2,11 @@
 
     neurokit_windows.py make       writes the golden file; needs `pip install neurokit2==0.2.13 astropy`
     neurokit_windows.py compare    compares the recipe in Python with it; needs NumPy only
+    neurokit_windows.py refresh    after a change of the recipe: leaves NeuroKit2's values as they are
+    neurokit_windows.py rows       prints what the recipe in Python makes of the series that come on standard input
 
 The golden file has random series of NN intervals (seeded), what NeuroKit2 makes of them with the options below, and what the
-recipe in Python makes of them. The recipe in Rust is compared with both (shared/recipe/tests/windows.rs). After a change of
-the recipe only: `neurokit_windows.py refresh`, which leaves NeuroKit2's values as they are.
+recipe in Python makes of them. The recipe in Rust is compared with both (shared/recipe/tests/windows.rs).
 
 Where NeuroKit2 has another definition on purpose:
 * Power: `normalize=True` (its default) divides by the largest value; without, it is in ms^2 * (n - 1) / (2 T), where T is the
@@ -187,6 +188,12 @@ def refresh():
     write(all_series)
 
 
+def rows():
+    all_series = json.load(sys.stdin)
+    made = {name: recipe(one["intervals"], one["sampling_frequency_hz"]) for name, one in all_series.items()}
+    json.dump(made, sys.stdout, allow_nan=False)
+
+
 def away(found, expected):
     """How far two values are from each other, relative."""
     if found is None or expected is None:
@@ -214,4 +221,4 @@ def compare():
 
 
 if __name__ == "__main__":
-    {"make": make, "refresh": refresh, "compare": compare}[sys.argv[1]]()
+    {"make": make, "refresh": refresh, "compare": compare, "rows": rows}[sys.argv[1]]()
