@@ -28,6 +28,8 @@ BANDS_HZ = {"vlf": (0.0033, 0.04), "lf": (0.04, 0.15), "hf": (0.15, 0.4)}
 FREQUENCIES_PER_PEAK = 5
 # Box lengths of DFA in beats (Peng et al. 1995: 4 to 16 for alpha 1).
 DFA_BEATS = range(4, 17)
+# A mean square, in samples^2, that only rounding leaves.
+NOTHING_LEFT = 1e-8
 # Tolerance of sample entropy, as a share of the standard deviation (Richman and Moorman 2000).
 ENTROPY_TOLERANCE = 0.2
 
@@ -166,7 +168,8 @@ def dfa_alpha1(nn, ends):
     F(n) is the root mean square of what is left of the profile (the cumulative sum of nn - mean) in the boxes, after a
     straight line was taken from each. Boxes overlap by half, and lie within adjacent intervals.
 
-    Peng et al. (1995), Chaos 5:82.
+    Peng et al. (1995), Chaos 5:82; the overlap is that of NeuroKit2, and so is that two kinds of boxes do not count: one that
+    ends with the last interval, and one in which nothing is left.
     """
     if nn.size < LEAST_NN_DFA:
         return None
@@ -178,15 +181,17 @@ def dfa_alpha1(nn, ends):
         boxes = [
             profile[start : start + beats]
             for profile in profiles
-            for start in range(0, profile.size - beats + 1, beats // 2)
+            for start in range(0, profile.size - beats, beats // 2)
         ]
         if not boxes:
             return None
         y = np.array(boxes) - np.mean(boxes, axis=1, keepdims=True)
         rest = y - np.outer(y @ x / (x @ x), x)
-        fluctuations.append(np.sqrt(np.mean(rest**2)))
-    if min(fluctuations) == 0:
-        return None
+        squares = np.mean(rest**2, axis=1)
+        squares = squares[squares > NOTHING_LEFT]
+        if squares.size == 0:
+            return None
+        fluctuations.append(np.sqrt(np.mean(squares)))
     x = np.log(DFA_BEATS) - np.mean(np.log(DFA_BEATS))
     return x @ np.log(fluctuations) / (x @ x)
 

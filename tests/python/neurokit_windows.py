@@ -12,7 +12,10 @@ Where NeuroKit2 has another definition on purpose:
 * Power: `normalize=True` (its default) divides by the largest value; without, it is in ms^2 * (n - 1) / (2 T), where T is the
   time from the first to the last interval. TP has frequencies above 0.4 Hz, and LFn, HFn are shares of TP with VLF; the Task
   Force takes LF + HF. Its default lowest frequency is 2 * (median interval) / (n / 2), which is above 0.0033 Hz.
-* DFA: its default for alpha 1 are 4 to 11 beats; and it leaves out the last box if that ends with the series.
+* DFA: its default for alpha 1 are 4 to 11 beats.
+* pNN: it compares in ms, where one of exactly 50 (18 samples at 360 Hz) may be above 50 by rounding; we compare in samples.
+* Triangular index: its last bin includes its upper end, so the two last bins are one if the longest interval is on an edge, as
+  always at 128 Hz. It matters if one of them is the fullest.
 * Where intervals are missing, it joins what is left for sample entropy and DFA, and divides pNN by differences + 1.
 * SDANN, SDNN index: its windows are of summed NN time, it leaves out the last interval of each, and rounds their number.
 """
@@ -70,6 +73,7 @@ def series():
         "irregular": (irregular, 360.0),
         "ectopic": (ectopic, 360.0),
         "half an hour": (rhythm(2250, 0.85, 128, low=0.02, high=0.03, noise=0.012, slow=0.008, fall=0.1), 128.0),
+        "coarse": (rhythm(380, 0.78, 125, noise=0.004), 125.0),
     }
 
 

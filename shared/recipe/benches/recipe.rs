@@ -41,6 +41,8 @@ mod spectrum;
 mod synthetic;
 #[path = "../src/types.rs"]
 mod types;
+#[path = "../src/variability.rs"]
+mod variability;
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -57,6 +59,7 @@ use find_beats::BeatFinder;
 use qrs_candidates::QrsCandidates;
 use runs::Runs;
 use spectrum::Spectrum;
+use variability::{NnInterval, variability};
 
 const HZ: f64 = 360.0;
 const SEGMENT: usize = 3600;
@@ -161,6 +164,21 @@ fn steps(criterion: &mut Criterion) {
     let mut spectrum = Spectrum::new();
     measure(criterion, "step: spectrum", SEGMENT, || {
         black_box(spectrum.shares(segment, 0.0, HZ));
+    });
+
+    // 370 intervals from 0.75 to 0.85 s.
+    let mut end_sample = 0;
+    let mut random = synthetic::Random(7);
+    let nn: Vec<NnInterval> = (0..370)
+        .map(|_| {
+            let samples = 270 + (36.0 * random.next()) as u32;
+            end_sample += u64::from(samples);
+            NnInterval { end_sample, samples }
+        })
+        .collect();
+    let window = (300.0 * HZ) as usize;
+    measure(criterion, "step: variability of five minutes", window, || {
+        black_box(variability(black_box(&nn), HZ));
     });
 }
 

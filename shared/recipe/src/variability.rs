@@ -20,6 +20,8 @@ const BANDS_HZ: [[f64; 2]; 3] = [[0.0033, 0.04], [0.04, 0.15], [0.15, 0.4]];
 const FREQUENCIES_PER_PEAK: f64 = 5.0;
 /// Shortest and longest box of DFA in beats (Peng et al. 1995: 4 to 16 for alpha 1).
 const DFA_BEATS: [usize; 2] = [4, 16];
+/// A mean square, in samples^2, that only rounding leaves.
+const NOTHING_LEFT: f64 = 1e-8;
 /// Tolerance of sample entropy, as a share of the standard deviation (Richman and Moorman 2000).
 const ENTROPY_TOLERANCE: f64 = 0.2;
 
@@ -104,7 +106,8 @@ pub struct Variability {
     pub hf_nu: Option<f64>,
     /// Sample entropy, m = 2, r = 0.2 standard deviations. No unit; `None` below 200 intervals, and where no three are alike.
     pub sample_entropy: Option<f64>,
-    /// Scaling exponent of DFA from 4 to 16 beats. No unit; `None` below 64 intervals, and where a fluctuation is 0.
+    /// Scaling exponent of DFA from 4 to 16 beats. No unit; `None` below 64 intervals, and where
+    /// nothing fluctuates.
     pub dfa_alpha1: Option<f64>,
 }
 
@@ -484,7 +487,8 @@ fn sample_entropy(nn: &[NnInterval], standard_deviation: Option<f64>) -> Option<
 /// of the profile (the cumulative sum of interval - mean) in the boxes, after a straight line was taken from each. Boxes
 /// overlap by half, and lie within adjacent intervals. `mean` is that of the intervals in samples.
 ///
-/// Source: Peng et al. (1995), Chaos 5:82.
+/// Source: Peng et al. (1995), Chaos 5:82; the overlap is that of NeuroKit2, and so is that two kinds of boxes do not count:
+/// one that ends with the last interval, and one in which nothing is left.
 fn dfa_alpha1(nn: &[NnInterval], mean: f64) -> Option<f64> {
     if nn.len() < LEAST_NN_DFA {
         return None;
@@ -502,21 +506,22 @@ fn dfa_alpha1(nn: &[NnInterval], mean: f64) -> Option<f64> {
         .collect();
     let mut points = Vec::new();
     for beats in DFA_BEATS[0]..=DFA_BEATS[1] {
-        let boxes = profiles
-            .iter()
-            .flat_map(|profile| profile.windows(beats).step_by(beats / 2));
-        let (mut squares, mut values) = (0.0, 0);
+        let boxes = profiles.iter().flat_map(|profile| {
+            let but_the_last = profile.get(..profile.len().saturating_sub(1)).unwrap_or_default();
+            but_the_last.windows(beats).step_by(beats / 2)
+        });
+        let (mut mean_squares, mut count) = (0.0, 0.0);
         for one in boxes {
-            squares += squares_beside_a_line(one);
-            values += beats;
+            let mean_square = squares_beside_a_line(one) / beats as f64;
+            if mean_square > NOTHING_LEFT {
+                mean_squares += mean_square;
+                count += 1.0;
+            }
         }
-        if values == 0 || squares <= 0.0 {
+        if count == 0.0 {
             return None;
         }
-        points.push((
-            libm::log(beats as f64),
-            libm::log((squares / values as f64).sqrt()),
-        ));
+        points.push((libm::log(beats as f64), libm::log((mean_squares / count).sqrt())));
     }
     let middle = points.iter().map(|(x, _)| x).sum::<f64>() / points.len() as f64;
     let (mut products, mut squares) = (0.0, 0.0);
