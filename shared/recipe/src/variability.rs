@@ -38,7 +38,7 @@ const LEAST_NN_S: [f64; 3] = [240.0, 120.0, 60.0];
 
 /// Sums over intervals are taken in so many lanes: interval `n` belongs to lane `n % LANES`, and the lanes are added at the
 /// end, so that the result is the same on every processor.
-const LANES: usize = 4;
+const LANES: usize = 8;
 
 /// An interval between two adjacent normal beats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
