@@ -417,28 +417,23 @@ impl SineFit {
 
     /// The part of the mean square, in ms^2, that is explained at the next frequency.
     fn next_frequency(&mut self) -> f64 {
-        let mut sums = [[0.0; LANES]; 6];
-        for Lanes {
-            y,
-            cos,
-            sin,
-            turn_cos,
-            turn_sin,
-        } in &mut self.lanes
-        {
+        let zero = [0.0; LANES];
+        let (mut c, mut s, mut yc, mut ys, mut cc, mut cs) = (zero, zero, zero, zero, zero, zero);
+        for lanes in &mut self.lanes {
+            let now = *lanes;
             for lane in 0..LANES {
-                let (c, s) = (cos[lane], sin[lane]);
-                sums[0][lane] += c;
-                sums[1][lane] += s;
-                sums[2][lane] += y[lane] * c;
-                sums[3][lane] += y[lane] * s;
-                sums[4][lane] += c * c;
-                sums[5][lane] += c * s;
-                cos[lane] = c * turn_cos[lane] - s * turn_sin[lane];
-                sin[lane] = s * turn_cos[lane] + c * turn_sin[lane];
+                let (cos, sin, y) = (now.cos[lane], now.sin[lane], now.y[lane]);
+                c[lane] += cos;
+                s[lane] += sin;
+                yc[lane] += y * cos;
+                ys[lane] += y * sin;
+                cc[lane] += cos * cos;
+                cs[lane] += cos * sin;
+                lanes.cos[lane] = cos * now.turn_cos[lane] - sin * now.turn_sin[lane];
+                lanes.sin[lane] = sin * now.turn_cos[lane] + cos * now.turn_sin[lane];
             }
         }
-        let [c, s, yc, ys, cc, cs] = sums.map(|lanes| lanes.iter().sum::<f64>() / self.n);
+        let [c, s, yc, ys, cc, cs] = [c, s, yc, ys, cc, cs].map(|lanes| lanes.iter().sum::<f64>() / self.n);
         let (cc, ss, cs) = (cc - c * c, (1.0 - cc) - s * s, cs - c * s);
         (ss * yc * yc + cc * ys * ys - 2.0 * cs * yc * ys) / (cc * ss - cs * cs)
     }
