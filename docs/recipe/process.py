@@ -14,8 +14,9 @@ from step2_calibrate import calibrate
 from step3_find_beats import find_beats
 from step3_qrs_candidates import find_candidates
 from step3b_find_waves import find_waves, measurements
-from step4_features import beats_of, cut_segments, heart_rate_bpm
+from step4_features import beats_of, cut_segments, heart_rate_bpm, round_half_up
 from step5_label_quality import quality, warnings
+from step6_windows import WINDOW_S, windows_of
 
 # Rises with each change of a value beyond rounding; the column `recipe_version`.
 RECIPE_VERSION = 2
@@ -70,6 +71,21 @@ def process(samples, sampling_frequency_hz, gain, baseline, rules=RULES):
         "quality": quality(of_any),
     }
     return segments, summary
+
+
+def windows(segments, sampling_frequency_hz, rules=RULES):
+    """Step 6: the rows of the table `windows` of a lead, from its segments as `process` gives them."""
+    parts = []
+    for segment in segments:
+        features, samples = segment["features"], segment["mv"].size
+        # Until step 3 tells beat types, every beat is normal: INTEGRATOR, `segment["beats"]` then has both keys.
+        beats = [{"beat_type": "N", "nn_ms": beat["rr_ms"]} | beat for beat in segment["beats"]]
+        flat = round(features["flat_ms"] * sampling_frequency_hz / 1000.0)
+        usable = 0 if "noisy" in segment["warnings"] else samples - flat - features["missing_samples"]
+        parts.append({
+            "start_sample": segment["start_sample"], "samples": samples, "usable_samples": int(usable), "beats": beats,
+        })
+    return windows_of(parts, sampling_frequency_hz, max(round_half_up(WINDOW_S / rules.segment_s), 1))
 
 
 def main():

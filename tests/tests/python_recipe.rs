@@ -53,6 +53,16 @@ fn features_equal_scipy() {
 }
 
 #[test]
+fn windows_equal_neurokit() {
+    let Some(interpreter) = python_with(&["numpy"]) else {
+        return;
+    };
+    let mut command = Command::new(&interpreter);
+    command.args(["tests/python/neurokit_windows.py", "compare"]);
+    println!("{}", run(command));
+}
+
+#[test]
 fn the_recipe_in_python_gives_what_the_one_in_rust_gives() {
     let Some(interpreter) = python_with(&["numpy", "scipy.io", "pyarrow.parquet", "h5py"]) else {
         return;

@@ -45,6 +45,8 @@ mod spectrum;
 mod synthetic;
 #[path = "../src/types.rs"]
 mod types;
+#[path = "../src/variability.rs"]
+mod variability;
 #[path = "../src/wave_settings.rs"]
 mod wave_settings;
 #[path = "../src/waves.rs"]
@@ -68,6 +70,7 @@ use qrs_candidates::QrsCandidates;
 use runs::Runs;
 use spectrum::Spectrum;
 use types::Beat;
+use variability::{NnInterval, variability};
 use waves::Waves;
 
 const HZ: f64 = 360.0;
@@ -201,6 +204,21 @@ fn steps(criterion: &mut Criterion) {
     let mut spectrum = Spectrum::new();
     measure(criterion, "step: spectrum", SEGMENT, || {
         black_box(spectrum.shares(segment, 0.0, HZ));
+    });
+
+    // 370 intervals from 0.75 to 0.85 s.
+    let mut end_sample = 0;
+    let mut random = synthetic::Random(7);
+    let nn: Vec<NnInterval> = (0..370)
+        .map(|_| {
+            let samples = 270 + (36.0 * random.next()) as u32;
+            end_sample += u64::from(samples);
+            NnInterval { end_sample, samples }
+        })
+        .collect();
+    let window = (300.0 * HZ) as usize;
+    measure(criterion, "step: variability of five minutes", window, || {
+        black_box(variability(black_box(&nn), HZ));
     });
 }
 

@@ -11,6 +11,7 @@
 //!    `measure_beats.rs`: what is measured from that.
 //! 4. `cut.rs`: segments of ten seconds. `features.rs`: their features.
 //! 5. `label_quality.rs`: warnings. A label never drops a segment.
+//! 6. `windows.rs`: windows of five minutes. `variability.rs`: their heart rate variability.
 //!
 //! `types.rs` has what the steps hand to each other, `detector_settings.rs` and `wave_settings.rs` the numbers of step 3. The limits are
 //! those of [`ecg_core::rules`].
@@ -38,8 +39,10 @@ mod rr_intervals;
 mod runs;
 mod spectrum;
 mod types;
+mod variability;
 mod wave_settings;
 mod waves;
+mod windows;
 
 use std::collections::BTreeSet;
 
@@ -49,8 +52,10 @@ pub use calibrate::Calibration;
 pub use features::Features;
 pub use label_quality::{Quality, Warning};
 pub use measure_beats::Measurements;
-pub use types::{Beat, LeadSummary, Segment};
+pub use types::{Beat, BeatType, LeadSummary, Segment};
+pub use variability::{NnInterval, Variability, variability};
 pub use waves::{Wave, Waves};
+pub use windows::{WINDOW_S, Window, WindowBeat, WindowCutter};
 
 /// The number of the recipe: rows of another number may have other values for the same samples. It rises with each change
 /// of a value beyond rounding, and CHANGELOG.md says what changed. (The limits of quality have a version of their own, in

@@ -36,6 +36,43 @@ pub struct Beat {
     pub measured: Measurements,
 }
 
+/// What kind of beat it is, after ANSI/AAMI EC57.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BeatType {
+    /// Normal; bundle branch blocks included.
+    Normal,
+    /// Supraventricular ectopic.
+    Supraventricular,
+    /// Ventricular ectopic.
+    Ventricular,
+    /// Paced, or not to be classified.
+    Unclassified,
+}
+
+impl BeatType {
+    /// All types, each at the place of its own number.
+    pub const ALL: [BeatType; 4] = [
+        BeatType::Normal,
+        BeatType::Supraventricular,
+        BeatType::Ventricular,
+        BeatType::Unclassified,
+    ];
+
+    /// The name in the `beat_type` column.
+    ///
+    /// ```
+    /// assert_eq!(ecg_recipe::BeatType::ALL.map(ecg_recipe::BeatType::name), ["N", "S", "V", "Q"]);
+    /// ```
+    pub fn name(self) -> &'static str {
+        match self {
+            BeatType::Normal => "N",
+            BeatType::Supraventricular => "S",
+            BeatType::Ventricular => "V",
+            BeatType::Unclassified => "Q",
+        }
+    }
+}
+
 /// A segment of the signal with its beats, before its features are computed. The fields are those of [`Segment`].
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CutSegment {
