@@ -35,10 +35,14 @@ mod label_quality;
 mod qrs_candidates;
 #[path = "../src/runs.rs"]
 mod runs;
+#[path = "../src/second_detector.rs"]
+mod second_detector;
 #[path = "../src/spectrum.rs"]
 mod spectrum;
 #[path = "../tests/support/synthetic.rs"]
 mod synthetic;
+#[path = "../src/templates.rs"]
+mod templates;
 #[path = "../src/types.rs"]
 mod types;
 
@@ -50,7 +54,7 @@ use ecg_core::rules::RULES;
 use realfft::RealFftPlanner;
 
 use calibrate::Calibration;
-use features::FeatureExtractor;
+use features::{FeatureExtractor, QualityIndices};
 use fill_gaps::GapFiller;
 use filters::{BLOCK, MovingMean, QrsBandPass, Signal};
 use find_beats::BeatFinder;
@@ -155,7 +159,7 @@ fn steps(criterion: &mut Criterion) {
     let rr_ms: Vec<Option<f64>> = (0..12).map(|n| Some(800.0 + f64::from(n))).collect();
     let segment = &mv[..SEGMENT];
     measure(criterion, "step: features, with spectrum", SEGMENT, || {
-        black_box(features.next_segment(segment, 0, &rr_ms));
+        black_box(features.next_segment(segment, 0, &rr_ms, QualityIndices::default()));
     });
 
     let mut spectrum = Spectrum::new();

@@ -6,7 +6,8 @@
 //! 1. `fill_gaps.rs`: missing samples become straight lines; their places are kept.
 //! 2. `calibrate.rs`: ADC units become millivolts. This is the signal that is stored, unfiltered.
 //! 3. `qrs_candidates.rs` and `find_beats.rs`: two moving means find candidates, an adaptive threshold decides which
-//!    are beats. `rr_intervals.rs`: the time between neighbouring beats.
+//!    are beats. `rr_intervals.rs`: the time between neighbouring beats. For the quality indices: `templates.rs`, how alike
+//!    the beats are; `second_detector.rs`, which of them another detector finds, too.
 //! 4. `cut.rs`: segments of ten seconds. `features.rs`: their features.
 //! 5. `label_quality.rs`: warnings. A label never drops a segment.
 //!
@@ -32,7 +33,9 @@ mod label_quality;
 mod qrs_candidates;
 mod rr_intervals;
 mod runs;
+mod second_detector;
 mod spectrum;
+mod templates;
 mod types;
 
 use std::collections::BTreeSet;
@@ -50,12 +53,15 @@ pub use types::{Beat, LeadSummary, Segment};
 pub const RECIPE_VERSION: u32 = 2;
 
 use cut::SegmentCutter;
-use features::{FeatureExtractor, heart_rate_bpm};
+use features::{FeatureExtractor, QualityIndices, heart_rate_bpm};
 use fill_gaps::{GapFiller, StraightLine, Stretch};
 use filters::BLOCK;
 use find_beats::BeatFinder;
 use label_quality::warnings;
+use qrs_candidates::QrsCandidates;
 use rr_intervals::RrIntervals;
+use second_detector::Agreement;
+use templates::Templates;
 use types::CutSegment;
 
 /// Applies the recipe to a whole lead: from its samples in ADC units (NaN where missing) to its segments, and a
@@ -131,6 +137,8 @@ struct Steps {
     calibration: Calibration,
     rules: Rules,
     beat_finder: BeatFinder,
+    templates: Templates,
+    agreement: Agreement,
     rr_intervals: RrIntervals,
     cutter: SegmentCutter,
     feature_extractor: FeatureExtractor,
@@ -170,13 +178,19 @@ impl LeadRecipe {
         }
         let segment_samples = ((rules.segment_s * sampling_frequency_hz).round() as u64).max(1);
         let flat_samples_from = FeatureExtractor::flat_samples_from(sampling_frequency_hz, rules);
+        let templates = Templates::new(sampling_frequency_hz);
+        // A candidate may be in the segment before that of its R peak.
+        let samples_before =
+            templates.samples_around() + QrsCandidates::r_peak_within(sampling_frequency_hz) as usize;
         let steps = Steps {
             sampling_frequency_hz,
             calibration,
             rules: *rules,
             beat_finder: BeatFinder::new(sampling_frequency_hz),
+            templates,
+            agreement: Agreement::new(sampling_frequency_hz, segment_samples),
             rr_intervals: RrIntervals::new(sampling_frequency_hz),
-            cutter: SegmentCutter::new(segment_samples, flat_samples_from),
+            cutter: SegmentCutter::new(segment_samples, samples_before, flat_samples_from),
             feature_extractor: FeatureExtractor::new(sampling_frequency_hz, rules),
             summary: LeadSummary::default(),
             intervals: 0,
@@ -263,7 +277,8 @@ impl Steps {
             self.beat_finder.push(self.cutter.latest(BLOCK));
             self.take_beats();
             // 4. Cut segments.
-            while let Some(cut) = self.cutter.next_segment(self.beat_finder.known_until()) {
+            let known_until = self.beat_finder.known_until().min(self.agreement.known_until());
+            while let Some(cut) = self.cutter.next_segment(known_until) {
                 segment(self.complete(cut));
             }
         }
@@ -274,6 +289,7 @@ impl Steps {
         self.beat_finder.push(self.cutter.latest(collected));
         self.beat_finder.finish();
         self.take_beats();
+        self.agreement.advance_to(u64::MAX, u64::MAX);
         while let Some(cut) = self.cutter.next_remaining_segment() {
             segment(self.complete(cut));
         }
@@ -287,13 +303,20 @@ impl Steps {
 
     /// The end of step 3: gives the beats that are certain now their intervals.
     fn take_beats(&mut self) {
-        while let Some(sample) = self.beat_finder.next_beat() {
+        while let Some(candidate) = self.beat_finder.next_beat() {
+            let sample = candidate.r_sample;
+            self.agreement.push_first(candidate.at);
+            let around = self
+                .cutter
+                .mv_around(candidate.at, self.templates.samples_around());
+            let template_corr = self.templates.next_beat(around);
             let rr_ms = self.rr_intervals.next_beat(sample);
             self.cutter.push_beat(Beat {
                 sample,
                 time_s: sample as f64 / self.sampling_frequency_hz,
                 rr_ms,
                 r_mv: self.cutter.mv_at(sample),
+                template_corr,
             });
             self.summary.beats += 1;
             if let Some(rr_ms) = rr_ms {
@@ -301,6 +324,12 @@ impl Steps {
                 self.intervals_ms += rr_ms;
             }
         }
+        while let Some(sample) = self.beat_finder.next_beat_of_second() {
+            self.agreement.push_second(sample);
+        }
+        let known_until = self.beat_finder.candidates_known_until();
+        self.agreement
+            .advance_to(known_until, self.beat_finder.second_known_until());
     }
 
     /// The end of step 4, and step 5, for a segment that has all its samples and beats.
@@ -310,9 +339,11 @@ impl Steps {
             .no_beat_before(cut.start_sample + samples as u64);
         // 4. Compute features.
         let rr_ms: Vec<Option<f64>> = cut.beats.iter().map(|beat| beat.rr_ms).collect();
-        let features = self
-            .feature_extractor
-            .next_segment(&cut.mv, cut.missing_at.len() as u32, &rr_ms);
+        let correlations = cut.beats.iter().map(|beat| beat.template_corr);
+        let indices = QualityIndices::of(self.agreement.next_segment(), correlations);
+        let features =
+            self.feature_extractor
+                .next_segment(&cut.mv, cut.missing_at.len() as u32, &rr_ms, indices);
         // 5. Label quality.
         let warnings = warnings(
             &features,
