@@ -8,10 +8,9 @@ slopes. Where both detectors find the same beats, the beats are clear; noise exc
 import numpy as np
 from scipy.ndimage import maximum_filter1d
 
-from step3_qrs_candidates import moving_mean, odd_length
+from step3_qrs_candidates import LOW_PASS_S, moving_mean, odd_length
 
-# The moving mean, applied twice, against muscle noise and mains, in s. Zong: a low pass of 16 Hz.
-CURVE_LOW_PASS_S = 0.025
+# The low-pass is that of the band-pass of the first detector. Zong: 16 Hz.
 # The local baseline, in s. Zong: none; without it T waves are as long as QRS complexes.
 CURVE_BASELINE_S = 0.1
 # The length is taken over this, in s: the widest QRS complex. Zong: 0.13.
@@ -50,7 +49,7 @@ def find_beats_by_length(mv, sampling_frequency_hz):
     around = int(np.ceil(fs))
     x = np.pad(mv.astype(float), around, mode="edge")
     for _ in range(2):
-        x = moving_mean(x, odd_length(CURVE_LOW_PASS_S, fs))
+        x = moving_mean(x, odd_length(LOW_PASS_S, fs))
     x = x - moving_mean(x, odd_length(CURVE_BASELINE_S, fs))
     length = moving_mean(np.abs(np.diff(x, prepend=x[0])), odd_length(CURVE_S, fs))[around : around + mv.size]
 

@@ -61,6 +61,7 @@ use find_beats::BeatFinder;
 use qrs_candidates::QrsCandidates;
 use runs::Runs;
 use spectrum::Spectrum;
+use templates::Templates;
 
 const HZ: f64 = 360.0;
 const SEGMENT: usize = 3600;
@@ -147,6 +148,19 @@ fn steps(criterion: &mut Criterion) {
             while black_box(beats.next_beat()).is_some() {}
         }
     });
+
+    let (mut templates, hz) = (Templates::new(HZ), HZ as usize);
+    let around = 2 * templates.samples_around() + 1;
+    measure(
+        criterion,
+        "step: templates, a beat a second",
+        mv.len() / hz * hz,
+        || {
+            for second in mv.chunks_exact(hz) {
+                black_box(templates.next_beat(second[..around].iter().copied()));
+            }
+        },
+    );
 
     let (mut runs, mut samples) = (Runs::new(180, 5), 0);
     measure(criterion, "step: runs of equal samples", mv.len(), || {

@@ -65,12 +65,16 @@ impl SegmentCutter {
     /// The signal at a sample and at so many to both sides, in mV. Before the first and after the latest sample of the lead
     /// their values are held.
     pub(crate) fn mv_around(&self, sample: u64, samples: usize) -> impl Iterator<Item = f32> {
-        let first = self.before as i64 + sample as i64 - self.start as i64 - samples as i64;
-        let last = self.mv.len() as i64 - 1;
-        (first..=first + 2 * samples as i64).map(move |place| {
-            let held = place.min(last).max(0) as usize;
-            self.mv.get(held).copied().unwrap_or(0.0)
-        })
+        let middle = (sample + self.before as u64).saturating_sub(self.start) as usize;
+        let from = middle.saturating_sub(samples);
+        let end = self.mv.len();
+        let known = &self.mv[from.min(end)..(middle + samples + 1).min(end)];
+        let before_lead = samples - (middle - from);
+        let after_lead = 2 * samples + 1 - before_lead - known.len();
+        let held = |mv: Option<&f32>, samples| std::iter::repeat_n(mv.copied().unwrap_or(0.0), samples);
+        held(self.mv.first(), before_lead)
+            .chain(known.iter().copied())
+            .chain(held(self.mv.last(), after_lead))
     }
 
     /// Takes the next beat; its R peak is in no segment yet.
@@ -121,5 +125,29 @@ impl SegmentCutter {
             missing_at,
             beats,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_of_the_segment_before_are_held_and_at_the_ends_of_the_lead_its_values() {
+        let around = |cutter: &SegmentCutter, sample| cutter.mv_around(sample, 2).collect::<Vec<f32>>();
+        let mut cutter = SegmentCutter::new(4, 3, 0);
+        cutter.push((1..=6).map(|n| n as f32));
+        assert_eq!(around(&cutter, 0), [1.0, 1.0, 1.0, 2.0, 3.0]);
+        assert_eq!(around(&cutter, 5), [4.0, 5.0, 6.0, 6.0, 6.0]);
+        let segment = cutter.next_segment(4).map(|cut| cut.mv);
+        assert_eq!(segment, Some(vec![1.0, 2.0, 3.0, 4.0]));
+        assert_eq!(around(&cutter, 3), [2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(around(&cutter, 4), [3.0, 4.0, 5.0, 6.0, 6.0]);
+        assert_eq!((cutter.latest(2), cutter.mv_at(5)), (&[5.0, 6.0][..], 6.0));
+        let last = cutter
+            .next_remaining_segment()
+            .map(|cut| (cut.start_sample, cut.mv));
+        assert_eq!(last, Some((4, vec![5.0, 6.0])));
+        assert!(cutter.next_remaining_segment().is_none());
     }
 }

@@ -389,6 +389,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn quality_indices_by_hand() {
+        let of = |by_both, by_one, correlations: &[Option<f64>]| {
+            let indices = QualityIndices::of(Agreed { by_both, by_one }, correlations.iter().copied());
+            (indices.bsqi, indices.template_corr, indices.sqi)
+        };
+        let beats = [None, Some(0.5), Some(-0.3), Some(1.0), Some(0.9)];
+        assert_eq!(of(3, 1, &beats), (Some(0.75), Some(0.7), Some(0.75 * 0.7)));
+        assert_eq!(of(1, 0, &[Some(-0.3)]), (Some(1.0), Some(0.0), Some(0.0)));
+        assert_eq!(of(0, 4, &[]), (Some(0.0), None, Some(0.0)));
+        assert_eq!(of(1, 1, &[None]), (Some(0.5), None, None));
+        assert_eq!(of(0, 0, &[]), (None, None, None));
+    }
+
     fn moments(mv: &[f32]) -> (Option<f64>, Option<f64>) {
         kurtosis_and_skewness(mv, amplitude(mv).mean_mv)
     }

@@ -188,7 +188,7 @@ impl QrsFilterBank {
             qrs_energy: Signal::new(looked_back, 0.0),
             beat_energy: Signal::new(0, 0.0),
             distance: Signal::new(looked_back, 0.0),
-            second_detector: SecondDetector::new(fs, band_pass.low_pass_delay(), first_mv),
+            second_detector: SecondDetector::new(fs, band_pass.low_pass_delay()),
             block: None,
             pushed: 0,
             end: 0,

@@ -48,10 +48,9 @@ const AT_ONCE: usize = 16;
 /// eight seconds.
 #[derive(Debug, Clone)]
 pub(crate) struct SecondDetector {
-    baseline: MovingMean,
+    /// Length of the local baseline, in samples.
+    baseline: usize,
     window: MovingMean,
-    /// `v`: the low-pass less its local baseline, in mV.
-    band: Signal,
     /// `|v[n] - v[n - 1]|`.
     rise: Signal,
     length: Signal,
@@ -73,17 +72,16 @@ struct Peak {
 }
 
 impl SecondDetector {
-    /// `low_pass_delay` is that of the low-pass; before the first sample the signal was `before`.
-    pub(crate) fn new(fs: f64, low_pass_delay: usize, before: f64) -> Self {
-        let baseline = MovingMean::new(odd_length(CURVE_BASELINE_S, fs), before);
+    /// `low_pass_delay` is that of the low-pass.
+    pub(crate) fn new(fs: f64, low_pass_delay: usize) -> Self {
+        let baseline = odd_length(CURVE_BASELINE_S, fs);
         let window = odd_length(CURVE_S, fs);
         let refractory = (CURVE_REFRACTORY_S * fs).ceil() as u64;
         let half = (refractory / 2) as usize;
         Self {
-            delay: low_pass_delay + baseline.delay() + window / 2,
+            delay: low_pass_delay + baseline / 2 + window / 2,
             baseline,
             window: MovingMean::new(window, 0.0),
-            band: Signal::new(1, 0.0),
             rise: Signal::new(window, 0.0),
             length: Signal::new(2 * half + 1, 0.0),
             half,
@@ -101,16 +99,16 @@ impl SecondDetector {
     /// Takes the next block of the low-pass. The recording has `end` samples so far; what comes after its end is its
     /// last value, held.
     pub(crate) fn push(&mut self, low_passed: &Signal, samples: usize, end: u64) {
-        let band = self.band.next_block(samples);
-        self.baseline.push(low_passed, band);
-        let middle = low_passed.delayed(self.baseline.delay());
-        for (band, middle) in band.iter_mut().zip(middle) {
-            *band = middle - *band;
-        }
-        let rise = self.rise.next_block(samples).iter_mut();
-        let pairs = self.band.delayed(0).iter().zip(self.band.delayed(1));
-        for (rise, (newest, before)) in rise.zip(pairs) {
-            *rise = (newest - before).abs();
+        // The difference of two moving means that follow each other is the rise over their length, divided by it.
+        let (baseline, share) = (self.baseline, 1.0 / self.baseline as f64);
+        let at = |delay| low_passed.delayed(delay).iter();
+        let values = at(baseline / 2)
+            .zip(at(baseline / 2 + 1))
+            .zip(at(0))
+            .zip(at(baseline));
+        let rises = self.rise.next_block(samples).iter_mut();
+        for (rise, (((middle, before), newest), oldest)) in rises.zip(values) {
+            *rise = ((middle - before) - (newest - oldest) * share).abs();
         }
         let before = self.pushed;
         self.pushed += samples as u64;
@@ -126,34 +124,46 @@ impl SecondDetector {
 
     /// Finds the peaks of the samples that are now in the middle of what is known.
     fn find_peaks(&mut self, before: u64) {
-        let here = self.length.delayed(self.half);
-        let earlier = self.length.delayed(self.half + 1);
-        let later = self.length.delayed(self.half - 1);
-        let is_top = |place: usize| {
-            let most = here[place] * (1.0 + CURVE_EQUAL);
-            (here[place] > CURVE_FLAT_MV) & (most >= earlier[place]) & (most >= later[place])
-        };
-        self.peaks.clear();
         let late = (self.delay + self.half) as u64;
-        for first in (0..here.len()).step_by(AT_ONCE) {
-            let places = first..here.len().min(first + AT_ONCE);
-            if places.clone().map(|place| u32::from(is_top(place))).sum::<u32>() == 0 {
+        self.peaks.clear();
+        // Most samples are below a neighbour or an end of the window around them. All are compared with these at once.
+        let at = |delay| self.length.delayed(delay).chunks(AT_ONCE);
+        let neighbours = at(self.half + 1).zip(at(self.half - 1));
+        let ends = at(2 * self.half).zip(at(0));
+        let chunks = at(self.half).zip(neighbours.zip(ends));
+        for (number, (here, ((earlier, later), (first, last)))) in chunks.enumerate() {
+            let neighbours = earlier.iter().zip(later);
+            let others = neighbours.zip(first.iter().zip(last));
+            let tops = || {
+                let places = here.iter().zip(others.clone());
+                places.map(|(here, ((a, b), (c, d)))| {
+                    let most = here * (1.0 + CURVE_EQUAL);
+                    (*here > CURVE_FLAT_MV) & (most >= *a) & (most >= *b) & (most >= *c) & (most >= *d)
+                })
+            };
+            if tops().map(u64::from).sum::<u64>() == 0 {
                 continue;
             }
-            for place in places.filter(|place| is_top(*place)) {
-                let pushed = before + place as u64;
-                let most = here[place] * (1.0 + CURVE_EQUAL);
-                let around = self
-                    .length
-                    .range(pushed.saturating_sub(2 * self.half as u64)..=pushed);
-                if around.iter().all(|length| *length <= most) {
+            for (place, (length, is_top)) in here.iter().zip(tops()).enumerate() {
+                let pushed = before + (number * AT_ONCE + place) as u64;
+                if is_top && self.is_peak(pushed, *length) {
                     self.peaks.push(Peak {
                         at: pushed - late,
-                        length: here[place],
+                        length: *length,
                     });
                 }
             }
         }
+    }
+
+    /// Whether a length is the largest in its window, which ends where so many samples were pushed.
+    fn is_peak(&self, pushed: u64, length: f64) -> bool {
+        let first = pushed.saturating_sub(2 * self.half as u64);
+        let most = length * (1.0 + CURVE_EQUAL);
+        self.length
+            .range(first..=pushed)
+            .iter()
+            .all(|other| *other <= most)
     }
 
     /// Gives the peaks, and the lengths between them, to the classifier.
@@ -455,5 +465,164 @@ impl Agreement {
             self.counts.resize(place + 1, Agreed::default());
         }
         &mut self.counts[place]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filters::BLOCK;
+
+    const FS: f64 = 360.0;
+
+    /// The beats in a signal that is given as the low-pass of the band-pass.
+    fn beats(mv: &[f64], at_once: usize) -> Vec<u64> {
+        let mut detector = SecondDetector::new(FS, 0);
+        let before = mv.first().copied().unwrap_or(0.0);
+        let mut signal = Signal::new(SecondDetector::history(FS), before);
+        let mut found = Vec::new();
+        let mut end = 0;
+        for block in mv.chunks(at_once) {
+            signal.next_block(block.len()).copy_from_slice(block);
+            end += block.len() as u64;
+            detector.push(&signal, block.len(), end);
+            while let Some(beat) = detector.next_beat() {
+                assert!(beat <= detector.known_until());
+                found.push(beat);
+            }
+        }
+        let held = detector.delay + detector.half;
+        signal
+            .next_block(held)
+            .fill(mv.last().copied().unwrap_or_default());
+        detector.push(&signal, held, end);
+        detector.finish();
+        found.extend(std::iter::from_fn(|| detector.next_beat()));
+        found
+    }
+
+    /// Waves of 40 ms, at these samples with these heights in mV.
+    fn waves(samples: usize, at: &[(usize, f64)]) -> Vec<f64> {
+        let mut mv = vec![0.0; samples];
+        for (at, height) in at {
+            for (n, mv) in mv.iter_mut().enumerate() {
+                let distance = (n as f64 - *at as f64) / (0.015 * FS);
+                *mv += height * (-0.5 * distance * distance).exp();
+            }
+        }
+        mv
+    }
+
+    #[test]
+    fn beats_are_found_at_their_places_and_a_third_of_them_is_not_enough() {
+        let at: Vec<(usize, f64)> = (0..20)
+            .flat_map(|beat| [(200 + 300 * beat, 1.0), (320 + 300 * beat, 0.25)])
+            .collect();
+        let found = beats(&waves(6200, &at), BLOCK);
+        assert_eq!(found.len(), 20);
+        for (number, beat) in found.iter().enumerate() {
+            assert!(beat.abs_diff(200 + 300 * number as u64) <= 20, "{number}: {beat}");
+        }
+    }
+
+    #[test]
+    fn of_two_within_the_refractory_period_the_longer_one_counts() {
+        for (heights, place) in [([1.0, 0.7], 1000), ([0.7, 1.0], 1090)] {
+            let found = beats(&waves(2000, &[(1000, heights[0]), (1090, heights[1])]), BLOCK);
+            assert_eq!(found.len(), 1, "{heights:?}: {found:?}");
+            assert!(found[0].abs_diff(place) <= 20, "{heights:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn it_does_not_depend_on_the_blocks() {
+        let at: Vec<(usize, f64)> = (0..40).map(|beat| (100 + 290 * beat, 1.0)).collect();
+        let mut mv = waves(12_000, &at);
+        for (n, mv) in mv.iter_mut().enumerate() {
+            *mv += 0.2 * ((n * n % 101) as f64 / 101.0);
+        }
+        let expect = beats(&mv, BLOCK);
+        assert!(expect.len() > 35);
+        for at_once in [1, 7, 100, 4095] {
+            assert_eq!(beats(&mv, at_once), expect, "{at_once}");
+        }
+    }
+
+    #[test]
+    fn the_first_sample_of_a_plateau_counts() {
+        // One sample in a flat line: the length is the same while it is in the window.
+        let mut mv = vec![0.0; 1000];
+        mv[500] = 1.0;
+        let window = odd_length(CURVE_S, FS) as u64;
+        let baseline = odd_length(CURVE_BASELINE_S, FS) as u64;
+        let found = beats(&mv, BLOCK);
+        assert_eq!(found, [500 + baseline / 2 + 1 - window / 2]);
+    }
+
+    #[test]
+    fn after_a_pause_the_level_is_learned_again() {
+        let mut at: Vec<(usize, f64)> = (0..15).map(|beat| (200 + 300 * beat, 1.0)).collect();
+        let after = 4700 + (60.0 * FS) as usize;
+        at.extend((0..30).flat_map(|beat| [(after + 300 * beat, 0.2), (after + 120 + 300 * beat, 0.04)]));
+        let found = beats(&waves(after + 9200, &at), BLOCK);
+        assert_eq!(found.len(), 45, "{found:?}");
+    }
+
+    #[test]
+    fn a_flat_lead_has_none() {
+        assert!(beats(&[2.5; 9000], BLOCK).is_empty());
+        assert!(beats(&[], BLOCK).is_empty());
+    }
+
+    #[test]
+    fn beats_are_matched_one_to_one_in_the_segment_of_the_first_detector() {
+        // 54 samples are 150 ms.
+        let mut agreement = Agreement::new(FS, 1000);
+        for at in [100, 500, 990, 1500] {
+            agreement.push_first(at);
+        }
+        for at in [154, 555, 1010, 1040, 2100] {
+            agreement.push_second(at);
+        }
+        agreement.advance_to(u64::MAX, u64::MAX);
+        let counts: Vec<(u32, u32)> = (0..4)
+            .map(|_| agreement.next_segment())
+            .map(|agreed| (agreed.by_both, agreed.by_one))
+            .collect();
+        // 500 and 555 are too far apart; 1040 has no partner left.
+        assert_eq!(counts, [(2, 2), (0, 2), (0, 1), (0, 0)]);
+    }
+
+    #[test]
+    fn what_may_still_get_a_partner_waits() {
+        let mut agreement = Agreement::new(FS, 1000);
+        agreement.push_first(100);
+        agreement.advance_to(800, 154);
+        assert_eq!(agreement.known_until(), 100);
+        agreement.push_second(154);
+        agreement.advance_to(800, 700);
+        assert_eq!(agreement.known_until(), 700);
+        agreement.push_second(900);
+        agreement.advance_to(955, 950);
+        assert_eq!(agreement.known_until(), 950);
+        assert_eq!(
+            agreement.next_segment(),
+            Agreed {
+                by_both: 1,
+                by_one: 1
+            }
+        );
+    }
+
+    #[test]
+    fn medians() {
+        for (values, expect) in [
+            (&[][..], 0.0),
+            (&[3.0], 3.0),
+            (&[1.0, 3.0], 2.0),
+            (&[1.0, 2.0, 9.0], 2.0),
+        ] {
+            assert_eq!(median(values), expect);
+        }
     }
 }

@@ -276,3 +276,120 @@ impl Window {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FS: f64 = 250.0;
+
+    /// A beat of three lobes, its middle `late` samples after that of the window, and noise of this size.
+    fn beat(templates: &Templates, height: f64, width: f64, late: f64, noise: f64) -> Vec<f32> {
+        let around = templates.samples_around() as i32;
+        let wave = |n: f64, at: f64, mv: f64, width: f64| mv * (-0.5 * ((n - at) / width).powi(2)).exp();
+        (-around..=around)
+            .map(|n| {
+                let t = f64::from(n) - late;
+                let clean = wave(t, 0.0, height, width) + wave(t, 9.0, -0.4 * height, width);
+                (clean + noise * f64::from(n * n % 17 - 8)) as f32
+            })
+            .collect()
+    }
+
+    fn correlations(beats: &[(f64, f64, f64, f64)]) -> Vec<Option<f64>> {
+        let mut templates = Templates::new(FS);
+        let next = |&(height, width, late, noise): &(f64, f64, f64, f64)| {
+            let mv = beat(&templates, height, width, late, noise);
+            templates.next_beat(mv.into_iter())
+        };
+        beats.iter().map(next).collect()
+    }
+
+    #[test]
+    fn the_same_beat_larger_or_shifted_correlates_with_the_first() {
+        let same = [(1.0, 3.0, 0.0, 0.0), (5.0, 3.0, 0.0, 0.0), (1.0, 3.0, 12.0, 0.0)];
+        let found = correlations(&same);
+        assert_eq!(found[0], None);
+        assert!((found[1].unwrap() - 1.0).abs() < 1e-6, "{found:?}");
+        assert!(found[2].unwrap() > 0.99, "{found:?}");
+    }
+
+    #[test]
+    fn noise_and_another_kind_of_beat_lower_it_until_that_kind_is_known() {
+        let kinds = [
+            (1.0, 3.0, 0.0, 0.0),
+            (-1.0, 12.0, 0.0, 0.0),
+            (-1.0, 12.0, 0.0, 0.0),
+            (1.0, 3.0, 0.0, 0.0),
+            (1.0, 3.0, 0.0, 0.05),
+        ];
+        let found = correlations(&kinds);
+        assert!(found[1].unwrap() < SAME_KIND, "{found:?}");
+        assert!(
+            found[2].unwrap() > 0.999 && found[3].unwrap() > 0.999,
+            "{found:?}"
+        );
+        assert!((0.3..0.97).contains(&found[4].unwrap()), "{found:?}");
+    }
+
+    #[test]
+    fn a_flat_beat_correlates_with_nothing() {
+        let flat = [(1.0, 3.0, 0.0, 0.0), (0.0, 3.0, 0.0, 0.0), (0.0, 3.0, 0.0, 0.0)];
+        assert_eq!(correlations(&flat)[1..], [Some(0.0), Some(0.0)]);
+    }
+
+    #[test]
+    fn a_template_is_the_mean_of_its_beats_and_at_most_of_sixteen() {
+        let mut kind = Kind::new(vec![0.0, 0.0], 1);
+        kind.add([2.0, -4.0].into_iter(), 2);
+        kind.add([4.0, -8.0].into_iter(), 3);
+        assert_eq!((kind.template.as_slice(), kind.latest), (&[2.0, -4.0][..], 3));
+        for latest in 4..=16 {
+            kind.add([2.0, -4.0].into_iter(), latest);
+        }
+        for latest in 17..=18 {
+            kind.template = vec![0.0, 0.0];
+            kind.add([16.0, 32.0].into_iter(), latest);
+            assert_eq!(kind.template, [1.0, 2.0]);
+        }
+        let half = 0.5f64.sqrt();
+        assert!((kind.unit[0] + half).abs() < 1e-12 && (kind.unit[1] - half).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_kind_without_a_beat_for_longest_is_given_up() {
+        let mut templates = Templates::new(FS);
+        let length = 2 * templates.reach + 1;
+        for place in 0..KINDS {
+            templates
+                .kinds
+                .push(Kind::new(vec![0.0; length], 100 - place as u64));
+        }
+        templates.beats = 200;
+        let mv = beat(&templates, 1.0, 3.0, 0.0, 0.0);
+        assert_eq!(templates.next_beat(mv.into_iter()), Some(0.0));
+        let latest: Vec<u64> = templates.kinds.iter().map(|kind| kind.latest).collect();
+        assert_eq!(latest, [100, 99, 98, 97, 96, 95, 94, 201]);
+    }
+
+    /// By the formula, without sums that run on.
+    #[test]
+    fn the_signal_is_smoothed_and_less_its_local_baseline() {
+        let mv: Vec<f32> = (0..200).map(|n| (n * n % 31) as f32).collect();
+        let (baseline, smoothed) = (51, 3);
+        let mean = |at: usize, length: usize| {
+            let around = &mv[at - length / 2..=at + length / 2];
+            around.iter().map(|mv| f64::from(*mv)).sum::<f64>() / length as f64
+        };
+        let mut window = Window::default();
+        window.deviate(mv.iter().copied(), baseline);
+        let found: Vec<f64> = window.smoothed(4, 2, smoothed, 40).collect();
+        assert_eq!(found.len(), 40);
+        for (number, found) in found.iter().enumerate() {
+            let middle = 25 + 1 + 4 + 2 * number;
+            let deviation = |at: usize| f64::from(mv[at]) - mean(at, baseline);
+            let expect = (middle - 1..=middle + 1).map(deviation).sum::<f64>() / 3.0;
+            assert!((found - expect).abs() < 1e-12, "{number}: {found} {expect}");
+        }
+    }
+}
