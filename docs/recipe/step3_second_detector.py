@@ -17,8 +17,12 @@ CURVE_BASELINE_S = 0.1
 CURVE_S = 0.13
 # A peak of the length is a beat above this share of the level. Zong: 1 / 3.
 CURVE_THRESHOLD = 1 / 3
-# Least time between two beats, in s. Zong: 0.25. Longer, for wide complexes with two parts.
-CURVE_REFRACTORY_S = 0.3
+# Least time between two beats, in s. Zong: 0.25.
+CURVE_REFRACTORY_S = 0.25
+# A peak this soon after a beat, in s, is its T wave, or a second part of it, if it is below this share of its length. Pan and
+# Tompkins: 0.36 and, for slopes, 0.5. Zong: none.
+CURVE_T_WAVE_S = 0.36
+CURVE_T_WAVE = 0.6
 # A beat moves the level by this share of the difference. Zong: 0.1.
 CURVE_LEVEL_STEP = 1 / 8
 # A beat counts for the level as if it were at most so many times the level. Not published; against artefacts.
@@ -73,6 +77,8 @@ def find_beats_by_length(mv, sampling_frequency_hz):
         if beats and at - beats[-1] < refractory:
             if length[at] > length[beats[-1]] * (1 + CURVE_EQUAL):
                 beats[-1] = at
+            continue
+        if beats and at - beats[-1] < CURVE_T_WAVE_S * fs and length[at] < CURVE_T_WAVE * length[beats[-1]]:
             continue
         beats.append(at)
         level += CURVE_LEVEL_STEP * (min(length[at], CURVE_LARGEST * level) - level)

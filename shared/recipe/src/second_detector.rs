@@ -16,8 +16,12 @@ const CURVE_BASELINE_S: f64 = 0.1;
 const CURVE_S: f64 = 0.13;
 /// A peak of the length is a beat above this share of the level. Zong: 1 / 3.
 const CURVE_THRESHOLD: f64 = 1.0 / 3.0;
-/// Least time between two beats, in s. Zong: 0.25. Longer, for wide complexes with two parts.
-const CURVE_REFRACTORY_S: f64 = 0.3;
+/// Least time between two beats, in s. Zong: 0.25.
+const CURVE_REFRACTORY_S: f64 = 0.25;
+/// A peak this soon after a beat, in s, is its T wave, or a second part of it, if it is below a share of its length.
+const CURVE_T_WAVE_S: f64 = 0.36;
+/// That share. Pan and Tompkins (1985) have such a rule, for slopes: 0.36 s, 0.5. Zong: none.
+const CURVE_T_WAVE: f64 = 0.6;
 /// A beat moves the level by this share of the difference. Zong: 0.1.
 const CURVE_LEVEL_STEP: f64 = 0.125;
 /// A beat counts for the level as if it were at most so many times the level. Not published; against artefacts.
@@ -217,6 +221,7 @@ struct Learning {
 #[derive(Debug, Clone)]
 struct PeakClassifier {
     refractory: u64,
+    t_wave: f64,
     second: u64,
     lower_after: u64,
     lower_again: u64,
@@ -240,6 +245,7 @@ impl PeakClassifier {
         let samples = |seconds: f64| (seconds * fs) as u64;
         Self {
             refractory,
+            t_wave: CURVE_T_WAVE_S * fs,
             second: samples(1.0).max(1),
             lower_after: samples(CURVE_LOWER_AFTER_S),
             lower_again: samples(CURVE_LOWER_AGAIN_S).max(1),
@@ -308,13 +314,17 @@ impl PeakClassifier {
         if peak.length <= CURVE_THRESHOLD * self.level {
             return;
         }
-        if let Some(last) = self.last
-            && peak.at - last.at < self.refractory
-        {
-            if peak.length > last.length * (1.0 + CURVE_EQUAL) {
-                self.last = Some(peak);
+        if let Some(last) = self.last {
+            let since = peak.at - last.at;
+            if since < self.refractory {
+                if peak.length > last.length * (1.0 + CURVE_EQUAL) {
+                    self.last = Some(peak);
+                }
+                return;
             }
-            return;
+            if (since as f64) < self.t_wave && peak.length < CURVE_T_WAVE * last.length {
+                return;
+            }
         }
         self.make_last_certain();
         self.last = Some(peak);
@@ -526,9 +536,20 @@ mod tests {
     }
 
     #[test]
+    fn fast_beats_are_found_and_no_t_waves() {
+        // 235 per minute; and 70 per minute, each with a T wave of half its height 0.3 s after it.
+        let fast: Vec<(usize, f64)> = (0..40).map(|beat| (200 + 92 * beat, 1.0)).collect();
+        assert_eq!(beats(&waves(4100, &fast), BLOCK).len(), 40);
+        let slow: Vec<(usize, f64)> = (0..10)
+            .flat_map(|beat| [(200 + 308 * beat, 1.0), (308 + 308 * beat, 0.5)])
+            .collect();
+        assert_eq!(beats(&waves(3600, &slow), BLOCK).len(), 10);
+    }
+
+    #[test]
     fn of_two_within_the_refractory_period_the_longer_one_counts() {
-        for (heights, place) in [([1.0, 0.7], 1000), ([0.7, 1.0], 1090)] {
-            let found = beats(&waves(2000, &[(1000, heights[0]), (1090, heights[1])]), BLOCK);
+        for (heights, place) in [([1.0, 0.7], 1000), ([0.7, 1.0], 1080)] {
+            let found = beats(&waves(2000, &[(1000, heights[0]), (1080, heights[1])]), BLOCK);
             assert_eq!(found.len(), 1, "{heights:?}: {found:?}");
             assert!(found[0].abs_diff(place) <= 20, "{heights:?}: {found:?}");
         }
