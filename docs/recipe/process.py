@@ -13,6 +13,8 @@ from step1_fill_gaps import fill_gaps, missing_samples
 from step2_calibrate import calibrate
 from step3_find_beats import find_beats
 from step3_qrs_candidates import find_candidates
+from step3_second_detector import agreement, find_beats_by_length
+from step3_templates import template_correlations
 from step3b_find_waves import find_waves, measurements
 from step4_features import beats_of, cut_segments, heart_rate_bpm, round_half_up
 from step5_label_quality import quality, warnings
@@ -43,7 +45,11 @@ def process(samples, sampling_frequency_hz, gain, baseline, rules=RULES):
     # 3. Find beats.
     candidates = find_candidates(mv, sampling_frequency_hz)
     found = find_beats(candidates, mv.size, sampling_frequency_hz)
-    beats = beats_of([beat.r_sample for beat in found], mv, missing, sampling_frequency_hz)
+    correlations = template_correlations(found, mv, sampling_frequency_hz)
+    beats = beats_of([beat.r_sample for beat in found], correlations, mv, missing, sampling_frequency_hz)
+    by_both, by_one = agreement(
+        [beat.at for beat in found], find_beats_by_length(mv, sampling_frequency_hz), sampling_frequency_hz
+    )
     # 3b. Find waves.
     r_samples = [beat["sample"] for beat in beats]
     for beat, waves in zip(beats, find_waves(mv, missing, r_samples, sampling_frequency_hz)):
@@ -54,7 +60,7 @@ def process(samples, sampling_frequency_hz, gain, baseline, rules=RULES):
                 beat[f"{name}_peak"] = wave.peak if wave else None
         beat |= measurements(waves, beat["rr_ms"], mv, missing, sampling_frequency_hz)
     # 4. Cut segments and compute features.
-    segments = cut_segments(mv, missing, beats, sampling_frequency_hz, rules)
+    segments = cut_segments(mv, missing, beats, by_both, by_one, sampling_frequency_hz, rules)
     # 5. Label quality.
     for segment in segments:
         segment["warnings"] = warnings(segment["features"], segment["mv"].size / sampling_frequency_hz, rules)

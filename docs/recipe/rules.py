@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Rules(NamedTuple):
-    version: str = "1"                          # raised with every change of a number
+    version: str = "2"                          # raised with every change of a number
     segment_s: float = 10.0                     # s
     reject_sampling_frequency_hz_below: float = 50.0
     reject_sampling_frequency_hz_above: float = 20_000.0
@@ -24,6 +24,7 @@ class Rules(NamedTuple):
     label_psqi_below: float = 0.35
     label_psqi_above: float = 0.99
     label_bassqi_below: float = 0.2
+    label_sqi_below: float = 0.8
 
 
 RULES = Rules()

@@ -32,8 +32,9 @@ def runs(mv, missing):
     return np.where(missing, 0, np.repeat(lengths, lengths))
 
 
-def beats_of(r_samples, mv, missing, sampling_frequency_hz):
-    """For each R peak its sample, time, interval since the previous beat, and the stored signal there.
+def beats_of(r_samples, template_corrs, mv, missing, sampling_frequency_hz):
+    """For each R peak its sample, time, interval since the previous beat, the stored signal there, and its correlation with
+    the templates.
 
     `rr_ms` is None for the first beat, and where a gap of HIDING_GAP_S or more since the previous beat could hide another.
     """
@@ -52,6 +53,7 @@ def beats_of(r_samples, mv, missing, sampling_frequency_hz):
             "time_s": sample / sampling_frequency_hz,
             "rr_ms": rr_ms,
             "r_mv": mv[sample],
+            "template_corr": template_corrs[number],
         })
     return beats
 
@@ -130,9 +132,27 @@ def spectral_shares(mv, sampling_frequency_hz):
     }
 
 
-def features(mv, missing, run_lengths, beats, sampling_frequency_hz, rules):
+def quality_indices(template_corrs, by_both, by_one):
+    """bSQI = beats that both detectors found / beats that either found (Li, Mark and Clifford 2008, Physiol Meas 29:15).
+    template_corr = median correlation of the beats with the templates of earlier beats, below 0 as 0 (after Orphanidou et
+    al. 2015, IEEE J Biomed Health Inform 19:832, who take the mean; the median lets one new kind of beat pass).
+    sqi = bSQI * template_corr, from 0 to 1. The product is ours: in noise one of the two may stay high by chance.
+    """
+    bsqi = by_both / (by_both + by_one) if by_both + by_one else None
+    known = [max(corr, 0.0) for corr in template_corrs if corr is not None]
+    template_corr = np.median(known) if known else None
+    if bsqi is None or bsqi == 0:
+        # Whatever the templates say: no beat is clear, or none was found.
+        sqi = bsqi
+    else:
+        sqi = None if template_corr is None else bsqi * template_corr
+    return {"template_corr": template_corr, "bsqi": bsqi, "sqi": sqi}
+
+
+def features(mv, missing, run_lengths, beats, by_both, by_one, sampling_frequency_hz, rules):
     """The features of one segment, named as the columns of the table `segments`. `run_lengths` are its part of those of
-    the whole lead: a run that crosses a border is judged in full, and each segment counts its own part.
+    the whole lead: a run that crosses a border is judged in full, and each segment counts its own part. `by_both` and
+    `by_one` are numbers of beats: see `agreement`.
     """
     flat_from = max(int(np.ceil(rules.label_flat_s_from * sampling_frequency_hz - 1e-9)), 2)
     at_an_extreme = (mv == mv.min()) | (mv == mv.max())
@@ -146,20 +166,24 @@ def features(mv, missing, run_lengths, beats, sampling_frequency_hz, rules):
         **medians(beats),
         **moments(mv),
         **spectral_shares(mv, sampling_frequency_hz),
+        **quality_indices([beat["template_corr"] for beat in beats], by_both, by_one),
         "flat_ms": np.sum(run_lengths >= flat_from) * 1000.0 / sampling_frequency_hz,
         "saturated_samples": np.sum((run_lengths >= rules.label_saturated_run_from) & at_an_extreme),
         "missing_samples": np.sum(missing),
     }
 
 
-def cut_segments(mv, missing, beats, sampling_frequency_hz, rules):
-    """Segment i has round(segment_s * fs) samples from i * round(segment_s * fs); the last one may be shorter."""
+def cut_segments(mv, missing, beats, by_both, by_one, sampling_frequency_hz, rules):
+    """Segment i has round(segment_s * fs) samples from i * round(segment_s * fs); the last one may be shorter. `by_both` and
+    `by_one` are samples: see `agreement`.
+    """
     length = max(round_half_up(rules.segment_s * sampling_frequency_hz), 1)
     run_lengths = runs(mv, missing)
     segments = []
     for number, start in enumerate(range(0, mv.size, length)):
         part = slice(start, min(start + length, mv.size))
         its_beats = [beat for beat in beats if part.start <= beat["sample"] < part.stop]
+        agreeing = [int(np.sum((samples >= part.start) & (samples < part.stop))) for samples in (by_both, by_one)]
         segments.append({
             "segment": number,
             "start_sample": start,
@@ -167,7 +191,7 @@ def cut_segments(mv, missing, beats, sampling_frequency_hz, rules):
             "missing_at": np.flatnonzero(missing[part]),
             "beats": its_beats,
             "features": features(
-                mv[part], missing[part], run_lengths[part], its_beats, sampling_frequency_hz, rules
+                mv[part], missing[part], run_lengths[part], its_beats, *agreeing, sampling_frequency_hz, rules
             ),
         })
     return segments

@@ -29,6 +29,7 @@ def warnings(features, duration_s, rules):
         "ksqi": below("ksqi", rules.label_ksqi_below),
         "psqi": below("psqi", rules.label_psqi_below) or above("psqi", rules.label_psqi_above),
         "bassqi": below("bassqi", rules.label_bassqi_below),
+        "noisy": below("sqi", rules.label_sqi_below),
     }
     return [name for name, holds in found.items() if holds]
 

@@ -5,7 +5,8 @@
 
 Equal means: millivolts, places of missing samples, warnings, quality and counts exactly; features within 1e-6 relative or
 1e-9 absolute; beats to the sample, but for those where a comparison is decided by less than 1e-9 relative, which rounding
-may decide either way. These are counted, and more than 0.05 % are a failure.
+may decide either way. These are counted, and more than 0.05 % are a failure. So are the correlations and quality indices of the
+rest of such a lead, because templates remember.
 """
 
 import re
@@ -27,8 +28,10 @@ from read_mat import leads_of, read_mat  # noqa: E402
 from rules import RULES  # noqa: E402
 import step3_find_beats  # noqa: E402
 import step3_qrs_candidates  # noqa: E402
+import step3_second_detector  # noqa: E402
+import step3_templates  # noqa: E402
 from step3_find_beats import REMEMBERED, find_beats  # noqa: E402
-from step3_qrs_candidates import Candidate, blocks_of, find_candidates, qrs_signals  # noqa: E402
+from step3_qrs_candidates import LONGEST_BLOCK_S, Candidate, blocks_of, find_candidates, qrs_signals  # noqa: E402
 
 # Of features.
 RELATIVE, ABSOLUTE = 1e-6, 1e-9
@@ -36,6 +39,10 @@ RELATIVE, ABSOLUTE = 1e-6, 1e-9
 MARGIN = 1e-9
 # At most this share of the beats may differ for that reason.
 UNDECIDED_BEATS = 0.0005
+# Columns that depend on all beats before. Of the beats and segments together, at most this share may differ in one of them
+# after such a decision.
+OF_ALL_BEATS = {"template_corr", "bsqi", "sqi"}
+UNDECIDED_INDICES = 0.01
 # Columns of `segments` that say where a row comes from; all others are the recipe's.
 ABOUT = {"recording_id", "lead", "lead_name", "sampling_frequency_hz", "label"}
 
@@ -291,6 +298,22 @@ def rounding_decides(mv, fs, rust_beats, other):
     return False
 
 
+def plateaus(mv, fs):
+    """Where a candidate is in the middle of a plateau of energy, as of a spike in a flat line: rounding decides which of its
+    samples is the candidate.
+    """
+    signals = qrs_signals(mv, fs)
+    inside = slice(signals["around"], signals["around"] + mv.size)
+    qrs_energy = signals["qrs_energy"][inside]
+    found = []
+    for start, end in blocks_of(qrs_energy > signals["beat_energy"][inside], int(np.ceil(LONGEST_BLOCK_S * fs)) + 1):
+        largest = qrs_energy[start:end].max()
+        near = np.flatnonzero(qrs_energy[start:end] >= largest * (1 - MARGIN))
+        if near.size > 1:
+            found.append(start + int(near[0]))
+    return found
+
+
 class Report:
     def __init__(self):
         self.differences = []
@@ -301,13 +324,18 @@ class Report:
         if not np.array_equal(python, rust):
             self.differences.append(f"{where}: {what}: Python {python}, Rust {rust}")
 
-    def nearly(self, where, what, python, rust):
+    def nearly(self, where, what, python, rust, undecided=False):
+        """`undecided`: rounding may have decided something that this value depends on."""
         if not same(python, rust):
+            if undecided:
+                self.counts["undecided indices"] += 1
+                return
             self.differences.append(f"{where}: {what}: Python {python}, Rust {rust}")
 
 
 def compare_lead(report, where, fs, segments, rows, rust_beats):
-    """Whether the beats are equal."""
+    """Whether the beats are equal, and no quality index differs because rounding decides."""
+    undecided_before = report.counts["undecided indices"]
     beats = {beat["sample"]: beat for segment in segments for beat in segment["beats"]}
     rust_beats = {beat["sample"]: beat for beat in rust_beats}
     other = sorted(beats.keys() ^ rust_beats.keys())
@@ -319,6 +347,15 @@ def compare_lead(report, where, fs, segments, rows, rust_beats):
         only = [sorted(a.keys() - b.keys()) for a, b in [(beats, rust_beats), (rust_beats, beats)]]
         report.exactly(where, "beats that only one found", *only)
     report.counts["beats"] += len(rust_beats)
+
+    # From here on correlations and quality indices may differ. The search is repeated only where something does.
+    undecided_from = None
+
+    def undecided(sample):
+        nonlocal undecided_from
+        if undecided_from is None:
+            undecided_from = min([*other, *plateaus(mv, fs)], default=np.inf) - fs
+        return sample > undecided_from
 
     report.exactly(where, "segments", len(segments), len(rows))
     for segment, row in zip(segments, rows):
@@ -333,15 +370,25 @@ def compare_lead(report, where, fs, segments, rows, rust_beats):
         if any(segment["start_sample"] <= sample < end for sample in other):
             exact = {name: exact[name] for name in ["segment", "start_sample", "missing_at", "samples", "mv"]}
             features = {}
+        elif segment["warnings"] != row["warnings"] and undecided(end):
+            report.counts["undecided indices"] += 1
+            exact["warnings"] = [name for name in segment["warnings"] if name != "noisy"]
+            row = row | {"warnings": [name for name in row["warnings"] if name != "noisy"]}
+            del exact["quality"]
         for name, value in exact.items():
             report.exactly(at, name, value, np.float32(row[name]) if name == "mv" else row[name])
         for name, value in features.items():
-            (report.exactly if isinstance(row[name], int) else report.nearly)(at, name, value, row[name])
+            if name in OF_ALL_BEATS:
+                report.nearly(at, name, value, row[name], not same(value, row[name]) and undecided(end))
+            else:
+                (report.exactly if isinstance(row[name], int) else report.nearly)(at, name, value, row[name])
     # The interval to a beat is the same only if the beat before it is.
     for before, sample in sorted(set(pairwise([-1, *beats])) & set(pairwise([-1, *rust_beats]))):
         for name, value in beats[sample].items():
-            report.nearly(f"{where} beat {sample}", name, value, rust_beats[sample][name])
-    return not other
+            rust = rust_beats[sample][name]
+            may_differ = name in OF_ALL_BEATS and not same(value, rust) and undecided(sample)
+            report.nearly(f"{where} beat {sample}", name, value, rust, may_differ)
+    return not other and report.counts["undecided indices"] == undecided_before
 
 
 def rows_of(lake, table, recording_id):
@@ -381,6 +428,13 @@ def numbers_of(file):
     return dict(re.findall(r'^    (\w+): "?([\d._]+)"?,$', text, re.MULTILINE))
 
 
+def constants_of(file):
+    """The constants in a file of Rust that are numbers; 1.0 / 3.0 is one."""
+    text = (WORKSPACE / file).read_text()
+    found = re.findall(r"^const (\w+): \w+ = ([\d._e-]+)(?: / ([\d._]+))?;$", text, re.MULTILINE)
+    return {name: float(value) / float(divisor or 1) for name, value, divisor in found}
+
+
 def compare_numbers(report):
     """The limits and settings themselves too: not every one of them decides something in these recordings."""
     rust = numbers_of("shared/core/src/rules.rs")
@@ -391,6 +445,12 @@ def compare_numbers(report):
     python = {name: value for name, value in modules.items() if name.isupper()}
     for name in sorted(rust.keys() | python.keys()):
         report.exactly("detector settings", name, python.get(name), rust.get(name))
+    for module in [step3_templates, step3_second_detector]:
+        rust = constants_of(f"shared/recipe/src/{module.__name__.removeprefix('step3_')}.rs")
+        of_python = {name: value for name, value in vars(module).items() if name.isupper() and name not in python}
+        # Rust has some more: how much it computes at once.
+        for name, value in of_python.items():
+            report.exactly(module.__name__, name, value, rust.get(name))
 
 
 def compare(lake):
@@ -408,6 +468,11 @@ def compare(lake):
         report.differences.append(
             f"beats that rounding decides: expected at most {UNDECIDED_BEATS:.2%} of {counts['beats']}, "
             f"found {counts['undecided beats']}"
+        )
+    if counts["undecided indices"] > UNDECIDED_INDICES * (counts["beats"] + counts["segments"]):
+        report.differences.append(
+            f"correlations and quality indices after them: expected at most {UNDECIDED_INDICES:.0%} of "
+            f"{counts['beats'] + counts['segments']} beats and segments, found {counts['undecided indices']}"
         )
     if report.differences:
         shown = "\n".join(report.differences[:20])

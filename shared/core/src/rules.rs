@@ -50,11 +50,15 @@ pub struct Rules {
     pub label_psqi_above: f64,
     /// basSQI, one minus the share of the baseline band, below this is mostly baseline wander.
     pub label_bassqi_below: f64,
+    /// sqi, the agreement of two detectors times the correlation of beats with templates, below this is noisy.
+    ///
+    /// A round value below which over 80 % of the segments lie in stretches where noise was added to a record at 6 dB.
+    pub label_sqi_below: f64,
 }
 
 /// The limits in force.
 pub const RULES: Rules = Rules {
-    version: "1",
+    version: "2",
     segment_s: 10.0,
     reject_leads_above: 16,
     reject_values_above: 2_000_000_000,
@@ -74,4 +78,5 @@ pub const RULES: Rules = Rules {
     label_psqi_below: 0.35,
     label_psqi_above: 0.99,
     label_bassqi_below: 0.2,
+    label_sqi_below: 0.8,
 };

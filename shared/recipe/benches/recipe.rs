@@ -35,14 +35,20 @@ mod find_waves;
 mod label_quality;
 #[path = "../src/measure_beats.rs"]
 mod measure_beats;
+#[path = "../src/median.rs"]
+mod median;
 #[path = "../src/qrs_candidates.rs"]
 mod qrs_candidates;
 #[path = "../src/runs.rs"]
 mod runs;
+#[path = "../src/second_detector.rs"]
+mod second_detector;
 #[path = "../src/spectrum.rs"]
 mod spectrum;
 #[path = "../tests/support/synthetic.rs"]
 mod synthetic;
+#[path = "../src/templates.rs"]
+mod templates;
 #[path = "../src/types.rs"]
 mod types;
 #[path = "../src/variability.rs"]
@@ -60,7 +66,7 @@ use ecg_core::rules::RULES;
 use realfft::RealFftPlanner;
 
 use calibrate::Calibration;
-use features::FeatureExtractor;
+use features::{FeatureExtractor, QualityIndices};
 use fill_gaps::GapFiller;
 use filters::{BLOCK, MovingMean, QrsBandPass, Signal};
 use find_beats::BeatFinder;
@@ -69,6 +75,7 @@ use measure_beats::Measurements;
 use qrs_candidates::QrsCandidates;
 use runs::Runs;
 use spectrum::Spectrum;
+use templates::Templates;
 use types::Beat;
 use variability::{NnInterval, variability};
 use waves::Waves;
@@ -122,6 +129,7 @@ fn beat(sample: u64) -> Beat {
         r_mv: 1.0,
         waves: Waves::default(),
         measured: Measurements::default(),
+        template_corr: None,
     }
 }
 
@@ -186,6 +194,18 @@ fn steps(criterion: &mut Criterion) {
             });
         }
     });
+    let (mut templates, hz) = (Templates::new(HZ), HZ as usize);
+    let around = 2 * templates.samples_around() + 1;
+    measure(
+        criterion,
+        "step: templates, a beat a second",
+        mv.len() / hz * hz,
+        || {
+            for second in mv.chunks_exact(hz) {
+                black_box(templates.next_beat(second[..around].iter().copied()));
+            }
+        },
+    );
 
     let (mut runs, mut samples) = (Runs::new(180, 5), 0);
     measure(criterion, "step: runs of equal samples", mv.len(), || {
@@ -198,7 +218,7 @@ fn steps(criterion: &mut Criterion) {
     let beats: Vec<Beat> = r_samples[..12].iter().map(|sample| beat(*sample)).collect();
     let segment = &mv[..SEGMENT];
     measure(criterion, "step: features, with spectrum", SEGMENT, || {
-        black_box(features.next_segment(segment, 0, &beats));
+        black_box(features.next_segment(segment, 0, &beats, QualityIndices::default()));
     });
 
     let mut spectrum = Spectrum::new();

@@ -7,7 +7,9 @@
 use ecg_core::rules::Rules;
 
 use crate::measure_beats::Measurements;
+use crate::median::median;
 use crate::runs::Runs;
+use crate::second_detector::Agreed;
 use crate::spectrum::{SpectralShares, Spectrum};
 use crate::types::Beat;
 
@@ -49,6 +51,12 @@ pub struct Features {
     pub psqi: Option<f64>,
     /// `1 - P(0 to 1 Hz) / P(0 to 40 Hz)`; `P` is the power spectrum.
     pub bassqi: Option<f64>,
+    /// Beats that both detectors found / beats that either found, 0 to 1; `None` if there are none.
+    pub bsqi: Option<f64>,
+    /// Median `template_corr` of the beats, below 0 as 0; `None` without one.
+    pub template_corr: Option<f64>,
+    /// `bsqi * template_corr`, 0 to 1; 0 if `bsqi` is 0.
+    pub sqi: Option<f64>,
     /// Time of the segment, in ms, that lies in flat lines of at least `Rules::label_flat_s_from`.
     pub flat_ms: f64,
     /// Samples of the segment in runs of at least `Rules::label_saturated_run_from` equal samples at the segment's own
@@ -99,7 +107,13 @@ impl FeatureExtractor {
     }
 
     /// The features of the next segment, all samples `mv` of it. `beats` are those in it.
-    pub(crate) fn next_segment(&mut self, mv: &[f32], missing_samples: u32, beats: &[Beat]) -> Features {
+    pub(crate) fn next_segment(
+        &mut self,
+        mv: &[f32],
+        missing_samples: u32,
+        beats: &[Beat],
+        indices: QualityIndices,
+    ) -> Features {
         let segment = self.start..self.start + mv.len() as u64;
         let Amplitude {
             min_mv,
@@ -136,9 +150,47 @@ impl FeatureExtractor {
             ssqi,
             psqi: shares.psqi,
             bassqi: shares.bassqi,
+            bsqi: indices.bsqi,
+            template_corr: indices.template_corr,
+            sqi: indices.sqi,
             flat_ms: flat_samples as f64 * 1000.0 / self.sampling_frequency_hz,
             saturated_samples: saturated_samples as u32,
             missing_samples,
+        }
+    }
+}
+
+/// How clear the beats of a segment are.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct QualityIndices {
+    bsqi: Option<f64>,
+    template_corr: Option<f64>,
+    sqi: Option<f64>,
+}
+
+impl QualityIndices {
+    /// Of the beats of a segment: which of the two detectors found them, and their correlations with the templates.
+    ///
+    /// Formulas: bSQI `= by both / (by both + by one)`; `template_corr` the median of the correlations, below 0 as 0; `sqi
+    /// = bSQI * template_corr`, and 0 if bSQI is 0. None has a unit; all are from 0 to 1.
+    ///
+    /// Source: Li, Mark and Clifford (2008), Physiol Meas 29:15 (bSQI); after Orphanidou et al. (2015), IEEE J Biomed Health
+    /// Inform 19:832, who take the mean of the correlations: the median lets one new kind of beat pass. The product is
+    /// ours: in noise one of the two may stay high by chance.
+    pub(crate) fn of(agreed: Agreed, correlations: impl Iterator<Item = Option<f64>>) -> Self {
+        let beats = agreed.by_both + agreed.by_one;
+        let bsqi = (beats > 0).then(|| f64::from(agreed.by_both) / f64::from(beats));
+        let mut known: Vec<f64> = correlations.flatten().map(|corr| corr.max(0.0)).collect();
+        let template_corr = median(&mut known);
+        let sqi = match (bsqi, template_corr) {
+            (Some(0.0), _) => Some(0.0),
+            (Some(bsqi), Some(template_corr)) => Some(bsqi * template_corr),
+            _ => None,
+        };
+        Self {
+            bsqi,
+            template_corr,
+            sqi,
         }
     }
 }
@@ -343,6 +395,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn quality_indices_by_hand() {
+        let of = |by_both, by_one, correlations: &[Option<f64>]| {
+            let indices = QualityIndices::of(Agreed { by_both, by_one }, correlations.iter().copied());
+            (indices.bsqi, indices.template_corr, indices.sqi)
+        };
+        let beats = [None, Some(0.5), Some(-0.3), Some(1.0), Some(0.9)];
+        assert_eq!(of(3, 1, &beats), (Some(0.75), Some(0.7), Some(0.75 * 0.7)));
+        assert_eq!(of(1, 0, &[Some(-0.3)]), (Some(1.0), Some(0.0), Some(0.0)));
+        assert_eq!(of(0, 4, &[]), (Some(0.0), None, Some(0.0)));
+        assert_eq!(of(1, 1, &[None]), (Some(0.5), None, None));
+        assert_eq!(of(0, 0, &[]), (None, None, None));
+    }
+
     fn moments(mv: &[f32]) -> (Option<f64>, Option<f64>) {
         kurtosis_and_skewness(mv, amplitude(mv).mean_mv)
     }
@@ -365,7 +431,8 @@ mod tests {
     fn a_flat_segment_has_neither_moments_nor_a_spectrum() {
         // 0.1 has no exact f32: a computed mean may differ from it in the last bit.
         for flat in [&[0.1; 3600][..], &[0.1], &[]] {
-            let features = FeatureExtractor::new(360.0, &RULES).next_segment(flat, 0, &[]);
+            let features =
+                FeatureExtractor::new(360.0, &RULES).next_segment(flat, 0, &[], QualityIndices::default());
             let undefined = [features.ksqi, features.ssqi, features.psqi, features.bassqi];
             assert_eq!(undefined, [None; 4]);
         }

@@ -47,14 +47,31 @@ impl BeatFinder {
         classifier.finish(self.samples);
     }
 
-    /// The R peak of the next beat, a sample, if it is certain by now.
-    pub(crate) fn next_beat(&mut self) -> Option<u64> {
+    /// The candidate that is the next beat, if it is certain by now.
+    pub(crate) fn next_beat(&mut self) -> Option<Candidate> {
         self.classifier.certain.pop_front()
+    }
+
+    /// The next beat of the second detector, a sample, if it is certain by now.
+    pub(crate) fn next_beat_of_second(&mut self) -> Option<u64> {
+        self.candidates.second_detector()?.next_beat()
+    }
+
+    /// No further beat of the second detector will be before this sample.
+    pub(crate) fn second_known_until(&mut self) -> u64 {
+        let second_detector = self.candidates.second_detector();
+        second_detector.map_or(0, |second| second.known_until())
     }
 
     /// No further R peak will be before this sample.
     pub(crate) fn known_until(&self) -> u64 {
         self.classifier.known_until()
+    }
+
+    /// No further candidate that is a beat will be before this sample.
+    pub(crate) fn candidates_known_until(&self) -> u64 {
+        let known_until = self.classifier.known_until();
+        known_until.saturating_sub(self.classifier.r_peak_within)
     }
 }
 
@@ -80,8 +97,8 @@ struct BeatClassifier {
     look_back_at: u64,
     /// All candidates before this sample have been pushed.
     now: u64,
-    /// R peaks that are certain and were not taken yet.
-    certain: VecDeque<u64>,
+    /// Beats that are certain and were not taken yet.
+    certain: VecDeque<Candidate>,
 }
 
 impl BeatClassifier {
@@ -268,7 +285,7 @@ impl BeatClassifier {
         if let Some(last) = self.last
             && !self.last_is_certain
         {
-            self.certain.push_back(last.r_sample);
+            self.certain.push_back(last);
             self.last_is_certain = true;
         }
     }

@@ -7,7 +7,8 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use crate::filters::{BLOCK, MovingMean, Signal, odd_length};
-use crate::measure_beats::{Measurements, median};
+use crate::measure_beats::Measurements;
+use crate::median::median;
 use crate::types::Beat;
 use crate::wave_settings::WAVES;
 use crate::waves::{PeakSearch, QrsEdgeLengths, Towards, Wave, Waves, peak_of, qrs_edge, wave_edge};
@@ -626,6 +627,7 @@ mod tests {
             time_s: sample as f64 / HZ,
             rr_ms: None,
             r_mv: 0.0,
+            template_corr: None,
             waves: Waves::default(),
             measured: Measurements::default(),
         }

@@ -32,11 +32,13 @@ pub enum Warning {
     Psqi,
     /// basSQI below `label_bassqi_below`.
     Bassqi,
+    /// sqi below `label_sqi_below`.
+    Noisy,
 }
 
 impl Warning {
     /// All warnings, in the order in which a segment lists them.
-    pub const ALL: [Warning; 11] = [
+    pub const ALL: [Warning; 12] = [
         Warning::FlatLine,
         Warning::Saturated,
         Warning::MissingSamples,
@@ -48,6 +50,7 @@ impl Warning {
         Warning::Ksqi,
         Warning::Psqi,
         Warning::Bassqi,
+        Warning::Noisy,
     ];
 
     /// The name in the `warnings` column.
@@ -64,6 +67,7 @@ impl Warning {
             Warning::Ksqi => "ksqi",
             Warning::Psqi => "psqi",
             Warning::Bassqi => "bassqi",
+            Warning::Noisy => "noisy",
         }
     }
 }
@@ -136,6 +140,7 @@ pub(crate) fn warnings(features: &Features, duration_s: f64, rules: &Rules) -> V
             below(features.psqi, rules.label_psqi_below) || above(features.psqi, rules.label_psqi_above)
         }
         Warning::Bassqi => below(features.bassqi, rules.label_bassqi_below),
+        Warning::Noisy => below(features.sqi, rules.label_sqi_below),
     };
     Warning::ALL.into_iter().filter(holds).collect()
 }
@@ -163,6 +168,9 @@ mod tests {
             ssqi: Some(3.0),
             psqi: Some(0.6),
             bassqi: Some(0.95),
+            bsqi: Some(1.0),
+            template_corr: Some(0.98),
+            sqi: Some(0.98),
             flat_ms: 0.0,
             saturated_samples: 0,
             missing_samples: 0,
@@ -259,6 +267,13 @@ mod tests {
                     ..good()
                 },
             ),
+            (
+                "noisy",
+                Features {
+                    sqi: Some(0.79),
+                    ..good()
+                },
+            ),
         ];
         for (name, features) in cases {
             let names: Vec<&str> = warnings(&features, 10.0, &RULES)
@@ -286,6 +301,7 @@ mod tests {
             ksqi: None,
             psqi: None,
             bassqi: None,
+            sqi: Some(0.8),
             ..good()
         };
         assert_eq!(warnings(&edge, 10.0, &RULES), []);
@@ -316,7 +332,7 @@ mod tests {
         assert_eq!(
             names.join(" "),
             "flat_line saturated missing_samples amplitude low_amplitude high_amplitude few_beats heart_rate \
-             ksqi psqi bassqi"
+             ksqi psqi bassqi noisy"
         );
         let mut sorted = Warning::ALL;
         sorted.sort();

@@ -6,9 +6,9 @@
 //! 1. `fill_gaps.rs`: missing samples become straight lines; their places are kept.
 //! 2. `calibrate.rs`: ADC units become millivolts. This is the signal that is stored, unfiltered.
 //! 3. `qrs_candidates.rs` and `find_beats.rs`: two moving means find candidates, an adaptive threshold decides which
-//!    are beats. `rr_intervals.rs`: the time between neighbouring beats.
-//!    `find_waves.rs`: where the P wave, QRS complex and T wave of each beat begin and end (`waves.rs`: one wave), and
-//!    `measure_beats.rs`: what is measured from that.
+//!    are beats. `rr_intervals.rs`: the time between neighbouring beats. For the quality indices: `templates.rs`, how alike
+//!    the beats are; `second_detector.rs`, which of them another detector finds, too. `find_waves.rs`: where the P wave, QRS
+//!    complex and T wave of each beat begin and end (`waves.rs`: one wave), and `measure_beats.rs`: what is measured of them.
 //! 4. `cut.rs`: segments of ten seconds. `features.rs`: their features.
 //! 5. `label_quality.rs`: warnings. A label never drops a segment.
 //! 6. `windows.rs`: windows of five minutes. `variability.rs`: their heart rate variability.
@@ -34,10 +34,13 @@ mod find_beats;
 mod find_waves;
 mod label_quality;
 mod measure_beats;
+mod median;
 mod qrs_candidates;
 mod rr_intervals;
 mod runs;
+mod second_detector;
 mod spectrum;
+mod templates;
 mod types;
 mod variability;
 mod wave_settings;
@@ -63,13 +66,16 @@ pub use windows::{WINDOW_S, Window, WindowBeat, WindowCutter};
 pub const RECIPE_VERSION: u32 = 2;
 
 use cut::SegmentCutter;
-use features::{FeatureExtractor, heart_rate_bpm};
+use features::{FeatureExtractor, QualityIndices, heart_rate_bpm};
 use fill_gaps::{GapFiller, StraightLine, Stretch};
 use filters::BLOCK;
 use find_beats::BeatFinder;
 use find_waves::WaveFinder;
 use label_quality::warnings;
+use qrs_candidates::QrsCandidates;
 use rr_intervals::RrIntervals;
+use second_detector::Agreement;
+use templates::Templates;
 use types::CutSegment;
 
 /// Applies the recipe to a whole lead: from its samples in ADC units (NaN where missing) to its segments, and a
@@ -145,6 +151,8 @@ struct Steps {
     calibration: Calibration,
     rules: Rules,
     beat_finder: BeatFinder,
+    templates: Templates,
+    agreement: Agreement,
     rr_intervals: RrIntervals,
     wave_finder: WaveFinder,
     cutter: SegmentCutter,
@@ -185,14 +193,20 @@ impl LeadRecipe {
         }
         let segment_samples = ((rules.segment_s * sampling_frequency_hz).round() as u64).max(1);
         let flat_samples_from = FeatureExtractor::flat_samples_from(sampling_frequency_hz, rules);
+        let templates = Templates::new(sampling_frequency_hz);
+        // A candidate may be in the segment before that of its R peak.
+        let samples_before =
+            templates.samples_around() + QrsCandidates::r_peak_within(sampling_frequency_hz) as usize;
         let steps = Steps {
             sampling_frequency_hz,
             calibration,
             rules: *rules,
             beat_finder: BeatFinder::new(sampling_frequency_hz),
+            templates,
+            agreement: Agreement::new(sampling_frequency_hz, segment_samples),
             rr_intervals: RrIntervals::new(sampling_frequency_hz),
             wave_finder: WaveFinder::new(sampling_frequency_hz),
-            cutter: SegmentCutter::new(segment_samples, flat_samples_from),
+            cutter: SegmentCutter::new(segment_samples, samples_before, flat_samples_from),
             feature_extractor: FeatureExtractor::new(sampling_frequency_hz, rules),
             summary: LeadSummary::default(),
             intervals: 0,
@@ -286,6 +300,7 @@ impl Steps {
                 .advance(known_until, &mut |beat| self.cutter.push_beat(beat));
             // 4. Cut segments.
             let known_until = self.wave_finder.known_until(known_until);
+            let known_until = known_until.min(self.agreement.known_until());
             while let Some(cut) = self.cutter.next_segment(known_until) {
                 segment(self.complete(cut));
             }
@@ -299,6 +314,7 @@ impl Steps {
         self.beat_finder.finish();
         self.take_beats();
         self.wave_finder.finish(&mut |beat| self.cutter.push_beat(beat));
+        self.agreement.advance_to(u64::MAX, u64::MAX);
         while let Some(cut) = self.cutter.next_remaining_segment() {
             segment(self.complete(cut));
         }
@@ -312,7 +328,13 @@ impl Steps {
 
     /// The end of step 3: gives the beats that are certain now their intervals.
     fn take_beats(&mut self) {
-        while let Some(sample) = self.beat_finder.next_beat() {
+        while let Some(candidate) = self.beat_finder.next_beat() {
+            let sample = candidate.r_sample;
+            self.agreement.push_first(candidate.at);
+            let around = self
+                .cutter
+                .mv_around(candidate.at, self.templates.samples_around());
+            let template_corr = self.templates.next_beat(around);
             let rr_ms = self.rr_intervals.next_beat(sample);
             self.wave_finder.push_beat(Beat {
                 sample,
@@ -321,6 +343,7 @@ impl Steps {
                 r_mv: self.cutter.mv_at(sample),
                 waves: Waves::default(),
                 measured: Measurements::default(),
+                template_corr,
             });
             self.summary.beats += 1;
             if let Some(rr_ms) = rr_ms {
@@ -328,6 +351,12 @@ impl Steps {
                 self.intervals_ms += rr_ms;
             }
         }
+        while let Some(sample) = self.beat_finder.next_beat_of_second() {
+            self.agreement.push_second(sample);
+        }
+        let known_until = self.beat_finder.candidates_known_until();
+        self.agreement
+            .advance_to(known_until, self.beat_finder.second_known_until());
     }
 
     /// The end of step 4, and step 5, for a segment that has all its samples and beats.
@@ -336,9 +365,11 @@ impl Steps {
         self.rr_intervals
             .no_beat_before(cut.start_sample + samples as u64);
         // 4. Compute features.
-        let features = self
-            .feature_extractor
-            .next_segment(&cut.mv, cut.missing_at.len() as u32, &cut.beats);
+        let correlations = cut.beats.iter().map(|beat| beat.template_corr);
+        let indices = QualityIndices::of(self.agreement.next_segment(), correlations);
+        let features =
+            self.feature_extractor
+                .next_segment(&cut.mv, cut.missing_at.len() as u32, &cut.beats, indices);
         // 5. Label quality.
         let warnings = warnings(
             &features,

@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 
 use crate::detector_settings::DETECTOR;
 use crate::filters::{BLOCK, MovingMean, QrsBandPass, Signal, odd_length};
+use crate::second_detector::SecondDetector;
 use crate::types::Candidate;
 
 /// Samples are compared so many at once.
@@ -59,6 +60,11 @@ impl QrsCandidates {
         })
     }
 
+    /// The second detector, which shares the low-pass of the band-pass; `None` before the first sample.
+    pub(crate) fn second_detector(&mut self) -> Option<&mut SecondDetector> {
+        self.filters.as_mut().map(|filters| &mut filters.second_detector)
+    }
+
     /// Ends the lead: the last value is held until the filters have given everything.
     pub(crate) fn finish(&mut self, found: &mut impl FnMut(Candidate)) {
         let Some(filters) = self.filters.as_mut() else {
@@ -67,6 +73,7 @@ impl QrsCandidates {
         for held in vec![self.last_mv; filters.delay].chunks(BLOCK) {
             filters.push(held, found);
         }
+        filters.second_detector.finish();
         if let Some(candidate) = filters.close_block() {
             found(candidate);
         }
@@ -141,6 +148,7 @@ struct QrsFilterBank {
     beat_energy: Signal,
     /// Distance from the local baseline in mV.
     distance: Signal,
+    second_detector: SecondDetector,
     block: Option<Block>,
     /// Samples pushed, with those after the end of the recording.
     pushed: u64,
@@ -172,11 +180,15 @@ impl QrsFilterBank {
             // The local baseline is the longest mean of it.
             mv: Signal::new(length(DETECTOR.local_baseline_s), first_mv),
             rise: Signal::new(looked_back, 0.0),
-            smoothed: Signal::new(band_pass.baseline_delay() + 1, first_mv),
+            smoothed: Signal::new(
+                SecondDetector::history(fs).max(band_pass.baseline_delay() + 1),
+                first_mv,
+            ),
             energy: Signal::new(length(DETECTOR.beat_s), 0.0),
             qrs_energy: Signal::new(looked_back, 0.0),
             beat_energy: Signal::new(0, 0.0),
             distance: Signal::new(looked_back, 0.0),
+            second_detector: SecondDetector::new(fs, band_pass.low_pass_delay()),
             block: None,
             pushed: 0,
             end: 0,
@@ -220,6 +232,8 @@ impl QrsFilterBank {
         let energy = self.energy.next_block(samples);
         self.band_pass.push(&self.mv, &mut self.smoothed, energy);
         energy.iter_mut().for_each(|y| *y *= *y);
+        // What number 9 needs: the low-pass alone.
+        self.second_detector.push(&self.smoothed, samples, self.end);
         // ... and two moving means of it.
         self.qrs_mean
             .push(&self.energy, self.qrs_energy.next_block(samples));

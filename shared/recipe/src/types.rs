@@ -30,6 +30,8 @@ pub struct Beat {
     pub rr_ms: Option<f64>,
     /// The stored signal at the R peak, in mV.
     pub r_mv: f32,
+    /// Correlation with the template of earlier beats that fits best, -1 to 1. `None` for the first beat of the lead.
+    pub template_corr: Option<f64>,
     /// Where its waves begin and end.
     pub waves: Waves,
     /// What is measured of them.

@@ -214,6 +214,33 @@ fn fast_narrow_beats_are_found() {
 }
 
 #[test]
+fn clear_beats_have_high_indices_and_noise_is_noisy() {
+    let fs = 360.0;
+    let (mut mv, _) = ecg(60.0, fs);
+    let mut random = Random(5);
+    // From 20 s to 40 s: noise as large as the beats, smooth enough to look like some.
+    let mut noise = [0.0; 2];
+    for mv in &mut mv[7200..14_400] {
+        noise[0] += 0.1 * (12.0 * (random.next() - 0.5) - noise[0]);
+        noise[1] += 0.1 * (noise[0] - noise[1]);
+        *mv += noise[1];
+    }
+    let (segments, summary) = whole_lead(&mv, fs);
+    for segment in &segments {
+        let f = segment.features;
+        let is_noisy = matches!(segment.index, 2 | 3);
+        assert_eq!(segment.warnings.contains(&Warning::Noisy), is_noisy, "{f:?}");
+        if !is_noisy {
+            assert!(f.bsqi == Some(1.0) || segment.index == 4, "{f:?}");
+            assert!(f.template_corr.unwrap() > 0.97, "{f:?}");
+        }
+    }
+    assert!(summary.warnings.contains(&Warning::Noisy));
+    let first = segments[0].beats.iter().map(|beat| beat.template_corr);
+    assert_eq!(first.filter(Option::is_none).count(), 1);
+}
+
+#[test]
 fn intervals_are_times_between_neighbouring_beats_also_across_segments() {
     let (mv, _) = ecg(30.0, 360.0);
     let (segments, _) = whole_lead(&mv, 360.0);
@@ -347,8 +374,11 @@ fn a_constant_lead_has_no_numbers_that_are_none() {
             f.ssqi,
             f.psqi,
             f.bassqi,
+            f.bsqi,
+            f.template_corr,
+            f.sqi,
         ];
-        assert_eq!(undefined, [None; 9]);
+        assert_eq!(undefined, [None; 12]);
         assert_eq!((f.min_mv, f.max_mv, f.beats), (0.1, 0.1, 0));
         assert!((f.flat_ms - segment.mv.len() as f64 / 0.36).abs() < 1e-9);
         assert_eq!(
