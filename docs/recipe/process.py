@@ -16,12 +16,14 @@ from step3_qrs_candidates import find_candidates
 from step3_second_detector import agreement, find_beats_by_length
 from step3_templates import template_correlations
 from step3b_find_waves import find_waves, measurements
+from step3c_beat_types import beat_types, normal_to_normal
 from step4_features import beats_of, cut_segments, heart_rate_bpm, round_half_up
 from step5_label_quality import quality, warnings
+from step6_atrial_fibrillation import MINUTE_S
 from step6_windows import WINDOW_S, windows_of
 
 # Rises with each change of a value beyond rounding; the column `recipe_version`.
-RECIPE_VERSION = 2
+RECIPE_VERSION = 3
 
 
 def process(samples, sampling_frequency_hz, gain, baseline, rules=RULES):
@@ -52,13 +54,19 @@ def process(samples, sampling_frequency_hz, gain, baseline, rules=RULES):
     )
     # 3b. Find waves.
     r_samples = [beat["sample"] for beat in beats]
-    for beat, waves in zip(beats, find_waves(mv, missing, r_samples, sampling_frequency_hz)):
+    found_waves = find_waves(mv, missing, r_samples, sampling_frequency_hz)
+    for beat, waves in zip(beats, found_waves):
         for name in ("p", "qrs", "t"):
             wave = waves[name]
             beat[f"{name}_onset"], beat[f"{name}_end"] = (wave.onset, wave.end) if wave else (None, None)
             if name != "qrs":
                 beat[f"{name}_peak"] = wave.peak if wave else None
         beat |= measurements(waves, beat["rr_ms"], mv, missing, sampling_frequency_hz)
+    # 3c. Type of each beat.
+    rr_ms = [beat["rr_ms"] for beat in beats]
+    types = beat_types(mv, r_samples, found_waves, rr_ms, sampling_frequency_hz)
+    for beat, its_type, nn_ms in zip(beats, types, normal_to_normal(types, rr_ms)):
+        beat["beat_type"], beat["nn_ms"] = its_type, nn_ms
     # 4. Cut segments and compute features.
     segments = cut_segments(mv, missing, beats, by_both, by_one, sampling_frequency_hz, rules)
     # 5. Label quality.
@@ -84,14 +92,13 @@ def windows(segments, sampling_frequency_hz, rules=RULES):
     parts = []
     for segment in segments:
         features, samples = segment["features"], segment["mv"].size
-        # Until step 3 tells beat types, every beat is normal: INTEGRATOR, `segment["beats"]` then has both keys.
-        beats = [{"beat_type": "N", "nn_ms": beat["rr_ms"]} | beat for beat in segment["beats"]]
         flat = round(features["flat_ms"] * sampling_frequency_hz / 1000.0)
         usable = 0 if "noisy" in segment["warnings"] else samples - flat - features["missing_samples"]
         parts.append({
-            "start_sample": segment["start_sample"], "samples": samples, "usable_samples": int(usable), "beats": beats,
+            "start_sample": segment["start_sample"], "samples": samples, "usable_samples": int(usable), "beats": segment["beats"],
         })
-    return windows_of(parts, sampling_frequency_hz, max(round_half_up(WINDOW_S / rules.segment_s), 1))
+    segments_of = [max(round_half_up(seconds / rules.segment_s), 1) for seconds in (WINDOW_S, MINUTE_S)]
+    return windows_of(parts, sampling_frequency_hz, *segments_of)
 
 
 def main():

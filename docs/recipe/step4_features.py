@@ -13,6 +13,8 @@ QRS_BAND_HZ = (5.0, 15.0)
 QRS_AND_MUSCLE_HZ = (5.0, 40.0)
 BASELINE_BAND_HZ = (0.0, 1.0)
 ECG_BAND_HZ = (0.0, 40.0)
+# The types of beats (step 3c).
+BEAT_TYPES = ("N", "S", "V", "Q")
 # What is measured of each beat (step 3b) and has its median, over the beats that have a value, among the features.
 MEASURED = ("pr_ms", "qrs_ms", "qt_ms", "qtc_bazett_ms", "qtc_fridericia_ms", "st_mv", "t_polarity")
 # Two adjacent intervals that differ by more than this, in ms, count for pNN50 (Task Force 1996: 50).
@@ -63,25 +65,37 @@ def heart_rate_bpm(rr_ms):
     return 60_000.0 / np.mean(rr_ms) if len(rr_ms) else None
 
 
-def rr_statistics(rr_ms, sampling_frequency_hz):
-    """Task Force of the ESC and NASPE (1996), "Heart rate variability", Circulation 93:1043, table 1.
-
-    `rr_ms` are the intervals between the beats of one segment, NaN where unknown; an unknown one also separates its
-    neighbours, which are then not adjacent. pNN50 compares in whole samples: in ms a difference of exactly 50 could be above
-    it by rounding.
-    """
+def rr_statistics(rr_ms):
+    """Of the intervals between the beats of one segment, NaN where unknown."""
     known = rr_ms[~np.isnan(rr_ms)]
-    differences = np.diff(rr_ms)
-    differences = differences[~np.isnan(differences)]
-    nn50 = np.round(np.abs(differences) * sampling_frequency_hz / 1000.0) > PNN50_MS * sampling_frequency_hz / 1000.0
     return {
         "rr_intervals": known.size,
         "heart_rate_bpm": heart_rate_bpm(known),
         "rr_mean_ms": np.mean(known) if known.size else None,
+    }
+
+
+def nn_statistics(nn_ms, sampling_frequency_hz):
+    """Of the same intervals, NaN also where one of the two beats is not normal. Such an interval also separates its
+    neighbours, which are then not adjacent. pNN50 compares in whole samples: in ms a difference of exactly 50 could be above it
+    by rounding.
+
+    Task Force of the ESC and NASPE (1996), "Heart rate variability", Circulation 93:1043, table 1.
+    """
+    known = nn_ms[~np.isnan(nn_ms)]
+    differences = np.diff(nn_ms)
+    differences = differences[~np.isnan(differences)]
+    nn50 = np.round(np.abs(differences) * sampling_frequency_hz / 1000.0) > PNN50_MS * sampling_frequency_hz / 1000.0
+    return {
+        "nn_intervals": known.size,
         "sdnn_ms": np.std(known, ddof=1) if known.size > 1 else None,
         "rmssd_ms": np.sqrt(np.mean(differences**2)) if differences.size else None,
         "pnn50": 100.0 * np.sum(nn50) / known.size if differences.size else None,
     }
+
+
+def beats_of_each_type(beats):
+    return {f"beats_{name.lower()}": sum(beat["beat_type"] == name for beat in beats) for name in BEAT_TYPES}
 
 
 def medians(beats):
@@ -156,13 +170,17 @@ def features(mv, missing, run_lengths, beats, by_both, by_one, sampling_frequenc
     """
     flat_from = max(int(np.ceil(rules.label_flat_s_from * sampling_frequency_hz - 1e-9)), 2)
     at_an_extreme = (mv == mv.min()) | (mv == mv.max())
-    rr_ms = np.array([np.nan if beat["rr_ms"] is None else beat["rr_ms"] for beat in beats[1:]], float)
+    rr_ms, nn_ms = (
+        np.array([np.nan if beat[name] is None else beat[name] for beat in beats[1:]], float) for name in ("rr_ms", "nn_ms")
+    )
     return {
         "min_mv": mv.min(),
         "max_mv": mv.max(),
         "rms_mv": np.sqrt(np.mean(mv.astype(float) ** 2)),
         "beats": len(beats),
-        **rr_statistics(rr_ms, sampling_frequency_hz),
+        **beats_of_each_type(beats),
+        **rr_statistics(rr_ms),
+        **nn_statistics(nn_ms, sampling_frequency_hz),
         **medians(beats),
         **moments(mv),
         **spectral_shares(mv, sampling_frequency_hz),

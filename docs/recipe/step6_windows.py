@@ -10,10 +10,11 @@ Sources: Task Force of the ESC and NASPE (1996), "Heart rate variability", Circu
 
 import numpy as np
 
+from step4_features import beats_of_each_type
+from step6_atrial_fibrillation import af_time, minutes_of
+
 # Length of a window in s (Task Force 1996: 5 minutes for short-term recordings).
 WINDOW_S = 300.0
-# Beat types; of each a window has a count.
-BEAT_TYPES = ("N", "S", "V", "Q")
 # Percentiles of the NN intervals, in %.
 PERCENTILES = (5, 25, 50, 75, 95)
 # An NN interval this long, in s, is not resolved by the histogram, which has one bin for each sample: a limit of memory.
@@ -32,6 +33,9 @@ DFA_BEATS = range(4, 17)
 NOTHING_LEFT = 1e-8
 # Tolerance of sample entropy, as a share of the standard deviation (Richman and Moorman 2000).
 ENTROPY_TOLERANCE = 0.2
+
+# A shorter lead has no windows, in s: no value of a spectrum rests on less, and its segments say the rest.
+LEAST_S = 60.0
 
 # The least that a value rests on.
 # NN intervals for percentiles, triangular index, spectrum, and a window of SDANN: of fewer, 5 % are less than one. Our choice.
@@ -243,21 +247,23 @@ def about(segments, beats, sampling_frequency_hz):
         "duration_s": samples / sampling_frequency_hz,
         "usable_share": sum(segment["usable_samples"] for segment in segments) / samples,
         "beats": len(beats),
-        **{f"beats_{name.lower()}": sum(beat["beat_type"] == name for beat in beats) for name in BEAT_TYPES},
+        **beats_of_each_type(beats),
         "rr_intervals": len(rr_ms),
         "nn_share": nn_count / len(rr_ms) if rr_ms else None,
         "heart_rate_bpm": 60_000.0 / np.mean(rr_ms) if rr_ms else None,
     }
 
 
-def windows_of(segments, sampling_frequency_hz, segments_per_window):
+def windows_of(segments, sampling_frequency_hz, segments_per_window, segments_per_minute):
     """The rows of the table `windows` of one lead: one for every `segments_per_window` segments (the last window may be
-    shorter), then one of the whole lead, whose number is None. No rows for a lead without segments.
+    shorter), then one of the whole lead, whose number is None. No rows for a lead shorter than LEAST_S.
 
     Of each segment: `start_sample`, `samples`, `usable_samples`, and its `beats` in order, with `sample`, `rr_ms`,
     `beat_type` and `nn_ms`.
     """
-    rows, all_beats, full = [], [], []
+    rows, all_beats, full, all_minutes = [], [], [], []
+    if sum(segment["samples"] for segment in segments) < LEAST_S * sampling_frequency_hz:
+        return rows
     for number, start in enumerate(range(0, len(segments), segments_per_window)):
         part = segments[start : start + segments_per_window]
         beats = [beat for segment in part for beat in segment["beats"]]
@@ -266,18 +272,20 @@ def windows_of(segments, sampling_frequency_hz, segments_per_window):
             "window": number,
             **about(part, beats, sampling_frequency_hz),
             **variability(nn, ends, sampling_frequency_hz),
+            **af_time(minutes_of(part, segments_per_minute), sampling_frequency_hz),
         })
         all_beats += beats
+        all_minutes += minutes_of(part, segments_per_minute)
         if sum(segment["samples"] for segment in part) == segments_per_window * segments[0]["samples"]:
             full.append(nn)
-    if segments:
-        nn, ends = nn_intervals(all_beats, sampling_frequency_hz)
-        rows.append({
-            "window": None,
-            **about(segments, all_beats, sampling_frequency_hz),
-            # What takes a time that is quadratic in the number of intervals, or needs all of them at once, stays None.
-            **dict.fromkeys(variability(nn[:0], ends[:0], sampling_frequency_hz)),
-            **time_domain(nn, ends, sampling_frequency_hz),
-            **long_term(full, sampling_frequency_hz),
-        })
+    nn, ends = nn_intervals(all_beats, sampling_frequency_hz)
+    rows.append({
+        "window": None,
+        **about(segments, all_beats, sampling_frequency_hz),
+        # What takes a time that is quadratic in the number of intervals, or needs all of them at once, stays None.
+        **dict.fromkeys(variability(nn[:0], ends[:0], sampling_frequency_hz)),
+        **time_domain(nn, ends, sampling_frequency_hz),
+        **long_term(full, sampling_frequency_hz),
+        **af_time(all_minutes, sampling_frequency_hz),
+    })
     return rows

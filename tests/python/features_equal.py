@@ -5,7 +5,7 @@ Equal means: within 1e-3. The window is SciPy's own, which lies half a sample be
 
 import numpy as np
 from scipy.signal import periodogram
-from step4_features import rr_statistics, spectral_shares
+from step4_features import nn_statistics, spectral_shares
 
 LIMIT = 1e-3
 random = np.random.default_rng(12)
@@ -31,7 +31,7 @@ for _ in range(300):
     rr_ms = random.integers(700, 900, int(random.integers(2, 14))).astype(float)
     differences = np.abs(np.diff(rr_ms))
     expected["pnn50"] = 100 * np.sum(differences > 50) / (differences.size + 1)
-    found["pnn50"] = rr_statistics(rr_ms, 1000.0)["pnn50"]
+    found["pnn50"] = nn_statistics(rr_ms, 1000.0)["pnn50"]
     for name, value in expected.items():
         worst[name] = max(worst[name], abs(found[name] - value))
 

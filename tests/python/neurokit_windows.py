@@ -42,7 +42,7 @@ OPTIONS = {
 }
 # Relative: to NeuroKit2, and to the recipe's own values.
 TO_NEUROKIT, TO_REFERENCE = 0.01, 1e-9
-SEGMENT_S, SEGMENTS_PER_WINDOW = 10, 30
+SEGMENT_S, SEGMENTS_PER_WINDOW, SEGMENTS_PER_MINUTE = 10, 30, 6
 
 
 # Series.
@@ -138,11 +138,11 @@ def variability_is_cheap(name):
 def beats_of(intervals, fs):
     """The first beat is at sample 0. An interval that is not NN ends with a ventricular beat."""
     samples = np.concatenate([[0], np.cumsum(np.abs(intervals))])
-    beats = [{"sample": 0, "rr_ms": None, "nn_ms": None, "beat_type": "N"}]
+    beats = [{"sample": 0, "rr_ms": None, "nn_ms": None, "beat_type": "N", "p_peak": None}]
     for sample, interval in zip(samples[1:].tolist(), intervals):
         rr_ms = abs(interval) * 1000.0 / fs
         nn_ms, beat_type = (rr_ms, "N") if interval > 0 else (None, "V")
-        beats.append({"sample": sample, "rr_ms": rr_ms, "nn_ms": nn_ms, "beat_type": beat_type})
+        beats.append({"sample": sample, "rr_ms": rr_ms, "nn_ms": nn_ms, "beat_type": beat_type, "p_peak": None})
     return beats
 
 
@@ -163,7 +163,7 @@ def recipe(intervals, fs):
             }
             for start in range(0, beats[-1]["sample"] + 1, length)
         ]
-        rows = windows_of(segments, fs, SEGMENTS_PER_WINDOW)
+        rows = windows_of(segments, fs, SEGMENTS_PER_WINDOW, SEGMENTS_PER_MINUTE)
     return [{name: None if value is None else float(value) for name, value in row.items()} for row in rows]
 
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float32Array, Float64Array, Int64Array};
+use arrow_array::{ArrayRef, Float32Array, Float64Array, Int64Array, StringArray};
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::ArrowError;
 use ecg_recipe::Beat;
@@ -82,6 +82,11 @@ impl<'a, W: Write> BeatRows<'a, W> {
                 "t_onset" => samples(|beat| beat.waves.t.map(|t| t.onset)),
                 "t_peak" => samples(|beat| beat.waves.t.map(|t| t.peak)),
                 "t_end" => samples(|beat| beat.waves.t.map(|t| t.end)),
+                "template_corr" => doubles(|beat| beat.template_corr),
+                "beat_type" => Arc::new(StringArray::from_iter_values(
+                    rows.iter().map(|row| row.1.beat_type.name()),
+                )),
+                "nn_ms" => doubles(|beat| beat.nn_ms),
                 name => measured(name, rows.iter().map(|row| &row.1.measured))?,
             })
         })?;

@@ -2,7 +2,7 @@
 //!
 //! [`ecg_recipe`] is what a data scientist reads: the steps from raw ADC values to segments in millivolts with
 //! beats, features and quality labels. `transform.rs` streams a recording through it: `parsed_rows.rs` reads what parse
-//! wrote; `segment_rows.rs`, `beat_rows.rs` and `recording_row.rs` fill the columns of one table each. This file opens
+//! wrote; `segment_rows.rs`, `beat_rows.rs`, `window_rows.rs` and `recording_row.rs` fill the columns of one table each. This file opens
 //! and closes the objects.
 
 mod beat_rows;
@@ -11,12 +11,13 @@ mod parsed_rows;
 mod recording_row;
 mod segment_rows;
 mod transform;
+mod window_rows;
 
 use ecg_core::message::{Source, StepInput, TableObject, TransformOutput, work_prefix};
 use ecg_core::rules::RULES;
 use ecg_core::{StepError, layout};
 use ecg_lake::{Lake, blocking, codec_error};
-use ecg_tables::{BEATS, RECORDINGS, SEGMENTS};
+use ecg_tables::{BEATS, RECORDINGS, SEGMENTS, WINDOWS};
 
 pub use transform::{Made, TransformError, Writers, transform};
 
@@ -30,6 +31,7 @@ pub async fn run(lake: &Lake, input: StepInput) -> Result<TransformOutput, StepE
     let key = |table: &str| layout::transformed_key(execution, table);
     let mut segments = lake.writer(&lake.work(&key(SEGMENTS.name))).await?;
     let mut beats = lake.writer(&lake.work(&key(BEATS.name))).await?;
+    let mut windows = lake.writer(&lake.work(&key(WINDOWS.name))).await?;
     let mut recordings = lake.writer(&lake.work(&key(RECORDINGS.name))).await?;
     let (recording_id, source): (String, Source) = (input.recording_id.clone(), input.source.clone());
     let run = input.run;
@@ -37,11 +39,13 @@ pub async fn run(lake: &Lake, input: StepInput) -> Result<TransformOutput, StepE
         let writers = Writers {
             segments: &mut segments,
             beats: &mut beats,
+            windows: &mut windows,
             recordings: &mut recordings,
         };
         let made = transform(reader, (&recording_id, run), &source, &RULES, writers).map_err(sort)?;
         // The row of the recording comes last: who sees it finds its segments and beats.
-        for writer in [segments, beats, recordings] {
+        let windows = made.windows.is_some().then_some(windows);
+        for writer in [segments, beats].into_iter().chain(windows).chain([recordings]) {
             writer.finish().map_err(|error| codec_error(&error))?;
         }
         Ok(made)
@@ -53,12 +57,14 @@ pub async fn run(lake: &Lake, input: StepInput) -> Result<TransformOutput, StepE
         rows,
         staged: None,
     };
+    let mut transformed = vec![
+        object(SEGMENTS.name, made.segments),
+        object(BEATS.name, made.beats),
+    ];
+    transformed.extend(made.windows.map(|rows| object(WINDOWS.name, rows)));
+    transformed.push(object(RECORDINGS.name, 1));
     Ok(TransformOutput {
-        transformed: vec![
-            object(SEGMENTS.name, made.segments),
-            object(BEATS.name, made.beats),
-            object(RECORDINGS.name, 1),
-        ],
+        transformed,
         recording_id: input.recording_id.clone(),
         quality: made.quality.to_owned(),
     })

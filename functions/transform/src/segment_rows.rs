@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float32Array, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::ArrowError;
-use ecg_recipe::Segment;
+use ecg_recipe::{BeatType, Segment};
 use ecg_recording::Recording;
 use ecg_tables::{SEGMENTS, arrow as table_arrow};
 
@@ -86,6 +86,7 @@ fn batch(
     let doubles = |value: &dyn Fn(&Segment) -> Option<f64>| -> ArrayRef {
         Arc::new(Float64Array::from_iter(rows.iter().map(|row| value(&row.1))))
     };
+    let of_type = |of: BeatType| ints(&|segment| segment.features.beats_of_type[of as usize] as i32);
     batch_of(&SEGMENTS, |column| {
         Some(match column.name {
             "recording_id" => repeated(Some(recording_id), rows.len()),
@@ -125,6 +126,14 @@ fn batch(
                 rows.iter()
                     .map(|row| row.1.warnings.iter().map(|warning| warning.name())),
             ),
+            "beats_n" => of_type(BeatType::Normal),
+            "beats_s" => of_type(BeatType::Supraventricular),
+            "beats_v" => of_type(BeatType::Ventricular),
+            "beats_q" => of_type(BeatType::Unclassified),
+            "nn_intervals" => ints(&|segment| segment.features.nn_intervals as i32),
+            "template_corr" => doubles(&|segment| segment.features.template_corr),
+            "bsqi" => doubles(&|segment| segment.features.bsqi),
+            "sqi" => doubles(&|segment| segment.features.sqi),
             name => measured(name, rows.iter().map(|row| &row.1.features.measured))?,
         })
     })

@@ -1,4 +1,4 @@
-//! From decoded rows through the recipe to the rows of `segments`, `beats` and `recordings`.
+//! From decoded rows through the recipe to the rows of the tables.
 
 use std::io::{Read, Seek, Write};
 use std::panic::resume_unwind;
@@ -15,6 +15,7 @@ use crate::beat_rows::BeatRows;
 use crate::parsed_rows::{lead_of, samples_of, verdict_of};
 use crate::recording_row::RecordingRow;
 use crate::segment_rows::SegmentRows;
+use crate::window_rows::WindowRows;
 
 /// Why the recipe could not be applied.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,8 @@ pub struct Writers<W: Write> {
     pub segments: W,
     /// Rows of `beats`.
     pub beats: W,
+    /// Rows of `windows`, unless [`Made::windows`] says that there are none.
+    pub windows: W,
     /// The row of `recordings`.
     pub recordings: W,
 }
@@ -47,6 +50,9 @@ pub struct Made {
     pub segments: u64,
     /// Rows of `beats`.
     pub beats: u64,
+    /// Rows of `windows`; `None` if nothing was written, since the recording is too short for any. A rerun always writes:
+    /// the run before may have had some.
+    pub windows: Option<u64>,
     /// `good` or `warn`.
     pub quality: &'static str,
 }
@@ -85,6 +91,12 @@ pub fn transform<R: Read + Seek, W: Write>(
 
     let mut segments = SegmentRows::new(writers.segments, recording_id, &recording)?;
     let mut beats = BeatRows::new(writers.beats, recording_id, &recording)?;
+    let samples = recording.signals.samples;
+    let has_windows =
+        run > 0 || ecg_recipe::has_windows(samples, recording.calibration.sampling_frequency_hz);
+    let mut windows = has_windows
+        .then(|| WindowRows::new(writers.windows, recording_id, &recording))
+        .transpose()?;
     let mut failed: Option<ArrowError> = None;
     let mut take = |lead: usize, segment: Segment| {
         if failed.is_some() {
@@ -102,29 +114,33 @@ pub fn transform<R: Read + Seek, W: Write>(
         let before = std::mem::take(&mut complete);
         let write = || before.into_iter().for_each(|(lead, segment)| take(lead, segment));
         complete = push_rows(&mut leads, &batch?, write).map_err(TransformError::Parsed)?;
+        if let Some(windows) = &mut windows {
+            for (number, lead) in leads.iter_mut().enumerate() {
+                windows.append(number, lead.take_windows())?;
+            }
+        }
     }
     complete
         .into_iter()
         .for_each(|(lead, segment)| take(lead, segment));
     let mut summaries = Vec::new();
     for (number, lead) in leads.into_iter().enumerate() {
-        summaries.push(lead.finish(&mut |segment| take(number, segment)));
+        let (summary, last) = lead.finish(&mut |segment| take(number, segment));
+        summaries.push(summary);
+        if let Some(windows) = &mut windows {
+            windows.append(number, last)?;
+        }
     }
     if let Some(error) = failed {
         return Err(error.into());
     }
-    if let Some(short) = summaries
-        .iter()
-        .find(|summary| summary.samples != recording.signals.samples)
-    {
-        let message = format!(
-            "expected {} samples per lead, found {}",
-            recording.signals.samples, short.samples
-        );
+    if let Some(short) = summaries.iter().find(|summary| summary.samples != samples) {
+        let message = format!("expected {} samples per lead, found {}", samples, short.samples);
         return Err(TransformError::Parsed(message));
     }
     let made_segments = segments.finish()?;
     let made_beats = beats.finish()?;
+    let made_windows = windows.map(WindowRows::finish).transpose()?;
     let row = RecordingRow {
         recording_id,
         run,
@@ -141,6 +157,7 @@ pub fn transform<R: Read + Seek, W: Write>(
     Ok(Made {
         segments: made_segments,
         beats: made_beats,
+        windows: made_windows,
         quality: row.quality().name(),
     })
 }

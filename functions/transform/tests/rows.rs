@@ -17,7 +17,7 @@ use ecg_core::message::Source;
 use ecg_core::rules::RULES;
 use ecg_formats::{Layout, SampleClass, Signals};
 use ecg_recording::{Calibration, LeadCalibration, Recording, Verdict};
-use ecg_tables::{BEATS, RECORDINGS, SEGMENTS, parsed};
+use ecg_tables::{BEATS, RECORDINGS, SEGMENTS, WINDOWS, parsed};
 use step_transform::{Made, TransformError, Writers, transform};
 
 const HZ: f64 = 100.0;
@@ -110,17 +110,22 @@ fn ipc(schema: &Schema, batches: &[RecordBatch]) -> Vec<u8> {
     bytes
 }
 
-type Outputs = [Vec<u8>; 3];
+type Outputs = [Vec<u8>; 4];
 
 fn apply(object: Vec<u8>) -> Result<(Made, Outputs), TransformError> {
-    let [mut segments, mut beats, mut recordings] = Outputs::default();
+    apply_in_run(object, 0)
+}
+
+fn apply_in_run(object: Vec<u8>, run: u32) -> Result<(Made, Outputs), TransformError> {
+    let [mut segments, mut beats, mut windows, mut recordings] = Outputs::default();
     let writers = Writers {
         segments: &mut segments,
         beats: &mut beats,
+        windows: &mut windows,
         recordings: &mut recordings,
     };
-    let made = transform(Cursor::new(object), ("id", 0), &source(), &RULES, writers)?;
-    Ok((made, [segments, beats, recordings]))
+    let made = transform(Cursor::new(object), ("id", run), &source(), &RULES, writers)?;
+    Ok((made, [segments, beats, windows, recordings]))
 }
 
 fn read(bytes: &[u8]) -> Vec<RecordBatch> {
@@ -133,8 +138,10 @@ fn rows_of_two_leads() {
     for class in [SampleClass::Int16, SampleClass::Double] {
         let schema = schema_of(&verdict(2, 2000, class), class);
         let rows = [(0, 0), (1, 0), (0, 1), (1, 1)];
-        let (made, [segments, beats, recordings]) = apply(ipc(&schema, &[batch(&schema, &rows)])).unwrap();
-        assert_eq!(made.segments, 4);
+        let (made, [segments, beats, windows, recordings]) =
+            apply(ipc(&schema, &[batch(&schema, &rows)])).unwrap();
+        assert_eq!((made.segments, made.windows), (4, None));
+        assert!(windows.is_empty());
         let segments = read(&segments);
         assert_eq!(segments[0].schema(), ecg_tables::arrow::schema(&SEGMENTS));
         let int = |name: &str| {
@@ -174,6 +181,32 @@ fn rows_of_two_leads() {
         let schema = FileReader::try_new(Cursor::new(&beats), None).unwrap().schema();
         assert_eq!(schema, ecg_tables::arrow::schema(&BEATS));
     }
+}
+
+#[test]
+fn windows_come_with_a_minute_and_with_a_rerun() {
+    let of = |segments: i32, run: u32| {
+        let samples = 1000 * segments as u64;
+        let schema = schema_of(&verdict(2, samples, SampleClass::Int16), SampleClass::Int16);
+        let rows: Vec<(i32, i32)> = (0..segments).flat_map(|n| [(0, n), (1, n)]).collect();
+        let (made, [_, _, windows, _]) = apply_in_run(ipc(&schema, &[batch(&schema, &rows)]), run).unwrap();
+        (made.windows, windows)
+    };
+    assert_eq!(of(5, 0).0, None);
+    // The run before may have had windows: its rows are replaced by none.
+    let (rows, windows) = of(5, 1);
+    assert_eq!((rows, read(&windows).len()), (Some(0), 0));
+
+    let (rows, windows) = of(6, 0);
+    assert_eq!(rows, Some(4), "of each lead one window and the whole");
+    let windows = read(&windows);
+    assert_eq!(windows[0].schema(), ecg_tables::arrow::schema(&WINDOWS));
+    let int = |name: &str| {
+        let column = windows[0].column_by_name(name).unwrap();
+        column.as_primitive::<Int32Type>().iter().collect::<Vec<_>>()
+    };
+    assert_eq!(int("lead"), [0, 0, 1, 1].map(Some));
+    assert_eq!(int("window"), [Some(0), None, Some(0), None]);
 }
 
 #[track_caller]

@@ -17,6 +17,8 @@
 // The steps are private to the crate, so their files are compiled here once more.
 #[path = "../src/adaptive_levels.rs"]
 mod adaptive_levels;
+#[path = "../src/beat_shape.rs"]
+mod beat_shape;
 #[path = "../src/calibrate.rs"]
 mod calibrate;
 #[path = "../src/detector_settings.rs"]
@@ -49,6 +51,8 @@ mod spectrum;
 mod synthetic;
 #[path = "../src/templates.rs"]
 mod templates;
+#[path = "../src/type_settings.rs"]
+mod type_settings;
 #[path = "../src/types.rs"]
 mod types;
 #[path = "../src/variability.rs"]
@@ -71,14 +75,12 @@ use fill_gaps::GapFiller;
 use filters::{BLOCK, MovingMean, QrsBandPass, Signal};
 use find_beats::BeatFinder;
 use find_waves::WaveFinder;
-use measure_beats::Measurements;
 use qrs_candidates::QrsCandidates;
 use runs::Runs;
 use spectrum::Spectrum;
 use templates::Templates;
 use types::Beat;
 use variability::{NnInterval, variability};
-use waves::Waves;
 
 const HZ: f64 = 360.0;
 const SEGMENT: usize = 3600;
@@ -126,10 +128,7 @@ fn beat(sample: u64) -> Beat {
         sample,
         time_s: sample as f64 / HZ,
         rr_ms: Some(800.0),
-        r_mv: 1.0,
-        waves: Waves::default(),
-        measured: Measurements::default(),
-        template_corr: None,
+        ..Beat::default()
     }
 }
 
@@ -189,8 +188,8 @@ fn steps(criterion: &mut Criterion) {
             while let Some(sample) = next.next_if(|sample| **sample + HZ as u64 <= pushed) {
                 waves.push_beat(beat(*sample));
             }
-            waves.advance(pushed - HZ as u64, &mut |beat| {
-                black_box(beat);
+            waves.advance(pushed - HZ as u64, &mut |beat, shape| {
+                black_box((beat, shape));
             });
         }
     });

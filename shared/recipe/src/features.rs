@@ -11,7 +11,7 @@ use crate::median::median;
 use crate::runs::Runs;
 use crate::second_detector::Agreed;
 use crate::spectrum::{SpectralShares, Spectrum};
-use crate::types::Beat;
+use crate::types::{Beat, BeatType};
 
 /// A sum over a segment is taken in so many lanes: sample `n` belongs to lane `n % LANES`, and the lanes are added at the
 /// end. An addition then need not wait for the one before, and the result is the same on every processor.
@@ -28,14 +28,18 @@ pub struct Features {
     pub rms_mv: f64,
     /// Beats whose R peak is in the segment.
     pub beats: u32,
-    /// RR intervals used by the five features below: publish it beside them, 10 s give a usable RMSSD but
-    /// a biased SDNN (Munoz et al. 2015, PLoS ONE 10:e0138921).
+    /// How many of these have each type, in the order of [`BeatType::ALL`].
+    pub beats_of_type: [u32; BeatType::ALL.len()],
+    /// RR intervals used by the two features below.
     pub rr_intervals: u32,
     /// Mean heart rate in beats per minute: `60,000 / rr_mean_ms`.
     pub heart_rate_bpm: Option<f64>,
     /// Mean RR interval in ms.
     pub rr_mean_ms: Option<f64>,
-    /// Standard deviation of the RR intervals in ms, with n - 1; `None` below two intervals.
+    /// NN intervals, those between two normal beats, used by the three features below: publish it beside them, 10 s give a
+    /// usable RMSSD but a biased SDNN (Munoz et al. 2015, PLoS ONE 10:e0138921).
+    pub nn_intervals: u32,
+    /// Standard deviation of the NN intervals in ms, with n - 1; `None` below two intervals.
     pub sdnn_ms: Option<f64>,
     /// Root mean square of the differences between adjacent intervals in ms; `None` below two.
     pub rmssd_ms: Option<f64>,
@@ -127,8 +131,11 @@ impl FeatureExtractor {
             (ksqi, ssqi) = kurtosis_and_skewness(mv, mean_mv);
             shares = self.spectrum.shares(mv, mean_mv, self.sampling_frequency_hz);
         }
-        let rr_ms: Vec<Option<f64>> = beats.iter().map(|beat| beat.rr_ms).collect();
-        let rr = rr_statistics(&rr_ms, self.sampling_frequency_hz);
+        let intervals = |of: fn(&Beat) -> Option<f64>| -> Vec<Option<f64>> { beats.iter().map(of).collect() };
+        let rr = statistics(&intervals(|beat| beat.rr_ms), self.sampling_frequency_hz);
+        let nn = statistics(&intervals(|beat| beat.nn_ms), self.sampling_frequency_hz);
+        let beats_of_type =
+            BeatType::ALL.map(|of| beats.iter().filter(|beat| beat.beat_type == of).count() as u32);
         let flat_samples = self.runs.flat_samples(&segment);
         let saturated_samples = self.runs.saturated_samples(&segment, min_mv, max_mv);
 
@@ -139,12 +146,14 @@ impl FeatureExtractor {
             max_mv,
             rms_mv,
             beats: beats.len() as u32,
+            beats_of_type,
             rr_intervals: rr.intervals,
             heart_rate_bpm: heart_rate_bpm(rr.mean_ms),
             rr_mean_ms: rr.mean_ms,
-            sdnn_ms: rr.sdnn_ms,
-            rmssd_ms: rr.rmssd_ms,
-            pnn50: rr.pnn50,
+            nn_intervals: nn.intervals,
+            sdnn_ms: nn.sdnn_ms,
+            rmssd_ms: nn.rmssd_ms,
+            pnn50: nn.pnn50,
             measured: Measurements::medians(beats),
             ksqi,
             ssqi,
@@ -271,9 +280,9 @@ fn kurtosis_and_skewness(mv: &[f32], mean_mv: f64) -> (Option<f64>, Option<f64>)
     (defined(m4 / (m2 * m2)), defined(m3 / (m2 * m2.sqrt())))
 }
 
-/// What the RR intervals of a segment say.
+/// What the intervals of a segment say.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct RrStatistics {
+struct IntervalStatistics {
     /// Intervals used.
     intervals: u32,
     /// Mean in ms.
@@ -288,12 +297,12 @@ struct RrStatistics {
 
 /// Statistics of the intervals between the beats of one segment.
 ///
-/// The interval to the segment's first beat began in another segment and is left out; one that spans a gap
-/// is unknown (`rr_ms` is `None`) and also separates its neighbours, which are then not adjacent. For pNN50 the
+/// The interval to the segment's first beat began in another segment and is left out; one that is unknown (`None`), because
+/// it spans a gap or one of its beats is not normal, also separates its neighbours, which are then not adjacent. For pNN50 the
 /// differences are compared in whole samples: in milliseconds one of exactly 50 could be above it by rounding.
 ///
 /// Source: Task Force of the ESC and NASPE (1996), "Heart rate variability", Circulation 93:1043, table 1.
-fn rr_statistics(rr_ms: &[Option<f64>], sampling_frequency_hz: f64) -> RrStatistics {
+fn statistics(rr_ms: &[Option<f64>], sampling_frequency_hz: f64) -> IntervalStatistics {
     let rr = rr_ms.get(1..).unwrap_or_default();
     let known: Vec<f64> = rr.iter().flatten().copied().collect();
     let differences: Vec<f64> = rr
@@ -315,7 +324,7 @@ fn rr_statistics(rr_ms: &[Option<f64>], sampling_frequency_hz: f64) -> RrStatist
     });
     let nn50 = above_50.count() as f64;
     let has_differences = !differences.is_empty();
-    RrStatistics {
+    IntervalStatistics {
         intervals: known.len() as u32,
         mean_ms,
         sdnn_ms,
@@ -350,7 +359,7 @@ mod tests {
     #[test]
     fn rr_statistics_by_hand() {
         // Intervals 800, 860, 840, 780; differences 60, -20, -60. The 500 belongs to the segment before.
-        let rr = rr_statistics(
+        let rr = statistics(
             &[Some(500.0), Some(800.0), Some(860.0), Some(840.0), Some(780.0)],
             500.0,
         );
@@ -365,7 +374,7 @@ mod tests {
 
     #[test]
     fn an_unknown_interval_separates_its_neighbours() {
-        let rr = rr_statistics(&[None, Some(800.0), None, Some(900.0), Some(1000.0)], 500.0);
+        let rr = statistics(&[None, Some(800.0), None, Some(900.0), Some(1000.0)], 500.0);
         assert_eq!(rr.intervals, 3);
         near(rr.mean_ms, 900.0);
         near(rr.rmssd_ms, 100.0);
@@ -374,9 +383,9 @@ mod tests {
     #[test]
     fn too_few_beats_leave_features_undefined() {
         for few in [&[][..], &[None], &[Some(800.0)]] {
-            assert_eq!(rr_statistics(few, 500.0), RrStatistics::default());
+            assert_eq!(statistics(few, 500.0), IntervalStatistics::default());
         }
-        let two = rr_statistics(&[None, Some(750.0)], 500.0);
+        let two = statistics(&[None, Some(750.0)], 500.0);
         near(heart_rate_bpm(two.mean_ms), 80.0);
         assert_eq!((two.sdnn_ms, two.rmssd_ms, two.pnn50), (None, None, None));
         assert_eq!(heart_rate_bpm(None), None);
@@ -390,8 +399,8 @@ mod tests {
         let by_rounding = (300..400).filter(|n| ms(n + 18).unwrap() - ms(*n).unwrap() > 50.0);
         assert!(by_rounding.count() > 0);
         for n in 300..400 {
-            near(rr_statistics(&[None, ms(n), ms(n + 18)], fs).pnn50, 0.0);
-            near(rr_statistics(&[None, ms(n), ms(n + 19)], fs).pnn50, 50.0);
+            near(statistics(&[None, ms(n), ms(n + 18)], fs).pnn50, 0.0);
+            near(statistics(&[None, ms(n), ms(n + 19)], fs).pnn50, 50.0);
         }
     }
 

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use crate::beat_shape::{Shape, ShapeSampler};
 use crate::filters::{BLOCK, MovingMean, Signal, odd_length};
 use crate::measure_beats::Measurements;
 use crate::median::median;
@@ -17,6 +18,7 @@ use crate::waves::{PeakSearch, QrsEdgeLengths, Towards, Wave, Waves, peak_of, qr
 pub(crate) struct WaveFinder {
     sampling_frequency_hz: f64,
     lengths: Lengths,
+    shapes: ShapeSampler,
     /// The stored signal in mV.
     mv: Latest,
     /// The same, with a straight line in the place of each QRS complex that is known: smoothing then does not spread it
@@ -100,6 +102,7 @@ impl WaveFinder {
         Self {
             sampling_frequency_hz,
             lengths: Lengths::new(fs),
+            shapes: ShapeSampler::new(fs),
             mv: Latest::default(),
             without_qrs: Latest::default(),
             for_qrs: SmoothedTwice::new(odd_length(WAVES.qrs_smoothing_s, fs)),
@@ -145,7 +148,7 @@ impl WaveFinder {
     }
 
     /// Gives the beats that have their waves now. All beats before `beats_known_until` were taken.
-    pub(crate) fn advance(&mut self, beats_known_until: u64, found: &mut impl FnMut(Beat)) {
+    pub(crate) fn advance(&mut self, beats_known_until: u64, found: &mut impl FnMut(Beat, Option<Shape>)) {
         while let Some((r, next)) = self.next_to_locate(beats_known_until) {
             self.locate(r, next);
         }
@@ -156,15 +159,15 @@ impl WaveFinder {
         };
         self.smooth_until(settled);
         while let Some(around) = self.next_to_give(beats_known_until) {
-            let beat = self.find(&around);
+            let (beat, shape) = self.find(&around);
             self.given += 1;
-            found(beat);
+            found(beat, shape);
         }
         self.forget(beats_known_until);
     }
 
     /// Ends the lead, and gives the beats that are left.
-    pub(crate) fn finish(&mut self, found: &mut impl FnMut(Beat)) {
+    pub(crate) fn finish(&mut self, found: &mut impl FnMut(Beat, Option<Shape>)) {
         self.has_ended = true;
         self.for_qrs.finish();
         while let Some((r, next)) = self.next_to_locate(u64::MAX) {
@@ -173,9 +176,9 @@ impl WaveFinder {
         self.smooth_until(self.mv.end());
         self.for_waves.finish();
         while let Some(around) = self.next_to_give(u64::MAX) {
-            let beat = self.find(&around);
+            let (beat, shape) = self.find(&around);
             self.given += 1;
-            found(beat);
+            found(beat, shape);
         }
     }
 
@@ -275,12 +278,12 @@ impl WaveFinder {
         self.beats.get(number).map_or(0, |(beat, _)| beat.sample)
     }
 
-    /// Finds the waves of the next beat to give, and measures them.
-    fn find(&mut self, around: &Range<usize>) -> Beat {
+    /// Finds the waves of the next beat to give, and measures them; with its shape, if it has a QRS complex.
+    fn find(&mut self, around: &Range<usize>) -> (Beat, Option<Shape>) {
         let number = self.given;
         let located = |number: usize| self.beats.get(number).and_then(|(_, qrs)| *qrs);
         let Some(qrs) = located(number) else {
-            return self.beats[number].0;
+            return (self.beats[number].0, None);
         };
         let near: Vec<Wave> = around.clone().filter_map(located).collect();
         let next = around
@@ -308,11 +311,20 @@ impl WaveFinder {
             (is_inside && !self.any_missing(samples.clone())).then(|| mean(self.mv.range(samples)))
         };
         let measured = Measurements::of(&waves, beat.rr_ms, self.sampling_frequency_hz, level);
-        Beat {
-            waves,
-            measured,
-            ..beat
-        }
+        let shape = waves.qrs.map(|qrs| {
+            let last = self.has_ended.then(|| self.mv.end().saturating_sub(1));
+            let smoothed = &self.for_qrs.latest;
+            let slope = |at| self.slope(smoothed, at);
+            self.shapes.sample(qrs.peak, last, slope, |at| smoothed.at(at))
+        });
+        (
+            Beat {
+                waves,
+                measured,
+                ..beat
+            },
+            shape,
+        )
     }
 
     fn find_p(&self, qrs: &Wave, near: &[Wave]) -> Option<Wave> {
@@ -625,11 +637,7 @@ mod tests {
         Beat {
             sample,
             time_s: sample as f64 / HZ,
-            rr_ms: None,
-            r_mv: 0.0,
-            template_corr: None,
-            waves: Waves::default(),
-            measured: Measurements::default(),
+            ..Beat::default()
         }
     }
 
@@ -645,7 +653,7 @@ mod tests {
             while let Some(r) = beats.next_if(|r| *r < known_until) {
                 finder.push_beat(beat(r));
             }
-            finder.advance(known_until, &mut |beat| found.push(beat));
+            finder.advance(known_until, &mut |beat, _| found.push(beat));
             let waits = r
                 .iter()
                 .find(|r| **r >= known_until || !found.iter().any(|beat| beat.sample == **r));
@@ -655,7 +663,7 @@ mod tests {
             );
         }
         beats.for_each(|r| finder.push_beat(beat(r)));
-        finder.finish(&mut |beat| found.push(beat));
+        finder.finish(&mut |beat, _| found.push(beat));
         found
     }
 
@@ -721,11 +729,11 @@ mod tests {
         let mut found = Vec::new();
         r.iter().for_each(|r| finder.push_beat(beat(*r)));
         // The first two have four more each.
-        finder.advance((7.0 * HZ) as u64, &mut |beat| found.push(beat.sample));
+        finder.advance((7.0 * HZ) as u64, &mut |beat, _| found.push(beat.sample));
         assert_eq!(found, r[..2]);
-        finder.advance((8.5 * HZ) as u64, &mut |beat| found.push(beat.sample));
+        finder.advance((8.5 * HZ) as u64, &mut |beat, _| found.push(beat.sample));
         assert_eq!(found, r[..3]);
-        finder.advance((20.0 * HZ) as u64, &mut |beat| found.push(beat.sample));
+        finder.advance((20.0 * HZ) as u64, &mut |beat, _| found.push(beat.sample));
         assert_eq!(found, r);
     }
 
@@ -740,7 +748,7 @@ mod tests {
                 finder.push_gap(500 * second + 10..500 * second + 20);
                 finder.push_beat(beat(500 * second + 100));
             }
-            finder.advance(500 * second, &mut |_| given += 1);
+            finder.advance(500 * second, &mut |_, _| given += 1);
             most = most.max(finder.mv.values.len() + finder.missing.len() + finder.beats.len());
         }
         assert_eq!(given, 997);

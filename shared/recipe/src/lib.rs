@@ -9,11 +9,13 @@
 //!    are beats. `rr_intervals.rs`: the time between neighbouring beats. For the quality indices: `templates.rs`, how alike
 //!    the beats are; `second_detector.rs`, which of them another detector finds, too. `find_waves.rs`: where the P wave, QRS
 //!    complex and T wave of each beat begin and end (`waves.rs`: one wave), and `measure_beats.rs`: what is measured of them.
+//!    `beat_types.rs`: the type of each beat, from its shape (`beat_shape.rs`), width, time and P wave.
 //! 4. `cut.rs`: segments of ten seconds. `features.rs`: their features.
 //! 5. `label_quality.rs`: warnings. A label never drops a segment.
-//! 6. `windows.rs`: windows of five minutes. `variability.rs`: their heart rate variability.
+//! 6. `windows.rs`: windows of five minutes. `variability.rs`: their heart rate variability. `atrial_fibrillation.rs`: which
+//!    minutes are in atrial fibrillation.
 //!
-//! `types.rs` has what the steps hand to each other, `detector_settings.rs` and `wave_settings.rs` the numbers of step 3. The limits are
+//! `types.rs` has what the steps hand to each other, `detector_settings.rs`, `wave_settings.rs` and `type_settings.rs` the numbers of step 3. The limits are
 //! those of [`ecg_core::rules`].
 //!
 //! The steps work on blocks of 4096 samples (`filters::BLOCK`), each a loop over slices. What is pushed is cut and
@@ -24,6 +26,9 @@
 //! seconds of signal and a few blocks, however long the recording or a gap in it.
 
 mod adaptive_levels;
+mod atrial_fibrillation;
+mod beat_shape;
+mod beat_types;
 mod calibrate;
 mod cut;
 mod detector_settings;
@@ -41,6 +46,7 @@ mod runs;
 mod second_detector;
 mod spectrum;
 mod templates;
+mod type_settings;
 mod types;
 mod variability;
 mod wave_settings;
@@ -58,13 +64,14 @@ pub use measure_beats::Measurements;
 pub use types::{Beat, BeatType, LeadSummary, Segment};
 pub use variability::{NnInterval, Variability, variability};
 pub use waves::{Wave, Waves};
-pub use windows::{WINDOW_S, Window, WindowBeat, WindowCutter};
+pub use windows::{WINDOW_S, Window, WindowCutter, has_windows};
 
 /// The number of the recipe: rows of another number may have other values for the same samples. It rises with each change
 /// of a value beyond rounding, and CHANGELOG.md says what changed. (The limits of quality have a version of their own, in
 /// [`Rules`].)
-pub const RECIPE_VERSION: u32 = 2;
+pub const RECIPE_VERSION: u32 = 3;
 
+use beat_types::TypeFinder;
 use cut::SegmentCutter;
 use features::{FeatureExtractor, QualityIndices, heart_rate_bpm};
 use fill_gaps::{GapFiller, StraightLine, Stretch};
@@ -78,7 +85,7 @@ use second_detector::Agreement;
 use templates::Templates;
 use types::CutSegment;
 
-/// Applies the recipe to a whole lead: from its samples in ADC units (NaN where missing) to its segments, and a
+/// Applies the recipe to a whole lead: from its samples in ADC units (NaN where missing) to its segments, its windows and a
 /// summary.
 ///
 /// ```
@@ -95,13 +102,14 @@ use types::CutSegment;
 ///     })
 ///     .collect();
 /// samples[3000] = f64::NAN;
-/// let (segments, lead) = process(&samples, 250.0, calibration, &RULES)?;
+/// let (segments, windows, lead) = process(&samples, 250.0, calibration, &RULES)?;
 ///
 /// assert_eq!((lead.segments, lead.beats, lead.heart_rate_bpm), (2, 25, Some(75.0)));
 /// assert_eq!((segments[0].beats[0].sample, segments[0].beats[0].r_mv), (100, 1.0));
 /// assert_eq!(segments[1].features.rr_mean_ms, Some(800.0));
 /// assert_eq!(segments[1].missing_at, [500]);
 /// assert!(segments[1].warnings.contains(&Warning::MissingSamples));
+/// assert!(windows.is_empty());
 /// # Ok::<(), ecg_recipe::RecipeError>(())
 /// ```
 ///
@@ -112,12 +120,12 @@ pub fn process(
     sampling_frequency_hz: f64,
     calibration: Calibration,
     rules: &Rules,
-) -> Result<(Vec<Segment>, LeadSummary), RecipeError> {
+) -> Result<(Vec<Segment>, Vec<Window>, LeadSummary), RecipeError> {
     let mut recipe = LeadRecipe::new(sampling_frequency_hz, calibration, rules)?;
     let mut segments = Vec::new();
     recipe.push(samples, &mut |segment| segments.push(segment));
-    let summary = recipe.finish(&mut |segment| segments.push(segment));
-    Ok((segments, summary))
+    let (summary, windows) = recipe.finish(&mut |segment| segments.push(segment));
+    Ok((segments, windows, summary))
 }
 
 /// The recipe for one lead that streams. Push its samples in order, in blocks of any size, and take the segments as
@@ -134,7 +142,7 @@ pub fn process(
 ///     recipe.push(&block, &mut |segment| complete += segment.mv.len());
 /// }
 /// assert_eq!(complete, 14_400);
-/// let lead = recipe.finish(&mut |segment| complete += segment.mv.len());
+/// let (lead, _) = recipe.finish(&mut |segment| complete += segment.mv.len());
 /// assert_eq!((complete, lead.samples, lead.segments), (18_000, 18_000, 5));
 /// # Ok::<(), ecg_recipe::RecipeError>(())
 /// ```
@@ -155,7 +163,11 @@ struct Steps {
     agreement: Agreement,
     rr_intervals: RrIntervals,
     wave_finder: WaveFinder,
+    type_finder: TypeFinder,
     cutter: SegmentCutter,
+    window_cutter: WindowCutter,
+    /// Windows that nobody has taken yet.
+    windows: Vec<Window>,
     feature_extractor: FeatureExtractor,
     summary: LeadSummary,
     /// Known intervals of the lead so far.
@@ -206,7 +218,10 @@ impl LeadRecipe {
             agreement: Agreement::new(sampling_frequency_hz, segment_samples),
             rr_intervals: RrIntervals::new(sampling_frequency_hz),
             wave_finder: WaveFinder::new(sampling_frequency_hz),
+            type_finder: TypeFinder::default(),
             cutter: SegmentCutter::new(segment_samples, samples_before, flat_samples_from),
+            window_cutter: WindowCutter::new(sampling_frequency_hz, segment_samples, rules),
+            windows: Vec::new(),
             feature_extractor: FeatureExtractor::new(sampling_frequency_hz, rules),
             summary: LeadSummary::default(),
             intervals: 0,
@@ -240,8 +255,14 @@ impl LeadRecipe {
         }
     }
 
-    /// Ends the lead and gives the remaining segments.
-    pub fn finish(mut self, segment: &mut dyn FnMut(Segment)) -> LeadSummary {
+    /// The windows that have become complete since they were taken before.
+    pub fn take_windows(&mut self) -> Vec<Window> {
+        std::mem::take(&mut self.steps.windows)
+    }
+
+    /// Ends the lead and gives the remaining segments; returns the windows that were not taken, the last of which is the whole
+    /// lead.
+    pub fn finish(mut self, segment: &mut dyn FnMut(Segment)) -> (LeadSummary, Vec<Window>) {
         if let Some(line) = self.gap_filler.finish() {
             self.steps.take_gap(line, segment);
         }
@@ -296,10 +317,15 @@ impl Steps {
             self.take_beats();
             // 3b. Find waves.
             let known_until = self.beat_finder.known_until();
+            let types = &mut self.type_finder;
             self.wave_finder
-                .advance(known_until, &mut |beat| self.cutter.push_beat(beat));
-            // 4. Cut segments.
+                .advance(known_until, &mut |beat, shape| types.push(beat, shape));
+            // 3c. Types of beats.
             let known_until = self.wave_finder.known_until(known_until);
+            let known_until_s = known_until as f64 / self.sampling_frequency_hz;
+            types.advance(known_until_s, &mut |beat| self.cutter.push_beat(beat));
+            // 4. Cut segments.
+            let known_until = types.known_until(known_until);
             let known_until = known_until.min(self.agreement.known_until());
             while let Some(cut) = self.cutter.next_segment(known_until) {
                 segment(self.complete(cut));
@@ -307,23 +333,28 @@ impl Steps {
         }
     }
 
-    fn finish(mut self, segment: &mut dyn FnMut(Segment)) -> LeadSummary {
+    fn finish(mut self, segment: &mut dyn FnMut(Segment)) -> (LeadSummary, Vec<Window>) {
         let collected = (self.summary.samples % BLOCK as u64) as usize;
         self.beat_finder.push(self.cutter.latest(collected));
         self.wave_finder.push(self.cutter.latest(collected));
         self.beat_finder.finish();
         self.take_beats();
-        self.wave_finder.finish(&mut |beat| self.cutter.push_beat(beat));
+        let types = &mut self.type_finder;
+        self.wave_finder
+            .finish(&mut |beat, shape| types.push(beat, shape));
+        types.finish(&mut |beat| self.cutter.push_beat(beat));
         self.agreement.advance_to(u64::MAX, u64::MAX);
         while let Some(cut) = self.cutter.next_remaining_segment() {
             segment(self.complete(cut));
         }
         let rr_mean_ms = (self.intervals > 0).then(|| self.intervals_ms / self.intervals as f64);
-        LeadSummary {
+        let summary = LeadSummary {
             heart_rate_bpm: heart_rate_bpm(rr_mean_ms),
             warnings: self.warnings.into_iter().collect(),
             ..self.summary
-        }
+        };
+        self.windows.extend(self.window_cutter.finish());
+        (summary, self.windows)
     }
 
     /// The end of step 3: gives the beats that are certain now their intervals.
@@ -341,9 +372,8 @@ impl Steps {
                 time_s: sample as f64 / self.sampling_frequency_hz,
                 rr_ms,
                 r_mv: self.cutter.mv_at(sample),
-                waves: Waves::default(),
-                measured: Measurements::default(),
                 template_corr,
+                ..Beat::default()
             });
             self.summary.beats += 1;
             if let Some(rr_ms) = rr_ms {
@@ -379,6 +409,17 @@ impl Steps {
 
         self.summary.segments += 1;
         self.warnings.extend(&warnings);
+        // 6. Cut windows.
+        let flat = (features.flat_ms * self.sampling_frequency_hz / 1000.0).round() as u64;
+        let usable = if warnings.contains(&Warning::Noisy) {
+            0
+        } else {
+            (samples as u64).saturating_sub(flat + u64::from(features.missing_samples))
+        };
+        let window = self
+            .window_cutter
+            .push_segment(samples as u64, usable, &cut.beats);
+        self.windows.extend(window);
         Segment {
             index: cut.index,
             start_sample: cut.start_sample,

@@ -19,7 +19,7 @@ pub(crate) struct Candidate {
 }
 
 /// One detected beat.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Beat {
     /// The R peak: 0-based sample in the recording.
     pub sample: u64,
@@ -36,10 +36,14 @@ pub struct Beat {
     pub waves: Waves,
     /// What is measured of them.
     pub measured: Measurements,
+    /// What kind of beat it is.
+    pub beat_type: BeatType,
+    /// `rr_ms` where this beat and the one before are normal, else `None`.
+    pub nn_ms: Option<f64>,
 }
 
 /// What kind of beat it is, after ANSI/AAMI EC57.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum BeatType {
     /// Normal; bundle branch blocks included.
     Normal,
@@ -48,6 +52,7 @@ pub enum BeatType {
     /// Ventricular ectopic.
     Ventricular,
     /// Paced, or not to be classified.
+    #[default]
     Unclassified,
 }
 

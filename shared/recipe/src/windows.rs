@@ -6,7 +6,8 @@
 
 use ecg_core::rules::Rules;
 
-use crate::types::BeatType;
+use crate::atrial_fibrillation::{MINUTE_S, Minute};
+use crate::types::{Beat, BeatType};
 use crate::variability::{LEAST_NN, NnInterval, TimeDomain, Variability, variability};
 
 /// Length of a window in s (Task Force 1996: 5 minutes for short-term recordings).
@@ -16,17 +17,12 @@ const LEAST_WINDOWS: u64 = 3;
 /// The least seconds in NN intervals for one to count: half a window. Our choice.
 const LEAST_WINDOW_NN_S: f64 = 150.0;
 
-/// What a window needs to know of a beat.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct WindowBeat {
-    /// The R peak: 0-based sample in the recording.
-    pub sample: u64,
-    /// Time since the previous beat in ms; `None` where it is unknown.
-    pub rr_ms: Option<f64>,
-    /// The same if this beat and the previous one are normal, else `None`.
-    pub nn_ms: Option<f64>,
-    /// What kind of beat it is.
-    pub beat_type: BeatType,
+/// A shorter lead has no windows, in s: no value of a spectrum rests on less, and its segments say the rest.
+const LEAST_S: f64 = 60.0;
+
+/// Whether a lead of so many samples has windows.
+pub fn has_windows(samples: u64, sampling_frequency_hz: f64) -> bool {
+    samples as f64 >= LEAST_S * sampling_frequency_hz
 }
 
 /// One row of `windows`: five minutes of a lead, of which the last may be shorter, or the whole lead.
@@ -56,6 +52,10 @@ pub struct Window {
     pub nn_share: Option<f64>,
     /// `60,000 / mean rr_ms` in beats per minute, of all beats; `None` without an interval.
     pub heart_rate_bpm: Option<f64>,
+    /// Seconds of the minutes in atrial fibrillation; `None` if it is known of none.
+    pub af_s: Option<f64>,
+    /// Seconds of the minutes of which it is known whether they are.
+    pub af_known_s: f64,
     /// Standard deviation, with n - 1, of the mean NN intervals of the windows in ms. Of a whole lead only, and `None` below
     /// three windows of full length that have 20 NN intervals and 150 s in them.
     pub sdann_ms: Option<f64>,
@@ -69,17 +69,17 @@ pub struct Window {
 ///
 /// ```
 /// use ecg_core::rules::RULES;
-/// use ecg_recipe::{BeatType, WindowBeat, WindowCutter};
+/// use ecg_recipe::{BeatType, Beat, WindowCutter};
 ///
 /// // 310 s at 100 Hz, a beat each second.
 /// let mut cutter = WindowCutter::new(100.0, 1000, &RULES);
 /// let mut windows = Vec::new();
 /// for segment in 0..31 {
-///     let beats: Vec<WindowBeat> = (0..10)
+///     let beats: Vec<Beat> = (0..10)
 ///         .map(|n| {
 ///             let rr_ms = (segment + n > 0).then_some(1000.0);
 ///             let sample = 1000 * segment + 100 * n;
-///             WindowBeat { sample, rr_ms, nn_ms: rr_ms, beat_type: BeatType::Normal }
+///             Beat { sample, rr_ms, nn_ms: rr_ms, beat_type: BeatType::Normal, ..Beat::default() }
 ///         })
 ///         .collect();
 ///     windows.extend(cutter.push_segment(1000, 900, &beats));
@@ -97,6 +97,10 @@ pub struct WindowCutter {
     /// Of the window that is being collected.
     part: Part,
     nn: Vec<NnInterval>,
+    /// Of the minute that is being collected.
+    minute: Minute,
+    minute_samples: u64,
+    samples_per_minute: u64,
     /// Of the whole lead.
     whole: Part,
     time_domain: TimeDomain,
@@ -107,13 +111,16 @@ pub struct WindowCutter {
 impl WindowCutter {
     /// For a lead whose segments have `segment_samples`; the last one may be shorter.
     pub fn new(sampling_frequency_hz: f64, segment_samples: u64, rules: &Rules) -> Self {
-        let segments = ((WINDOW_S / rules.segment_s).round() as u64).max(1);
+        let segments = |seconds: f64| ((seconds / rules.segment_s).round() as u64).max(1);
         Self {
             sampling_frequency_hz,
-            window_samples: segments * segment_samples,
+            window_samples: segments(WINDOW_S) * segment_samples,
             next_index: 0,
             part: Part::default(),
             nn: Vec::new(),
+            minute: Minute::default(),
+            minute_samples: 0,
+            samples_per_minute: segments(MINUTE_S) * segment_samples,
             whole: Part::default(),
             time_domain: TimeDomain::new(sampling_frequency_hz),
             means: Deviation::default(),
@@ -123,15 +130,12 @@ impl WindowCutter {
 
     /// Takes the next segment: its samples, how many of them are usable, and its beats in order. Gives the window that it
     /// completes.
-    pub fn push_segment(
-        &mut self,
-        samples: u64,
-        usable_samples: u64,
-        beats: &[WindowBeat],
-    ) -> Option<Window> {
+    pub fn push_segment(&mut self, samples: u64, usable_samples: u64, beats: &[Beat]) -> Option<Window> {
         self.part.push_signal(samples, usable_samples);
         self.whole.push_signal(samples, usable_samples);
+        self.minute_samples += samples;
         for beat in beats {
+            self.minute.push(beat);
             let in_samples = |ms: f64| (ms * self.sampling_frequency_hz / 1000.0).round() as u32;
             self.part.push_beat(beat.beat_type, beat.rr_ms.map(in_samples));
             self.whole.push_beat(beat.beat_type, beat.rr_ms.map(in_samples));
@@ -144,13 +148,27 @@ impl WindowCutter {
                 self.time_domain.push(interval);
             }
         }
+        if self.minute_samples >= self.samples_per_minute {
+            self.end_minute();
+        }
         (self.part.samples >= self.window_samples).then(|| self.cut())
     }
 
-    /// Ends the lead and gives the last window, if it is shorter, and the row of the whole lead. Nothing for a lead without
-    /// segments.
+    fn end_minute(&mut self) {
+        if let Some(is_af) = self.minute.end() {
+            self.part.push_minute(self.minute_samples, is_af);
+            self.whole.push_minute(self.minute_samples, is_af);
+        }
+        self.minute_samples = 0;
+    }
+
+    /// Ends the lead and gives the last window, if it is shorter, and the row of the whole lead. Nothing for a short lead:
+    /// [`has_windows`].
     pub fn finish(mut self) -> Vec<Window> {
         let mut windows = Vec::new();
+        if !has_windows(self.whole.samples, self.sampling_frequency_hz) {
+            return windows;
+        }
         if self.part.samples > 0 {
             windows.push(self.cut());
         }
@@ -169,6 +187,9 @@ impl WindowCutter {
     }
 
     fn cut(&mut self) -> Window {
+        if self.minute_samples > 0 {
+            self.end_minute();
+        }
         let part = std::mem::take(&mut self.part);
         let variability = variability(&self.nn, self.sampling_frequency_hz);
         if part.samples == self.window_samples
@@ -197,12 +218,21 @@ struct Part {
     rr_intervals: u64,
     /// Their sum in samples.
     rr_samples: u64,
+    /// Samples of the minutes that are known to be in AF or not to be.
+    af_known_samples: u64,
+    /// Of these, those in AF.
+    af_samples: u64,
 }
 
 impl Part {
     fn push_signal(&mut self, samples: u64, usable_samples: u64) {
         self.samples += samples;
         self.usable_samples += usable_samples;
+    }
+
+    fn push_minute(&mut self, samples: u64, is_af: bool) {
+        self.af_known_samples += samples;
+        self.af_samples += if is_af { samples } else { 0 };
     }
 
     fn push_beat(&mut self, beat_type: BeatType, rr_samples: Option<u32>) {
@@ -223,6 +253,7 @@ impl Part {
         let [beats_n, beats_s, beats_v, beats_q] = self.beats;
         let rr_intervals = self.rr_intervals as f64;
         let has_intervals = self.rr_samples > 0;
+        let seconds = |samples: u64| samples as f64 / sampling_frequency_hz;
         Window {
             index,
             start_sample,
@@ -237,6 +268,8 @@ impl Part {
             nn_share: has_intervals.then(|| variability.nn_intervals as f64 / rr_intervals),
             heart_rate_bpm: has_intervals
                 .then(|| 60.0 * sampling_frequency_hz * rr_intervals / self.rr_samples as f64),
+            af_s: (self.af_known_samples > 0).then(|| seconds(self.af_samples)),
+            af_known_s: seconds(self.af_known_samples),
             sdann_ms: None,
             sdnn_index_ms: None,
             variability,

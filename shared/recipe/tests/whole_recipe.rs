@@ -7,7 +7,9 @@ mod support {
 }
 
 use ecg_core::rules::RULES;
-use ecg_recipe::{Calibration, LeadRecipe, LeadSummary, Quality, RecipeError, Segment, Warning, process};
+use ecg_recipe::{
+    Calibration, LeadRecipe, LeadSummary, Quality, RecipeError, Segment, Warning, Window, process,
+};
 use support::synthetic::{Random, ecg};
 
 /// Input is in mV already, so that numbers read as they are.
@@ -17,21 +19,28 @@ const MILLIVOLTS: Calibration = Calibration {
 };
 
 fn whole_lead(lead: &[f64], fs: f64) -> (Vec<Segment>, LeadSummary) {
-    process(lead, fs, MILLIVOLTS, &RULES).unwrap()
+    let (segments, _, summary) = process(lead, fs, MILLIVOLTS, &RULES).unwrap();
+    (segments, summary)
 }
 
 /// The streaming form, with blocks of the lengths that `block` gives.
-fn in_blocks(lead: &[f64], fs: f64, mut block: impl FnMut() -> usize) -> (Vec<Segment>, LeadSummary) {
+fn in_blocks(
+    lead: &[f64],
+    fs: f64,
+    mut block: impl FnMut() -> usize,
+) -> (Vec<Segment>, Vec<Window>, LeadSummary) {
     let mut recipe = LeadRecipe::new(fs, MILLIVOLTS, &RULES).unwrap();
-    let mut segments = Vec::new();
+    let (mut segments, mut windows) = (Vec::new(), Vec::new());
     let mut rest = lead;
     while !rest.is_empty() {
         let (now, later) = rest.split_at(block().min(rest.len()));
         recipe.push(now, &mut |segment| segments.push(segment));
+        windows.extend(recipe.take_windows());
         rest = later;
     }
-    let summary = recipe.finish(&mut |segment| segments.push(segment));
-    (segments, summary)
+    let (summary, last) = recipe.finish(&mut |segment| segments.push(segment));
+    windows.extend(last);
+    (segments, windows, summary)
 }
 
 /// The recipe collects so many samples before it goes on.
@@ -51,7 +60,7 @@ fn beats(segments: &[Segment]) -> Vec<u64> {
 /// A lead with everything in it: a gap at each end and across a segment, a flat zone, saturation, a pause
 /// of 40 s, an oscillation.
 fn eventful(fs: f64) -> Vec<f64> {
-    let (mut mv, _) = ecg(130.0, fs);
+    let (mut mv, _) = ecg(330.0, fs);
     let at = |seconds: f64| (seconds * fs) as usize;
     mv[at(29.7)..at(30.3)].fill(0.25);
     mv[at(41.0)..at(41.2)].fill(5.0);
@@ -63,7 +72,7 @@ fn eventful(fs: f64) -> Vec<f64> {
     lead[..at(0.3)].fill(NONE);
     lead[at(19.0)..at(22.5)].fill(NONE);
     lead[at(60.0)..at(61.0)].fill(f64::INFINITY);
-    lead[at(129.5)..].fill(NONE);
+    lead[at(329.5)..].fill(NONE);
     lead
 }
 
@@ -71,7 +80,7 @@ fn eventful(fs: f64) -> Vec<f64> {
 fn the_output_does_not_depend_on_the_blocks() {
     for fs in [128.0, 360.0] {
         let lead = eventful(fs);
-        let expect = format!("{:?}", whole_lead(&lead, fs));
+        let expect = format!("{:?}", process(&lead, fs, MILLIVOLTS, &RULES).unwrap());
         for samples in [1, 7, 4096, 4097, lead.len()] {
             let got = in_blocks(&lead, fs, || samples);
             assert!(expect == format!("{got:?}"), "blocks of {samples} at {fs}");

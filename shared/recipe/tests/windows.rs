@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use ecg_core::rules::RULES;
-use ecg_recipe::{BeatType, NnInterval, Variability, Window, WindowBeat, WindowCutter, variability};
+use ecg_recipe::{Beat, BeatType, NnInterval, Variability, Window, WindowCutter, variability};
 use serde_json::{Value, json};
 
 /// The values of a row by the names of their columns; `None` is undefined.
@@ -76,6 +76,8 @@ fn of_window(window: &Window, fs: f64) -> Row {
         ("rr_intervals", Some(window.rr_intervals as f64)),
         ("nn_share", window.nn_share),
         ("heart_rate_bpm", window.heart_rate_bpm),
+        ("af_s", window.af_s),
+        ("af_known_s", Some(window.af_known_s)),
         ("sdann_ms", window.sdann_ms),
         ("sdnn_index_ms", window.sdnn_index_ms),
     ]);
@@ -84,19 +86,20 @@ fn of_window(window: &Window, fs: f64) -> Row {
 
 /// The beats of a series as the script in Python makes them: the first at sample 0; a negative interval is not NN and ends
 /// with a ventricular beat.
-fn beats(intervals: &[i64], fs: f64) -> Vec<WindowBeat> {
+fn beats(intervals: &[i64], fs: f64) -> Vec<Beat> {
     let mut sample = 0;
-    let first = WindowBeat {
+    let first = Beat {
         sample,
         rr_ms: None,
         nn_ms: None,
         beat_type: BeatType::Normal,
+        ..Beat::default()
     };
     let others = intervals.iter().map(|interval| {
         sample += interval.unsigned_abs();
         let rr_ms = Some(interval.unsigned_abs() as f64 * 1000.0 / fs);
         let is_normal = *interval > 0;
-        WindowBeat {
+        Beat {
             sample,
             rr_ms,
             nn_ms: rr_ms.filter(|_| is_normal),
@@ -105,6 +108,7 @@ fn beats(intervals: &[i64], fs: f64) -> Vec<WindowBeat> {
             } else {
                 BeatType::Ventricular
             },
+            ..Beat::default()
         }
     });
     std::iter::once(first).chain(others).collect()
@@ -129,7 +133,7 @@ fn rows(intervals: &[i64], fs: f64) -> Vec<Row> {
     let mut cutter = WindowCutter::new(fs, segment, &RULES);
     let mut windows = Vec::new();
     for number in 0..=last / segment {
-        let its_beats: Vec<WindowBeat> = beats
+        let its_beats: Vec<Beat> = beats
             .iter()
             .filter(|beat| beat.sample / segment == number)
             .copied()

@@ -3,7 +3,7 @@
 use crate::column::{Column, Kind, Table};
 
 /// Every table.
-pub const TABLES: [&Table; 4] = [&RECORDINGS, &SEGMENTS, &BEATS, &REJECTIONS];
+pub const TABLES: [&Table; 5] = [&RECORDINGS, &SEGMENTS, &BEATS, &WINDOWS, &REJECTIONS];
 
 const fn must(name: &'static str, kind: Kind, comment: &'static str) -> Column {
     Column {
@@ -216,23 +216,19 @@ pub const SEGMENTS: Table = Table {
         may(
             "sdnn_ms",
             Kind::Double,
-            "standard deviation (n - 1) of the RR intervals, in ms; biased in 10 s, see rr_intervals",
+            "standard deviation (n - 1) of the NN intervals, in ms; biased in 10 s, see nn_intervals",
         ),
         may(
             "rmssd_ms",
             Kind::Double,
-            "root mean square of successive differences of RR intervals, in ms",
+            "root mean square of successive differences of NN intervals, in ms",
         ),
         may(
             "pnn50",
             Kind::Double,
-            "number of successive RR differences above 50 ms, as a percentage of rr_intervals",
+            "number of successive NN differences above 50 ms, as a percentage of nn_intervals",
         ),
-        must(
-            "rr_intervals",
-            Kind::Int,
-            "RR intervals that these statistics rest on",
-        ),
+        must("rr_intervals", Kind::Int, "RR intervals that rr_mean_ms rests on"),
         may(
             "ksqi",
             Kind::Double,
@@ -306,6 +302,26 @@ pub const SEGMENTS: Table = Table {
             Kind::Int,
             "median over the beats of the segment that have it: 1 where the T wave points up, -1 where it points down, 0 where as many do the one as the other",
         ),
+        may("beats_n", Kind::Int, "beats of type N, normal"),
+        may("beats_s", Kind::Int, "beats of type S, supraventricular"),
+        may("beats_v", Kind::Int, "beats of type V, ventricular"),
+        may("beats_q", Kind::Int, "beats of type Q, not to be classified"),
+        may(
+            "nn_intervals",
+            Kind::Int,
+            "NN intervals, between two normal beats of the segment, that sdnn_ms, rmssd_ms and pnn50 rest on; null in rows of recipes 1 and 2, where these rest on rr_intervals",
+        ),
+        may(
+            "template_corr",
+            Kind::Double,
+            "median of template_corr of the beats, 0 to 1",
+        ),
+        may(
+            "bsqi",
+            Kind::Double,
+            "beats that both of two detectors found / beats that either found, 0 to 1",
+        ),
+        may("sqi", Kind::Double, "quality index bsqi * template_corr, 0 to 1"),
     ],
 };
 
@@ -391,6 +407,189 @@ pub const BEATS: Table = Table {
             "t_polarity",
             Kind::Int,
             "1 where the T wave points up, -1 where it points down",
+        ),
+        may(
+            "template_corr",
+            Kind::Double,
+            "correlation with the template of earlier beats that fits best, -1 to 1; null for the first beat",
+        ),
+        may(
+            "beat_type",
+            Kind::Text,
+            "N normal, S supraventricular, V ventricular, Q not to be classified; null in rows of recipes 1 and 2",
+        ),
+        may(
+            "nn_ms",
+            Kind::Double,
+            "rr_ms where this beat and the one before are of type N",
+        ),
+    ],
+};
+
+/// One row per recording, lead and five minutes, and one for the whole lead.
+pub const WINDOWS: Table = Table {
+    name: "windows",
+    comment: "One row per lead and five minutes, and one per whole lead, of recordings of 60 s or more: heart rate variability.",
+    columns: &[
+        RECORDING_ID,
+        must("lead", Kind::Int, "number of the lead, from 0"),
+        must("lead_name", Kind::Text, "name of the lead"),
+        may(
+            "window",
+            Kind::Int,
+            "number of the window within the lead, from 0; null for the row of the whole lead",
+        ),
+        must(
+            "start_s",
+            Kind::Double,
+            "time of the first sample from the start of the recording, in seconds",
+        ),
+        must(
+            "start_sample",
+            Kind::BigInt,
+            "index of the first sample in the recording, from 0",
+        ),
+        must(
+            "duration_s",
+            Kind::Double,
+            "length in seconds; the last window may be shorter than 300",
+        ),
+        may(
+            "label",
+            Kind::Text,
+            "class of the recording, from the key (dataset profile)",
+        ),
+        must(
+            "usable_share",
+            Kind::Double,
+            "share, 0 to 1, of the samples that are neither missing, nor in a flat line, nor in a noisy segment",
+        ),
+        must("beats", Kind::BigInt, "beats found in the window"),
+        must("beats_n", Kind::BigInt, "of these the normal ones"),
+        must("beats_s", Kind::BigInt, "supraventricular ectopic beats"),
+        must("beats_v", Kind::BigInt, "ventricular ectopic beats"),
+        must("beats_q", Kind::BigInt, "paced or unclassified beats"),
+        must(
+            "rr_intervals",
+            Kind::BigInt,
+            "known RR intervals that end with these beats",
+        ),
+        must(
+            "nn_intervals",
+            Kind::BigInt,
+            "of these the NN intervals, between two adjacent normal beats: what all below rests on",
+        ),
+        may("nn_share", Kind::Double, "nn_intervals / rr_intervals, 0 to 1"),
+        may(
+            "heart_rate_bpm",
+            Kind::Double,
+            "60000 / mean of rr_ms of all beats, in beats per minute",
+        ),
+        may(
+            "af_s",
+            Kind::Double,
+            "seconds of the minutes in atrial fibrillation; the AF burden is af_s / af_known_s",
+        ),
+        must(
+            "af_known_s",
+            Kind::Double,
+            "seconds of the minutes of which it is known whether they are in atrial fibrillation",
+        ),
+        may("nn_mean_ms", Kind::Double, "mean of the NN intervals, in ms"),
+        may(
+            "sdnn_ms",
+            Kind::Double,
+            "standard deviation (n - 1) of the NN intervals, in ms",
+        ),
+        may(
+            "sdann_ms",
+            Kind::Double,
+            "whole lead only: standard deviation (n - 1) of nn_mean_ms of the windows, in ms; null below 3 windows",
+        ),
+        may(
+            "sdnn_index_ms",
+            Kind::Double,
+            "whole lead only: mean of sdnn_ms of the windows, in ms; null below 3 windows",
+        ),
+        may(
+            "rmssd_ms",
+            Kind::Double,
+            "root mean square of the differences of adjacent NN intervals, in ms",
+        ),
+        may(
+            "pnn20",
+            Kind::Double,
+            "differences of adjacent NN intervals above 20 ms, as a percentage of nn_intervals",
+        ),
+        may(
+            "pnn50",
+            Kind::Double,
+            "differences of adjacent NN intervals above 50 ms, as a percentage of nn_intervals",
+        ),
+        may(
+            "nn_p05_ms",
+            Kind::Double,
+            "5th percentile of the NN intervals, in ms; null below 20 intervals, and from 4 s on",
+        ),
+        may(
+            "nn_p25_ms",
+            Kind::Double,
+            "25th percentile of the NN intervals, in ms",
+        ),
+        may("nn_p50_ms", Kind::Double, "median of the NN intervals, in ms"),
+        may(
+            "nn_p75_ms",
+            Kind::Double,
+            "75th percentile of the NN intervals, in ms",
+        ),
+        may(
+            "nn_p95_ms",
+            Kind::Double,
+            "95th percentile of the NN intervals, in ms",
+        ),
+        may(
+            "triangular_index",
+            Kind::Double,
+            "nn_intervals / those in the fullest bin of 1/128 s; null below 20 intervals",
+        ),
+        may(
+            "vlf_ms2",
+            Kind::Double,
+            "power from 0.0033 to 0.04 Hz (Lomb-Scargle), in ms^2; null below 240 s in NN intervals; like all that follows, null for a whole lead",
+        ),
+        may(
+            "lf_ms2",
+            Kind::Double,
+            "power from 0.04 to 0.15 Hz, in ms^2; null below 120 s in NN intervals",
+        ),
+        may(
+            "hf_ms2",
+            Kind::Double,
+            "power from 0.15 to 0.4 Hz, in ms^2; null below 60 s in NN intervals",
+        ),
+        may("total_ms2", Kind::Double, "vlf_ms2 + lf_ms2 + hf_ms2, in ms^2"),
+        may("lf_hf", Kind::Double, "lf_ms2 / hf_ms2"),
+        may("lf_nu", Kind::Double, "lf_ms2 as a percentage of lf_ms2 + hf_ms2"),
+        may("hf_nu", Kind::Double, "hf_ms2 as a percentage of lf_ms2 + hf_ms2"),
+        may(
+            "sd1_ms",
+            Kind::Double,
+            "Poincare plot: standard deviation across the line of identity, in ms; also for a whole lead",
+        ),
+        may(
+            "sd2_ms",
+            Kind::Double,
+            "Poincare plot: standard deviation along the line of identity, in ms; also for a whole lead",
+        ),
+        may(
+            "sample_entropy",
+            Kind::Double,
+            "sample entropy of the NN intervals, m = 2, r = 0.2 sdnn_ms; null below 200 intervals",
+        ),
+        may(
+            "dfa_alpha1",
+            Kind::Double,
+            "scaling exponent of detrended fluctuation analysis, 4 to 16 beats; null below 64 intervals",
         ),
     ],
 };

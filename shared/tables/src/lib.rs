@@ -12,7 +12,7 @@ pub mod parsed;
 pub mod views;
 
 pub use column::{Column, Kind, Table};
-pub use definitions::{BEATS, RECORDINGS, REJECTIONS, SEGMENTS, TABLES};
+pub use definitions::{BEATS, RECORDINGS, REJECTIONS, SEGMENTS, TABLES, WINDOWS};
 
 /// The default name of the database.
 pub const DATABASE: &str = "ecg";

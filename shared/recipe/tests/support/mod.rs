@@ -108,7 +108,8 @@ pub(crate) fn resampled(recording: &Annotated, from_hz: f64, to_hz: f64) -> Anno
 
 /// Scores within 150 ms and within 25 ms.
 pub(crate) fn score(recording: &Annotated, sampling_frequency_hz: f64) -> [Score; 2] {
-    let (segments, _) = process(&recording.adu, sampling_frequency_hz, MITDB, &RULES).expect("a valid lead");
+    let (segments, _, _) =
+        process(&recording.adu, sampling_frequency_hz, MITDB, &RULES).expect("a valid lead");
     let detected: Vec<u64> = segments
         .iter()
         .flat_map(|segment| &segment.beats)

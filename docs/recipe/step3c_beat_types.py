@@ -1,0 +1,267 @@
+"""Step 3, numbers 12 to 15: the type of each beat: N normal, S premature but of normal shape (supraventricular), V
+ventricular, Q unclassified (the classes of ANSI/AAMI EC57).
+
+Beats of one shape form a group, whose mean shape is kept for minutes. The most frequent group that does not come early is
+the basic rhythm. A beat that is unlike the basic rhythm, and early or wide, is ventricular. Groups that are learned while
+they are used are those of Lagerholm et al. (2000, IEEE Trans Biomed Eng 47:838); the properties (shape, width, time,
+P wave) those of Hamilton (2002, Open Source ECG Analysis) and de Chazal, O'Dwyer and Reilly (2004, IEEE Trans Biomed Eng
+51:1196).
+"""
+
+import numpy as np
+
+from step3_qrs_candidates import QRS_S, moving_mean, odd_length
+from step3b_find_waves import QRS_SMOOTHING_S, in_samples, slope_of, smoothed_twice
+
+# 12. Shape. The middle of its energy is at most so far from the R peak, in s. It moves less from beat to beat than the R
+# peak, which may change from one wave of the complex to another.
+MIDDLE_WITHIN_S = 0.06
+# From so long before the middle to so long after it, in s: the QRS complex and most of the T wave, which points the other
+# way in most ventricular beats...
+SHAPE_BEFORE_S = 0.12
+SHAPE_AFTER_S = 0.32
+# ...one value in so many s: a QRS complex has little above 40 Hz.
+SHAPE_STEP_S = 0.008
+# What differs by less, relative to its largest value, is equal: rounding decides nothing.
+NEARLY = 1e-9
+# Two beats are moved against each other by at most so many steps.
+SHAPE_SHIFT = 4
+# Two beats that differ in size by at most this factor have the same size: breathing changes the size of a beat.
+SAME_SIZE = 1.25
+
+# 13. Groups. At most so many; a new one takes the place of the lightest.
+GROUPS = 8
+# A beat at least this like the mean of a group belongs to it.
+ALIKE = 0.95
+# The mean, and the median width, are over the last so many beats (the mean with falling weights).
+LEARN_BEATS = 16
+# The weight of a beat falls to 1/e in so many s: a run of ventricular beats for a minute or two does not become the
+# basic rhythm.
+FORGET_S = 300.0
+# The properties of a group count from so many beats on; before, those of the beat itself.
+KNOWN_BEATS = 3
+# A group can be of the basic rhythm from this share of all weights on.
+BASIC_SHARE = 0.10
+
+# 14. Time. A type is decided with the beats of the next so many s. The P waves of these are known 6 s after them.
+AHEAD_S = 4.0
+# Nothing is decided before so many s after the first beat: the groups have to be learned.
+LEARN_S = 10.0
+# The usual interval is a median over at most so many beats before, at most so many s before.
+USUAL_BEATS = 16
+USUAL_WITHIN_S = 16.0
+# An interval below this share of the usual one, or of the next one, is early.
+EARLY = 0.85
+# Irregular: half of the changes between intervals of the basic rhythm are above this share of the usual interval.
+IRREGULAR = 0.10
+# After a premature atrial beat the sinus node starts anew: the intervals before and after it are together below this
+# share of two usual ones. After most ventricular beats they are equal to two (compensatory pause)...
+RESET = 0.80
+# ...or to one (a beat between two others): no reset below this share.
+BETWEEN = 0.60
+# A group is reset from so many such beats on, if most of its early beats with a known pause are.
+RESET_BEATS = 2
+
+# 15. Type. Wide: from so many ms on (the limit of bundle branch block), and this times the width of the basic rhythm.
+WIDE_MS = 120.0
+WIDE = 1.3
+# A group without P wave: fewer than this share of its beats have one.
+P_SHARE = 0.5
+# An early beat is ventricular above this unlikeness (1 - alike); in an irregular rhythm above the second; if wide above
+# the third, which is where groups end.
+UNLIKE = 0.2
+UNLIKE_IRREGULAR = 0.4
+UNLIKE_WIDE = 0.05
+# A wide beat that is neither early nor follows a P wave needs at least this.
+UNLIKE_ON_TIME = 0.3
+# A beat without a group needs so many times the unlikeness of the beats within so many s to their groups: noise.
+NOISE = 8.0
+NOISE_WITHIN_S = 5.0
+
+
+def shapes(mv, r_samples, fs):
+    """[beat, shift, value]: the smoothed signal around the middle of each beat, moved by each shift, less the straight line
+    that fits it best: baseline wander.
+    """
+    length = odd_length(QRS_SMOOTHING_S, fs)
+    smoothed = smoothed_twice(mv.astype(float), length)
+    energy = moving_mean(slope_of(smoothed) ** 2, odd_length(QRS_S, fs))
+    near = in_samples(MIDDLE_WITHIN_S, fs)
+    around = [energy[max(r - near, 0) : r + near + 1] for r in r_samples]
+    middle = np.array([max(r - near, 0) + np.argmax(e >= (1 - NEARLY) * e.max()) for r, e in zip(r_samples, around)])
+    steps = np.arange(-int(round(SHAPE_BEFORE_S / SHAPE_STEP_S)), int(round(SHAPE_AFTER_S / SHAPE_STEP_S)) + 1)
+    shifts = np.arange(-SHAPE_SHIFT, SHAPE_SHIFT + 1)
+    samples = np.floor((shifts[:, None] + steps) * SHAPE_STEP_S * fs + 0.5).astype(int)
+    shape = smoothed[np.clip(middle[:, None, None] + samples, 0, mv.size - 1)]
+    shape -= shape.mean(axis=2, keepdims=True)
+    line = steps - steps.mean()
+    return shape - (shape @ line)[:, :, None] * (line / (line @ line))
+
+
+def alikeness(shape, means):
+    """How alike a beat (all shifts) is to each mean, and at which shift: the largest c * 2 q / (1 + q^2), where c is their
+    correlation and q >= 1 the ratio of their sizes, of which SAME_SIZE is taken off. 1 for equal beats.
+    """
+    size, mean_size = np.sqrt((shape**2).sum(axis=1)), np.sqrt((means**2).sum(axis=1))[:, None]
+    tiny = np.finfo(float).tiny
+    correlation = (means @ shape.T) / np.maximum(mean_size * size, tiny)
+    ratio = np.maximum(np.maximum(size, mean_size), tiny) / np.maximum(np.minimum(size, mean_size), tiny)
+    ratio = np.maximum(ratio / SAME_SIZE, 1.0)
+    alike = correlation * 2 * ratio / (1 + ratio**2)
+    shift = (alike >= alike.max(axis=1, keepdims=True) - NEARLY).argmax(axis=1)
+    return alike[np.arange(len(means)), shift], shift
+
+
+class Groups:
+    """Up to GROUPS groups of beats. Every sum but `beats` falls to 1/e in FORGET_S."""
+
+    def __init__(self, values):
+        self.mean = np.zeros((GROUPS, values))
+        self.beats = np.zeros(GROUPS, int)      # since the group began
+        self.began = np.full(GROUPS, -1)        # number of the first beat: tells whether a group was replaced
+        self.width_ms = np.full(GROUPS, np.nan)
+        self.widths = [[] for _ in range(GROUPS)]
+        # Weights of all beats, of those with a P wave; of those whose time is known, early ones; pauses known, reset.
+        self.sums = np.zeros((6, GROUPS))
+        self.weight, self.p, self.timed, self.early, self.paused, self.reset = self.sums
+
+    def forget(self, seconds):
+        self.sums *= np.exp(-seconds / FORGET_S)
+
+    def add(self, number, shape, width_ms, has_p):
+        """Adds a beat to its group, or begins one. Returns the group and how alike they are."""
+        used = np.flatnonzero(self.beats > 0)
+        alike, shift = alikeness(shape, self.mean[used]) if used.size else (np.zeros(1), None)
+        best = int((alike >= alike.max() - NEARLY).argmax())
+        if alike[best] >= ALIKE - NEARLY:
+            group = used[best]
+            self.beats[group] += 1
+            share = 1 / min(self.beats[group], LEARN_BEATS)
+            self.mean[group] += share * (shape[shift[best]] - self.mean[group])
+        else:
+            group = int(np.argmin(np.where(self.beats > 0, self.weight, -1)))
+            self.beats[group], self.began[group] = 1, number
+            self.mean[group], self.widths[group] = shape[SHAPE_SHIFT], []
+            self.sums[:, group] = 0
+        self.widths[group] = (self.widths[group] + [width_ms])[-LEARN_BEATS:]
+        self.width_ms[group] = np.median(self.widths[group])
+        self.weight[group] += 1
+        self.p[group] += has_p
+        return group, alike[best]
+
+    def is_early(self):
+        return self.early >= 0.5 * np.maximum(self.timed, np.finfo(float).tiny)
+
+    def basic(self):
+        """The main group of the basic rhythm, and for each group whether it belongs to the basic rhythm."""
+        frequent = (self.beats >= KNOWN_BEATS) & (self.weight >= BASIC_SHARE * self.weight.sum())
+        on_time = frequent & ~self.is_early()
+        if not on_time.any():
+            on_time = frequent if frequent.any() else self.beats > 0
+        main = int(np.argmax(np.where(on_time, self.weight, -1)))
+        basic = on_time & ~(self.is_wide(self.width_ms, main) & (self.p < P_SHARE * self.weight))
+        basic[main] = True
+        return main, basic
+
+    def is_wide(self, width_ms, main):
+        return (width_ms >= WIDE_MS) & (width_ms > WIDE * self.width_ms[main])
+
+
+def beat_types(mv, r_samples, waves, rr_ms, fs):
+    """N, S, V or Q for each beat. `waves` are those of step 3b; `rr_ms` is the interval before each beat, or None."""
+    known = np.flatnonzero([its["qrs"] is not None for its in waves])
+    types = np.full(len(r_samples), "Q")
+    if known.size:
+        # An interval that begins at a beat without a QRS complex is not used.
+        rr = np.array([np.nan if value is None else value / 1000.0 for value in rr_ms], float)[known]
+        rr[np.diff(known, prepend=known[0]) != 1] = np.nan
+        r = np.asarray(r_samples)[known]
+        types[known] = types_of(
+            r / fs, shapes(mv, r, fs), rr,
+            np.array([(waves[n]["qrs"].end - waves[n]["qrs"].onset) * 1000.0 / fs for n in known]),
+            np.array([waves[n]["p"] is not None for n in known]),
+        )
+    return types.tolist()
+
+
+def types_of(time, shape, rr, width_ms, has_p):
+    """The types of beats that have a QRS complex. `time` and `rr` in s."""
+    count = len(time)
+    groups = Groups(shape.shape[2])
+    group, began, alike = np.zeros(count, int), np.zeros(count, int), np.zeros(count)
+    types = np.full(count, "N")
+
+    def usual_before(last):
+        """The median interval of the beat `last` and those before."""
+        near = slice(max(last - USUAL_BEATS, 0), last + 1)
+        values = rr[near][time[near] >= time[last] - USUAL_WITHIN_S]
+        values = values[~np.isnan(values)]
+        return np.median(values) if values.size else np.nan
+
+    def decide(k, end):
+        """The type of beat k from the beats before `end`."""
+        near = np.arange(max(k - USUAL_BEATS, 0), end)
+        near = near[time[near] >= time[k] - USUAL_WITHIN_S]
+        main, basic = groups.basic()
+        is_basic = basic[group[near]] & (groups.began[group[near]] == began[near])
+
+        # The usual interval: of the basic rhythm, if three are known.
+        both = is_basic & np.append(False, is_basic[:-1]) & ~np.isnan(rr[near])
+        values = rr[near][both] if both.sum() >= 3 else rr[near][~np.isnan(rr[near])]
+        usual = np.median(values) if values.size else np.nan
+        change = np.abs(np.diff(rr[near]))[both[1:] & both[:-1]]
+        irregular = change.size >= 3 and np.median(change) > IRREGULAR * usual
+        is_early = rr[k] < EARLY * usual
+        after = rr[k + 1] if k + 1 < end else np.nan
+
+        its = group[k]
+        there = groups.began[its] == began[k]
+        if there and is_early and after >= EARLY * usual and both.sum() >= 3 and not irregular:
+            groups.paused[its] += 1
+            groups.reset[its] += BETWEEN < (rr[k] + after) / (2 * usual) < RESET
+
+        # Shape, width, time, P wave.
+        unlike = 1 - alikeness(shape[k], groups.mean[basic])[0].max()
+        grouped = there and groups.beats[its] >= KNOWN_BEATS
+        group_is_early = grouped and groups.is_early()[its]
+        is_wide = groups.is_wide(groups.width_ms[its] if grouped else width_ms[k], main)
+        p = groups.p[its] >= P_SHARE * groups.weight[its] if grouped else has_p[k]
+        noise = 0.0
+        if not grouped:
+            others = near[(np.abs(time[near] - time[k]) <= NOISE_WITHIN_S) & (near != k)]
+            noise = NOISE * np.median(1 - alike[others]) if others.size else 0.0
+        limit = min(max(UNLIKE_IRREGULAR if irregular else UNLIKE, noise), 1.0)
+        if is_early or group_is_early:
+            ventricular = unlike > limit or (is_wide and unlike > max(UNLIKE_WIDE, noise))
+        else:
+            ventricular = is_wide and not p and unlike > max(limit, UNLIKE_ON_TIME)
+        resets = there and groups.paused[its] >= RESET_BEATS and groups.reset[its] > 0.5 * groups.paused[its]
+        if ventricular and not (there and basic[its]) and not resets:
+            types[k] = "V"
+        elif is_early and not irregular and (types[k - 1] == "S" or not rr[k] >= EARLY * rr[k - 1]):
+            types[k] = "S"
+
+    decided = 0
+    for k in range(count):
+        while decided < k and time[k] - time[decided] > AHEAD_S and time[k] - time[0] > LEARN_S:
+            decide(decided, k)
+            decided += 1
+        if k:
+            groups.forget(time[k] - time[k - 1])
+            # Whether the beat before was early is known now.
+            its = group[k - 1]
+            if groups.began[its] == began[k - 1] and not np.isnan(rr[k - 1]) and rr[k] <= AHEAD_S:
+                groups.timed[its] += 1
+                groups.early[its] += rr[k - 1] < EARLY * max(rr[k], usual_before(k))
+        group[k], alike[k] = groups.add(k, shape[k], width_ms[k], has_p[k])
+        began[k] = groups.began[group[k]]
+    for k in range(decided, count):
+        decide(k, count)
+    return types
+
+
+def normal_to_normal(types, rr_ms):
+    """The interval before each beat, None unless it is between two normal beats."""
+    return [
+        rr if number > 0 and types[number - 1] == types[number] == "N" else None for number, rr in enumerate(rr_ms)
+    ]

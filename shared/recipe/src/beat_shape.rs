@@ -1,0 +1,166 @@
+//! Step 3c, number 12: the shape of a beat, and how alike two shapes are.
+
+use crate::detector_settings::DETECTOR;
+use crate::filters::odd_length;
+use crate::type_settings::TYPES;
+
+/// Values of a shape.
+pub(crate) const VALUES: usize = 56;
+/// Shifts at which a beat has its shape.
+pub(crate) const SHIFTS: usize = 9;
+/// The shift in the middle: none.
+pub(crate) const UNSHIFTED: usize = SHIFTS / 2;
+/// Which of the values is in the middle of the beat.
+const MIDDLE: i64 = 15;
+
+/// The smoothed signal around the middle of a beat, moved by each shift, less the straight line that fits it best, which is
+/// baseline wander. In mV.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Shape {
+    pub(crate) of_shift: [[f64; VALUES]; SHIFTS],
+}
+
+/// Where the values of a shape are.
+pub(crate) struct ShapeSampler {
+    sampling_frequency_hz: f64,
+    middle_within: u64,
+    energy_reach: u64,
+}
+
+impl ShapeSampler {
+    pub(crate) fn new(sampling_frequency_hz: f64) -> Self {
+        Self {
+            sampling_frequency_hz,
+            middle_within: (TYPES.middle_within_s * sampling_frequency_hz + 0.5).floor() as u64,
+            energy_reach: odd_length(DETECTOR.qrs_s, sampling_frequency_hz) as u64 / 2,
+        }
+    }
+
+    /// The shape of the beat with this R peak. `slope` and `mv` are those of the smoothed signal at a sample; `last` is the
+    /// last sample of the lead, if it is known. Before and after the lead its end values are held.
+    pub(crate) fn sample(
+        &self,
+        r: u64,
+        last: Option<u64>,
+        slope: impl Fn(u64) -> f64,
+        mv: impl Fn(u64) -> f64,
+    ) -> Shape {
+        let middle = self.middle(r, last, slope);
+        let at = |step: i64| {
+            let samples =
+                (step as f64 * TYPES.shape_step_s * self.sampling_frequency_hz + 0.5).floor() as i64;
+            let place = (middle as i64 + samples).max(0) as u64;
+            mv(last.map_or(place, |last| place.min(last)))
+        };
+        let steps = MIDDLE + UNSHIFTED as i64;
+        let mut around = [0.0; VALUES + SHIFTS - 1];
+        for (value, step) in around.iter_mut().zip(-steps..) {
+            *value = at(step);
+        }
+        let mut of_shift = [[0.0; VALUES]; SHIFTS];
+        for (shift, shape) in of_shift.iter_mut().enumerate() {
+            shape.copy_from_slice(&around[shift..shift + VALUES]);
+            remove_line(shape);
+        }
+        Shape { of_shift }
+    }
+
+    /// The sample near the R peak around which the slope has the most energy. It moves less from beat to beat than the R peak,
+    /// which may change from one wave of the complex to another.
+    ///
+    /// Formula: `argmax` of the sum of the squared slope over the length of a QRS complex; of nearly equal ones the first.
+    fn middle(&self, r: u64, last: Option<u64>, slope: impl Fn(u64) -> f64) -> u64 {
+        let first = r.saturating_sub(self.middle_within);
+        let end = r + self.middle_within;
+        let end = last.map_or(end, |last| end.min(last));
+        let reach = self.energy_reach;
+        let squared = |at: u64| {
+            let slope = slope(at);
+            slope * slope
+        };
+        let mut energies = Vec::with_capacity((end + 1 - first) as usize);
+        let mut energy: f64 = (first.saturating_sub(reach)..=first + reach).map(squared).sum();
+        for at in first..=end {
+            energies.push(energy);
+            energy += squared(at + reach + 1);
+            if at >= reach {
+                energy -= squared(at - reach);
+            }
+        }
+        let largest = energies.iter().copied().fold(0.0, f64::max);
+        let nearly = largest * (1.0 - TYPES.nearly);
+        let place = energies.iter().position(|energy| *energy >= nearly);
+        first + place.unwrap_or(0) as u64
+    }
+}
+
+/// Takes the straight line away that fits the values best (least squares).
+fn remove_line(values: &mut [f64; VALUES]) {
+    let mean = sum_of(|n| values[n]) / VALUES as f64;
+    let time = |n: usize| n as f64 - (VALUES - 1) as f64 / 2.0;
+    values.iter_mut().for_each(|value| *value -= mean);
+    let slope = sum_of(|n| values[n] * time(n)) / sum_of(|n| time(n) * time(n));
+    for (n, value) in values.iter_mut().enumerate() {
+        *value -= slope * time(n);
+    }
+}
+
+/// A sum over the values of a shape, in eight lanes.
+fn sum_of(value: impl Fn(usize) -> f64) -> f64 {
+    let mut lanes = [0.0; 8];
+    for first in (0..VALUES).step_by(8) {
+        for (lane, sum) in lanes.iter_mut().enumerate() {
+            *sum += value(first + lane);
+        }
+    }
+    lanes.iter().sum()
+}
+
+fn size_of(values: &[f64; VALUES]) -> f64 {
+    sum_of(|n| values[n] * values[n]).sqrt()
+}
+
+/// A mean shape, with its size.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct MeanShape {
+    values: [f64; VALUES],
+    size: f64,
+}
+
+impl MeanShape {
+    pub(crate) fn of(values: [f64; VALUES]) -> Self {
+        Self {
+            values,
+            size: size_of(&values),
+        }
+    }
+
+    /// Moves the mean by a share of the way to another shape.
+    pub(crate) fn approach(&mut self, shape: &[f64; VALUES], share: f64) {
+        for (mean, value) in self.values.iter_mut().zip(shape) {
+            *mean += share * (value - *mean);
+        }
+        self.size = size_of(&self.values);
+    }
+
+    /// How alike a beat is to the mean, at most 1, and at which of its shifts.
+    ///
+    /// Formula: the largest, over the shifts, of `c 2 q / (1 + q^2)`, where `c` is the correlation and `q >= 1` the ratio of the
+    /// sizes (roots of the sums of squares), less the factor that breathing makes.
+    pub(crate) fn alike(&self, shape: &Shape) -> (f64, usize) {
+        let mut alike = [0.0; SHIFTS];
+        for (alike, values) in alike.iter_mut().zip(&shape.of_shift) {
+            let size = size_of(values);
+            let product = sum_of(|n| self.values[n] * values[n]);
+            let correlation = product / (self.size * size).max(f64::MIN_POSITIVE);
+            let (larger, smaller) = (self.size.max(size), self.size.min(size));
+            let ratio = larger.max(f64::MIN_POSITIVE) / smaller.max(f64::MIN_POSITIVE);
+            let ratio = (ratio / TYPES.same_size).max(1.0);
+            *alike = correlation * 2.0 * ratio / (1.0 + ratio * ratio);
+        }
+        let largest = alike.into_iter().fold(f64::NEG_INFINITY, f64::max);
+        let shift = alike.iter().position(|alike| *alike >= largest - TYPES.nearly);
+        let shift = shift.unwrap_or(UNSHIFTED);
+        (alike[shift], shift)
+    }
+}

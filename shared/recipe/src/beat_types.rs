@@ -1,0 +1,465 @@
+//! Step 3c, numbers 13 to 15: the type of each beat.
+//!
+//! Beats of one shape form a group, whose mean shape is kept for minutes. The most frequent group that does not come early is
+//! the basic rhythm. A beat that is unlike the basic rhythm, and early or wide, is ventricular. See
+//! [`type_settings`](crate::type_settings) for the sources.
+
+use std::collections::VecDeque;
+
+use crate::beat_shape::{MeanShape, Shape, UNSHIFTED};
+use crate::median::median;
+use crate::type_settings::TYPES;
+use crate::types::{Beat, BeatType};
+
+/// Groups of beats, at most.
+const GROUPS: usize = 8;
+
+/// Gives the beats of one lead their types. A beat waits for those of the next four seconds, the first ones for ten.
+#[derive(Default)]
+pub(crate) struct TypeFinder {
+    groups: [Group; GROUPS],
+    /// The beats that wait, in order; with those that have a QRS complex their places in `taken` are.
+    waiting: VecDeque<Beat>,
+    /// The latest beats with a QRS complex.
+    taken: VecDeque<Taken>,
+    /// How many of them are decided.
+    decided: usize,
+    /// Beats with a QRS complex so far.
+    number: u64,
+    /// Time of the first of them, in s.
+    first_s: f64,
+    /// Whether the latest beat of all has a QRS complex.
+    latest_has_qrs: bool,
+    /// The type of the latest beat that was given.
+    given: Option<BeatType>,
+}
+
+/// A beat with a QRS complex.
+struct Taken {
+    time_s: f64,
+    /// The interval before it in s; NaN where it is unknown.
+    rr_s: f64,
+    qrs_ms: f64,
+    has_p: bool,
+    shape: Box<Shape>,
+    /// Its group...
+    group: usize,
+    /// ...and the number of the beat with which that began, which tells whether it was replaced since.
+    began: u64,
+    /// How alike it was to its group, or to the nearest one if it began one.
+    alike: f64,
+    beat_type: BeatType,
+}
+
+/// Beats of one shape. All numbers from `weight` on fall to 1/e in [`TYPES`]`.forget_s`.
+#[derive(Default)]
+struct Group {
+    /// `None` before its first beat.
+    mean: Option<MeanShape>,
+    beats: u64,
+    began: u64,
+    /// Widths of its latest beats, in ms.
+    widths_ms: VecDeque<f64>,
+    /// Their median.
+    width_ms: f64,
+    /// Its beats.
+    weight: f64,
+    /// Those with a P wave.
+    p: f64,
+    /// Those of which it is known whether they come early.
+    timed: f64,
+    /// Those that do.
+    early: f64,
+    /// Early ones whose pause is known.
+    paused: f64,
+    /// Those after which the sinus node started anew.
+    reset: f64,
+}
+
+impl Group {
+    fn is_early(&self) -> bool {
+        self.early >= 0.5 * self.timed.max(f64::MIN_POSITIVE)
+    }
+
+    fn has_p(&self) -> bool {
+        self.p >= TYPES.p_share * self.weight
+    }
+
+    fn forget(&mut self, share: f64) {
+        for sum in [
+            &mut self.weight,
+            &mut self.p,
+            &mut self.timed,
+            &mut self.early,
+            &mut self.paused,
+            &mut self.reset,
+        ] {
+            *sum *= share;
+        }
+    }
+}
+
+/// The groups of the basic rhythm.
+struct Basic {
+    is_basic: [bool; GROUPS],
+    /// The width of the main one in ms.
+    width_ms: f64,
+}
+
+impl Basic {
+    fn is_wide(&self, width_ms: f64) -> bool {
+        is_wide(width_ms, self.width_ms)
+    }
+}
+
+fn is_wide(width_ms: f64, basic_width_ms: f64) -> bool {
+    width_ms >= TYPES.wide_ms && width_ms > TYPES.wide * basic_width_ms
+}
+
+/// What the intervals around a beat say.
+struct Rhythm {
+    /// The usual interval in s; NaN if none is known.
+    usual_s: f64,
+    /// Whether it is that of the basic rhythm.
+    is_of_basic: bool,
+    is_irregular: bool,
+}
+
+impl TypeFinder {
+    /// Takes the next beat, and its shape if it has a QRS complex.
+    pub(crate) fn push(&mut self, beat: Beat, shape: Option<Shape>) {
+        self.waiting.push_back(beat);
+        let (Some(qrs_ms), Some(shape)) = (beat.measured.qrs_ms, shape) else {
+            self.latest_has_qrs = false;
+            return;
+        };
+        let rr_s = beat
+            .rr_ms
+            .filter(|_| self.latest_has_qrs)
+            .map_or(f64::NAN, |rr_ms| rr_ms / 1000.0);
+        self.latest_has_qrs = true;
+        if self.number == 0 {
+            self.first_s = beat.time_s;
+        }
+        self.decide_until(beat.time_s);
+        self.taken.push_back(Taken {
+            time_s: beat.time_s,
+            rr_s,
+            qrs_ms,
+            has_p: beat.waves.p.is_some(),
+            shape: Box::new(shape),
+            group: 0,
+            began: 0,
+            alike: 0.0,
+            beat_type: BeatType::Normal,
+        });
+        self.look_back_at_time();
+        self.join();
+        self.number += 1;
+    }
+
+    /// Gives the beats whose type is certain: no further beat is before `known_until_s`.
+    pub(crate) fn advance(&mut self, known_until_s: f64, found: &mut impl FnMut(Beat)) {
+        self.decide_until(known_until_s);
+        self.give(found);
+    }
+
+    /// Ends the lead, and gives the beats that are left.
+    pub(crate) fn finish(&mut self, found: &mut impl FnMut(Beat)) {
+        self.decide_until(f64::INFINITY);
+        self.give(found);
+    }
+
+    /// All beats before this sample were given, if all before `taken_until` were taken.
+    pub(crate) fn known_until(&self, taken_until: u64) -> u64 {
+        let waiting = self.waiting.front().map(|beat| beat.sample);
+        waiting.map_or(taken_until, |sample| sample.min(taken_until))
+    }
+
+    /// Gives the beats that wait for nothing.
+    fn give(&mut self, found: &mut impl FnMut(Beat)) {
+        let undecided = self.taken.get(self.decided);
+        let undecided_s = undecided.map_or(f64::INFINITY, |taken| taken.time_s);
+        let waiting = self
+            .waiting
+            .iter()
+            .take_while(|beat| beat.time_s < undecided_s)
+            .count();
+        let with_qrs = self
+            .waiting
+            .iter()
+            .take(waiting)
+            .filter(|beat| beat.measured.qrs_ms.is_some());
+        let mut place = self.decided - with_qrs.count();
+        for beat in self.waiting.drain(..waiting) {
+            let mut beat_type = BeatType::Unclassified;
+            if beat.measured.qrs_ms.is_some() {
+                beat_type = self.taken[place].beat_type;
+                place += 1;
+            }
+            let is_nn = beat_type == BeatType::Normal && self.given == Some(BeatType::Normal);
+            self.given = Some(beat_type);
+            found(Beat {
+                beat_type,
+                nn_ms: beat.rr_ms.filter(|_| is_nn),
+                ..beat
+            });
+        }
+        while self.decided > TYPES.usual_beats + 1 {
+            self.taken.pop_front();
+            self.decided -= 1;
+        }
+    }
+
+    // 13. Groups.
+
+    /// Before the latest beat joins a group: whether the one before it was early is known now.
+    fn look_back_at_time(&mut self) {
+        let Some(before) = self.taken.len().checked_sub(2) else {
+            return;
+        };
+        let (latest, last) = (&self.taken[before + 1], &self.taken[before]);
+        let share = libm::exp(-(latest.time_s - last.time_s) / TYPES.forget_s);
+        self.groups.iter_mut().for_each(|group| group.forget(share));
+        let usual_s = self.usual_before_latest();
+        let group = &mut self.groups[last.group];
+        if group.began == last.began && !last.rr_s.is_nan() && latest.rr_s <= TYPES.ahead_s {
+            group.timed += 1.0;
+            if last.rr_s < TYPES.early * latest.rr_s.max(usual_s) {
+                group.early += 1.0;
+            }
+        }
+    }
+
+    /// The median interval in s of the latest beat and of those before it; NaN if none is known.
+    fn usual_before_latest(&self) -> f64 {
+        let latest = self.taken.len() - 1;
+        let near = self.near(latest);
+        let mut known: Vec<f64> = near
+            .map(|n| self.taken[n].rr_s)
+            .filter(|rr_s| !rr_s.is_nan())
+            .collect();
+        median(&mut known).unwrap_or(f64::NAN)
+    }
+
+    /// The places of a beat, of those before it, at most so many and so long before, and of all after it.
+    fn near(&self, place: usize) -> std::ops::Range<usize> {
+        let from_s = self.taken[place].time_s - TYPES.usual_within_s;
+        let first = (place.saturating_sub(TYPES.usual_beats)..place)
+            .find(|n| self.taken[*n].time_s >= from_s)
+            .unwrap_or(place);
+        first..self.taken.len()
+    }
+
+    /// The latest beat joins its group, or begins one in the place of the lightest.
+    fn join(&mut self) {
+        let Some(beat) = self.taken.back_mut() else { return };
+        let mut most_alike: Option<(usize, f64, usize)> = None;
+        for (number, group) in self.groups.iter().enumerate() {
+            let Some(mean) = &group.mean else { continue };
+            let (alike, shift) = mean.alike(&beat.shape);
+            if most_alike.is_none_or(|(_, most, _)| alike > most + TYPES.nearly) {
+                most_alike = Some((number, alike, shift));
+            }
+        }
+        beat.alike = most_alike.map_or(0.0, |(_, alike, _)| alike);
+        let joined = most_alike.filter(|(_, alike, _)| *alike >= TYPES.alike - TYPES.nearly);
+        beat.group = match joined {
+            Some((number, _, shift)) => {
+                let group = &mut self.groups[number];
+                group.beats += 1;
+                let share = 1.0 / group.beats.min(TYPES.learn_beats as u64) as f64;
+                if let Some(mean) = &mut group.mean {
+                    mean.approach(&beat.shape.of_shift[shift], share);
+                }
+                number
+            }
+            None => {
+                let weight = |group: &Group| if group.mean.is_some() { group.weight } else { -1.0 };
+                let lightest = (1..GROUPS).fold(0, |lightest, number| {
+                    let is_lighter = weight(&self.groups[number]) < weight(&self.groups[lightest]);
+                    if is_lighter { number } else { lightest }
+                });
+                self.groups[lightest] = Group {
+                    mean: Some(MeanShape::of(beat.shape.of_shift[UNSHIFTED])),
+                    beats: 1,
+                    began: self.number,
+                    ..Group::default()
+                };
+                lightest
+            }
+        };
+        let group = &mut self.groups[beat.group];
+        beat.began = group.began;
+        group.widths_ms.push_back(beat.qrs_ms);
+        if group.widths_ms.len() > TYPES.learn_beats {
+            group.widths_ms.pop_front();
+        }
+        let mut widths_ms: Vec<f64> = group.widths_ms.iter().copied().collect();
+        group.width_ms = median(&mut widths_ms).unwrap_or(f64::NAN);
+        group.weight += 1.0;
+        group.p += f64::from(u8::from(beat.has_p));
+    }
+
+    fn basic(&self) -> Basic {
+        let groups = &self.groups;
+        let total: f64 = groups.iter().map(|group| group.weight).sum();
+        let frequent =
+            |group: &Group| group.beats >= TYPES.known_beats && group.weight >= TYPES.basic_share * total;
+        let mut chosen = groups
+            .each_ref()
+            .map(|group| frequent(group) && !group.is_early());
+        if !chosen.contains(&true) {
+            chosen = groups.each_ref().map(frequent);
+        }
+        if !chosen.contains(&true) {
+            chosen = groups.each_ref().map(|group| group.mean.is_some());
+        }
+        let mut main = 0;
+        let mut heaviest = f64::NEG_INFINITY;
+        for (number, group) in groups.iter().enumerate() {
+            if chosen[number] && group.weight > heaviest {
+                (main, heaviest) = (number, group.weight);
+            }
+        }
+        let width_ms = groups[main].width_ms;
+        for (number, group) in groups.iter().enumerate() {
+            chosen[number] &= number == main || !is_wide(group.width_ms, width_ms) || group.has_p();
+        }
+        Basic {
+            is_basic: chosen,
+            width_ms,
+        }
+    }
+
+    // 14. Time.
+
+    /// Decides the beats that are more than four seconds before this time, which no beat that was not taken is before. Not in
+    /// the first ten seconds.
+    fn decide_until(&mut self, time_s: f64) {
+        while let Some(next) = self.taken.get(self.decided)
+            && time_s - next.time_s > TYPES.ahead_s
+            && time_s - self.first_s > TYPES.learn_s
+        {
+            self.decide(self.decided);
+            self.decided += 1;
+        }
+    }
+
+    /// Whether the group of a beat is still the one that it joined.
+    fn group_of(&self, beat: &Taken) -> Option<&Group> {
+        Some(&self.groups[beat.group]).filter(|group| group.began == beat.began)
+    }
+
+    fn rhythm(&self, near: &std::ops::Range<usize>, basic: &Basic) -> Rhythm {
+        let is_basic = |beat: &Taken| basic.is_basic[beat.group] && self.group_of(beat).is_some();
+        let (mut of_basic, mut known, mut changes) = (Vec::new(), Vec::new(), Vec::new());
+        let mut before: Option<(bool, Option<f64>)> = None;
+        for beat in self.taken.range(near.clone()) {
+            let is_basic = is_basic(beat);
+            let both = is_basic && before.is_some_and(|(was_basic, _)| was_basic) && !beat.rr_s.is_nan();
+            if !beat.rr_s.is_nan() {
+                known.push(beat.rr_s);
+            }
+            if both {
+                of_basic.push(beat.rr_s);
+                if let Some((_, Some(rr_s))) = before {
+                    changes.push((beat.rr_s - rr_s).abs());
+                }
+            }
+            before = Some((is_basic, both.then_some(beat.rr_s)));
+        }
+        let is_of_basic = of_basic.len() >= 3;
+        let usual = median(if is_of_basic { &mut of_basic } else { &mut known });
+        let usual_s = usual.unwrap_or(f64::NAN);
+        let is_irregular = changes.len() >= 3
+            && median(&mut changes).is_some_and(|change| change > TYPES.irregular * usual_s);
+        Rhythm {
+            usual_s,
+            is_of_basic,
+            is_irregular,
+        }
+    }
+
+    /// Decides the type of a beat.
+    fn decide(&mut self, place: usize) {
+        let near = self.near(place);
+        let basic = self.basic();
+        let rhythm = self.rhythm(&near, &basic);
+        let beat = &self.taken[place];
+        let early_s = TYPES.early * rhythm.usual_s;
+        let is_early = beat.rr_s < early_s;
+        let after_s = self.taken.get(place + 1).map_or(f64::NAN, |next| next.rr_s);
+
+        // Whether the sinus node starts anew after it.
+        let there = self.group_of(beat).is_some();
+        if there && is_early && after_s >= early_s && rhythm.is_of_basic && !rhythm.is_irregular {
+            let share = (beat.rr_s + after_s) / (2.0 * rhythm.usual_s);
+            let group = &mut self.groups[beat.group];
+            group.paused += 1.0;
+            if TYPES.between < share && share < TYPES.reset {
+                group.reset += 1.0;
+            }
+        }
+
+        // 15. Type.
+        let beat = &self.taken[place];
+        let means = self
+            .groups
+            .iter()
+            .zip(basic.is_basic)
+            .filter(|(_, is_basic)| *is_basic);
+        let alike = means
+            .filter_map(|(group, _)| group.mean.as_ref().map(|mean| mean.alike(&beat.shape).0))
+            .fold(f64::NEG_INFINITY, f64::max);
+        let unlike = 1.0 - alike;
+        let group = self.group_of(beat);
+        let known = group.filter(|group| group.beats >= TYPES.known_beats);
+        let group_is_early = known.is_some_and(Group::is_early);
+        let is_wide = basic.is_wide(known.map_or(beat.qrs_ms, |group| group.width_ms));
+        let has_p = known.map_or(beat.has_p, Group::has_p);
+        let noise = if known.is_some() {
+            0.0
+        } else {
+            TYPES.noise * self.noise(place, near)
+        };
+        let unlike_from = if rhythm.is_irregular {
+            TYPES.unlike_irregular
+        } else {
+            TYPES.unlike
+        };
+        let limit = unlike_from.max(noise).min(1.0);
+        let is_ventricular = if is_early || group_is_early {
+            unlike > limit || (is_wide && unlike > TYPES.unlike_wide.max(noise))
+        } else {
+            is_wide && !has_p && unlike > limit.max(TYPES.unlike_on_time)
+        };
+        let resets =
+            group.is_some_and(|group| group.paused >= TYPES.reset_beats && group.reset > 0.5 * group.paused);
+        let is_basic = there && basic.is_basic[beat.group];
+
+        let before = place.checked_sub(1).and_then(|before| self.taken.get(before));
+        let follows_early = before.is_some_and(|before| before.beat_type == BeatType::Supraventricular);
+        let faster = !before.is_some_and(|before| beat.rr_s >= TYPES.early * before.rr_s);
+        let beat_type = if is_ventricular && !is_basic && !resets {
+            BeatType::Ventricular
+        } else if is_early && !rhythm.is_irregular && (follows_early || faster) {
+            BeatType::Supraventricular
+        } else {
+            BeatType::Normal
+        };
+        self.taken[place].beat_type = beat_type;
+    }
+
+    /// The median unlikeness of the beats around to their groups: noise. 0 without any.
+    fn noise(&self, place: usize, near: std::ops::Range<usize>) -> f64 {
+        let time_s = self.taken[place].time_s;
+        let mut unlike: Vec<f64> = near
+            .filter(|other| *other != place)
+            .map(|other| &self.taken[other])
+            .filter(|other| (other.time_s - time_s).abs() <= TYPES.noise_within_s)
+            .map(|other| 1.0 - other.alike)
+            .collect();
+        median(&mut unlike).unwrap_or(0.0)
+    }
+}
