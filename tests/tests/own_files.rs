@@ -324,17 +324,15 @@ fn each_rejection_has_its_next_step() {
     let folder = lake.beside("mine");
     let file = folder.join("mine.mat");
     copy_file(&malformed().join("no-calibration.mat"), &file);
-    let (after_show, rerun_of) = (
-        |shown: &str| -> Vec<String> {
-            let lines = shown.lines().skip_while(|line| !line.starts_with("    ecg show"));
-            let lines = lines.skip(1).take_while(|line| !line.is_empty());
-            lines.map(|line| line.trim().to_owned()).collect()
-        },
-        |shown: &str| -> String {
-            let mut lines = proposed(shown).into_iter();
-            lines.find(|line| line.starts_with("ecg rerun")).unwrap()
-        },
-    );
+    let after_show = |shown: &str| -> Vec<String> {
+        let lines = shown.lines().skip_while(|line| !line.starts_with("    ecg show"));
+        let lines = lines.skip(1).take_while(|line| !line.is_empty());
+        lines.map(|line| line.trim().to_owned()).collect()
+    };
+    let rerun_of = |shown: &str| -> String {
+        let mut lines = proposed(shown).into_iter();
+        lines.find(|line| line.starts_with("ecg rerun")).unwrap()
+    };
 
     // Half of a calibration is kept when the other half is added.
     let half = lake.ecg(&["run", text(&file), "--gain", "200"]).expect(1).stdout;
@@ -678,6 +676,20 @@ fn the_first_hour_with_files_of_ones_own() {
         .stdout;
     assert!(judged.contains("profile:ward"), "{judged}");
 
+    // The same file in the lake serves folders that one must not write into.
+    fs::write(
+        lake.path().join("ecg-profiles.toml"),
+        "[[profile]]\nname = 'archive'\npattern = '^archive/'\nsampling_frequency_hz = 250.0\ngain = 200.0\nbaseline = 1024.0\n",
+    )
+    .unwrap();
+    let archive = lake.beside("archive");
+    copy_file(&folder.join("adc.mat"), &archive.join("adc.mat"));
+    lake.run(&archive, 0);
+    assert_eq!(
+        lake.query("select calibration_source from recordings where source_key = 'archive/adc.mat'")[0],
+        json!({ "calibration_source": "profile:archive" })
+    );
+
     // Another ward has files of the same names: its folder keeps them apart, and where that has the same name, a prefix.
     let second = lake.beside("ward-2");
     let third = lake.beside("hospital/ward");
@@ -756,10 +768,9 @@ fn the_first_hour_with_files_of_ones_own() {
             "csv",
         ])
         .expect(0);
-    assert_eq!(csv.stdout.lines().count(), 12, "{}", csv.stdout);
+    assert_eq!(csv.stdout.lines().count(), 13, "{}", csv.stdout);
     assert!(
-        csv.stdout
-            .starts_with("source_key,beats\nhospital/ward/said.mat,25\n"),
+        csv.stdout.starts_with("source_key,beats\narchive/adc.mat,25\n"),
         "{}",
         csv.stdout
     );
