@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -90,6 +91,47 @@ pub fn finish(mut command: Command) -> Answer {
         stdout: String::from_utf8(output.stdout).expect("standard output in UTF-8"),
         stderr: String::from_utf8(output.stderr).expect("standard error in UTF-8"),
     }
+}
+
+/// The commands that an answer tells to type: each is alone on its line.
+pub fn proposed(shown: &str) -> Vec<String> {
+    let lines = shown.lines().map(str::trim);
+    lines
+        .filter(|line| line.starts_with("ecg "))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// What a person does who copies a line into a shell, as it is.
+pub fn paste(line: &str) -> Answer {
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", &format!("ecg() {{ \"$ECG_OF_TEST\" \"$@\"; }}\n{line}")])
+        .env("ECG_OF_TEST", binary())
+        .stdin(Stdio::null());
+    for name in ["SLACK_WEBHOOK_URL", "SLACK_BOT_TOKEN", "SLACK_CHANNEL"] {
+        shell.env_remove(name);
+    }
+    finish(shell)
+}
+
+/// A command of `ecg` for which the permissions of files hold, also where the superuser runs the tests: without the capabilities
+/// to pass them over. `None`, with a line, where there is nothing that takes these away.
+pub fn with_permissions<S: AsRef<OsStr>>(args: &[S]) -> Option<Command> {
+    let superuser = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
+    if !superuser {
+        return Some(command(args));
+    }
+    if Command::new("setpriv").arg("--version").output().is_err() {
+        println!("skipped: there is no setpriv, which takes capabilities from the superuser");
+        return None;
+    }
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--bounding-set=-dac_override,-dac_read_search", "--"])
+        .arg(binary())
+        .args(args);
+    Some(command)
 }
 
 /// Starts `ecg` and does not wait; what it prints goes to `log`.

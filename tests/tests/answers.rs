@@ -292,6 +292,29 @@ fn the_queries_of_the_page_answer_as_it_says() {
     }
 }
 
+/// To sort the samples of a day takes minutes: a query that does so names a window.
+#[test]
+fn no_query_of_the_page_sorts_the_samples_of_a_whole_recording() {
+    let lake = filled();
+    let mut windows = 0;
+    for query in documented() {
+        let plan = lake.query(&format!("explain {}", query.sql));
+        let plan = plan
+            .iter()
+            .find(|row| row["plan_type"] == "physical_plan")
+            .and_then(|row| row["plan"].as_str())
+            .unwrap();
+        // What is sorted stands below the sort, unless something was grouped in between.
+        let below = plan.split("SortExec").nth(1).unwrap_or_default();
+        let samples = below.split("AggregateExec").next().unwrap_or_default();
+        if samples.contains("UnnestExec") && samples.contains("mv") {
+            assert!(query.sql.contains("segment between"), "{}: {plan}", query.section);
+            windows += 1;
+        }
+    }
+    assert_eq!(windows, 2);
+}
+
 #[test]
 fn no_query_of_the_page_compares_every_row_with_every_row() {
     let lake = filled();

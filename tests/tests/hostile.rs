@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use ecg_tests::cli::{binary, command, ecg, start};
+use ecg_tests::cli::{binary, command, ecg, finish, start, with_permissions};
 use ecg_tests::files::{copy_file, malformed, recordings};
 use ecg_tests::lake::{TestLake, text};
 use serde_json::json;
@@ -68,15 +68,30 @@ fn what_can_not_be_read_is_said_and_the_rest_goes_on() {
     for name in ["good.mat", "locked.mat"] {
         copy_file(&recordings().join("formats/level5.mat"), &folder.join(name));
     }
-    fs::set_permissions(folder.join("locked.mat"), fs::Permissions::from_mode(0o000)).unwrap();
-    if File::open(folder.join("locked.mat")).is_ok() {
-        println!("skipped: this user (root) reads every file");
+    copy_file(
+        &recordings().join("formats/level5.mat"),
+        &folder.join("closed/inside.mat"),
+    );
+    let Some(run) = with_permissions(&lake.args(&["run", text(&folder), "--json"])) else {
         return;
-    }
-    let summary = lake.run(&folder, 1);
+    };
+    let set_mode = |name: &str, mode| {
+        fs::set_permissions(folder.join(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set_mode("locked.mat", 0o000);
+    set_mode("closed", 0o000);
+    let answer = finish(run);
+    // So that the folder can be removed.
+    set_mode("closed", 0o700);
+    let summary = answer.expect(1).json();
+    let problem = summary["problems"][0].as_str().unwrap();
+    assert!(
+        problem.contains("closed: ") && problem.contains("denied"),
+        "{problem}"
+    );
     assert_eq!(
-        (&summary["accepted"], &summary["rejected"]),
-        (&json!(1), &json!(1))
+        (&summary["accepted"], &summary["rejected"], &summary["failed"]),
+        (&json!(1), &json!(0), &json!(1))
     );
     let reason = summary["recordings"][1]["reason"].as_str().unwrap();
     assert!(
@@ -93,7 +108,7 @@ fn nothing_to_run_is_an_error_that_says_what_was_expected() {
     let answer = lake.ecg(&["run", text(&folder)]).expect(2);
     assert!(
         answer.stderr.contains(
-            "no recording found: expected files whose names end in .bdf, .dat, .edf or .mat, found 0 files of other kinds"
+            "no recording found: expected files whose names end in .bdf, .dat, .edf or .mat, found none; make one"
         ),
         "{}",
         answer.stderr
@@ -378,6 +393,86 @@ fn one_bad_entry_does_not_stop_a_folder() {
     assert_eq!(lake.count("select count(*) from recordings"), 1);
     let json = lake.run(&folder, 1);
     assert_eq!(json["problems"].as_array().unwrap().len(), 3);
+}
+
+/// Whoever opens a named pipe waits for a writer. Neither it nor a device nor a link that leads nowhere stops the others.
+#[test]
+fn what_is_no_file_is_counted_and_the_rest_runs() {
+    use std::os::unix::fs::symlink;
+
+    let lake = TestLake::new();
+    let folder = lake.beside("folder");
+    copy_file(&recordings().join("formats/level5.mat"), &folder.join("good.mat"));
+    for name in ["pipe.mat", "good.hea"] {
+        let made = Command::new("mkfifo").arg(folder.join(name)).status();
+        assert!(made.unwrap().success());
+    }
+    symlink("/dev/zero", folder.join("zero.mat")).unwrap();
+    symlink("nowhere.mat", folder.join("dangling.mat")).unwrap();
+    let given = ["dangling.mat", "good.mat", "pipe.mat", "zero.mat"].map(|name| folder.join(name));
+    let mut each = vec!["run"];
+    each.extend(given.iter().map(|path| text(path)));
+    for args in [&["run", text(&folder)][..], &each] {
+        let (status, printed) = within(Duration::from_secs(60), command(&lake.args(args)));
+        assert_eq!(status, Some(1), "{args:?}: {printed}");
+        assert!(
+            printed.contains("1 recording: 1 accepted, 0 rejected")
+                && printed.contains("could not be read: 3;"),
+            "{args:?}: {printed}"
+        );
+        for expected in [
+            "pipe.mat: expected a file, found a named pipe",
+            "zero.mat: expected a file, found a device",
+            "dangling.mat: a link to nowhere.mat, which is not there",
+        ] {
+            assert!(printed.contains(expected), "{expected}: {printed}");
+        }
+    }
+    // Nothing of the command is meant where a path is not there at all.
+    let nowhere = folder.join("nowhere.mat");
+    lake.ecg(&["run", text(&given[1]), text(&nowhere)]).expect(2);
+}
+
+/// Two files of one key in one command: the second one can be read, so that is not what is said.
+#[test]
+fn a_key_that_comes_twice_is_called_so() {
+    let lake = TestLake::new();
+    let (one, other) = (lake.beside("a/ward"), lake.beside("b/ward"));
+    copy_file(&recordings().join("formats/level5.mat"), &one.join("x.mat"));
+    copy_file(
+        &recordings().join("formats/level5-compressed.mat"),
+        &other.join("x.mat"),
+    );
+    let shown = lake.ecg(&["run", text(&one), text(&other)]).expect(1).stdout;
+    assert!(
+        shown.contains("left out, because another file has the key: 1;")
+            && !shown.contains("could not be read")
+            && shown.contains("--prefix"),
+        "{shown}"
+    );
+}
+
+/// What somebody typed comes back with its control characters written out.
+#[test]
+fn control_characters_of_arguments_do_not_reach_the_terminal() {
+    let lake = TestLake::new();
+    lake.run(&recordings().join("formats/level5.mat"), 0);
+    let text_in_red = "\u{1b}[31m";
+    let file = format!("nosuch{text_in_red}.mat");
+    for args in [
+        &["run", file.as_str()][..],
+        &["show", text_in_red],
+        &["rerun", text_in_red],
+        &["redrive", text_in_red],
+        &["query", text_in_red],
+    ] {
+        let answer = lake.ecg(args).expect(2);
+        assert!(
+            !answer.stderr.contains('\u{1b}') && answer.stderr.contains(r"\u{1b}"),
+            "{args:?}: {:?}",
+            answer.stderr
+        );
+    }
 }
 
 /// Each rejection is told once, with the command that can help and without one that cannot.

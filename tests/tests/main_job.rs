@@ -228,6 +228,27 @@ fn set_modified(path: &Path, time: std::time::SystemTime) {
 }
 
 #[test]
+fn paragraphs_of_help_are_wrapped_by_the_terminal_only() {
+    // Where the width is not known it is 100 columns.
+    const COLUMNS: usize = 100;
+    for command in ["run", "rerun", "redrive", "query", "backfill", "show", "inspect"] {
+        let help = ecg(&[command, "--help"]).expect(0).stdout;
+        let lines: Vec<&str> = help.lines().collect();
+        for pair in lines.windows(2) {
+            let [line, next] = pair else { unreachable!() };
+            let prose = |line: &str| !line.is_empty() && !line.starts_with(' ');
+            let ends = line.ends_with(['.', ':']);
+            if !prose(line) || !prose(next) || ends {
+                continue;
+            }
+            let word = next.split(' ').next().unwrap();
+            let would_fit = line.chars().count() + 1 + word.chars().count() <= COLUMNS;
+            assert!(!would_fit, "{command}: {line}\n{next}");
+        }
+    }
+}
+
+#[test]
 fn help_has_examples() {
     for command in ["run", "query", "redrive", "inspect", "workflow run"] {
         let mut args: Vec<&str> = command.split(' ').collect();

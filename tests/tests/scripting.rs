@@ -5,7 +5,7 @@
 
 use std::process::Command;
 
-use ecg_tests::cli::{binary, ecg, finish};
+use ecg_tests::cli::{ecg, finish, with_permissions};
 use ecg_tests::files::{assert_same, malformed, recordings, recordings_below};
 use ecg_tests::lake::{TestLake, text};
 use ecg_tests::python;
@@ -196,23 +196,13 @@ fn no_colours_or_bars_where_no_terminal_is() {
     }
 }
 
-/// A command in a lake that is read-only. The superuser could still write, without this capability not.
-fn without_the_right_to_write(args: &[&str], lake: &TestLake) -> Command {
-    let mut command = Command::new("setpriv");
-    command
-        .args(["--bounding-set=-dac_override", "--"])
-        .arg(binary())
-        .args(lake.args(args));
-    command
-}
-
 #[test]
 fn a_lake_that_cannot_be_written_is_read() {
-    if Command::new("setpriv").arg("--version").output().is_err() {
-        println!("skipped: there is no setpriv, which takes the right to write from the superuser");
+    let lake = TestLake::new();
+    if with_permissions(&["--version"]).is_none() {
         return;
     }
-    let lake = TestLake::new();
+    let without_the_right_to_write = |args: &[&str]| finish(with_permissions(&lake.args(args)).unwrap());
     lake.run(&recordings().join("formats"), 0);
     let reading: [&[&str]; 3] = [
         &["runs"],
@@ -225,9 +215,9 @@ fn a_lake_that_cannot_be_written_is_read() {
         assert!(changed.unwrap().success());
     };
     set_writable("a-w");
-    let read = reading.map(|args| finish(without_the_right_to_write(args, &lake)));
+    let read = reading.map(without_the_right_to_write);
     let new = recordings().join("header/two-leads.mat");
-    let refused = finish(without_the_right_to_write(&["run", text(&new)], &lake));
+    let refused = without_the_right_to_write(&["run", text(&new)]);
     set_writable("u+w");
     let refused = refused.expect(2);
     assert!(refused.stderr.contains("Permission denied"), "{}", refused.stderr);

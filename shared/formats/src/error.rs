@@ -2,7 +2,7 @@
 
 use std::io;
 
-use ecg_core::Details;
+use ecg_core::{Details, shell_word};
 use ecg_mat::MatError;
 
 /// Why a file could not be read as a recording.
@@ -57,11 +57,20 @@ impl From<Details> for Refused {
 }
 
 impl Refused {
-    /// A person has to say which variable, or which, hold the samples.
-    pub(crate) fn to_be_named(details: Details) -> Refused {
+    /// A person has to say which variables hold the samples. `names` are those that could be meant, `None` where nothing can be
+    /// proposed; in place of a name that cannot be typed stands `NAME`.
+    pub(crate) fn to_be_named(details: Details, names: &[Option<&str>]) -> Refused {
+        let can_be = |name: &&str| !name.is_empty() && !name.contains(|c: char| c == ',' || c.is_control());
+        let names: Vec<&str> = match names {
+            [] => vec!["NAME"],
+            names => names
+                .iter()
+                .map(|name| name.filter(can_be).unwrap_or("NAME"))
+                .collect(),
+        };
         Refused {
             details,
-            try_flags: Some("--variable NAME".to_owned()),
+            try_flags: Some(format!("--variable {}", shell_word(&names.join(",")))),
         }
     }
 }

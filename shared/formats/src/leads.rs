@@ -64,9 +64,35 @@ pub(crate) enum Unnamed {
 /// No signal can be the ECG, or several can and none is named so; or those that were named are not there.
 pub(crate) fn choose(signals: &[SignalInfo], named: &Named<'_>, unnamed: Unnamed) -> Result<Choice, Refused> {
     match named.names {
-        [] => by_units_and_names(signals, unnamed).map_err(Refused::to_be_named),
-        names => Ok(those_named(signals, names, named.by)?),
+        [] => by_units_and_names(signals, unnamed)
+            .map_err(|details| Refused::to_be_named(details, &[first_voltage(signals)])),
+        names => those_named(signals, names, named.by)
+            .map_err(|details| Refused::to_be_named(details, &instead(signals, names))),
     }
+}
+
+/// What to say in place of names of which one is not there.
+fn instead<'s>(signals: &'s [SignalInfo], said: &'s [String]) -> Vec<Option<&'s str>> {
+    let there = |name: &str| {
+        signals
+            .iter()
+            .any(|signal| signal.name.eq_ignore_ascii_case(name))
+    };
+    match said {
+        said if said.iter().all(|name| there(name)) => Vec::new(),
+        [_] => vec![first_voltage(signals)],
+        said => said
+            .iter()
+            .map(|name| Some(name.as_str()).filter(|name| there(name)))
+            .collect(),
+    }
+}
+
+/// The signal to propose where a person has to name one.
+fn first_voltage(signals: &[SignalInfo]) -> Option<&str> {
+    let best = [Kind::Ecg, Kind::Numbered, Kind::Unknown];
+    let of = |wanted: &Kind| signals.iter().find(|signal| kind(signal, false) == *wanted);
+    best.iter().find_map(of).map(|signal| signal.name.as_str())
 }
 
 fn by_units_and_names(signals: &[SignalInfo], unnamed: Unnamed) -> Result<Choice, Details> {

@@ -1,7 +1,7 @@
 //! From ADC units to millivolts: settings become a calibration.
 
-use ecg_core::Details;
 use ecg_core::settings::Settings;
+use ecg_core::{Details, counted};
 use ecg_formats::units_per_millivolt;
 use serde::{Deserialize, Serialize};
 
@@ -59,7 +59,8 @@ pub(crate) fn complete(
         ));
     }
     if flags.leads.len() > leads {
-        let expected = format!("at most {leads} names of leads, one per lead of the file");
+        let names = counted(leads as u64, "name of a lead", "names of leads");
+        let expected = format!("at most {names}, one per lead of the file");
         return Err(Details::new(FLAGS, expected, flags.leads.len().to_string()));
     }
     let gain_from = from(!flags.gain.is_empty());

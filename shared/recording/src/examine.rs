@@ -198,12 +198,16 @@ fn structure(
     );
     let frequency = calibration.sampling_frequency_hz;
     let plausible = (lowest..=highest).contains(&frequency);
-    told.checks.check(
+    let within = told.checks.check(
         "sampling frequency",
         format!("{frequency} Hz"),
         format!("{lowest} to {highest} Hz"),
         plausible,
-    )?;
+    );
+    if within.is_err() {
+        told.try_flags = Some("--fs HZ".to_owned());
+    }
+    within?;
     let recording = Recording {
         signals,
         calibration,

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use ecg_core::Details;
 use ecg_core::settings::{Settings, parts};
+use ecg_core::{Details, counted};
 use ecg_formats::wfdb::Header;
 use ecg_formats::{FormatError, SignalFile, Signals};
 
@@ -76,14 +76,17 @@ fn agree(header: &Header, signals: &Signals) -> Result<(), Details> {
     if header.signals.len() as u64 != signals.leads {
         return Err(Details::new(
             "header (.hea)",
-            format!("{} signals, one per lead of the file", signals.leads),
+            format!(
+                "{}, one per lead of the file",
+                counted(signals.leads, "signal", "signals")
+            ),
             header.signals.len().to_string(),
         ));
     }
     if let Some(declared) = header.samples.filter(|declared| *declared != signals.samples) {
         return Err(Details::new(
             "header (.hea)",
-            format!("{} samples as in the file", signals.samples),
+            format!("{} as in the file", counted(signals.samples, "sample", "samples")),
             declared.to_string(),
         ));
     }

@@ -183,16 +183,15 @@ fn which_variable_it_is() {
     let verdict = judge(&two, |_| {});
     let found = "2 such matrices: a (int16 1 x 30), b (int16 1 x 30)";
     rejected(&verdict, "variable", found, limit, None);
-    assert_eq!(
-        verdict.reason.unwrap().try_flags.as_deref(),
-        Some("--variable NAME")
-    );
+    assert_eq!(verdict.reason.unwrap().try_flags.as_deref(), Some("--variable a"));
     let name = |name: &'static str| {
         move |about: &mut FileContext| drop(about.metadata.insert("ecg-variable".into(), name.into()))
     };
     assert_eq!(judge(&two, name("b")).recording.unwrap().signals.variable, "b");
     let found = "a (int16 1 x 30), b (int16 1 x 30), fs (double 1 x 1), gain (double 1 x 1)";
-    rejected(&judge(&two, name("c")), "variable", found, limit, None);
+    let verdict = judge(&two, name("c"));
+    rejected(&verdict, "variable", found, limit, None);
+    assert_eq!(verdict.reason.unwrap().try_flags.as_deref(), Some("--variable a"));
     // The command line is asked before the metadata.
     let verdict = judge(&two, |about| {
         about.metadata.insert("ecg-variable".into(), "b".into());
@@ -612,7 +611,7 @@ fn a_bad_flag_is_named() {
         ("--baseline inf", "flags: expected a finite baseline, found inf"),
         (
             "--lead-names I,II",
-            "flags: expected at most 1 names of leads, one per lead of the file, found 2",
+            "flags: expected at most 1 name of a lead, one per lead of the file, found 2",
         ),
         (
             "--fs 10",

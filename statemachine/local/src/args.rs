@@ -43,8 +43,8 @@ pub(crate) struct AwsArgs {
     pub(crate) state_machine: String,
 }
 
-/// What a person says of a file. It counts before a header, variables of the file, metadata and profiles: docs/inputs.md.
-#[derive(Args)]
+/// What a person says of a file, on the command line. It counts before a header, variables of the file, metadata and profiles: docs/inputs.md.
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Calibration (docs/inputs.md)")]
 pub(crate) struct CalibrationArgs {
     /// Sampling frequency in Hz
@@ -86,22 +86,43 @@ impl CalibrationArgs {
 
     /// The options as they would be typed, each with a blank before it.
     pub(crate) fn typed(&self) -> String {
-        let numbers = |numbers: &[f64]| numbers.iter().map(f64::to_string).collect::<Vec<_>>();
-        let profile = self.profile.iter().map(|path| path.display().to_string());
-        let said = [
-            ("fs", numbers(self.fs.as_slice())),
-            ("gain", numbers(&self.gain)),
-            ("baseline", numbers(&self.baseline)),
-            ("units", self.units.clone()),
-            ("variable", self.variables.clone()),
-            ("lead-names", self.lead_names.clone()),
-            ("profile", profile.collect()),
-        ];
-        let given = said.into_iter().filter(|(_, values)| !values.is_empty());
-        given
-            .map(|(name, values)| format!(" --{name} {}", shell_word(&values.join(","))))
+        let settings = self.settings().unwrap_or_default();
+        typed(&settings, "") + &self.typed_profile()
+    }
+
+    /// The option `--profile` as it would be typed, with a blank before it.
+    pub(crate) fn typed_profile(&self) -> String {
+        let profile = self.profile.iter();
+        profile
+            .map(|path| option("profile", &path.display().to_string()))
             .collect()
     }
+}
+
+/// Settings as they would be typed, each with a blank before it, without those that the options `but` replace.
+pub(crate) fn typed(settings: &Settings, but: &str) -> String {
+    let numbers = |numbers: &[f64]| numbers.iter().map(f64::to_string).collect::<Vec<_>>();
+    let said = [
+        ("fs", numbers(settings.sampling_frequency_hz.as_slice())),
+        ("gain", numbers(&settings.gain)),
+        ("baseline", numbers(&settings.baseline)),
+        ("units", settings.units.clone()),
+        ("variable", settings.variables.clone()),
+        ("lead-names", settings.leads.clone()),
+    ];
+    let given = said.into_iter().filter(|(name, values)| {
+        !values.is_empty() && !but.split(' ').any(|word| word.strip_prefix("--") == Some(name))
+    });
+    given
+        .map(|(name, values)| option(name, &values.join(",")))
+        .collect()
+}
+
+/// One option as it would be typed, with a blank before it.
+fn option(name: &str, value: &str) -> String {
+    // What begins with a hyphen would be the next option.
+    let between = if value.starts_with('-') { '=' } else { ' ' };
+    format!(" --{name}{between}{}", shell_word(value))
 }
 
 fn positive(text: &str) -> Result<f64, String> {

@@ -134,7 +134,8 @@ impl Ended<'_> {
             let _ = writeln!(
                 text,
                 "\nnext:\n  ecg runs --aws --failed{machine}\n  \
-                 ecg redrive --aws --all{machine}   (when the reasons are corrected)"
+                 when the reasons are corrected\n  \
+                 ecg redrive --aws --all{machine}"
             );
         }
         text
@@ -163,7 +164,8 @@ impl Ended<'_> {
              aws s3api list-objects-v2 --bucket {bucket} --prefix {prefix} --output text \\\n    \
              --query 'Contents[?StorageClass==`GLACIER` || StorageClass==`DEEP_ARCHIVE`].[Key]' | while IFS= read -r key; do\n    \
              aws s3api restore-object --bucket {bucket} --key \"$key\" --restore-request Days=7; done\n  \
-             ecg backfill {prefix} --aws{options}   (once they are there)\n"
+             once they are there\n  \
+             ecg backfill {prefix} --aws{options}\n"
         )
     }
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, FileType, Metadata};
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use ecg_core::layout;
@@ -47,6 +48,15 @@ impl Found {
 pub(crate) struct Problem {
     pub(crate) path: PathBuf,
     pub(crate) what: String,
+    pub(crate) kind: ProblemKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ProblemKind {
+    /// It cannot be read, or its name cannot be a key.
+    Unreadable,
+    /// Another file that was found has its key.
+    KeyTaken,
 }
 
 impl Problem {
@@ -75,11 +85,19 @@ pub(crate) struct Discovery {
 /// same keys as its files given one by one.
 ///
 /// # Errors
-/// A given path that is not there, or a given file that is not named as a recording: nothing of the command is meant then.
+/// A given path that is not there, or a given file that is not named as a recording: nothing of the command is meant then. A link
+/// that leads nowhere is there.
 pub(crate) fn discover(paths: &[&PathBuf], prefix: Option<&str>) -> Result<Discovery, String> {
     let mut search = Search::default();
     for path in paths {
-        let found = fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let found = match fs::metadata(path) {
+            Ok(found) => found,
+            Err(error) if fs::symlink_metadata(path).is_ok() => {
+                search.unreadable(path, reason(path, &error));
+                continue;
+            }
+            Err(error) => return Err(format!("{}: {error}", path.display())),
+        };
         let folder = if found.is_dir() {
             Some(path.as_path())
         } else {
@@ -94,7 +112,7 @@ pub(crate) fn discover(paths: &[&PathBuf], prefix: Option<&str>) -> Result<Disco
         if found.is_dir() {
             search.walk(path, &begin, &mut Vec::new());
         } else if layout::is_recording(&path.to_string_lossy()) {
-            search.entry(path, &begin);
+            search.entry(path, &found, &begin);
         } else {
             return Err(format!(
                 "{}: expected a recording (a name that ends in {}) or a folder",
@@ -151,10 +169,10 @@ impl Search {
     fn walk(&mut self, folder: &Path, begin: &str, above: &mut Vec<PathBuf>) {
         let itself = match fs::canonicalize(folder) {
             Ok(itself) => itself,
-            Err(error) => return self.problem(folder, error.to_string()),
+            Err(error) => return self.unreadable(folder, error.to_string()),
         };
         if above.contains(&itself) {
-            return self.problem(
+            return self.unreadable(
                 folder,
                 format!("a link back to {}, a folder above it", itself.display()),
             );
@@ -165,13 +183,13 @@ impl Search {
         }
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
-            Err(error) => return self.problem(folder, error.to_string()),
+            Err(error) => return self.unreadable(folder, error.to_string()),
         };
         let mut names = Vec::new();
         for entry in entries {
             match entry {
                 Ok(entry) => names.push(entry.file_name()),
-                Err(error) => self.problem(folder, error.to_string()),
+                Err(error) => self.unreadable(folder, error.to_string()),
             }
         }
         // The order of a directory is chance; which of two links to a file is taken should not be.
@@ -184,30 +202,37 @@ impl Search {
             let path = folder.join(&name);
             // Follows links, as a person who made the link would expect.
             match fs::metadata(&path) {
-                Err(error) => self.problem(&path, reason(&path, &error)),
+                Err(error) => self.unreadable(&path, reason(&path, &error)),
                 Ok(found) if found.is_dir() => match name.to_str() {
                     Some(name) => self.walk(&path, &format!("{begin}{name}/"), above),
-                    None => self.problem(&path, NOT_UTF_8.into()),
+                    None => self.unreadable(&path, NOT_UTF_8.into()),
                 },
-                Ok(_) => self.entry(&path, begin),
+                Ok(found) => self.entry(&path, &found, begin),
             }
         }
         above.pop();
     }
 
     /// One file: a recording, or something else.
-    fn entry(&mut self, path: &Path, begin: &str) {
+    fn entry(&mut self, path: &Path, metadata: &Metadata, begin: &str) {
         let name = path.file_name().unwrap_or(OsStr::new(""));
         if !layout::is_recording(&name.to_string_lossy()) {
             self.discovery.passed_over += usize::from(path.extension() != Some(OsStr::new("hea")));
             return;
         }
         let Some(name) = name.to_str() else {
-            return self.problem(path, NOT_UTF_8.into());
+            return self.unreadable(path, NOT_UTF_8.into());
         };
+        // Whoever opens a named pipe waits for somebody who writes into it.
+        if !metadata.is_file() {
+            return self.unreadable(
+                path,
+                format!("expected a file, found {}", kind(metadata.file_type())),
+            );
+        }
         let file = match fs::canonicalize(path) {
             Ok(file) => file,
-            Err(error) => return self.problem(path, error.to_string()),
+            Err(error) => return self.unreadable(path, error.to_string()),
         };
         let key = format!("{begin}{name}");
         match self.found.get(&key) {
@@ -218,7 +243,7 @@ impl Search {
                     "it would have the key `{key}`, which {} has; run it by itself with `--prefix NAME`",
                     other.path.display()
                 );
-                self.problem(path, what);
+                self.problem(path, what, ProblemKind::KeyTaken);
             }
             None => {
                 self.found.insert(key.clone(), Found::new(path, file, key));
@@ -226,9 +251,24 @@ impl Search {
         }
     }
 
-    fn problem(&mut self, path: &Path, what: String) {
+    fn unreadable(&mut self, path: &Path, what: String) {
+        self.problem(path, what, ProblemKind::Unreadable);
+    }
+
+    fn problem(&mut self, path: &Path, what: String, kind: ProblemKind) {
         let path = path.to_owned();
-        self.discovery.problems.push(Problem { path, what });
+        self.discovery.problems.push(Problem { path, what, kind });
+    }
+}
+
+/// What something is that is no file and no folder.
+fn kind(found: FileType) -> &'static str {
+    if found.is_fifo() {
+        "a named pipe"
+    } else if found.is_socket() {
+        "a socket"
+    } else {
+        "a device"
     }
 }
 
@@ -306,6 +346,10 @@ mod tests {
                 .contains("ends in .bdf, .dat, .edf or .mat)")
         );
         assert!(found(&[at("nowhere")]).is_err());
+        symlink(at("nowhere"), at("p/dangling.mat")).unwrap();
+        let beside = found(&[at("p/dangling.mat"), at("p/b/x.mat")]).unwrap();
+        assert_eq!((beside.problems.len(), beside.recordings.len()), (1, 1));
+        assert!(found(&[at("p/b/x.mat"), at("nowhere.mat")]).is_err());
     }
 
     #[test]
@@ -322,6 +366,7 @@ mod tests {
         symlink(at("p"), at("p/c/loop")).unwrap();
         symlink("self.mat", at("p/self.mat")).unwrap();
         symlink(at("lake"), at("p/lake")).unwrap();
+        symlink("/dev/null", at("p/null.mat")).unwrap();
         fs::write(at("p").join(OsStr::from_bytes(b"\xff.mat")), "x").unwrap();
         let found_all = found(&[at("p"), at("q/a")]).unwrap();
         let keys: Vec<&str> = found_all
@@ -335,10 +380,11 @@ mod tests {
             .iter()
             .map(|problem| problem.what.as_str())
             .collect();
-        assert_eq!(whats.len(), 4, "{whats:?}");
+        assert_eq!(whats.len(), 5, "{whats:?}");
         for (what, expected) in whats.iter().zip([
             "a folder above it",
             "which is not there",
+            "found a device",
             "leads back to itself",
             "UTF-8",
         ]) {
@@ -346,6 +392,7 @@ mod tests {
         }
         let twice = found(&[at("p/a"), at("q/a")]).unwrap();
         assert_eq!(twice.recordings.len(), 1);
+        assert_eq!(twice.problems[0].kind, ProblemKind::KeyTaken);
         assert!(
             twice.problems[0].what.contains("the key `a/x.mat`"),
             "{:?}",

@@ -35,7 +35,9 @@ fn main() -> ExitCode {
     match cli.command.run() {
         Ok(code) => code,
         Err(message) => {
-            progress::tell(&format!("ecg: {message}"));
+            // A name that somebody typed may be in it.
+            let lines: Vec<_> = message.lines().map(terminal::plain).collect();
+            progress::tell(&format!("ecg: {}", lines.join("\n")));
             ExitCode::from(2)
         }
     }

@@ -71,6 +71,10 @@ impl ProfileFiles {
                     found.len()
                 )));
             }
+            // Whoever opens a named pipe waits; one that is named by `--profile` has somebody who writes into it.
+            Ok(found) if !found.is_file() && self.named.as_deref() != Some(path) => {
+                return Err(fail(&"expected a file"));
+            }
             Ok(_) => fs::read_to_string(path).map_err(|error| fail(&error))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.named.as_deref() != Some(path) => {
                 String::new()

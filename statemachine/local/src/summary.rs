@@ -1,12 +1,16 @@
 //! What `ecg run`, `ecg rerun` and `ecg redrive` say at the end.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ecg_core::layout;
+use ecg_core::settings::Settings;
+use ecg_recording::Verdict;
 use serde_json::{Value, json};
 
-use crate::discover::{Discovery, Problem};
+use crate::args::{CalibrationArgs, typed};
+use crate::discover::{Discovery, Problem, ProblemKind};
 use crate::execute::reason;
 use crate::output::Answer;
 use crate::place::Place;
@@ -17,12 +21,17 @@ use crate::upload::End;
 /// Most entries of a kind that are listed one by one.
 const LISTED: usize = 20;
 
+/// What to say where no command helps.
+const ANOTHER_FILE: &str = "needs another file; what is read: docs/inputs.md";
+
 /// How a command ended that ran executions.
 pub(crate) struct Summary {
     pub(crate) ran: Vec<Ran>,
     pub(crate) discovery: Discovery,
     pub(crate) took: Duration,
     pub(crate) place: Place,
+    /// What the command said of its files.
+    pub(crate) said: CalibrationArgs,
 }
 
 /// How the runs ended: rejected is the input's fault, failed is not.
@@ -54,41 +63,97 @@ impl Summary {
         counts
     }
 
-    /// What to type about a recording that was not accepted.
+    /// What to do about a recording that was not accepted: commands, each alone on its line, and words on lines of their own.
     fn next(&self, ran: &Ran) -> Vec<String> {
         let Some(closed) = ran.closed() else {
             return Vec::new();
         };
         let mut lines = vec![self.command("show", &ran.execution)];
-        let rerun = self.command("rerun", &ran.recording_id);
         if let Some((_, what)) = changed(ran) {
-            lines.push(format!("{rerun}   ({what} since then)"));
+            lines.push(format!("{what} since then; run it again with"));
+            lines.push(self.rerun_as_now(ran));
         } else if closed.error.as_deref() != Some("Rejected") {
-            lines.push(format!(
-                "{}   (when the reason has passed)",
-                self.command("redrive", &ran.execution)
-            ));
-        } else if let Some(flags) = self
-            .place
-            .verdict(&ran.execution)
-            .and_then(|verdict| verdict.reason?.try_flags)
-        {
-            lines.push(format!(
-                "{rerun} {flags}   (or with a header, see docs/inputs.md)"
-            ));
-        } else if let Some(rule) = self
-            .place
-            .verdict(&ran.execution)
-            .and_then(|verdict| verdict.broken_rule())
-        {
-            lines.push(format!(
-                "needs another file, or another limit: {rule} in shared/core/src/rules.rs, then {}",
-                self.command("redrive", &ran.execution)
-            ));
+            lines.push("when the reason has passed".to_owned());
+            lines.push(self.command("redrive", &ran.execution));
         } else {
-            lines.push("needs another file; what is read: docs/inputs.md".to_owned());
+            lines.extend(self.remedy(ran));
         }
         lines
+    }
+
+    /// What helps a recording that was rejected.
+    fn remedy(&self, ran: &Ran) -> Vec<String> {
+        let verdict = self.place.verdict(&ran.execution);
+        let Some(reason) = verdict.as_ref().and_then(|verdict| verdict.reason.as_ref()) else {
+            return vec![ANOTHER_FILE.to_owned()];
+        };
+        let (settings, file) = self.run_with(ran).unwrap_or_default();
+        let rerun = |but: &str| {
+            let (rerun, profile) = (
+                self.command("rerun", &ran.recording_id),
+                self.said.typed_profile(),
+            );
+            format!("{rerun}{}{profile}", typed(&settings, but))
+        };
+        let header = layout::header_key(&ran.key).map(|_| file.with_extension("hea"));
+        let of_header = reason.subject.contains("header (.hea)") || reason.subject == "header";
+        let broken = verdict.as_ref().and_then(Verdict::broken_rule);
+        let mut lines = Vec::new();
+        if let Some(flags) = &reason.try_flags {
+            lines.push(
+                match flags.as_str() {
+                    flags if flags.starts_with("--variable") => {
+                        "with the names of the variables or signals that are the leads"
+                    }
+                    flags if flags.split(' ').any(to_fill_in) => {
+                        "with the right value in place of each word in capitals"
+                    }
+                    _ => "if this is right",
+                }
+                .to_owned(),
+            );
+            lines.push(format!("{} {flags}", rerun(flags)));
+            if broken.is_none() && !flags.starts_with("--variable") && header.is_some() {
+                lines.push("or with a header (.hea) beside the file: docs/inputs.md".to_owned());
+            }
+        } else if let Some(header) = header.filter(|_| of_header) {
+            let to_do = if header.is_file() { "correct" } else { "write" };
+            lines.push(format!("{to_do} the header {}, then", header.display()));
+            lines.push(rerun(""));
+        } else if reason.subject == "flags" {
+            lines.push("with other values than these".to_owned());
+            lines.push(rerun(""));
+        } else if reason.subject.starts_with("profile:") {
+            lines.push("correct the profile, then".to_owned());
+            lines.push(rerun(""));
+        } else if broken.is_none() {
+            lines.push(ANOTHER_FILE.to_owned());
+        }
+        if let Some(rule) = broken {
+            let or = if lines.is_empty() {
+                "needs another file, or"
+            } else {
+                "or"
+            };
+            lines.push(format!(
+                "{or} another limit: {rule} in shared/core/src/rules.rs, and with the `ecg` that is built then"
+            ));
+            lines.push(self.command("redrive", &ran.execution));
+        }
+        lines
+    }
+
+    /// The command that runs a recording again as this command would have.
+    fn rerun_as_now(&self, ran: &Ran) -> String {
+        self.command("rerun", &ran.recording_id) + &self.said.typed()
+    }
+
+    /// The options that a run began with, and the file that it was of.
+    fn run_with(&self, ran: &Ran) -> Option<(Settings, PathBuf)> {
+        let journal = self.place.journal().ok()?;
+        let execution = journal.named(&ran.execution).ok()??;
+        let input = journal.input(&execution).ok()?;
+        Some((input.settings.unwrap_or_default(), execution.file))
     }
 
     fn command(&self, name: &str, id: &str) -> String {
@@ -115,8 +180,17 @@ impl Answer for Summary {
             let _ = write!(text, "; in the lake under another key: {}", counts.elsewhere);
         }
         let problems = &self.discovery.problems;
-        if !problems.is_empty() {
-            let _ = write!(text, "; could not be read: {}", problems.len());
+        for (kind, what) in [
+            (ProblemKind::Unreadable, "could not be read"),
+            (
+                ProblemKind::KeyTaken,
+                "left out, because another file has the key",
+            ),
+        ] {
+            let count = problems.iter().filter(|problem| problem.kind == kind).count();
+            if count > 0 {
+                let _ = write!(text, "; {what}: {count}");
+            }
         }
         let _ = writeln!(
             text,
@@ -134,7 +208,7 @@ impl Answer for Summary {
             |text, ran| {
                 let _ = writeln!(text, "\n  {}\n    {}", plain(&ran.key), plain(&why(ran)));
                 for line in self.next(ran) {
-                    let _ = writeln!(text, "    {line}");
+                    let _ = writeln!(text, "    {}", plain(&line));
                 }
             },
         );
@@ -155,7 +229,7 @@ impl Answer for Summary {
                     "\n  {}\n    {what} since it was done; run it again with",
                     plain(&ran.key)
                 );
-                let _ = writeln!(text, "    {}", self.command("rerun", &ran.recording_id));
+                let _ = writeln!(text, "    {}", plain(&self.rerun_as_now(ran)));
             },
         );
         let elsewhere: Vec<(&str, &str)> = self.ran.iter().filter_map(elsewhere).collect();
@@ -222,6 +296,14 @@ impl Answer for Summary {
     fn well(&self) -> bool {
         self.ran.iter().all(Ran::settled) && self.discovery.problems.is_empty()
     }
+}
+
+/// Whether a word stands for a value that only a person knows, such as `ADU_PER_MV`.
+fn to_fill_in(word: &str) -> bool {
+    word.len() > 1
+        && word
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte == b'_' || byte.is_ascii_digit())
 }
 
 /// The first entries, and where the rest is.

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+pub(crate) use ecg_core::shell_word;
+
 /// Columns of the terminal on standard output; 80 where that is a file or a pipe.
 pub(crate) fn columns() -> usize {
     let size = console::Term::stdout().size_checked();
@@ -34,7 +36,7 @@ fn obeyed(c: char) -> bool {
 
 /// `1 recording`, `2 recordings`.
 pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
+    ecg_core::counted(count as u64, one, many)
 }
 
 /// ` --lake L`, or nothing for the default lake.
@@ -43,18 +45,6 @@ pub(crate) fn lake_option(lake: &str) -> String {
         String::new()
     } else {
         format!(" --lake {}", shell_word(lake))
-    }
-}
-
-/// A word as a shell takes it.
-pub(crate) fn shell_word(text: &str) -> String {
-    let plain = text
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "/._-+=:,@".contains(c));
-    if plain && !text.is_empty() {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
     }
 }
 
@@ -93,9 +83,6 @@ mod tests {
 
     #[test]
     fn commands_can_be_pasted() {
-        assert_eq!(shell_word("a/b-c.mat"), "a/b-c.mat");
-        assert_eq!(shell_word("1 NSR/x (0).mat"), "'1 NSR/x (0).mat'");
-        assert_eq!(shell_word("it's"), "'it'\\''s'");
         assert_eq!(lake_option("my lake"), " --lake 'my lake'");
         assert_eq!(lake_option("ecg-lake"), "");
     }

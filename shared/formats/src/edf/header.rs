@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ecg_core::Details;
+use ecg_core::{Details, counted};
 
 use crate::frames::Encoding;
 
@@ -123,7 +123,10 @@ impl Start {
         let header_bytes: usize = field(184, 8).number("length of the header", "a whole number")?;
         let expected = (signals + 1) * FIRST_PART;
         if header_bytes != expected {
-            let expected = format!("{expected} bytes for {signals} signals");
+            let expected = format!(
+                "{expected} bytes for {}",
+                counted(signals as u64, "signal", "signals")
+            );
             return Err(field(184, 8).wrong("length of the header", expected, header_bytes.to_string()));
         }
         let records: i64 = field(236, 8).number("number of data records", "a whole number")?;

@@ -11,7 +11,7 @@ mod header;
 
 use std::io::{Read, Seek, SeekFrom};
 
-use ecg_core::Details;
+use ecg_core::{Details, counted};
 
 use crate::frames::{Frames, Slot, length, read_exact, truncated};
 use crate::leads::{self, Choice, Unnamed};
@@ -70,7 +70,10 @@ impl<R: Read + Seek> EdfFile<R> {
         let mut rest = vec![0; start.signals * FIRST_PART];
         let needed = (FIRST_PART + rest.len()) as u64;
         if length < needed {
-            let expected = format!("{needed} bytes for {} signals", start.signals);
+            let expected = format!(
+                "{needed} bytes for {}",
+                counted(start.signals as u64, "signal", "signals")
+            );
             return Err(truncated("header", expected, length.to_string(), 0));
         }
         read_exact(&mut source, &mut rest, "header", FIRST_PART as u64)?;

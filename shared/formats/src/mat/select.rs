@@ -31,8 +31,11 @@ pub(super) fn choose(variables: &[Variable], named: &Named) -> Result<Vec<usize>
             .names
             .iter()
             .map(|name| find(variables, name, by))
-            .collect::<Result<Vec<usize>, Details>>()?;
-        fit_together(variables, &indices)?;
+            .collect::<Result<Vec<usize>, Details>>();
+        let indices =
+            indices.map_err(|details| Refused::to_be_named(details, &instead(variables, named.names)))?;
+        let fit = fit_together(variables, &indices);
+        fit.map_err(|details| Refused::to_be_named(details, &[]))?;
         return Ok(indices);
     }
     let frank = FRANK.iter().all(|name| {
@@ -58,7 +61,7 @@ pub(super) fn choose(variables: &[Variable], named: &Named) -> Result<Vec<usize>
         let indices: Vec<usize> = leads.into_iter().map(|(_, index)| index).collect();
         return match fit_together(variables, &indices) {
             Ok(()) => Ok(indices),
-            Err(details) => Err(Refused::to_be_named(details)),
+            Err(details) => Err(Refused::to_be_named(details, &[])),
         };
     }
     only_matrix(variables).map(|index| vec![index])
@@ -96,17 +99,7 @@ fn fit_together(variables: &[Variable], indices: &[usize]) -> Result<(), Details
 
 /// The only numeric matrix. A vector of times is one only where nothing else is.
 fn only_matrix(variables: &[Variable]) -> Result<usize, Refused> {
-    let mut candidates: Vec<usize> = (0..variables.len())
-        .filter(|index| is_matrix(&variables[*index]))
-        .collect();
-    let is_time = |index: &usize| {
-        let variable = &variables[*index];
-        is_line(variable) && TIMES.iter().any(|name| variable.name.eq_ignore_ascii_case(name))
-    };
-    if !candidates.iter().all(is_time) {
-        candidates.retain(|index| !is_time(index));
-    }
-    match candidates.as_slice() {
+    match matrices(variables).as_slice() {
         [one] => Ok(*one),
         [] => Err(Refused::from(Details::new(
             "variable",
@@ -125,9 +118,44 @@ fn only_matrix(variables: &[Variable]) -> Result<usize, Refused> {
                 ),
                 format!("{} such matrices: {names}", many.len()),
             );
-            Err(Refused::to_be_named(details))
+            let first = &variables[many[0]];
+            Err(Refused::to_be_named(details, &[Some(&first.name)]))
         }
     }
+}
+
+/// The numeric matrices; vectors of times only where nothing else is there.
+fn matrices(variables: &[Variable]) -> Vec<usize> {
+    let mut candidates: Vec<usize> = (0..variables.len())
+        .filter(|index| is_matrix(&variables[*index]))
+        .collect();
+    let is_time = |index: &usize| {
+        let variable = &variables[*index];
+        is_line(variable) && TIMES.iter().any(|name| variable.name.eq_ignore_ascii_case(name))
+    };
+    if !candidates.iter().all(is_time) {
+        candidates.retain(|index| !is_time(index));
+    }
+    candidates
+}
+
+/// For each name that was said and is not there, a matrix that was not said: first one whose name differs in case only.
+fn instead<'v>(variables: &'v [Variable], said: &'v [String]) -> Vec<Option<&'v str>> {
+    let there = |name: &str| variables.iter().any(|variable| variable.name == name);
+    let mut free: Vec<&str> = matrices(variables)
+        .into_iter()
+        .map(|index| variables[index].name.as_str())
+        .filter(|name| !said.iter().any(|said| said == name))
+        .collect();
+    let each = said.iter().map(|name| {
+        if there(name) {
+            return Some(name.as_str());
+        }
+        let alike = free.iter().position(|free| free.eq_ignore_ascii_case(name));
+        let at = alike.unwrap_or(0);
+        (at < free.len()).then(|| free.remove(at))
+    });
+    each.collect()
 }
 
 /// A numeric variable that is not a scalar or a short vector (those are settings).
@@ -256,7 +284,23 @@ mod tests {
             refused.details.found,
             "2 such matrices: other (int16 2 x 100), second (int16 2 x 100)"
         );
-        assert_eq!(refused.try_flags.as_deref(), Some("--variable NAME"));
+        assert_eq!(refused.try_flags.as_deref(), Some("--variable other"));
+    }
+
+    #[test]
+    fn a_misspelt_name_gets_one_that_is_there() {
+        let typed = |there: &[&str], said: &[&str]| {
+            let refused = named(&vectors(there), said, FLAG).unwrap_err();
+            refused.try_flags.unwrap()
+        };
+        assert_eq!(typed(&["other", "chest"], &["Chest"]), "--variable chest");
+        assert_eq!(typed(&["t", "chest"], &["chst"]), "--variable chest");
+        assert_eq!(typed(&["II", "V1", "V5"], &["II", "v5"]), "--variable II,V5");
+        assert_eq!(typed(&["II"], &["II", "V9"]), "--variable II,NAME");
+        // As a shell takes it; what cannot be typed is not proposed.
+        assert_eq!(typed(&["a b; c"], &["x"]), "--variable 'a b; c'");
+        assert_eq!(typed(&["a,b"], &["x"]), "--variable NAME");
+        assert_eq!(typed(&["a\u{1b}[31m"], &["x"]), "--variable NAME");
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod header;
 
 use std::io::{Read, Seek};
 
-use ecg_core::Details;
+use ecg_core::{Details, counted};
 
 use crate::frames::{Encoding, Frames, Slot, length, truncated};
 use crate::leads::{self, Choice, LeftOut, Unnamed};
@@ -109,7 +109,10 @@ impl<R: Read + Seek> WfdbFile<R> {
         agree(&frames, length(&mut source)?, name)?;
         for (_, signal) in &here {
             if signal.skew > frames.frames {
-                let expected = format!("a skew of at most {} samples", frames.frames);
+                let expected = format!(
+                    "a skew of at most {}",
+                    counted(frames.frames, "sample", "samples")
+                );
                 return Err(wrong(expected, signal.skew.to_string()).into());
             }
         }

@@ -8,8 +8,7 @@ use crate::args::BACKFILL;
 
 #[derive(Args)]
 #[command(after_help = "\
-A recording whose execution is known to Step Functions (90 days) is not run again without a suffix; with one, each runs
-again under its recording id and that suffix, and overwrites its rows.
+A recording whose execution is known to Step Functions (90 days) is not run again without a suffix; with one, each runs again under its recording id and that suffix, and overwrites its rows.
 
 Examples:
   ecg backfill 'ward 7/' --aws

@@ -23,9 +23,7 @@ Into a file:
   ecg query 'select * from beats' --format csv > beats.csv
   ecg query \"select time_s, mv from samples where recording_id = '...' order by time_s\" --format csv > signal.csv
 
-csv and json have every row, and lists whole. On a terminal, table and vertical show as many rows as it has lines, at
-least 40, and say how many there are. Elsewhere the first 1000 rows decide how wide a table is; a wider cell after them
-is printed whole.")]
+csv and json have every row, and lists whole. On a terminal, table and vertical show as many rows as it has lines, at least 40, and say how many there are. Elsewhere the first 1000 rows decide how wide a table is; a wider cell after them is printed whole.")]
 pub(crate) struct QueryArgs {
     /// The query; `-` reads it from standard input
     pub(crate) sql: String,

@@ -11,12 +11,9 @@ use crate::output::print_answer;
 
 #[derive(Args)]
 #[command(after_help = "\
-What succeeded before the failed step is kept, and the input is the same: this is for a reason that has passed, such as a
-full disk, or a changed rule. A changed file, header or option is for `ecg rerun` or `ecg run`.
+What succeeded before the failed step is kept, and the input is the same: this is for a reason that has passed, such as a full disk, or a changed rule. A changed file, header or option is for `ecg rerun` or `ecg run`.
 
-With --aws an execution that timed out or was aborted goes on where it stopped, in the version of the workflow that it
-began with. One that failed, and one whose version is not the one in use any more, is started again with the same input,
-under the recording id and -r1, -r2, …; every step writes the same objects again.")]
+With --aws an execution that timed out or was aborted goes on where it stopped, in the version of the workflow that it began with. One that failed, and one whose version is not the one in use any more, is started again with the same input, under the recording id and -r1, -r2, …; every step writes the same objects again.")]
 pub(crate) struct RedriveArgs {
     #[command(flatten)]
     pub(crate) aws: AwsArgs,

@@ -11,15 +11,16 @@ use crate::output::print_answer;
 
 #[derive(Args)]
 #[command(after_help = "\
-The same upload runs again as a new execution, under the recording id and -r1, -r2, …, with the header that stands beside its
-file now, the profile that reads its key now, and the options that are given (without any, those of the run before). When it
-has succeeded, its rows replace the old ones; until then the old ones answer.
+The same upload runs again as a new execution, under the recording id and -r1, -r2, …, with the header that stands beside its file now, the profile that reads its key now, and the options that are given (without any, those of the run before). When it has succeeded, its rows replace the old ones; until then the old ones answer.
 
 Examples:
-  ecg rerun 100m                      after its .hea was corrected
+  ecg rerun 100m
+      After its .hea was corrected.
   ecg rerun 100m --fs 360 --gain 200
-  ecg run recordings/ --again         all of a folder
-  ecg rerun --aws ID                  on AWS, after aws s3 cp 100m.hea s3://RAW-BUCKET/...")]
+  ecg run recordings/ --again
+      All of a folder.
+  ecg rerun --aws ID
+      On AWS, after `aws s3 cp 100m.hea s3://RAW-BUCKET/...`")]
 pub(crate) struct RerunArgs {
     /// The execution, as `ecg show` takes it
     pub(crate) id: String,

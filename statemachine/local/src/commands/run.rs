@@ -40,8 +40,7 @@ Examples:
   ecg run recordings/ --workflow my-copy.asl.json
       The same steps under a changed workflow.
 
-Exit status: 0 if every recording was accepted, 1 if any was rejected or failed or could not be read, 2 if nothing could
-be run.
+Exit status: 0 if every recording was accepted, 1 if any was rejected or failed or could not be read, 2 if nothing could be run.
 The day of a recording (`dt`) is that of the file's modification time, so keep it when you copy (`cp -p`).
 Hidden files and lakes inside a folder are passed over. A second run does nothing twice; a killed one goes on where it was.
 Slack: set SLACK_WEBHOOK_URL, or SLACK_BOT_TOKEN and SLACK_CHANNEL; `ecg show ID` has the message in any case.")]
@@ -126,14 +125,16 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, String> {
         discovery.recordings.extend(uploads_of(&Place::new(other))?);
     }
     if discovery.recordings.is_empty() {
+        let found = match discovery.passed_over {
+            0 => "none".to_owned(),
+            others => format!(
+                "only {}",
+                counted(others, "file of another kind", "files of other kinds")
+            ),
+        };
         let mut text = format!(
-            "no recording found: expected files whose names end in {}, found {}; make one with `ecg synth one.mat`",
+            "no recording found: expected files whose names end in {}, found {found}; make one with `ecg synth one.mat`",
             layout::endings_in_words(),
-            counted(
-                discovery.passed_over,
-                "file of another kind",
-                "files of other kinds"
-            )
         );
         text.extend(
             discovery
@@ -187,6 +188,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, String> {
         discovery,
         took: started.elapsed(),
         place,
+        said: args.calibration.clone(),
     };
     let ended = print_answer(&summary, args.json)?;
     if accepted && !args.json {

@@ -117,7 +117,7 @@ impl Executions for InLake {
         journal.close().map_err(text)?;
         // A step that was out of time may still run: nobody waits for it.
         runtime.shutdown_background();
-        Ok(summary(ran, started, place))
+        Ok(summary(ran, started, place, &CalibrationArgs::default()))
     }
 
     fn rerun(&self, id: &str, said: &CalibrationArgs) -> Result<Box<dyn Answer>, String> {
@@ -158,17 +158,18 @@ impl Executions for InLake {
         progress.finish();
         journal.close().map_err(text)?;
         runtime.shutdown_background();
-        Ok(summary(ran, started, place))
+        Ok(summary(ran, started, place, said))
     }
 }
 
 /// How executions ended that were chosen by their ids.
-fn summary(ran: Vec<Ran>, started: Instant, place: &Place) -> Box<dyn Answer> {
+fn summary(ran: Vec<Ran>, started: Instant, place: &Place, said: &CalibrationArgs) -> Box<dyn Answer> {
     Box::new(Summary {
         ran,
         discovery: Discovery::default(),
         took: started.elapsed(),
         place: place.clone(),
+        said: said.clone(),
     })
 }
 

@@ -16,7 +16,7 @@ use ecg_formats::wfdb::MAX_HEADER_BYTES;
 use ecg_recording::{Examined, FileContext, examine, profiles};
 use serde_json::{Value, json};
 
-use crate::args::CalibrationArgs;
+use crate::args::{CalibrationArgs, typed};
 use crate::discover::key_of_file;
 use crate::profile_files::ProfileFiles;
 use crate::terminal::{plain, shell_word};
@@ -191,11 +191,12 @@ pub(crate) fn page(path: &Path, examined: &Examined, said: &CalibrationArgs) -> 
             let _ = writeln!(text, "\nrejected: {}", plain(&reason.message));
             if let Some(flags) = &reason.try_flags {
                 let file = shell_word(&path.display().to_string());
+                let said = typed(&said.settings().unwrap_or_default(), flags) + &said.typed_profile();
                 let _ = writeln!(
                     text,
                     "next: ecg inspect {}{} {}",
                     plain(&file),
-                    plain(&said.typed()),
+                    plain(&said),
                     plain(flags)
                 );
             }
