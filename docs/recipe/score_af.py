@@ -14,26 +14,30 @@ import numpy as np
 
 from annotated import folder, halves, interval, read_recording
 from process import process
-from step4b_atrial_fibrillation import WINDOW_S, af_burden
+from rules import RULES
+from step6_atrial_fibrillation import MINUTE_S, minutes_of
 
 PACED = ("102", "104", "107", "217")
 
 
-def beats_and_length(path):
+def found_minutes(path):
+    """True, False or None for each minute, and the AF burden; None if nothing is known."""
     samples, fs, gain, baseline = read_recording(path)
-    segments, summary = process(samples, fs, gain, baseline)
-    return [beat for segment in segments for beat in segment["beats"]], summary["samples"] / fs
+    segments = [{"samples": segment["mv"].size} | segment for segment in process(samples, fs, gain, baseline)[0]]
+    minutes = [found for _, found in minutes_of(segments, round(MINUTE_S / RULES.segment_s))]
+    known = [found for found in minutes if found is not None]
+    return minutes, (sum(known) / len(known) if known else None)
 
 
 def annotated_minutes(rhythm, minutes, fs=360.0):
     """True, False or None (flutter) for each minute."""
     seconds = np.zeros((minutes, 2))
-    ends = [start for start, _ in rhythm[1:]] + [minutes * WINDOW_S * fs]
+    ends = [start for start, _ in rhythm[1:]] + [minutes * MINUTE_S * fs]
     for (start, name), end in zip(rhythm, ends):
         for number in range(minutes):
-            inside = min(end / fs, (number + 1) * WINDOW_S) - max(start / fs, number * WINDOW_S)
+            inside = min(end / fs, (number + 1) * MINUTE_S) - max(start / fs, number * MINUTE_S)
             seconds[number] += max(inside, 0.0) * np.array([name == "AFIB", name in ("AFIB", "AFL")])
-    return [True if af > WINDOW_S / 2 else None if both > WINDOW_S / 2 else False for af, both in seconds]
+    return [True if af > MINUTE_S / 2 else None if both > MINUTE_S / 2 else False for af, both in seconds]
 
 
 def main():
@@ -48,9 +52,7 @@ def main():
         for file in files:
             if file[:3] in PACED:
                 continue
-            beats, length_s = beats_and_length(mitdb / file)
-            minutes, burden = af_burden(beats, length_s)
-            minutes = minutes[: int(length_s / WINDOW_S)]       # whole minutes
+            minutes, burden = found_minutes(mitdb / file)
             said = annotated_minutes(truth[file]["rhythm"], len(minutes))
             row = [count for kind in (True, False, None) for count in (
                 said.count(kind), sum(found is True for found, its in zip(minutes, said) if its is kind))]
@@ -64,7 +66,7 @@ def main():
             print(f"{half}: {name} %.1f %% (%.1f %.1f)" % interval(of, rows))
     reference = dict(row[:2] for row in csv.reader(open(annotated / "REFERENCE.csv")) if row)
     for half, names in halves(reference).items():
-        found = {name: (af_burden(*beats_and_length(annotated / f"{name}.mat"))[1] or 0) >= 0.5 for name in names}
+        found = {name: (found_minutes(annotated / f"{name}.mat")[1] or 0) >= 0.5 for name in names}
         counts = [f"{kind} {sum(found[n] for n in names if reference[n] == kind)} of "
                   f"{sum(reference[n] == kind for n in names)}" for kind in "ANO~"]
         print(f"Challenge 2017, {half}, found to be AF: " + ", ".join(counts))

@@ -49,7 +49,7 @@ def types_of(path, lead):
     mv = calibrate(read_mat(path)[0][lead], GAIN, BASELINE)
     r_samples = [beat.r_sample for beat in find_beats(find_candidates(mv, FS), mv.size, FS)]
     missing = np.zeros(mv.size, bool)
-    rr_ms = [beat["rr_ms"] for beat in beats_of(r_samples, mv, missing, FS)]
+    rr_ms = [beat["rr_ms"] for beat in beats_of(r_samples, [None] * len(r_samples), mv, missing, FS)]
     return r_samples, beat_types(mv, r_samples, find_waves(mv, missing, r_samples, FS), rr_ms, FS)
 
 

@@ -269,7 +269,7 @@ def windows_of(segments, sampling_frequency_hz, segments_per_window, segments_pe
         beats = [beat for segment in part for beat in segment["beats"]]
         nn, ends = nn_intervals(beats, sampling_frequency_hz)
         rows.append({
-            "window": number,
+            "window_index": number,
             **about(part, beats, sampling_frequency_hz),
             **variability(nn, ends, sampling_frequency_hz),
             **af_time(minutes_of(part, segments_per_minute), sampling_frequency_hz),
@@ -280,7 +280,7 @@ def windows_of(segments, sampling_frequency_hz, segments_per_window, segments_pe
             full.append(nn)
     nn, ends = nn_intervals(all_beats, sampling_frequency_hz)
     rows.append({
-        "window": None,
+        "window_index": None,
         **about(segments, all_beats, sampling_frequency_hz),
         # What takes a time that is quadratic in the number of intervals, or needs all of them at once, stays None.
         **dict.fromkeys(variability(nn[:0], ends[:0], sampling_frequency_hz)),

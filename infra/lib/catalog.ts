@@ -12,7 +12,7 @@ import { savedQueries, views } from './queries.ts';
 import type { Settings } from './settings.ts';
 
 /** The tables, which are prefixes of the processed bucket as well. */
-export const TABLES = ['recordings', 'segments', 'beats', 'rejections'];
+export const TABLES = ['recordings', 'segments', 'beats', 'windows', 'rejections'];
 
 export class Catalog extends Construct {
   readonly databaseName: string;

@@ -30,7 +30,7 @@ test('crawl with a crawler may only start it, and no catalog', () => {
   expect(granted(withCrawler, 'crawl')).toEqual(listed(ENTRIES.crawl.rights_with!.GLUE_CRAWLER!));
   const [, { Properties }] = one(withCrawler, 'AWS::Glue::Crawler');
   expect(Properties.Targets.S3Targets.map(({ Path }: any) => asText(Path).replace(/^.*}\//, '')))
-    .toEqual(['recordings/', 'segments/', 'beats/', 'rejections/']);
+    .toEqual(['recordings/', 'segments/', 'beats/', 'windows/', 'rejections/']);
   expect(Object.keys(resources(template, 'AWS::Glue::Crawler'))).toEqual([]);
 });
 

@@ -147,7 +147,7 @@ describe('smoke-test.sh', () => {
     expect(stderr).toContain('next: ecg show smoke-test-1 --aws --state-machine ecg-pipeline');
     expect(asked.filter((line) => line.includes('list-object-versions')).map((line) => line.split(' --query')[0]!.replace(/^.*--bucket /, ''))).toEqual([
       expect.stringMatching(/^raw --prefix smoke-test\/\d+-\d+\/$/),
-      ...['recordings', 'segments', 'beats', 'rejections'].map((table) => `processed --prefix ${table}/dt=2026-11-26/smoke-test-1.parquet`),
+      ...['recordings', 'segments', 'beats', 'windows', 'rejections'].map((table) => `processed --prefix ${table}/dt=2026-11-26/smoke-test-1.parquet`),
       'work --prefix smoke-test-1/',
     ]);
     expect(asked.filter((line) => line.includes('delete-object'))).toEqual(

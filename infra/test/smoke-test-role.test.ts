@@ -50,7 +50,7 @@ test('this account may take it on, under a name that another region can use too'
 
 test('it removes what the smoke test made, and versions of functions but no function', () => {
   expect(resourcesOf('s3:DeleteObjectVersion')).toEqual([
-    ...['beats', 'recordings', 'rejections', 'segments'].map((table) => `\${BucketsProcessed.Arn}/${table}/dt=*/smoke-test-*`),
+    ...['beats', 'recordings', 'rejections', 'segments', 'windows'].map((table) => `\${BucketsProcessed.Arn}/${table}/dt=*/smoke-test-*`),
     '${BucketsRaw.Arn}/smoke-test/*', '${BucketsResults.Arn}/results/*', '${BucketsWork.Arn}/smoke-test-*',
   ]);
   expect(resourcesOf('states:StopExecution')).toEqual(['states execution:ecg-pipeline:smoke-test-*']);

@@ -79,7 +79,7 @@ def test_synthetic_and_malformed(cloud, ecg, fixtures, tmp_path):
     for name in ("recordings", "malformed"):
         shutil.copytree(fixtures / name, folder / prefix / name)
     count = compared(cloud, ecg, folder, prefix, tmp_path / "lake")
-    rows = assert_equal(cloud, prefix, tmp_path / "lake", ("recordings", "segments", "beats", "rejections"))
+    rows = assert_equal(cloud, prefix, tmp_path / "lake", ("recordings", "segments", "beats", "windows", "rejections"))
     assert rows["recordings"] + rows["rejections"] == count
 
 
@@ -101,7 +101,7 @@ def test_real_recordings(cloud, ecg, real_data, tmp_path, report):
            + ", ".join(f"{number} rows of {name}" for name, number in rows.items()))
 
 
-@pytest.mark.parametrize("table", ["recordings", "segments", "beats", "rejections"])
+@pytest.mark.parametrize("table", ["recordings", "segments", "beats", "windows", "rejections"])
 def test_athena_sees_what_the_objects_hold(cloud, fixtures, table):
     # At least one good and one bad recording.
     prefix = unique("athena")

@@ -29,7 +29,7 @@ def schema(template, tables):
 
 
 def test_the_views_have_the_columns_that_the_documents_name(schema):
-    assert set(schema) == {"recordings", "segments", "beats", "rejections", "samples", "current", "unresolved"}
+    assert set(schema) == {"recordings", "segments", "beats", "windows", "rejections", "samples", "current", "unresolved"}
     assert list(schema["samples"]) == [
         "recording_id", "lead", "lead_name", "segment", "label", "sample", "time_s", "mv", "missing", "ecg_data", "dt"]
     assert schema["current"] == schema["recordings"]

@@ -72,7 +72,7 @@ impl<'a, W: Write> WindowRows<'a, W> {
                 "recording_id" => repeated(Some(self.recording_id), rows.len()),
                 "lead" => lead_numbers(&rows),
                 "lead_name" => lead_names(self.recording, &rows),
-                "window" => {
+                "window_index" => {
                     let indices = rows.iter().map(|row| row.1.index.map(|index| index as i32));
                     Arc::new(Int32Array::from_iter(indices))
                 }

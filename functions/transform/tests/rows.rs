@@ -206,7 +206,7 @@ fn windows_come_with_a_minute_and_with_a_rerun() {
         column.as_primitive::<Int32Type>().iter().collect::<Vec<_>>()
     };
     assert_eq!(int("lead"), [0, 0, 1, 1].map(Some));
-    assert_eq!(int("window"), [Some(0), None, Some(0), None]);
+    assert_eq!(int("window_index"), [Some(0), None, Some(0), None]);
 }
 
 #[track_caller]

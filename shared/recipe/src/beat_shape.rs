@@ -164,3 +164,90 @@ impl MeanShape {
         (alike[shift], shift)
     }
 }
+
+/// Shapes for tests.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// The shape of a signal given in s from its middle, at 500 Hz.
+    pub(crate) fn shape_of(mv: impl Fn(f64) -> f64) -> Shape {
+        let at = |sample: u64| mv((sample as f64 - 1000.0) / 500.0);
+        ShapeSampler::new(500.0).sample(1000, None, |sample| at(sample + 1) - at(sample - 1), at)
+    }
+
+    /// A bell of so much height and half width.
+    pub(crate) fn bell(s: f64, height_mv: f64, half_s: f64) -> f64 {
+        height_mv * (-(s / half_s).powi(2)).exp()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{bell, shape_of};
+    use super::*;
+
+    fn alike(shape: &Shape, other: &Shape) -> (f64, usize) {
+        MeanShape::of(other.of_shift[UNSHIFTED]).alike(shape)
+    }
+
+    #[test]
+    fn a_shape_is_around_the_middle_of_the_energy_and_has_no_baseline() {
+        let shape = shape_of(|s| bell(s, 1.0, 0.03));
+        let wandering = shape_of(|s| bell(s, 1.0, 0.03) + 0.7 + 0.2 * s);
+        let values = shape.of_shift[UNSHIFTED];
+        let peak = values.iter().copied().fold(f64::MIN, f64::max);
+        assert_eq!(
+            values.iter().position(|value| *value == peak),
+            Some(MIDDLE as usize)
+        );
+        for (value, other) in values.iter().zip(&wandering.of_shift[UNSHIFTED]) {
+            assert!((value - other).abs() < 1e-9, "{value} {other}");
+        }
+        // The R peak is another wave of the complex, 40 ms away; the middle is the same.
+        let sampler = ShapeSampler::new(500.0);
+        let at = |sample: u64| bell((sample as f64 - 1000.0) / 500.0, 1.0, 0.03);
+        let from_elsewhere = sampler.sample(980, None, |sample| at(sample + 1) - at(sample - 1), at);
+        assert_eq!(from_elsewhere, shape);
+    }
+
+    #[test]
+    fn equal_shapes_are_alike_also_when_moved_or_a_little_larger() {
+        let shape = shape_of(|s| bell(s, 1.0, 0.03));
+        assert!((alike(&shape, &shape).0 - 1.0).abs() < 1e-12);
+        assert_eq!(alike(&shape, &shape).1, UNSHIFTED);
+        let larger = shape_of(|s| bell(s, 1.25, 0.03));
+        assert!((alike(&larger, &shape).0 - 1.0).abs() < 1e-12);
+        // Four times as large: 3.2 without what breathing makes.
+        let much_larger = shape_of(|s| bell(s, 4.0, 0.03));
+        assert!((alike(&much_larger, &shape).0 - 6.4 / (1.0 + 3.2 * 3.2)).abs() < 1e-9);
+        // The middle of the energy is that of the first wave; the whole is 24 ms late.
+        let moved = Shape {
+            of_shift: std::array::from_fn(|shift| shape.of_shift[(shift + 3).min(SHIFTS - 1)]),
+        };
+        assert_eq!(alike(&moved, &shape).1, UNSHIFTED - 3);
+    }
+
+    #[test]
+    fn other_shapes_are_not_alike() {
+        let narrow = shape_of(|s| bell(s, 1.0, 0.03));
+        assert!(alike(&shape_of(|s| bell(s, -1.0, 0.03)), &narrow).0 < 0.5);
+        assert!(alike(&shape_of(|s| bell(s, 1.0, 0.1)), &narrow).0 < 0.9);
+        assert_eq!(alike(&shape_of(|_| 1.0), &narrow).0, 0.0);
+    }
+
+    #[test]
+    fn before_and_after_the_lead_its_end_values_are_held() {
+        let at = |sample: u64| if sample < 3 { 1.0 } else { 0.0 };
+        let shape = ShapeSampler::new(500.0).sample(
+            1,
+            Some(4),
+            |_| 0.0,
+            |sample| {
+                assert!(sample <= 4, "{sample}");
+                at(sample)
+            },
+        );
+        assert!(shape.of_shift[UNSHIFTED].iter().all(|value| value.is_finite()));
+    }
+}

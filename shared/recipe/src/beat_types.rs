@@ -463,3 +463,193 @@ impl TypeFinder {
         median(&mut unlike).unwrap_or(0.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::beat_shape::testing::{bell, shape_of};
+    use crate::measure_beats::Measurements;
+    use crate::waves::{Wave, Waves};
+
+    /// What a beat of a test is: the interval before it in ms, its QRS duration in ms, whether it points down, whether it has a P
+    /// wave.
+    #[derive(Clone, Copy)]
+    struct Made {
+        rr_ms: f64,
+        qrs_ms: f64,
+        is_down: bool,
+        has_p: bool,
+    }
+
+    const NORMAL: Made = Made {
+        rr_ms: 800.0,
+        qrs_ms: 90.0,
+        is_down: false,
+        has_p: true,
+    };
+    /// Early, wide, of another shape.
+    const ECTOPIC: Made = Made {
+        rr_ms: 500.0,
+        qrs_ms: 150.0,
+        is_down: true,
+        has_p: false,
+    };
+
+    fn found(beats: &[Option<Made>]) -> Vec<Beat> {
+        let mut finder = TypeFinder::default();
+        let mut found = Vec::new();
+        let mut time_s = 0.0;
+        let mut sample = 0;
+        for (number, made) in beats.iter().enumerate() {
+            let beat_made = made.unwrap_or(NORMAL);
+            time_s += beat_made.rr_ms / 1000.0;
+            sample += beat_made.rr_ms as u64;
+            let p = Wave {
+                onset: 0,
+                peak: 0,
+                end: 0,
+            };
+            let beat = Beat {
+                sample,
+                time_s,
+                rr_ms: (number > 0).then_some(beat_made.rr_ms),
+                waves: Waves {
+                    p: beat_made.has_p.then_some(p),
+                    ..Waves::default()
+                },
+                measured: Measurements {
+                    qrs_ms: made.map(|made| made.qrs_ms),
+                    ..Measurements::default()
+                },
+                ..Beat::default()
+            };
+            let half_s = beat_made.qrs_ms / 4000.0;
+            let height = if beat_made.is_down { -1.2 } else { 1.0 };
+            let shape =
+                made.map(|_| shape_of(|s| bell(s, height, half_s) + bell(s - 0.25, -0.3 * height, 0.06)));
+            finder.push(beat, shape);
+            finder.advance(time_s, &mut |beat| found.push(beat));
+            let first = found.len();
+            let waits = first <= number;
+            assert_eq!(
+                finder.known_until(sample + 1),
+                if waits {
+                    found_sample(beats, first)
+                } else {
+                    sample + 1
+                }
+            );
+        }
+        finder.finish(&mut |beat| found.push(beat));
+        found
+    }
+
+    fn found_sample(beats: &[Option<Made>], place: usize) -> u64 {
+        beats[..=place]
+            .iter()
+            .map(|made| made.unwrap_or(NORMAL).rr_ms as u64)
+            .sum()
+    }
+
+    fn types(beats: &[Option<Made>]) -> String {
+        found(beats).iter().map(|beat| beat.beat_type.name()).collect()
+    }
+
+    /// So many normal beats, some of them replaced.
+    fn normal_but(beats: usize, others: &[(usize, Option<Made>)]) -> Vec<Option<Made>> {
+        let mut made = vec![Some(NORMAL); beats];
+        others.iter().for_each(|(place, other)| made[*place] = *other);
+        made
+    }
+
+    #[test]
+    fn an_early_wide_beat_of_another_shape_is_ventricular() {
+        let pause = Made {
+            rr_ms: 1100.0,
+            ..NORMAL
+        };
+        let beats = normal_but(12, &[(7, Some(ECTOPIC)), (8, Some(pause))]);
+        assert_eq!(types(&beats), "NNNNNNNVNNNN");
+    }
+
+    #[test]
+    fn an_early_beat_of_the_usual_shape_is_supraventricular() {
+        let early = Made {
+            rr_ms: 550.0,
+            ..NORMAL
+        };
+        assert_eq!(types(&normal_but(12, &[(7, Some(early))])), "NNNNNNNSNNNN");
+    }
+
+    #[test]
+    fn on_time_and_narrow_is_normal_whatever_its_shape() {
+        let other = Made {
+            is_down: true,
+            ..NORMAL
+        };
+        assert_eq!(types(&normal_but(12, &[(7, Some(other))])), "N".repeat(12));
+        // Wide and without P wave: an escape of the ventricles.
+        let escape = Made {
+            rr_ms: 800.0,
+            ..ECTOPIC
+        };
+        assert_eq!(types(&normal_but(12, &[(7, Some(escape))])), "NNNNNNNVNNNN");
+    }
+
+    #[test]
+    fn wide_beats_that_are_usual_are_normal() {
+        // A bundle branch block.
+        let wide = Made {
+            qrs_ms: 150.0,
+            ..NORMAL
+        };
+        assert_eq!(types(&[Some(wide); 20]), "N".repeat(20));
+    }
+
+    #[test]
+    fn a_beat_without_a_qrs_complex_is_unclassified_and_no_interval_of_it_is_normal() {
+        let pause = Made {
+            rr_ms: 1100.0,
+            ..NORMAL
+        };
+        let beats = normal_but(14, &[(4, None), (9, Some(ECTOPIC)), (10, Some(pause))]);
+        assert_eq!(types(&beats), "NNNNQNNNNVNNNN");
+        let nn: Vec<bool> = found(&beats).iter().map(|beat| beat.nn_ms.is_some()).collect();
+        let without: Vec<usize> = (0..14).filter(|place| !nn[*place]).collect();
+        assert_eq!(without, [0, 4, 5, 9, 10]);
+    }
+
+    #[test]
+    fn bigeminy_is_not_the_basic_rhythm() {
+        let pause = Made {
+            rr_ms: 1100.0,
+            ..NORMAL
+        };
+        let beats: Vec<Option<Made>> = (0..20)
+            .map(|n| Some(if n % 2 == 1 { ECTOPIC } else { pause }))
+            .collect();
+        assert_eq!(types(&beats), "NV".repeat(10));
+    }
+
+    #[test]
+    fn a_type_waits_for_four_seconds_and_the_first_ten() {
+        let mut finder = TypeFinder::default();
+        let mut given = 0;
+        for n in 0..40u32 {
+            let beat = Beat {
+                time_s: f64::from(n),
+                rr_ms: Some(1000.0),
+                measured: Measurements {
+                    qrs_ms: Some(90.0),
+                    ..Measurements::default()
+                },
+                ..Beat::default()
+            };
+            finder.push(beat, Some(shape_of(|s| bell(s, 1.0, 0.02))));
+            finder.advance(f64::from(n) + 0.5, &mut |_| given += 1);
+            // At 10.5 s those up to 6 s; little is held.
+            assert_eq!(given, if n < 10 { 0 } else { n - 3 });
+            assert!(finder.taken.len() <= 16 + 1 + 11, "{}", finder.taken.len());
+        }
+    }
+}

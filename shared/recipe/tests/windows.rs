@@ -64,7 +64,7 @@ fn of_variability(found: &Variability) -> Row {
 fn of_window(window: &Window, fs: f64) -> Row {
     let mut row = of_variability(&window.variability);
     row.extend([
-        ("window", window.index.map(f64::from)),
+        ("window_index", window.index.map(f64::from)),
         ("start_s", Some(window.start_sample as f64 / fs)),
         ("duration_s", Some(window.samples as f64 / fs)),
         ("usable_share", Some(window.usable_share)),

@@ -435,7 +435,7 @@ pub const WINDOWS: Table = Table {
         must("lead", Kind::Int, "number of the lead, from 0"),
         must("lead_name", Kind::Text, "name of the lead"),
         may(
-            "window",
+            "window_index",
             Kind::Int,
             "number of the window within the lead, from 0; null for the row of the whole lead",
         ),

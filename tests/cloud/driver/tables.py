@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-TABLES = ("recordings", "segments", "beats", "rejections")
+TABLES = ("recordings", "segments", "beats", "windows", "rejections")
 
 
 def from_cloud(cloud, table: str) -> pa.Table:
