@@ -54,7 +54,7 @@ test('a view is what shared/tables says', () => {
 
 test('no saved query uses a function that only DataFusion has', () => {
   for (const { sql, title } of savedQueries()) {
-    expect(sql, title).not.toMatch(/\b(median|range|array_has|array_slice)\s*\(|select unnest/i);
+    expect(sql, title).not.toMatch(/\b(median|range|array_has|array_slice)\s*\(|\bmd5\((?!to_utf8\()|select unnest/i);
   }
 });
 

@@ -73,7 +73,7 @@ fn every_python_example_is_read_as_the_page_says() {
     for block in blocks.iter().filter(|block| block.language == "python") {
         examples.push(&block.section);
     }
-    assert_eq!(examples.len(), 7, "{examples:?}");
+    assert_eq!(examples.len(), 8, "{examples:?}");
     for example in examples {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();

@@ -93,6 +93,13 @@ impl RecordingRow<'_> {
                 "beats" => bigint(first_lead.beats),
                 "run" => Arc::new(Int32Array::from(vec![self.run as i32])),
                 "recipe_version" => Arc::new(Int32Array::from(vec![RECIPE_VERSION as i32])),
+                "subject_id" => optional(recording.origin.subject_id.as_deref()),
+                "device_id" => optional(recording.origin.device_id.as_deref()),
+                "recorded_at" => Arc::new(TimestampMillisecondArray::from(vec![
+                    recording.origin.recorded_at_ms,
+                ])),
+                "age" => Arc::new(Int32Array::from(vec![recording.origin.age])),
+                "sex" => optional(recording.origin.sex.map(|sex| sex.name())),
                 _ => return None,
             })
         })

@@ -15,7 +15,7 @@ use arrow_ipc::writer::FileWriter;
 use arrow_schema::{Schema, SchemaRef};
 use ecg_core::message::Source;
 use ecg_core::rules::RULES;
-use ecg_formats::{Layout, SampleClass, Signals};
+use ecg_formats::{Layout, Origin, SampleClass, Signals};
 use ecg_recording::{Calibration, LeadCalibration, Recording, Verdict};
 use ecg_tables::{BEATS, RECORDINGS, SEGMENTS, WINDOWS, parsed};
 use step_transform::{Made, TransformError, Writers, transform};
@@ -66,6 +66,7 @@ fn verdict(leads: u32, samples: u64, class: SampleClass) -> Verdict {
             label: None,
             record: None,
             fragment: None,
+            origin: Origin::default(),
         }),
         content_sha256: None,
         samples: None,

@@ -97,6 +97,35 @@ fn the_example_event_is_judged_and_said() {
 }
 
 #[test]
+fn who_was_recorded_is_in_the_verdict_and_in_no_log() {
+    let night = testdata("recordings/edf/night.edf");
+    for (key, bytes, accepted) in [
+        ("header/night.edf", &night[..], true),
+        ("header/cut.edf", &night[..night.len() / 2], false),
+        ("header/night.mat", &night[..], false),
+    ] {
+        let s3 = S3::default();
+        s3.put("raw", key, bytes);
+        let mut event = event();
+        event["source"]["key"] = json!(key);
+        let run = serve(validate(), event.clone(), &s3);
+        assert_eq!(run.outcome().is_ok(), accepted, "{key}: {:?}", run.outcome());
+        let verdict = s3.get(
+            "work",
+            &format!("{}/verdict.json", event["recording_id"].as_str().unwrap()),
+        );
+        let verdict: Value = serde_json::from_slice(&verdict.unwrap()).unwrap();
+        if accepted {
+            assert_eq!(verdict["recording"]["origin"]["subject_id"], "P017");
+        }
+        let said = format!("{:?} {:?}", run.lines, run.answers);
+        for personal in ["P017", "Recorder-12", "1951"] {
+            assert!(!said.contains(personal), "{key}: {said}");
+        }
+    }
+}
+
+#[test]
 fn the_namespace_of_its_metrics_is_the_deployments() {
     let namespace = |lambda: Lambda| {
         let run = serve(lambda, event(), &s3());

@@ -1,6 +1,6 @@
 //! Dates: always from the event, never from a clock.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 
 /// The UTC day of a moment as `YYYY-MM-DD`: the `dt` partition. `None` outside the calendar.
 pub fn utc_day(epoch_ms: i64) -> Option<String> {
@@ -26,6 +26,18 @@ pub fn parse_http_date(text: &str) -> Option<i64> {
         .map(|moment| moment.timestamp_millis())
 }
 
+/// Milliseconds from the beginning of 1970 to that of a day, on one and the same clock. `None` if there is no such day.
+pub fn day_ms(year: i32, month: u32, day: u32) -> Option<i64> {
+    let day = NaiveDate::from_ymd_opt(year, month, day)?;
+    Some(day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis())
+}
+
+/// Such milliseconds as `YYYY-MM-DDTHH:MM:SS.mmm`: a time on a clock whose time zone is not known.
+pub fn without_zone(clock_ms: i64) -> Option<String> {
+    let moment = DateTime::<Utc>::from_timestamp_millis(clock_ms)?;
+    Some(moment.format("%Y-%m-%dT%H:%M:%S%.3f").to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +55,14 @@ mod tests {
             rfc3339(late)
         );
         assert_eq!(parse_http_date("yesterday"), None);
+    }
+
+    #[test]
+    fn times_on_a_clock_of_their_own() {
+        assert_eq!(day_ms(1970, 1, 2), Some(86_400_000));
+        assert_eq!(day_ms(1969, 12, 31), Some(-86_400_000));
+        assert_eq!((day_ms(2026, 2, 29), day_ms(2026, 13, 1)), (None, None));
+        assert_eq!(without_zone(-1).as_deref(), Some("1969-12-31T23:59:59.999"));
+        assert_eq!(without_zone(i64::MAX), None);
     }
 }

@@ -14,6 +14,7 @@ mod lead_names;
 mod leads;
 mod mat;
 pub mod names;
+mod origin;
 mod side_by_side;
 mod signal;
 pub mod wfdb;
@@ -31,6 +32,7 @@ pub use ecg_mat::{Part, Values};
 pub use error::{FormatError, Refused};
 pub use leads::{Choice, LeftOut};
 pub use mat::to_adu;
+pub use origin::{Origin, Sex};
 pub use signal::{SignalInfo, units_per_millivolt};
 
 /// The bytes of a file.
@@ -65,6 +67,12 @@ pub trait SignalFile: Send {
 
     /// What `recordings.calibration_source` calls [`SignalFile::settings`].
     fn settings_source(&self) -> &'static str;
+
+    /// Adds what the file itself says of its origin. What it says and cannot be read is noted there.
+    ///
+    /// # Errors
+    /// The file could not be read. What is wrong with it is none.
+    fn origin(&mut self, signals: &Signals, origin: &mut Origin) -> Result<(), FormatError>;
 
     /// Streams the samples of all leads, in the order of the file and in blocks of bounded size. If the sink never breaks and
     /// the result is `Ok`, it was given exactly `leads x samples` values.

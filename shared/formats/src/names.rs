@@ -19,6 +19,16 @@ pub const BASELINE: &[&str] = &["baseline", "adc_zero"];
 pub const UNITS: &[&str] = &["units", "unit"];
 /// The names of the leads.
 pub const LEADS: &[&str] = &["lead_names", "leads", "lead"];
+/// Who was recorded.
+pub const SUBJECT: &[&str] = &["subject_id"];
+/// What recorded it.
+pub const DEVICE: &[&str] = &["device_id"];
+/// When the recording begins.
+pub const RECORDED: &[&str] = &["recorded_at"];
+/// The age of who was recorded.
+pub const AGE: &[&str] = &["age"];
+/// The sex of who was recorded.
+pub const SEX: &[&str] = &["sex"];
 /// The time of each sample.
 pub const TIMES: &[&str] = &["t", "time", "timestamps"];
 
@@ -35,7 +45,8 @@ mod tests {
     #[test]
     fn the_document_has_every_name() {
         let document = include_str!("../../../docs/inputs.md");
-        for name in [FREQUENCY, GAIN, BASELINE, UNITS, LEADS, TIMES].concat() {
+        let settings = [FREQUENCY, GAIN, BASELINE, UNITS, LEADS, TIMES].concat();
+        for name in [settings, [SUBJECT, DEVICE, RECORDED, AGE, SEX].concat()].concat() {
             assert!(document.contains(&format!("`{name}`")), "{name}");
         }
     }

@@ -8,8 +8,8 @@ use ecg_core::settings::Settings;
 use crate::edf::EdfFile;
 use crate::wfdb::{Header, WfdbFile};
 use crate::{
-    Bytes, Checks, Choice, Content, FormatError, Layout, Named, Part, Refused, SampleClass, SignalFile,
-    SignalInfo, Signals, Sink, Values, first_and_further, names_of,
+    Bytes, Checks, Choice, Content, FormatError, Layout, Named, Origin, Part, Refused, SampleClass,
+    SignalFile, SignalInfo, Signals, Sink, Values, first_and_further, names_of,
 };
 
 /// An open file.
@@ -140,6 +140,15 @@ impl SignalFile for SideBySide {
 
     fn settings_source(&self) -> &'static str {
         "header"
+    }
+
+    fn origin(&mut self, _: &Signals, origin: &mut Origin) -> Result<(), FormatError> {
+        match &self.file {
+            // Its header says it, which is beside the file.
+            File::Wfdb(..) => {}
+            File::Edf(file) => file.say_origin(origin),
+        }
+        Ok(())
     }
 
     fn stream(&mut self, chosen: &Signals, sink: Sink<'_>) -> Result<(), FormatError> {

@@ -61,6 +61,11 @@ pub(crate) fn not_mat(first_bytes: &[u8]) -> MatError {
         "a ZIP archive".to_owned()
     } else if first_bytes.starts_with(b"\x1f\x8b") {
         "a gzip file".to_owned()
+    } else if first_bytes.starts_with(b"0       ") {
+        // The next bytes say who was recorded, which is nothing for a message.
+        "an EDF file".to_owned()
+    } else if first_bytes.starts_with(b"\xffBIOSEMI") {
+        "a BDF file".to_owned()
     } else if first_bytes.starts_with(b"MATLAB") {
         let version = first_bytes.get(124..128);
         match version {
@@ -111,6 +116,8 @@ mod tests {
         let found = |bytes: &[u8]| not_mat(bytes).found();
         assert_eq!(found(b""), "an empty file");
         assert_eq!(found(b"PK\x03\x04rest"), "a ZIP archive");
+        assert_eq!(found(b"0       P017 F 02-MAY-1951"), "an EDF file");
+        assert_eq!(found(b"\xffBIOSEMIP017 F 02-MAY-1951"), "a BDF file");
         assert_eq!(
             found(b"time,ecg\n0,0.1\n"),
             "text that begins with \"time,ecg\\n0,0.1\\n\""

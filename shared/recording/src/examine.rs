@@ -176,17 +176,17 @@ fn structure(
     let header = context.header.as_deref().map(Header::parse).transpose();
     let resolved = header.map_err(FormatError::from).and_then(|header| {
         let calibration = sources::resolve(file.as_mut(), &signals, context, header.as_ref(), key.as_ref())?;
-        Ok((calibration, header.map(|header| header.record)))
+        Ok((calibration, header))
     });
     let resolved = match rejected_or_io(resolved)? {
-        Ok((Ok(calibration), record)) => Ok((calibration, record)),
+        Ok((Ok(calibration), header)) => Ok((calibration, header)),
         Ok((Err(incomplete), _)) => {
             let refused = missing::explain(file.as_mut(), &signals, context, &incomplete, rules)?;
             Err(told.keep(refused))
         }
         Err(details) => Err(details),
     };
-    let (calibration, header_record) = told.checks.outcome(
+    let (calibration, header) = told.checks.outcome(
         "calibration",
         "sampling frequency, gain and baseline from the first source that has them",
         resolved,
@@ -208,6 +208,7 @@ fn structure(
         told.try_flags = Some("--fs HZ".to_owned());
     }
     within?;
+    let origin = sources::origin(file.as_mut(), &signals, context, header.as_ref(), key.as_ref())?;
     let recording = Recording {
         signals,
         calibration,
@@ -215,8 +216,9 @@ fn structure(
         record: key
             .as_ref()
             .and_then(|facts| facts.record.clone())
-            .or(header_record),
+            .or(header.map(|header| header.record)),
         fragment: key.as_ref().and_then(|facts| facts.fragment),
+        origin,
     };
     Ok((file, recording))
 }

@@ -9,7 +9,7 @@ pub mod profiles;
 mod sources;
 mod verdict;
 
-use ecg_formats::Signals;
+use ecg_formats::{Origin, Signals};
 use serde::{Deserialize, Serialize};
 
 pub use calibration::{Calibration, LeadCalibration};
@@ -33,6 +33,9 @@ pub struct Recording {
     /// Number of the fragment within the record, from its key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fragment: Option<i32>,
+    /// Whose it is, with what it was made and when.
+    #[serde(default, skip_serializing_if = "Origin::is_empty")]
+    pub origin: Origin,
 }
 
 impl Recording {

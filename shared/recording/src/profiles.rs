@@ -10,7 +10,7 @@ use serde::Deserialize;
 const BUILT_IN: &str = include_str!("profiles.toml");
 
 /// The groups of a pattern that are read.
-const GROUPS: [&str; 3] = ["label", "record", "fragment"];
+const GROUPS: [&str; 5] = ["label", "record", "fragment", "subject_id", "device_id"];
 
 /// A family of files.
 #[derive(Debug, Clone)]
@@ -35,6 +35,10 @@ pub struct KeyFacts {
     pub record: Option<String>,
     /// Number of the fragment within the record.
     pub fragment: Option<i32>,
+    /// Who was recorded.
+    pub subject_id: Option<String>,
+    /// What recorded it.
+    pub device_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -168,6 +172,8 @@ pub fn matching(profiles: &[Profile], key: &str) -> Option<KeyFacts> {
             label: group("label"),
             record: group("record"),
             fragment: group("fragment").and_then(|digits| digits.parse().ok()),
+            subject_id: group("subject_id"),
+            device_id: group("device_id"),
             profile: profile.clone(),
         })
     })
@@ -222,21 +228,25 @@ mod tests {
         assert_eq!(name("100m.mat").as_deref(), Some("physiobank-mitdb"));
     }
 
+    fn block_of(document: &str, number: usize) -> &str {
+        let block = document.split("```toml\n").nth(number).unwrap();
+        block.split("```").next().unwrap()
+    }
+
     #[test]
-    fn the_profile_in_the_document_is_one() {
+    fn the_profiles_in_the_document_are_some() {
         let document = include_str!("../../../docs/inputs.md");
-        let block = document
-            .split("```toml\n")
-            .nth(1)
-            .unwrap()
-            .split("```")
-            .next()
-            .unwrap();
-        let own = parse(block, "profiles.toml").unwrap();
+        let own = parse(block_of(document, 1), "profiles.toml").unwrap();
         let facts = matching(&own, "AFIB/2.mat").unwrap();
         assert_eq!(
             (facts.label.as_deref(), facts.record.as_deref()),
             (Some("AFIB"), Some("2"))
+        );
+        let fleet = parse(block_of(document, 2), "profiles.toml").unwrap();
+        let facts = matching(&fleet, "fleet/holter-12/P017/1.mat").unwrap();
+        assert_eq!(
+            (facts.device_id.as_deref(), facts.subject_id.as_deref()),
+            (Some("holter-12"), Some("P017"))
         );
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use ecg_core::settings::{Settings, parts};
 use ecg_core::{Details, counted};
 use ecg_formats::wfdb::Header;
-use ecg_formats::{FormatError, SignalFile, Signals};
+use ecg_formats::{FormatError, Origin, SignalFile, Signals};
 
 use crate::calibration::complete;
 use crate::profiles::KeyFacts;
@@ -69,6 +69,37 @@ pub(crate) fn resolve(
         }
     }
     Ok(Err(Incomplete { variables, metadata }))
+}
+
+/// Whose the recording is, with what it was made and when. Each value is from the first source that says it, in the order of
+/// [`resolve`]: what is said and cannot be read is not replaced by what a later source says.
+///
+/// # Errors
+/// The file could not be read.
+pub(crate) fn origin(
+    file: &mut dyn SignalFile,
+    signals: &Signals,
+    context: &FileContext,
+    header: Option<&Header>,
+    key: Option<&KeyFacts>,
+) -> Result<Origin, FormatError> {
+    let mut origin = header.map(|header| header.origin.clone()).unwrap_or_default();
+    file.origin(signals, &mut origin)?;
+    let said = |name: &str| {
+        let prefixed = context.metadata.get(&format!("ecg-{name}"));
+        let said = prefixed.or_else(|| context.metadata.get(name));
+        said.map_or("", String::as_str)
+    };
+    origin.say_subject_id(said("subject-id"));
+    origin.say_device_id(said("device-id"));
+    origin.say_recorded_at(said("recorded-at"));
+    origin.say_age(said("age"));
+    origin.say_sex(said("sex"));
+    if let Some(facts) = key {
+        origin.say_subject_id(facts.subject_id.as_deref().unwrap_or_default());
+        origin.say_device_id(facts.device_id.as_deref().unwrap_or_default());
+    }
+    Ok(origin)
 }
 
 /// A header of another file is worse than none.

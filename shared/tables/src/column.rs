@@ -37,7 +37,7 @@ pub enum Kind {
     Float,
     /// 64-bit floating point.
     Double,
-    /// A moment in UTC with milliseconds.
+    /// A moment with milliseconds: in UTC, or on a clock of its own. The comment of the column says which.
     Timestamp,
     /// A list of texts.
     Texts,

@@ -157,6 +157,31 @@ pub const RECORDINGS: Table = Table {
             Kind::Int,
             "number of the recipe that computed the row and those of its segments and beats; null in rows of recipe 1",
         ),
+        may(
+            "subject_id",
+            Kind::Text,
+            "who was recorded, as the header, file, object metadata or key calls them; personal data",
+        ),
+        may(
+            "device_id",
+            Kind::Text,
+            "what recorded it, as the header, file, object metadata or key calls it; personal data",
+        ),
+        may(
+            "recorded_at",
+            Kind::Timestamp,
+            "start of the recording on the clock of the recorder, whose time zone is not known; personal data",
+        ),
+        may(
+            "age",
+            Kind::Int,
+            "age of the subject in whole years, as the source says it or, in EDF+, from birth to the start; personal data",
+        ),
+        may(
+            "sex",
+            Kind::Text,
+            "male (M or male in the source) or female (F or female); null where it says anything else; personal data",
+        ),
     ],
 };
 

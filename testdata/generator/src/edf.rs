@@ -1,7 +1,7 @@
 //! EDF: a header in ASCII, then data records with the samples of one signal after the other.
 //!
 //! Source: Kemp et al., *A simple format for exchange of digitized polygraphic recordings*, Electroencephalography and
-//! Clinical Neurophysiology 82, 1992. Nobody was recorded, so the fields for it say what EDF+ has for unknown.
+//! Clinical Neurophysiology 82, 1992.
 
 use crate::samples::StoredLead;
 use crate::settings::Settings;
@@ -13,6 +13,9 @@ const NUMBER_WIDTH: usize = 8;
 
 /// The label of the signal that holds annotations in EDF+.
 pub const ANNOTATIONS: &str = "EDF Annotations";
+
+/// Patient, recording, date and time of the start, where nobody was recorded: what EDF+ has for unknown.
+pub const NOBODY: [&str; 4] = ["X X X X", "Startdate X X X X", "01.01.85", "00.00.00"];
 
 /// One signal of a file.
 #[derive(Debug, Clone)]
@@ -84,7 +87,7 @@ pub(crate) fn check(settings: &Settings) -> Result<(), SynthError> {
 pub fn write(settings: &Settings, sink: &mut dyn Write) -> io::Result<()> {
     let signals = leads(settings);
     let records = settings.samples / settings.sampling_frequency_hz as u64;
-    write_header(sink, "", records, &signals)?;
+    write_header(sink, NOBODY, "", records, &signals)?;
     let mut leads: Vec<StoredLead> = (0..settings.leads)
         .map(|lead| StoredLead::new(settings, lead))
         .collect();
@@ -98,19 +101,20 @@ pub fn write(settings: &Settings, sink: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a header. `reserved` is empty, or `EDF+C` for a continuous EDF+ file.
+/// Writes a header. `origin` is patient, recording, date and time of the start; `reserved` is empty, or `EDF+C` for a continuous EDF+ file.
 ///
 /// # Errors
 /// Those of the sink.
 pub fn write_header(
     sink: &mut dyn Write,
+    [patient, recording, date, time]: [&str; 4],
     reserved: &str,
     records: u64,
     signals: &[EdfSignal],
 ) -> io::Result<()> {
     let bytes = (signals.len() + 1) * 256;
-    write!(sink, "{:8}{:80}{:80}", "0", "X X X X", "Startdate X X X X")?;
-    write!(sink, "{:8}{:8}{bytes:<8}{reserved:44}", "01.01.85", "00.00.00")?;
+    write!(sink, "{:8}{patient:80}{recording:80}", "0")?;
+    write!(sink, "{date:8}{time:8}{bytes:<8}{reserved:44}")?;
     write!(sink, "{records:<8}{:8}{:<4}", "1", signals.len())?;
     let mut column = |width: usize, text: &dyn Fn(&EdfSignal) -> String| {
         signals

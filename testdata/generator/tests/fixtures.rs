@@ -155,7 +155,8 @@ fn headers_say_what_the_files_hold() {
         };
         let file = &recordings[&format!("{stem}.{ending}")];
         let begin = if ending == "mat" { 24 } else { 0 };
-        let mut lines = text.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let mut lines = lines.map(|line| line.split(' ').collect::<Vec<_>>());
         let record = lines.next().unwrap();
         let leads: usize = record[1].parse().unwrap();
         let samples: usize = record[3].parse().unwrap();

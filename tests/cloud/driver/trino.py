@@ -19,8 +19,8 @@ from .tables import TABLES
 DIALECT = "trino"
 # Functions of Trino that our SQL calls (https://trino.io/docs/current/functions.html). `median` and `array_has` are none.
 FUNCTIONS = {
-    "abs", "approx_percentile", "avg", "cast", "cardinality", "coalesce", "contains", "count", "max", "min", "row_number", "lag",
-    "lead", "round", "rpad", "sequence", "slice", "stddev", "sum", "unnest",
+    "abs", "approx_percentile", "avg", "cast", "cardinality", "coalesce", "contains", "count", "max", "md5", "min", "row_number",
+    "lag", "lead", "round", "rpad", "sequence", "slice", "stddev", "substr", "sum", "to_hex", "to_utf8", "unnest",
 }
 # Words that may stand before a bracket and are no function.
 _KEYWORDS = {"in", "as", "over", "on", "and", "or", "not", "exists", "from", "where", "join", "by", "when", "then", "else", "select",

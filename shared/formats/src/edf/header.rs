@@ -69,6 +69,7 @@ pub(super) struct Start {
     /// Data records; `None` where the recorder did not say.
     records: Option<u64>,
     record_duration_s: f64,
+    origin: [String; 4],
     /// Number of signals.
     pub(super) signals: usize,
 }
@@ -79,6 +80,8 @@ pub(super) struct Header {
     pub(super) kind: Kind,
     pub(super) records: Option<u64>,
     pub(super) record_duration_s: f64,
+    /// Patient, recording, date and time of the start.
+    pub(super) origin: [String; 4],
     pub(super) signals: Vec<SignalPart>,
 }
 
@@ -143,6 +146,7 @@ impl Start {
             kind,
             records: u64::try_from(records).ok(),
             record_duration_s: duration,
+            origin: [(8, 80), (88, 80), (168, 8), (176, 8)].map(|(place, width)| field(place, width).text()),
             signals,
         })
     }
@@ -171,6 +175,7 @@ impl Header {
             kind: start.kind,
             records: start.records,
             record_duration_s: start.record_duration_s,
+            origin: start.origin,
             signals,
         })
     }

@@ -5,7 +5,7 @@
 //! 2003; BioSemi's description of BDF, which is EDF with 24 bits.
 //!
 //! The annotation signals of EDF+ and BDF+ are passed over. Refused are discontinuous files (EDF+D, BDF+D): their records
-//! have gaps between them, and samples here have none. Who was recorded, when and with what is never read.
+//! have gaps between them, and samples here have none.
 
 mod header;
 
@@ -15,7 +15,7 @@ use ecg_core::{Details, counted};
 
 use crate::frames::{Frames, Slot, length, read_exact, truncated};
 use crate::leads::{self, Choice, Unnamed};
-use crate::{FormatError, Named, Refused, SignalInfo, Sink};
+use crate::{FormatError, Named, Origin, Refused, SignalInfo, Sink};
 use header::{FIRST_PART, Header};
 
 pub use header::Kind;
@@ -46,6 +46,8 @@ pub struct EdfFile<R> {
     /// Where each of the signals lies in a record.
     slots: Vec<usize>,
     frames: Frames,
+    /// The fields that say who was recorded, with what and when.
+    origin: [String; 4],
 }
 
 impl<R: Read + Seek> EdfFile<R> {
@@ -137,6 +139,7 @@ impl<R: Read + Seek> EdfFile<R> {
             signals: signals.collect(),
             slots: read,
             frames,
+            origin: header.origin,
         })
     }
 
@@ -148,6 +151,13 @@ impl<R: Read + Seek> EdfFile<R> {
     /// The signals in the order of the file, without annotations.
     pub fn signals(&self) -> &[SignalInfo] {
         &self.signals
+    }
+
+    /// Adds who was recorded, with what and when, as far as the header says it in a form that can be read: EDF+ and BDF+ have one,
+    /// of EDF and BDF only the start.
+    pub fn say_origin(&self, origin: &mut Origin) {
+        let plus = matches!(self.kind, Kind::EdfPlus | Kind::BdfPlus);
+        origin.say_edf(plus, self.origin.each_ref().map(String::as_str));
     }
 
     /// Chooses the leads: the signals that are named. Without names, those of voltage that are named as an ECG or its leads;

@@ -10,8 +10,8 @@ use ecg_core::settings::Settings;
 use ecg_mat::{Class, Limits, MatFile, Part, Values};
 
 use crate::{
-    Bytes, Checks, Content, FormatError, Layout, Named, Refused, SampleClass, SignalFile, Signals, Sink,
-    first_and_further, names_of, shape, subject,
+    Bytes, Checks, Content, FormatError, Layout, Named, Origin, Refused, SampleClass, SignalFile, Signals,
+    Sink, first_and_further, names_of, shape, subject,
 };
 
 pub use samples::to_adu;
@@ -122,6 +122,11 @@ impl SignalFile for MatRecording {
 
     fn settings_source(&self) -> &'static str {
         "variables"
+    }
+
+    fn origin(&mut self, signals: &Signals, origin: &mut Origin) -> Result<(), FormatError> {
+        let samples: Vec<usize> = signals.variables().map(|(_, index)| index).collect();
+        settings::origin(&mut self.file, &self.contents, &samples, origin)
     }
 
     fn stream(&mut self, signals: &Signals, sink: Sink<'_>) -> Result<(), FormatError> {

@@ -5,8 +5,8 @@ use ecg_core::settings::{Settings, parts};
 use ecg_mat::MatFile;
 
 use super::select::LONGEST_SETTING;
-use crate::names::{BASELINE, FREQUENCY, GAIN, LEADS, UNITS, find};
-use crate::{Bytes, Content, FormatError};
+use crate::names::{AGE, BASELINE, DEVICE, FREQUENCY, GAIN, LEADS, RECORDED, SEX, SUBJECT, UNITS, find};
+use crate::{Bytes, Content, FormatError, Origin};
 
 /// The variables beside the samples that calibrate them; those that a flag replaces are not looked at.
 ///
@@ -55,6 +55,48 @@ pub(super) fn read(
         said.leads = needed(known, names)?;
     }
     Ok(said)
+}
+
+/// The variables that say whose the recording is and when it was made: texts, and whole numbers for an id or an age.
+///
+/// # Errors
+/// The file could not be read.
+pub(super) fn origin(
+    file: &mut MatFile<Box<dyn Bytes>>,
+    variables: &[Content],
+    samples: &[usize],
+    origin: &mut Origin,
+) -> Result<(), FormatError> {
+    type Say = fn(&mut Origin, &str);
+    let columns: [(&[&str], Say); 5] = [
+        (SUBJECT, Origin::say_subject_id),
+        (DEVICE, Origin::say_device_id),
+        (RECORDED, Origin::say_recorded_at),
+        (AGE, Origin::say_age),
+        (SEX, Origin::say_sex),
+    ];
+    for (names, say) in columns {
+        let Some(index) = find(variables, samples, names) else {
+            continue;
+        };
+        let mut said = || -> Result<Option<String>, FormatError> {
+            if let Some(text) = file.text(index)? {
+                return Ok(Some(text));
+            }
+            let number = file.small_vector(index, 1)?;
+            Ok(number.and_then(|number| number.first().map(f64::to_string)))
+        };
+        match said() {
+            Ok(Some(text)) => say(origin, &text),
+            Ok(None) | Err(FormatError::Rejected(_)) => {
+                let variable = &variables[index];
+                let found = format!("{} of {}", variable.class, variable.shape());
+                origin.say_unreadable(names[0], "a text or a number", &found);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Keeps what is wrong with a setting apart: it matters only where the sampling frequency is known.

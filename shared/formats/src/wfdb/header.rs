@@ -7,6 +7,8 @@
 use ecg_core::Details;
 use ecg_core::settings::Settings;
 
+use crate::Origin;
+
 /// Largest header that is read, in bytes. Real ones have a few hundred.
 pub const MAX_HEADER_BYTES: u64 = 64 * 1024;
 
@@ -27,6 +29,8 @@ pub struct Header {
     pub samples: Option<u64>,
     /// The signals in order.
     pub signals: Vec<SignalLine>,
+    /// What the record line and the comments say of when and whose it is.
+    pub origin: Origin,
 }
 
 /// One signal line of a header.
@@ -80,6 +84,9 @@ impl Header {
             header
                 .signals
                 .push(parse_signal_line(line).map_err(|details| details.at(Some(offset)))?);
+        }
+        for comment in text.lines().filter_map(|line| line.trim().strip_prefix('#')) {
+            header.origin.say_wfdb_comment(comment);
         }
         Ok(header)
     }
@@ -153,11 +160,14 @@ fn parse_record_line(line: &str) -> Result<(Header, usize), Details> {
     }
     // A number of samples of 0 means that the header does not say.
     let samples = number_of::<u64>(words.next(), "number of samples")?.filter(|samples| *samples > 0);
+    let mut origin = Origin::default();
+    origin.say_wfdb_start(&words.collect::<Vec<_>>().join(" "));
     let header = Header {
         record: name.to_owned(),
         sampling_frequency_hz: frequency,
         samples,
         signals: Vec::new(),
+        origin,
     };
     Ok((header, count))
 }

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use ecg_core::layout;
 use ecg_core::rules::RULES;
+use ecg_formats::Origin;
 use ecg_formats::wfdb::MAX_HEADER_BYTES;
 use ecg_recording::{Examined, FileContext, examine, profiles};
 use serde_json::{Value, json};
@@ -107,6 +108,15 @@ pub(crate) fn json(path: &Path, examined: &Examined) -> Value {
         "label": recording.and_then(|recording| recording.label.clone()),
         "record": recording.and_then(|recording| recording.record.clone()),
         "fragment": recording.and_then(|recording| recording.fragment),
+        "subject_id": recording.and_then(|recording| recording.origin.subject_id.clone()),
+        "device_id": recording.and_then(|recording| recording.origin.device_id.clone()),
+        "recorded_at": recording.and_then(|recording| recording.origin.recorded_at()),
+        "age": recording.and_then(|recording| recording.origin.age),
+        "sex": recording.and_then(|recording| recording.origin.sex),
+        "not_read": recording.map(|recording| {
+            let unread = recording.origin.unread.iter();
+            unread.map(ToString::to_string).collect::<Vec<String>>()
+        }),
         "calibration": recording.map(|recording| &recording.calibration),
         "left_out": recording.map(|recording| &recording.signals.left_out),
         "missing_samples": verdict.samples.as_ref().map(|samples| samples.missing_samples),
@@ -166,6 +176,7 @@ pub(crate) fn page(path: &Path, examined: &Examined, said: &CalibrationArgs) -> 
                 plain(&lead.units)
             );
         }
+        text.push_str(&whose_and_when(&recording.origin));
     }
     let _ = writeln!(text, "\nchecks (rules version {})", RULES.version);
     for check in &verdict.checks {
@@ -201,6 +212,27 @@ pub(crate) fn page(path: &Path, examined: &Examined, said: &CalibrationArgs) -> 
                 );
             }
         }
+    }
+    text
+}
+
+/// The lines about whose the recording is, with what it was made and when; none where nobody says.
+fn whose_and_when(origin: &Origin) -> String {
+    let mut text = String::new();
+    let age = origin.age.map(|age| age.to_string());
+    for (name, value) in [
+        ("subject_id", origin.subject_id.clone()),
+        ("device_id", origin.device_id.clone()),
+        ("recorded_at", origin.recorded_at()),
+        ("age", age),
+        ("sex", origin.sex.map(|sex| sex.name().to_owned())),
+    ] {
+        if let Some(value) = value {
+            let _ = writeln!(text, "  {name:<16} {}", plain(&value));
+        }
+    }
+    for unread in &origin.unread {
+        let _ = writeln!(text, "  not read: {}", plain(&unread.to_string()));
     }
     text
 }

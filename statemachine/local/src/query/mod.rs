@@ -1,6 +1,7 @@
 //! SQL over the lake: the same Parquet and the same views as Athena, answered by DataFusion.
 
 mod build_side;
+mod md5;
 mod print;
 mod session;
 

@@ -14,7 +14,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use ecg_tables::{PARTITION, TABLES, Table, arrow as table_arrow, views};
 use url::Url;
 
-use super::build_side;
+use super::{build_side, md5};
 
 /// Largest memory that a query may gather (to sort, to join, to group) before it fails, in bytes. Batches that pass by do
 /// not count: they are small, see [`BATCH_ROWS`].
@@ -51,6 +51,7 @@ pub(super) async fn open(processed: &Path, may_join: bool) -> Result<SessionCont
         .with_physical_optimizer_rules(build_side::rules())
         .build();
     let context = SessionContext::new_with_state(state);
+    context.register_udf(md5::function());
     for table in TABLES {
         let directory = processed.join(table.name);
         if !directory.is_dir() {

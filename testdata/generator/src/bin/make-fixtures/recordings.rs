@@ -84,6 +84,13 @@ pub(crate) fn write(folder: &Path) -> Result<(), Box<dyn Error>> {
             let text = header_text(&settings, "gain-0.mat").replace("200(1024)/mV", "0");
             std::fs::write(path.with_extension("hea"), text)?;
         }
+        if *name == "wfdb/format212.dat" {
+            // The start, and a comment of the form of the MIT-BIH database. Nobody was recorded.
+            let text = header_text(&settings, "format212.dat");
+            let (record, signals) = text.split_once('\n').ok_or("a header of one line")?;
+            let text = format!("{record} 12:30:00 25/04/1989\n{signals}# 69 M 1085 1629 x1\n");
+            std::fs::write(path.with_extension("hea"), text)?;
+        }
         if *name == "edf/night.edf" {
             std::fs::write(&path, night(&settings)?)?;
         }
@@ -120,7 +127,14 @@ fn night(settings: &Settings) -> Result<Vec<u8>, Box<dyn Error>> {
     let frequency = settings.sampling_frequency_hz as u64;
     let records = settings.samples / frequency;
     let mut file = Vec::new();
-    write_header(&mut file, "EDF+C", records, &signals)?;
+    // A subject that does not exist.
+    let origin = [
+        "P017 F 02-MAY-1951 X",
+        "Startdate 02-MAR-2002 X X Recorder-12",
+        "02.03.02",
+        "22.05.00",
+    ];
+    write_header(&mut file, origin, "EDF+C", records, &signals)?;
     let mut lead = StoredLead::new(settings, 0);
     let mut ecg = vec![0.0; frequency as usize];
     // Triangles, which need no mathematical function.
