@@ -23,13 +23,16 @@ import scipy.io
 WORKSPACE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(WORKSPACE / "docs/recipe"))
 
-from process import RECIPE_VERSION, process  # noqa: E402
+from process import RECIPE_VERSION, process, windows  # noqa: E402
 from read_mat import leads_of, read_mat  # noqa: E402
 from rules import RULES  # noqa: E402
+import step3b_find_waves  # noqa: E402
+import step3c_beat_types  # noqa: E402
 import step3_find_beats  # noqa: E402
 import step3_qrs_candidates  # noqa: E402
 import step3_second_detector  # noqa: E402
 import step3_templates  # noqa: E402
+from step4_features import BEAT_TYPES, MEASURED  # noqa: E402
 from step3_find_beats import REMEMBERED, find_beats  # noqa: E402
 from step3_qrs_candidates import LONGEST_BLOCK_S, Candidate, blocks_of, find_candidates, qrs_signals  # noqa: E402
 
@@ -41,9 +44,15 @@ MARGIN = 1e-9
 UNDECIDED_BEATS = 0.0005
 # Columns that depend on all beats before. Of the beats and segments together, at most this share may differ in one of them
 # after such a decision.
-OF_ALL_BEATS = {"template_corr", "bsqi", "sqi"}
+OF_ALL_BEATS = {
+    "template_corr", "bsqi", "sqi", *MEASURED, "beat_type", "nn_ms", "nn_intervals", "sdnn_ms", "rmssd_ms", "pnn50",
+    *(f"beats_{name.lower()}" for name in BEAT_TYPES),
+    *(f"{wave}_{point}" for wave in ("p", "qrs", "t") for point in ("onset", "peak", "end")),
+}
 UNDECIDED_INDICES = 0.01
-# Columns of `segments` that say where a row comes from; all others are the recipe's.
+# Settings of shapes and groups that are lengths of arrays in Rust, or follow from them.
+LENGTHS_OF_ARRAYS = {"SHAPE_BEFORE_S", "SHAPE_AFTER_S", "SHAPE_SHIFT", "GROUPS"}
+# Columns of `segments` and `windows` that say where a row comes from; all others are the recipe's.
 ABOUT = {"recording_id", "lead", "lead_name", "sampling_frequency_hz", "label"}
 
 
@@ -272,8 +281,8 @@ def samples_of(path):
 
 def same(found, expected):
     """Whether two features are equal; None is undefined."""
-    if found is None or expected is None:
-        return found is expected
+    if found is None or expected is None or isinstance(found, str):
+        return found == expected
     return abs(found - expected) <= max(ABSOLUTE, RELATIVE * max(abs(found), abs(expected)))
 
 
@@ -391,6 +400,17 @@ def compare_lead(report, where, fs, segments, rows, rust_beats):
     return not other and report.counts["undecided indices"] == undecided_before
 
 
+def compare_windows(report, where, made, rows, fs):
+    rows = sorted(rows, key=lambda row: np.inf if row["window_index"] is None else row["window_index"])
+    report.exactly(where, "windows", [window["window_index"] for window in made], [row["window_index"] for row in rows])
+    report.counts["windows"] += len(rows)
+    for window, row in zip(made, rows):
+        window = window | {"start_sample": round(window["start_s"] * fs)}
+        report.exactly(where, "columns of windows", sorted(window), sorted(row.keys() - ABOUT))
+        for name, value in window.items():
+            report.nearly(f"{where} window {row['window_index']}", name, value, row[name])
+
+
 def rows_of(lake, table, recording_id):
     files = list(lake.glob(f"processed/{table}/dt=*/{recording_id}.parquet"))
     return [row for file in files for row in parquet.read_table(file, partitioning=None).to_pylist()]
@@ -398,7 +418,7 @@ def rows_of(lake, table, recording_id):
 
 def compare_recording(report, lake, row):
     where, fs = row["source_key"], row["sampling_frequency_hz"]
-    segments, beats = (rows_of(lake, table, row["recording_id"]) for table in ["segments", "beats"])
+    segments, beats, in_windows = (rows_of(lake, table, row["recording_id"]) for table in ["segments", "beats", "windows"])
     summaries, equal = [], []
     for lead, adu in enumerate(samples_of(lake / "local" / where)):
         made, summary = process(adu, fs, row["lead_gains"][lead], row["lead_baselines"][lead])
@@ -408,6 +428,9 @@ def compare_recording(report, lake, row):
             [segment for segment in segments if segment["lead"] == lead],
             [beat for beat in beats if beat["lead"] == lead],
         ))
+        if equal[-1]:
+            its = [window for window in in_windows if window["lead"] == lead]
+            compare_windows(report, f"{where} lead {lead}", windows(made, fs), its, fs)
     report.counts["recordings"] += 1
     report.counts["leads"] += len(summaries)
     report.exactly(where, "rules_version", RULES.version, row["rules_version"])
@@ -425,7 +448,7 @@ def compare_recording(report, lake, row):
 def numbers_of(file):
     """The fields of the one constant in a file of Rust."""
     text = (WORKSPACE / file).read_text()
-    return dict(re.findall(r'^    (\w+): "?([\d._]+)"?,$', text, re.MULTILINE))
+    return dict(re.findall(r'^    (\w+): "?([\d._e-]+)"?,$', text, re.MULTILINE))
 
 
 def constants_of(file):
@@ -445,6 +468,15 @@ def compare_numbers(report):
     python = {name: value for name, value in modules.items() if name.isupper()}
     for name in sorted(rust.keys() | python.keys()):
         report.exactly("detector settings", name, python.get(name), rust.get(name))
+    known = set(python)
+    for module, file in [(step3b_find_waves, "wave_settings"), (step3c_beat_types, "type_settings")]:
+        rust = {name.upper(): float(value) for name, value in numbers_of(f"shared/recipe/src/{file}.rs").items()}
+        its = {name: value for name, value in vars(module).items() if name.isupper()}
+        of_python = {name: value for name, value in its.items() if name in rust or name not in known}
+        known |= of_python.keys()
+        # Rust has some as the lengths of arrays.
+        for name in sorted(rust.keys() | of_python.keys() - LENGTHS_OF_ARRAYS):
+            report.exactly(file, name, of_python.get(name), rust.get(name))
     for module in [step3_templates, step3_second_detector]:
         rust = constants_of(f"shared/recipe/src/{module.__name__.removeprefix('step3_')}.rs")
         of_python = {name: value for name, value in vars(module).items() if name.isupper() and name not in python}
