@@ -259,7 +259,7 @@ fn documented() -> Vec<Documented> {
             }
         }
     }
-    assert!(found.len() >= 14, "{} queries", found.len());
+    assert!(found.len() >= 20, "{} queries", found.len());
     found
 }
 
@@ -279,7 +279,14 @@ fn fits(shown: &str, found: &str) -> bool {
 fn the_queries_of_the_page_answer_as_it_says() {
     let lake = filled();
     lake.run(&malformed(), 1);
+    let mut has_windows = false;
     for query in documented() {
+        if !has_windows && query.sql.contains("from windows") {
+            let file = lake.beside("mine").join("ten.mat");
+            ecg(&["synth", text(&file), "--duration", "10m", "--rhythm", "ectopic"]).expect(0);
+            lake.run(file.parent().unwrap(), 0);
+            has_windows = true;
+        }
         let table = lake.ecg(&["query", &query.sql]).expect(0).stdout;
         let mut rows = table.lines().filter(|line| line.starts_with('|')).map(cells);
         let shown = query.answer.iter().filter(|line| *line != "...");

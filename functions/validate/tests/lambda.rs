@@ -105,8 +105,8 @@ fn who_was_recorded_is_in_the_verdict_and_in_no_log() {
         ("header/night.mat", &night[..], false),
     ] {
         let s3 = S3::default();
-        s3.put("raw", key, bytes);
-        let mut event = event();
+        let version = s3.put("raw", key, bytes);
+        let mut event = event_of("raw", &version);
         event["source"]["key"] = json!(key);
         let run = serve(validate(), event.clone(), &s3);
         assert_eq!(run.outcome().is_ok(), accepted, "{key}: {:?}", run.outcome());
