@@ -45,7 +45,9 @@ fn a_header_that_comes_later_helps_after_a_rerun() {
     assert!(
         again.stdout.contains("calibration: expected")
             && again.stdout.contains(&format!("ecg rerun {id} --lake"))
-            && again.stdout.contains("(its header (.hea) came since then)"),
+            && again
+                .stdout
+                .contains("its header (.hea) came since then; run it again with\n"),
         "{}",
         again.stdout
     );

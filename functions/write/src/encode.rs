@@ -187,9 +187,11 @@ mod tests {
     use std::io::Cursor;
     use std::sync::Arc;
 
-    use arrow_array::{ArrayRef, Float32Array, Float64Array, Int32Array, Int64Array, StringArray};
+    use arrow_array::{
+        ArrayRef, Float32Array, Float64Array, Int32Array, Int64Array, StringArray, new_null_array,
+    };
     use arrow_ipc::writer::FileWriter;
-    use arrow_schema::Schema;
+    use arrow_schema::{FieldRef, Schema};
     use ecg_tables::{BEATS, SEGMENTS};
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
     use parquet::basic::Encoding;
@@ -197,22 +199,28 @@ mod tests {
 
     use super::*;
 
+    /// So many beats from a number on. What may be null is, but for the intervals.
     fn beats(from: i64, rows: i64) -> RecordBatch {
         let numbers = || from..from + rows;
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(StringArray::from_iter_values(numbers().map(|_| "id"))),
-            Arc::new(Int32Array::from_iter_values(numbers().map(|_| 0))),
-            Arc::new(StringArray::from_iter_values(numbers().map(|_| "MLII"))),
-            Arc::new(Int64Array::from_iter_values(numbers())),
-            Arc::new(Float64Array::from_iter_values(
-                numbers().map(|n| n as f64 / 360.0),
-            )),
-            Arc::new(Float64Array::from_iter(
-                numbers().map(|n| (n > 0).then_some(800.0)),
-            )),
-            Arc::new(Float32Array::from_iter_values(numbers().map(|n| n as f32))),
-        ];
-        RecordBatch::try_new(ecg_tables::arrow::schema(&BEATS), columns).unwrap()
+        let schema = ecg_tables::arrow::schema(&BEATS);
+        let column = |field: &FieldRef| -> ArrayRef {
+            match field.name().as_str() {
+                "recording_id" => Arc::new(StringArray::from_iter_values(numbers().map(|_| "id"))),
+                "lead" => Arc::new(Int32Array::from_iter_values(numbers().map(|_| 0))),
+                "lead_name" => Arc::new(StringArray::from_iter_values(numbers().map(|_| "MLII"))),
+                "sample" => Arc::new(Int64Array::from_iter_values(numbers())),
+                "time_s" => Arc::new(Float64Array::from_iter_values(
+                    numbers().map(|n| n as f64 / 360.0),
+                )),
+                "rr_ms" => Arc::new(Float64Array::from_iter(
+                    numbers().map(|n| (n > 0).then_some(800.0)),
+                )),
+                "r_mv" => Arc::new(Float32Array::from_iter_values(numbers().map(|n| n as f32))),
+                _ => new_null_array(field.data_type(), rows as usize),
+            }
+        };
+        let columns = schema.fields().iter().map(column).collect();
+        RecordBatch::try_new(schema, columns).unwrap()
     }
 
     fn ipc(schema: &Schema, batches: &[RecordBatch]) -> Cursor<Vec<u8>> {
@@ -299,7 +307,8 @@ mod tests {
             .step_by(whole as usize)
             .map(|first| whole.min(rows as i64 - first))
             .collect();
-        assert_eq!((rows as i64, groups.len(), groups), (14 * each, 3, expected));
+        assert!(expected.len() > 2);
+        assert_eq!((rows as i64, groups), (14 * each, expected));
         let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).unwrap();
         let read = reader.with_batch_size(each as usize).build().unwrap();
         assert!(read.map(Result::unwrap).eq(batches));

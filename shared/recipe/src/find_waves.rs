@@ -378,11 +378,11 @@ impl WaveFinder {
         } else {
             u64::MAX
         };
-        let rr_s = next.map_or(1.0, |next| (next.peak - r) as f64 / fs);
+        let rr = next.map_or(fs, |next| (next.peak - r) as f64);
         let first = (qrs.end + lengths.t_after_qrs).max(r + lengths.t_after_r);
-        let latest_s = (WAVES.t_peak_within_s * rr_s.sqrt())
+        let latest_s = (WAVES.t_peak_within_s * (rr / fs).sqrt())
             .min(WAVES.t_peak_latest_s)
-            .min(WAVES.t_peak_latest_rr * rr_s);
+            .min(WAVES.t_peak_latest_rr * rr / fs);
         let latest = (r + in_samples(latest_s, fs)).min(last_sample);
         let mut last = (latest + lengths.t_end_after).min(last_sample);
         if let Some(next) = next {
