@@ -15,7 +15,7 @@ set -euo pipefail
 stack=${1:?stack: expected its name, found none}
 before=${2:-}
 seconds=${SMOKE_TEST_SECONDS:-600}
-tables='recordings segments beats rejections'
+tables='recordings segments beats windows rejections'
 # Folder and name say what the calibration is (shared/recording/src/profiles.toml), so no header has to lie beside it.
 fixture='1 NSR/900m (0).mat'
 # Short enough for the recording id to begin with `smoke-test-`: the role that this runs under in a delivery may remove nothing else.

@@ -41,15 +41,16 @@ fn origin(file: &[u8], change: impl FnOnce(&mut FileContext)) -> Origin {
     recording(file, change).origin
 }
 
-fn shown(
-    origin: &Origin,
-) -> (
-    Option<&str>,
-    Option<&str>,
+/// Subject, device, time, age and sex.
+type Shown<'a> = (
+    Option<&'a str>,
+    Option<&'a str>,
     Option<String>,
     Option<i32>,
     Option<Sex>,
-) {
+);
+
+fn shown(origin: &Origin) -> Shown<'_> {
     (
         origin.subject_id.as_deref(),
         origin.device_id.as_deref(),
