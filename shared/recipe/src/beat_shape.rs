@@ -18,19 +18,33 @@ const MIDDLE: i64 = 15;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Shape {
     pub(crate) of_shift: [[f64; VALUES]; SHIFTS],
+    /// Root of the sum of squares, of each shift.
+    sizes: [f64; SHIFTS],
+}
+
+impl Shape {
+    fn new(of_shift: [[f64; VALUES]; SHIFTS]) -> Self {
+        let sizes = of_shift.each_ref().map(size_of);
+        Self { of_shift, sizes }
+    }
 }
 
 /// Where the values of a shape are.
 pub(crate) struct ShapeSampler {
-    sampling_frequency_hz: f64,
     middle_within: u64,
     energy_reach: u64,
+    /// Distances of the values of all shifts from the middle, in samples.
+    distances: [i64; VALUES + SHIFTS - 1],
 }
 
 impl ShapeSampler {
     pub(crate) fn new(sampling_frequency_hz: f64) -> Self {
+        let distance = |place: usize| {
+            let step = place as i64 - MIDDLE - UNSHIFTED as i64;
+            (step as f64 * TYPES.shape_step_s * sampling_frequency_hz + 0.5).floor() as i64
+        };
         Self {
-            sampling_frequency_hz,
+            distances: std::array::from_fn(distance),
             middle_within: (TYPES.middle_within_s * sampling_frequency_hz + 0.5).floor() as u64,
             energy_reach: odd_length(DETECTOR.qrs_s, sampling_frequency_hz) as u64 / 2,
         }
@@ -45,24 +59,17 @@ impl ShapeSampler {
         slope: impl Fn(u64) -> f64,
         mv: impl Fn(u64) -> f64,
     ) -> Shape {
-        let middle = self.middle(r, last, slope);
-        let at = |step: i64| {
-            let samples =
-                (step as f64 * TYPES.shape_step_s * self.sampling_frequency_hz + 0.5).floor() as i64;
-            let place = (middle as i64 + samples).max(0) as u64;
+        let middle = self.middle(r, last, slope) as i64;
+        let around = self.distances.map(|distance| {
+            let place = (middle + distance).max(0) as u64;
             mv(last.map_or(place, |last| place.min(last)))
-        };
-        let steps = MIDDLE + UNSHIFTED as i64;
-        let mut around = [0.0; VALUES + SHIFTS - 1];
-        for (value, step) in around.iter_mut().zip(-steps..) {
-            *value = at(step);
-        }
+        });
         let mut of_shift = [[0.0; VALUES]; SHIFTS];
         for (shift, shape) in of_shift.iter_mut().enumerate() {
             shape.copy_from_slice(&around[shift..shift + VALUES]);
             remove_line(shape);
         }
-        Shape { of_shift }
+        Shape::new(of_shift)
     }
 
     /// The sample near the R peak around which the slope has the most energy. It moves less from beat to beat than the R peak,
@@ -149,8 +156,7 @@ impl MeanShape {
     /// sizes (roots of the sums of squares), less the factor that breathing makes.
     pub(crate) fn alike(&self, shape: &Shape) -> (f64, usize) {
         let mut alike = [0.0; SHIFTS];
-        for (alike, values) in alike.iter_mut().zip(&shape.of_shift) {
-            let size = size_of(values);
+        for ((alike, values), size) in alike.iter_mut().zip(&shape.of_shift).zip(shape.sizes) {
             let product = sum_of(|n| self.values[n] * values[n]);
             let correlation = product / (self.size * size).max(f64::MIN_POSITIVE);
             let (larger, smaller) = (self.size.max(size), self.size.min(size));
@@ -222,9 +228,9 @@ mod tests {
         let much_larger = shape_of(|s| bell(s, 4.0, 0.03));
         assert!((alike(&much_larger, &shape).0 - 6.4 / (1.0 + 3.2 * 3.2)).abs() < 1e-9);
         // The middle of the energy is that of the first wave; the whole is 24 ms late.
-        let moved = Shape {
-            of_shift: std::array::from_fn(|shift| shape.of_shift[(shift + 3).min(SHIFTS - 1)]),
-        };
+        let moved = Shape::new(std::array::from_fn(|shift| {
+            shape.of_shift[(shift + 3).min(SHIFTS - 1)]
+        }));
         assert_eq!(alike(&moved, &shape).1, UNSHIFTED - 3);
     }
 

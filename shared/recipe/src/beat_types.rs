@@ -404,20 +404,41 @@ impl TypeFinder {
 
         // 15. Type.
         let beat = &self.taken[place];
-        let means = self
-            .groups
-            .iter()
-            .zip(basic.is_basic)
-            .filter(|(_, is_basic)| *is_basic);
-        let alike = means
-            .filter_map(|(group, _)| group.mean.as_ref().map(|mean| mean.alike(&beat.shape).0))
-            .fold(f64::NEG_INFINITY, f64::max);
-        let unlike = 1.0 - alike;
+        let before = place.checked_sub(1).and_then(|before| self.taken.get(before));
+        let follows_early = before.is_some_and(|before| before.beat_type == BeatType::Supraventricular);
+        let faster = !before.is_some_and(|before| beat.rr_s >= TYPES.early * before.rr_s);
+        let beat_type = if self.is_ventricular(place, is_early, &rhythm, &basic, near) {
+            BeatType::Ventricular
+        } else if is_early && !rhythm.is_irregular && (follows_early || faster) {
+            BeatType::Supraventricular
+        } else {
+            BeatType::Normal
+        };
+        self.taken[place].beat_type = beat_type;
+    }
+
+    /// Whether a beat is ventricular. How alike it is to the basic rhythm is asked last: that takes longest.
+    fn is_ventricular(
+        &self,
+        place: usize,
+        is_early: bool,
+        rhythm: &Rhythm,
+        basic: &Basic,
+        near: std::ops::Range<usize>,
+    ) -> bool {
+        let beat = &self.taken[place];
         let group = self.group_of(beat);
+        let resets = |group: &Group| group.paused >= TYPES.reset_beats && group.reset > 0.5 * group.paused;
+        if group.is_some_and(|group| basic.is_basic[beat.group] || resets(group)) {
+            return false;
+        }
         let known = group.filter(|group| group.beats >= TYPES.known_beats);
-        let group_is_early = known.is_some_and(Group::is_early);
+        let is_early = is_early || known.is_some_and(Group::is_early);
         let is_wide = basic.is_wide(known.map_or(beat.qrs_ms, |group| group.width_ms));
         let has_p = known.map_or(beat.has_p, Group::has_p);
+        if !is_early && (!is_wide || has_p) {
+            return false;
+        }
         let noise = if known.is_some() {
             0.0
         } else {
@@ -429,26 +450,20 @@ impl TypeFinder {
             TYPES.unlike
         };
         let limit = unlike_from.max(noise).min(1.0);
-        let is_ventricular = if is_early || group_is_early {
+        let means = self
+            .groups
+            .iter()
+            .zip(basic.is_basic)
+            .filter(|(_, is_basic)| *is_basic);
+        let alike = means
+            .filter_map(|(group, _)| group.mean.as_ref().map(|mean| mean.alike(&beat.shape).0))
+            .fold(f64::NEG_INFINITY, f64::max);
+        let unlike = 1.0 - alike;
+        if is_early {
             unlike > limit || (is_wide && unlike > TYPES.unlike_wide.max(noise))
         } else {
-            is_wide && !has_p && unlike > limit.max(TYPES.unlike_on_time)
-        };
-        let resets =
-            group.is_some_and(|group| group.paused >= TYPES.reset_beats && group.reset > 0.5 * group.paused);
-        let is_basic = there && basic.is_basic[beat.group];
-
-        let before = place.checked_sub(1).and_then(|before| self.taken.get(before));
-        let follows_early = before.is_some_and(|before| before.beat_type == BeatType::Supraventricular);
-        let faster = !before.is_some_and(|before| beat.rr_s >= TYPES.early * before.rr_s);
-        let beat_type = if is_ventricular && !is_basic && !resets {
-            BeatType::Ventricular
-        } else if is_early && !rhythm.is_irregular && (follows_early || faster) {
-            BeatType::Supraventricular
-        } else {
-            BeatType::Normal
-        };
-        self.taken[place].beat_type = beat_type;
+            unlike > limit.max(TYPES.unlike_on_time)
+        }
     }
 
     /// The median unlikeness of the beats around to their groups: noise. 0 without any.

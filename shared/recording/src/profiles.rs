@@ -243,7 +243,7 @@ mod tests {
             (Some("AFIB"), Some("2"))
         );
         let fleet = parse(block_of(document, 2), "profiles.toml").unwrap();
-        let facts = matching(&fleet, "fleet/holter-12/P017/1.mat").unwrap();
+        let facts = matching(&fleet, "fleet/P017/holter-12_1.mat").unwrap();
         assert_eq!(
             (facts.device_id.as_deref(), facts.subject_id.as_deref()),
             (Some("holter-12"), Some("P017"))
