@@ -1,4 +1,4 @@
-"""Step 3, numbers 8 to 11: where P wave, QRS complex and T wave begin and end, and what is measured from that.
+"""Step 3, numbers 10 to 13: where P wave, QRS complex and T wave begin and end, and what is measured from that.
 
 Each beat is looked at by itself, between its neighbours; only where its P and its T wave are is taken from the mean of
 the beats around it. Onsets and ends are where a slope has fallen to a share of its steepest value, as in Laguna, Jane
@@ -12,7 +12,7 @@ import numpy as np
 
 from step3_qrs_candidates import moving_mean, odd_length
 
-# 8. QRS complex.
+# 10. QRS complex.
 # The moving mean of the slope of the QRS complex, applied twice, in s: one period of 50 Hz.
 QRS_SMOOTHING_S = 0.020
 # A QRS complex is at most so far on either side of its R peak, in s: twice the 120 ms that call it wide leave room.
@@ -28,7 +28,7 @@ QRS_QUIET_SLOPE = 0.08
 # ...for so long, in s: longer than the slope is near 0 at an extreme.
 QRS_QUIET_S = 0.014
 
-# 9. P wave and T wave.
+# 11. P wave and T wave.
 # The moving mean for P and T, applied twice, in s: that of the search for beats.
 WAVE_SMOOTHING_S = 0.025
 # The peaks of P and T are searched in the mean of so many beats on either side...
@@ -70,7 +70,7 @@ P_AGREEMENT = 0.5
 # median interval.
 IRREGULAR = 0.10
 
-# 10. Onset and end of P and T.
+# 12. Onset and end of P and T.
 # A P wave is at most so long on either side of its peak, in s, and its steepest slope at most so far away.
 P_REACH_S = 0.10
 P_STEEPEST_WITHIN_S = 0.06
@@ -85,7 +85,7 @@ T_END_SLOPE = 0.3
 # Values that differ by less than this, in mV, are equal: rounding decides nothing.
 NEARLY_MV = 1e-9
 
-# 11. Measurements.
+# 13. Measurements.
 # The ST level is measured so long after the end of the QRS complex, in s: J + 60 ms...
 ST_AFTER_J_S = 0.06
 # ...as the mean of so many s around it, less the mean of as many before the QRS onset.
@@ -136,7 +136,7 @@ def prominence(x, within, candidates=None):
     return np.where(up >= down, up, -down)[:last]
 
 
-# 8. QRS complex.
+# 10. QRS complex.
 
 
 def qrs_edge(steepness, r, step, last, steepest, fs):
@@ -170,7 +170,7 @@ def find_qrs(mv, r_samples, fs):
     return found
 
 
-# 9. P wave and T wave.
+# 11. P wave and T wave.
 
 
 def without_qrs(mv, qrs):
@@ -294,7 +294,7 @@ def find_waves(mv, missing, r_samples, fs):
     return found
 
 
-# 11. Measurements.
+# 13. Measurements.
 
 
 def level(mv, missing, first, last):

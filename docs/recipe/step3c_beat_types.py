@@ -1,4 +1,4 @@
-"""Step 3, numbers 12 to 15: the type of each beat: N normal, S premature but of normal shape (supraventricular), V
+"""Step 3, numbers 14 to 17: the type of each beat: N normal, S premature but of normal shape (supraventricular), V
 ventricular, Q unclassified (the classes of ANSI/AAMI EC57).
 
 Beats of one shape form a group, whose mean shape is kept for minutes. The most frequent group that does not come early is
@@ -13,7 +13,7 @@ import numpy as np
 from step3_qrs_candidates import QRS_S, moving_mean, odd_length
 from step3b_find_waves import QRS_SMOOTHING_S, in_samples, slope_of, smoothed_twice
 
-# 12. Shape. The middle of its energy is at most so far from the R peak, in s. It moves less from beat to beat than the R
+# 14. Shape. The middle of its energy is at most so far from the R peak, in s. It moves less from beat to beat than the R
 # peak, which may change from one wave of the complex to another.
 MIDDLE_WITHIN_S = 0.06
 # From so long before the middle to so long after it, in s: the QRS complex and most of the T wave, which points the other
@@ -29,7 +29,7 @@ SHAPE_SHIFT = 4
 # Two beats that differ in size by at most this factor have the same size: breathing changes the size of a beat.
 SAME_SIZE = 1.25
 
-# 13. Groups. At most so many; a new one takes the place of the lightest.
+# 15. Groups. At most so many; a new one takes the place of the lightest.
 GROUPS = 8
 # A beat at least this like the mean of a group belongs to it.
 ALIKE = 0.95
@@ -43,7 +43,7 @@ KNOWN_BEATS = 3
 # A group can be of the basic rhythm from this share of all weights on.
 BASIC_SHARE = 0.10
 
-# 14. Time. A type is decided with the beats of the next so many s. The P waves of these are known 6 s after them.
+# 16. Time. A type is decided with the beats of the next so many s. The P waves of these are known 6 s after them.
 AHEAD_S = 4.0
 # Nothing is decided before so many s after the first beat: the groups have to be learned.
 LEARN_S = 10.0
@@ -62,7 +62,7 @@ BETWEEN = 0.60
 # A group is reset from so many such beats on, if most of its early beats with a known pause are.
 RESET_BEATS = 2
 
-# 15. Type. Wide: from so many ms on (the limit of bundle branch block), and this times the width of the basic rhythm.
+# 17. Type. Wide: from so many ms on (the limit of bundle branch block), and this times the width of the basic rhythm.
 WIDE_MS = 120.0
 WIDE = 1.3
 # A group without P wave: fewer than this share of its beats have one.
@@ -107,7 +107,9 @@ def alikeness(shape, means):
     correlation = (means @ shape.T) / np.maximum(mean_size * size, tiny)
     ratio = np.maximum(np.maximum(size, mean_size), tiny) / np.maximum(np.minimum(size, mean_size), tiny)
     ratio = np.maximum(ratio / SAME_SIZE, 1.0)
-    alike = correlation * 2 * ratio / (1 + ratio**2)
+    flat = np.minimum(size, mean_size) == 0
+    ratio = np.where(flat, 1.0, ratio)
+    alike = np.where(flat, 0.0, correlation * 2 * ratio / (1 + ratio**2))
     shift = (alike >= alike.max(axis=1, keepdims=True) - NEARLY).argmax(axis=1)
     return alike[np.arange(len(means)), shift], shift
 

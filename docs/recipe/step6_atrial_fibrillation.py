@@ -1,4 +1,4 @@
-"""Step 6, number 16: whether each minute is in atrial fibrillation (AF): irregular intervals, and beats without P wave.
+"""Step 6, number 18: whether each minute is in atrial fibrillation (AF): irregular intervals, and beats without P wave.
 
 Irregular: the median change from an interval to the next, the share of it that Lake and Moorman (2011, Am J Physiol Heart
 Circ Physiol 300:H319) and Petrenas, Marozas and Sornmo (2015, Comput Biol Med 65:184) measure in other ways. Ectopic beats

@@ -29,6 +29,8 @@ BANDS_HZ = {"vlf": (0.0033, 0.04), "lf": (0.04, 0.15), "hf": (0.15, 0.4)}
 FREQUENCIES_PER_PEAK = 5
 # Box lengths of DFA in beats (Peng et al. 1995: 4 to 16 for alpha 1).
 DFA_BEATS = range(4, 17)
+# A determinant of the fit of a wave that only rounding leaves.
+NO_WAVE = 1e-12
 # A mean square, in samples^2, that only rounding leaves.
 NOTHING_LEFT = 1e-8
 # Tolerance of sample entropy, as a share of the standard deviation (Richman and Moorman 2000).
@@ -111,7 +113,10 @@ def lomb_scargle(time_s, y, hz):
     yc, ys = np.mean(y * cos, axis=1), np.mean(y * sin, axis=1)
     cc, cs = np.mean(cos * cos, axis=1), np.mean(cos * sin, axis=1)
     cc, ss, cs = cc - c * c, (1.0 - cc) - s * s, cs - c * s
-    p = (ss * yc**2 + cc * ys**2 - 2 * cs * yc * ys) / (cc * ss - cs**2)
+    # At half the rate of a perfectly regular rhythm sine and cosine are constants: nothing can be fitted.
+    determinant = cc * ss - cs**2
+    fits = determinant > NO_WAVE
+    p = np.where(fits, (ss * yc**2 + cc * ys**2 - 2 * cs * yc * ys) / np.where(fits, determinant, 1.0), 0.0)
     return p * (time_s[-1] - time_s[0]) * n / (n - 1)
 
 
@@ -163,7 +168,7 @@ def sample_entropy(nn, ends):
     # Each place is like itself, which does not count.
     b = np.sum(alike[0] & alike[1]) - places.size
     a = np.sum(alike[0] & alike[1] & alike[2]) - places.size
-    return -np.log(a / b) if a > 0 else None
+    return np.log(b / a) if a > 0 else None
 
 
 def dfa_alpha1(nn, ends):

@@ -59,7 +59,8 @@ pub struct Made {
 
 /// Applies the recipe to a decoded recording, of which the id and the number of the run are given.
 ///
-/// Rows stream through: memory does not depend on the length of the recording.
+/// Rows stream through: memory does not depend on the length of the recording, but on that of its longest gap, whose segments
+/// are complete together.
 ///
 /// # Errors
 /// The object is not what parse writes, or a read or write failed.

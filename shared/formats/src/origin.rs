@@ -1,7 +1,8 @@
 //! Whose a recording is, with which device it was made, and when: what a source says of it, and what can be read of that.
 //!
 //! Nothing is guessed. What nobody says is `None`, and so is what is said and cannot be read, which rejects no recording. All of
-//! it is personal data: it belongs in the verdict and in the tables, and in no log and no message.
+//! it is personal data: it belongs in the verdict and in the tables, and in no log and no message. (What a profile takes from the
+//! key is in ids and logs, as the key is: `docs/inputs.md` says to use pseudonyms there.)
 
 use ecg_core::{Details, day};
 use serde::{Deserialize, Serialize};
@@ -159,15 +160,18 @@ impl Origin {
         let mut rest = comment.trim();
         while let Some((key, behind)) = named_value(rest) {
             // The value goes on to the next name, so that `6 months` is not taken for 6 years.
-            let next = behind.char_indices().find(|(place, before)| {
-                before.is_whitespace() && named_value(behind[*place..].trim_start()).is_some()
-            });
+            let mut after_blank = false;
+            let mut is_word =
+                |c: char| std::mem::replace(&mut after_blank, c.is_whitespace()) && !c.is_whitespace();
+            let next = behind
+                .char_indices()
+                .find(|(place, c)| is_word(*c) && named_value(&behind[*place..]).is_some());
             let (value, others) = behind.split_at(next.map_or(behind.len(), |(place, _)| place));
             match key {
                 "age" => self.say_age(value),
                 _ => self.say_sex(value),
             }
-            rest = others.trim_start();
+            rest = others;
         }
     }
 

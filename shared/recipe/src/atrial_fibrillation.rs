@@ -1,4 +1,4 @@
-//! Step 6, number 16: whether a minute is in atrial fibrillation (AF): irregular intervals, and beats without P wave.
+//! Step 6, number 18: whether a minute is in atrial fibrillation (AF): irregular intervals, and beats without P wave.
 
 use crate::median::median;
 use crate::types::{Beat, BeatType};

@@ -1,4 +1,4 @@
-//! Step 3c, number 12: the shape of a beat, and how alike two shapes are.
+//! Step 3c, number 14: the shape of a beat, and how alike two shapes are.
 
 use crate::detector_settings::DETECTOR;
 use crate::filters::odd_length;
@@ -153,10 +153,16 @@ impl MeanShape {
     /// How alike a beat is to the mean, at most 1, and at which of its shifts.
     ///
     /// Formula: the largest, over the shifts, of `c 2 q / (1 + q^2)`, where `c` is the correlation and `q >= 1` the ratio of the
-    /// sizes (roots of the sums of squares), less the factor that breathing makes.
+    /// sizes (roots of the sums of squares), less the factor that breathing makes. 0 for a flat one.
     pub(crate) fn alike(&self, shape: &Shape) -> (f64, usize) {
+        if self.size == 0.0 {
+            return (0.0, 0);
+        }
         let mut alike = [0.0; SHIFTS];
         for ((alike, values), size) in alike.iter_mut().zip(&shape.of_shift).zip(shape.sizes) {
+            if size == 0.0 {
+                continue;
+            }
             let product = sum_of(|n| self.values[n] * values[n]);
             let correlation = product / (self.size * size).max(f64::MIN_POSITIVE);
             let (larger, smaller) = (self.size.max(size), self.size.min(size));

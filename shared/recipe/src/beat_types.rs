@@ -1,4 +1,4 @@
-//! Step 3c, numbers 13 to 15: the type of each beat.
+//! Step 3c, numbers 15 to 17: the type of each beat.
 //!
 //! Beats of one shape form a group, whose mean shape is kept for minutes. The most frequent group that does not come early is
 //! the basic rhythm. A beat that is unlike the basic rhythm, and early or wide, is ventricular. See
@@ -211,7 +211,7 @@ impl TypeFinder {
         }
     }
 
-    // 13. Groups.
+    // 15. Groups.
 
     /// Before the latest beat joins a group: whether the one before it was early is known now.
     fn look_back_at_time(&mut self) {
@@ -332,7 +332,7 @@ impl TypeFinder {
         }
     }
 
-    // 14. Time.
+    // 16. Time.
 
     /// Decides the beats that are more than four seconds before this time, which no beat that was not taken is before. Not in
     /// the first ten seconds.
@@ -402,7 +402,7 @@ impl TypeFinder {
             }
         }
 
-        // 15. Type.
+        // 17. Type.
         let beat = &self.taken[place];
         let before = place.checked_sub(1).and_then(|before| self.taken.get(before));
         let follows_early = before.is_some_and(|before| before.beat_type == BeatType::Supraventricular);

@@ -8,7 +8,8 @@ use crate::types::{Beat, CutSegment};
 /// Cuts one lead into segments. Segment `i` has the samples from `i * n` to `(i + 1) * n`, where `n` is
 /// `segment_samples`; the last one may be shorter.
 ///
-/// Holds at most one segment, one block and the delay of the search for beats (up to about eleven seconds).
+/// Holds at most one segment, one block and the delay of beats: that of the search (up to about eleven seconds), of their waves
+/// (five) and types (four, at the start ten).
 pub(crate) struct SegmentCutter {
     segment_samples: u64,
     samples_before: usize,

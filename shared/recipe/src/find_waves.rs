@@ -14,7 +14,8 @@ use crate::types::Beat;
 use crate::wave_settings::WAVES;
 use crate::waves::{PeakSearch, QrsEdgeLengths, Towards, Wave, Waves, peak_of, qrs_edge, wave_edge};
 
-/// Finds the waves of the beats of one lead, and measures them. Holds about twelve seconds of signal, and the beats in them.
+/// Finds the waves of the beats of one lead, and measures them. Holds the signal of some twelve
+/// seconds, up to twice as much until it is dropped, and the beats in it.
 pub(crate) struct WaveFinder {
     sampling_frequency_hz: f64,
     lengths: Lengths,
@@ -182,7 +183,7 @@ impl WaveFinder {
         }
     }
 
-    // 8. QRS complex.
+    // 10. QRS complex.
 
     /// The R peak of the next beat whose QRS complex can be located, and that of the beat after it if it is near.
     fn next_to_locate(&self, beats_known_until: u64) -> Option<(u64, Option<u64>)> {
@@ -254,7 +255,7 @@ impl WaveFinder {
         signal.at(at + 1) - signal.at(at - 1)
     }
 
-    // 9. P wave and T wave.
+    // 11. P wave and T wave.
 
     /// The beats that are in the mean for the next beat to give, by their places, if all that it needs is known.
     fn next_to_give(&self, beats_known_until: u64) -> Option<Range<usize>> {

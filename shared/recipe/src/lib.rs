@@ -307,7 +307,7 @@ impl Steps {
         BLOCK - (self.summary.samples % BLOCK as u64) as usize
     }
 
-    /// Counts samples; if the block is full, does steps 3 to 5 for it.
+    /// Counts samples; if the block is full, does steps 3 to 6 for it.
     fn take(&mut self, samples: u64, segment: &mut dyn FnMut(Segment)) {
         self.summary.samples += samples;
         if self.summary.samples.is_multiple_of(BLOCK as u64) {

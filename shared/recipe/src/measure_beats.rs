@@ -1,4 +1,4 @@
-//! Step 3b, number 11: what is measured of a beat from its waves.
+//! Step 3b, number 13: what is measured of a beat from its waves.
 
 use crate::median::median;
 use crate::types::Beat;

@@ -8,7 +8,7 @@
 
 /// The settings of the types of beats.
 pub(crate) struct TypeSettings {
-    // 12. Shape.
+    // 14. Shape.
     /// Longest distance of the middle of the energy from the R peak, in s.
     pub(crate) middle_within_s: f64,
     /// Time between two values of a shape, in s. It has 56, from 120 ms before the middle to 320 ms after it.
@@ -18,7 +18,7 @@ pub(crate) struct TypeSettings {
     /// What differs by less, relative to its largest value, is equal.
     pub(crate) nearly: f64,
 
-    // 13. Groups.
+    // 15. Groups.
     /// Least likeness of a beat to the mean of its group.
     pub(crate) alike: f64,
     /// Beats that the mean and the median width of a group are over.
@@ -30,7 +30,7 @@ pub(crate) struct TypeSettings {
     /// Least share of all weights of a group of the basic rhythm.
     pub(crate) basic_share: f64,
 
-    // 14. Time.
+    // 16. Time.
     /// A type is decided with the beats of so much time after it, in s.
     pub(crate) ahead_s: f64,
     /// Nothing is decided before so much time after the first beat, in s.
@@ -50,7 +50,7 @@ pub(crate) struct TypeSettings {
     /// Beats with a known pause from which a group resets.
     pub(crate) reset_beats: f64,
 
-    // 15. Type.
+    // 17. Type.
     /// Width from which a beat is wide, in ms...
     pub(crate) wide_ms: f64,
     /// ...if it is also above so many times that of the basic rhythm.

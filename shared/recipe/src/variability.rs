@@ -20,6 +20,8 @@ const BANDS_HZ: [[f64; 2]; 3] = [[0.0033, 0.04], [0.04, 0.15], [0.15, 0.4]];
 const FREQUENCIES_PER_PEAK: f64 = 5.0;
 /// Shortest and longest box of DFA in beats (Peng et al. 1995: 4 to 16 for alpha 1).
 const DFA_BEATS: [usize; 2] = [4, 16];
+/// A determinant of the fit of a wave that only rounding leaves.
+const NO_WAVE: f64 = 1e-12;
 /// A mean square, in samples^2, that only rounding leaves.
 const NOTHING_LEFT: f64 = 1e-8;
 /// Tolerance of sample entropy, as a share of the standard deviation (Richman and Moorman 2000).
@@ -435,7 +437,12 @@ impl SineFit {
         }
         let [c, s, yc, ys, cc, cs] = [c, s, yc, ys, cc, cs].map(|lanes| lanes.iter().sum::<f64>() / self.n);
         let (cc, ss, cs) = (cc - c * c, (1.0 - cc) - s * s, cs - c * s);
-        (ss * yc * yc + cc * ys * ys - 2.0 * cs * yc * ys) / (cc * ss - cs * cs)
+        let determinant = cc * ss - cs * cs;
+        // At half the rate of a perfectly regular rhythm sine and cosine are constants: nothing can be fitted.
+        if determinant <= NO_WAVE {
+            return 0.0;
+        }
+        (ss * yc * yc + cc * ys * ys - 2.0 * cs * yc * ys) / determinant
     }
 }
 
@@ -475,7 +482,7 @@ fn sample_entropy(nn: &[NnInterval], standard_deviation: Option<f64>) -> Option<
         b += u64::from(two_alike);
         a += u64::from(three_alike);
     }
-    (a > 0).then(|| -libm::log(a as f64 / b as f64))
+    (a > 0).then(|| libm::log(b as f64 / a as f64))
 }
 
 /// Formula: the slope of `ln F(n)` over `ln n` for boxes of n = 4 to 16 beats. `F(n)` is the root mean square of what is left

@@ -7,7 +7,7 @@
 
 /// The settings of the search for waves.
 pub(crate) struct WaveSettings {
-    // 8. QRS complex.
+    // 10. QRS complex.
     /// Length of the moving mean, applied twice, of which the slope of the QRS complex is taken, in s.
     pub(crate) qrs_smoothing_s: f64,
     /// Longest distance of onset and end from the R peak, in s.
@@ -23,7 +23,7 @@ pub(crate) struct WaveSettings {
     /// ...the slope stays for so long, in s, outside the complex.
     pub(crate) qrs_quiet_s: f64,
 
-    // 9. P wave and T wave.
+    // 11. P wave and T wave.
     /// Length of the moving mean for P and T, applied twice, in s.
     pub(crate) wave_smoothing_s: f64,
     /// Beats on either side that are in the mean of the beats...
@@ -65,7 +65,7 @@ pub(crate) struct WaveSettings {
     /// Median change from one RR interval to the next, as a share of their median, above which a rhythm is irregular.
     pub(crate) irregular: f64,
 
-    // 10. Onset and end of P and T.
+    // 12. Onset and end of P and T.
     /// Longest distance of onset and end of the P wave from its peak, in s.
     pub(crate) p_reach_s: f64,
     /// Longest distance of the steepest slope of the P wave from its peak, in s.
@@ -81,13 +81,13 @@ pub(crate) struct WaveSettings {
     /// ...and ends.
     pub(crate) t_end_slope: f64,
 
-    // 11. Measurements.
+    // 13. Measurements.
     /// Time from the end of the QRS complex to where the ST level is measured, in s.
     pub(crate) st_after_j_s: f64,
     /// Length of the mean that is a level, in s.
     pub(crate) level_s: f64,
 
-    // 8 to 10.
+    // 10 to 12.
     /// Values that differ by less are equal, in mV.
     pub(crate) nearly_mv: f64,
 }

@@ -62,7 +62,7 @@ pub(crate) struct QrsEdgeLengths {
     pub(crate) quiet: u64,
 }
 
-/// The onset or end (number 8) of a QRS complex: from the R peak outwards as far as steep slopes follow each other, and then until
+/// The onset or end (number 10) of a QRS complex: from the R peak outwards as far as steep slopes follow each other, and then until
 /// it is quiet; at the farthest `last`. `steepness` is the amount of the slope at a sample.
 pub(crate) fn qrs_edge(
     steepness: impl Fn(u64) -> f64,
@@ -114,7 +114,7 @@ pub(crate) struct PeakSearch {
     pub(crate) candidates: usize,
 }
 
-/// The peak (number 9) of a wave in a stretch of a beat, and whether it points up; `None` if there is no wave. It is the most
+/// The peak (number 11) of a wave in a stretch of a beat, and whether it points up; `None` if there is no wave. It is the most
 /// prominent point of the mean of the beats in this stretch, and then the most prominent one near it in the beat itself.
 pub(crate) fn peak_of(beat: &[f64], mean: &[f64], search: PeakSearch) -> Option<(usize, bool)> {
     let of_mean = Extremes::of(mean, &search, 0..search.candidates);
@@ -232,7 +232,7 @@ fn first_of(values: &[f64], pick: impl Fn(f64, f64) -> f64) -> f64 {
     lanes.into_iter().fold(of_rest, pick)
 }
 
-/// The onset or end (number 10) of a wave: from its peak outwards, over the steepest slope at most `steepest_within` samples away, to
+/// The onset or end (number 12) of a wave: from its peak outwards, over the steepest slope at most `steepest_within` samples away, to
 /// where the slope has fallen to a `share` of that; at the farthest `last`. `slope` is that of the signal at a sample.
 pub(crate) fn wave_edge(
     slope: impl Fn(u64) -> f64,

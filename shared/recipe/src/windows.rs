@@ -195,7 +195,7 @@ impl WindowCutter {
         if part.samples == self.window_samples
             && self.nn.len() >= LEAST_NN
             && let (Some(mean_ms), Some(sdnn_ms)) = (variability.nn_mean_ms, variability.sdnn_ms)
-            && mean_ms * self.nn.len() as f64 / 1000.0 >= LEAST_WINDOW_NN_S
+            && samples_of(&self.nn) as f64 / self.sampling_frequency_hz >= LEAST_WINDOW_NN_S
         {
             self.means.push(mean_ms);
             self.deviations_sum += sdnn_ms;
@@ -206,6 +206,10 @@ impl WindowCutter {
         let start_sample = self.whole.samples - part.samples;
         part.window(Some(index), start_sample, variability, self.sampling_frequency_hz)
     }
+}
+
+fn samples_of(nn: &[NnInterval]) -> u64 {
+    nn.iter().map(|interval| u64::from(interval.samples)).sum()
 }
 
 /// Counts of a stretch of the lead.

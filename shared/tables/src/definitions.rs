@@ -155,7 +155,7 @@ pub const RECORDINGS: Table = Table {
         may(
             "recipe_version",
             Kind::Int,
-            "number of the recipe that computed the row and those of its segments and beats; null in rows of recipe 1",
+            "number of the recipe that computed the row and those of its segments, beats and windows; null in rows of recipe 1",
         ),
         may(
             "subject_id",
@@ -185,7 +185,7 @@ pub const RECORDINGS: Table = Table {
     ],
 };
 
-/// One row per recording, lead and 10-second window.
+/// One row per recording, lead and 10-second segment.
 pub const SEGMENTS: Table = Table {
     name: "segments",
     comment: "One row per recording, lead and 10-second segment; the last segment may be shorter.",
@@ -502,7 +502,7 @@ pub const WINDOWS: Table = Table {
         must(
             "nn_intervals",
             Kind::BigInt,
-            "of these the NN intervals, between two adjacent normal beats: what all below rests on",
+            "of these the NN intervals, between two adjacent normal beats: what the variability below rests on",
         ),
         may("nn_share", Kind::Double, "nn_intervals / rr_intervals, 0 to 1"),
         may(
