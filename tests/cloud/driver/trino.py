@@ -19,7 +19,7 @@ from .tables import TABLES
 DIALECT = "trino"
 # Functions of Trino that our SQL calls (https://trino.io/docs/current/functions.html). `median` and `array_has` are none.
 FUNCTIONS = {
-    "abs", "approx_percentile", "avg", "cast", "cardinality", "coalesce", "contains", "count", "max", "md5", "min", "row_number",
+    "abs", "approx_percentile", "avg", "cast", "cardinality", "coalesce", "contains", "count", "floor", "max", "md5", "min", "row_number",
     "lag", "lead", "round", "rpad", "sequence", "slice", "stddev", "substr", "sum", "to_hex", "to_utf8", "unnest",
 }
 # Words that may stand before a bracket and are no function.
