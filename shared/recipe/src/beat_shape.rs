@@ -1,7 +1,7 @@
 //! Step 3c, number 14: the shape of a beat, and how alike two shapes are.
 
 use crate::detector_settings::DETECTOR;
-use crate::filters::odd_length;
+use crate::filters::{in_samples, odd_length};
 use crate::type_settings::TYPES;
 
 /// Values of a shape.
@@ -45,7 +45,7 @@ impl ShapeSampler {
         };
         Self {
             distances: std::array::from_fn(distance),
-            middle_within: (TYPES.middle_within_s * sampling_frequency_hz + 0.5).floor() as u64,
+            middle_within: in_samples(TYPES.middle_within_s, sampling_frequency_hz),
             energy_reach: odd_length(DETECTOR.qrs_s, sampling_frequency_hz) as u64 / 2,
         }
     }

@@ -12,6 +12,11 @@ pub(crate) fn odd_length(seconds: f64, sampling_frequency_hz: f64) -> usize {
     ((seconds * sampling_frequency_hz - 1.0) / 2.0).round().max(0.0) as usize * 2 + 1
 }
 
+/// A length in seconds as the nearest number of samples.
+pub(crate) fn in_samples(seconds: f64, sampling_frequency_hz: f64) -> u64 {
+    (seconds * sampling_frequency_hz + 0.5).floor() as u64
+}
+
 /// So many samples are filtered at once.
 pub(crate) const BLOCK: usize = 4096;
 
@@ -121,6 +126,35 @@ impl MovingMean {
     }
 }
 
+/// A moving mean, applied twice; the delay is `length - 1` samples.
+#[derive(Debug, Clone)]
+pub(crate) struct MeanOfMeans {
+    first: MovingMean,
+    once: Signal,
+    second: MovingMean,
+}
+
+impl MeanOfMeans {
+    /// `length` is odd; `before` is that of the signal.
+    pub(crate) fn new(length: usize, before: f64) -> Self {
+        Self {
+            first: MovingMean::new(length, before),
+            once: Signal::new(length, before),
+            second: MovingMean::new(length, before),
+        }
+    }
+
+    pub(crate) fn delay(&self) -> usize {
+        self.first.delay() + self.second.delay()
+    }
+
+    /// The means of the next block of the signal, which holds at least `length` values before it.
+    pub(crate) fn push(&mut self, signal: &Signal, means: &mut [f64]) {
+        self.first.push(signal, self.once.next_block(means.len()));
+        self.second.push(&self.once, means);
+    }
+}
+
 /// The means of some samples of one length; gives their last sum.
 fn running(oldest: &[f64], newest: &[f64], means: &mut [f64], mut sum: f64, scale: f64) -> f64 {
     for ((mean, newest), oldest) in means.iter_mut().zip(newest).zip(oldest) {
@@ -181,43 +215,33 @@ fn sum_of(values: &[f64]) -> f64 {
 /// Source: the band is that of Elgendi (2013), made of moving means as in Pan and Tompkins (1985): see [`DETECTOR`].
 #[derive(Debug, Clone)]
 pub(crate) struct QrsBandPass {
-    low_pass: [MovingMean; 2],
-    baseline: [MovingMean; 2],
-    once_low_passed: Signal,
-    once_averaged: Signal,
+    low_pass: MeanOfMeans,
+    baseline: MeanOfMeans,
 }
 
 impl QrsBandPass {
     pub(crate) fn new(sampling_frequency_hz: f64, before: f64) -> Self {
         let low = odd_length(DETECTOR.low_pass_s, sampling_frequency_hz);
         let base = odd_length(DETECTOR.band_pass_baseline_s, sampling_frequency_hz);
-        let twice = |length| [MovingMean::new(length, before), MovingMean::new(length, before)];
         Self {
-            low_pass: twice(low),
-            baseline: twice(base),
-            once_low_passed: Signal::new(low, before),
-            once_averaged: Signal::new(base, before),
+            low_pass: MeanOfMeans::new(low, before),
+            baseline: MeanOfMeans::new(base, before),
         }
     }
 
     pub(crate) fn low_pass_delay(&self) -> usize {
-        self.low_pass.iter().map(MovingMean::delay).sum()
+        self.low_pass.delay()
     }
 
     pub(crate) fn baseline_delay(&self) -> usize {
-        self.baseline.iter().map(MovingMean::delay).sum()
+        self.baseline.delay()
     }
 
     /// Filters the next block of `mv`. `smoothed` is low-pass only and `low_pass_delay` samples late; it holds more than
     /// `baseline_delay` samples. `qrs_band` is also `baseline_delay` samples late.
     pub(crate) fn push(&mut self, mv: &Signal, smoothed: &mut Signal, qrs_band: &mut [f64]) {
-        let samples = qrs_band.len();
-        let ([first, second], once) = (&mut self.low_pass, &mut self.once_low_passed);
-        first.push(mv, once.next_block(samples));
-        second.push(once, smoothed.next_block(samples));
-        let ([first, second], once) = (&mut self.baseline, &mut self.once_averaged);
-        first.push(smoothed, once.next_block(samples));
-        second.push(once, qrs_band);
+        self.low_pass.push(mv, smoothed.next_block(qrs_band.len()));
+        self.baseline.push(smoothed, qrs_band);
         let smoothed = smoothed.delayed(self.baseline_delay());
         for (qrs_band, smoothed) in qrs_band.iter_mut().zip(smoothed) {
             *qrs_band = smoothed - *qrs_band;

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use crate::beat_shape::{Shape, ShapeSampler};
-use crate::filters::{BLOCK, MovingMean, Signal, odd_length};
+use crate::filters::{BLOCK, MeanOfMeans, Signal, in_samples, odd_length};
 use crate::measure_beats::Measurements;
 use crate::median::median;
 use crate::types::Beat;
@@ -93,10 +93,6 @@ impl Lengths {
     }
 }
 
-fn in_samples(seconds: f64, sampling_frequency_hz: f64) -> u64 {
-    (seconds * sampling_frequency_hz + 0.5).floor() as u64
-}
-
 impl WaveFinder {
     pub(crate) fn new(sampling_frequency_hz: f64) -> Self {
         let fs = sampling_frequency_hz;
@@ -150,20 +146,14 @@ impl WaveFinder {
 
     /// Gives the beats that have their waves now. All beats before `beats_known_until` were taken.
     pub(crate) fn advance(&mut self, beats_known_until: u64, found: &mut impl FnMut(Beat, Option<Shape>)) {
-        while let Some((r, next)) = self.next_to_locate(beats_known_until) {
-            self.locate(r, next);
-        }
+        self.locate_all(beats_known_until);
         let reach = self.lengths.qrs_reach;
         let settled = match self.beats.get(self.located) {
             Some((beat, _)) => beat.sample.min(beats_known_until).saturating_sub(reach),
             None => beats_known_until.saturating_sub(reach).min(self.mv.end()),
         };
         self.smooth_until(settled);
-        while let Some(around) = self.next_to_give(beats_known_until) {
-            let (beat, shape) = self.find(&around);
-            self.given += 1;
-            found(beat, shape);
-        }
+        self.give_all(beats_known_until, found);
         self.forget(beats_known_until);
     }
 
@@ -171,12 +161,20 @@ impl WaveFinder {
     pub(crate) fn finish(&mut self, found: &mut impl FnMut(Beat, Option<Shape>)) {
         self.has_ended = true;
         self.for_qrs.finish();
-        while let Some((r, next)) = self.next_to_locate(u64::MAX) {
-            self.locate(r, next);
-        }
+        self.locate_all(u64::MAX);
         self.smooth_until(self.mv.end());
         self.for_waves.finish();
-        while let Some(around) = self.next_to_give(u64::MAX) {
+        self.give_all(u64::MAX, found);
+    }
+
+    fn locate_all(&mut self, beats_known_until: u64) {
+        while let Some((r, next)) = self.next_to_locate(beats_known_until) {
+            self.locate(r, next);
+        }
+    }
+
+    fn give_all(&mut self, beats_known_until: u64, found: &mut impl FnMut(Beat, Option<Shape>)) {
+        while let Some(around) = self.next_to_give(beats_known_until) {
             let (beat, shape) = self.find(&around);
             self.given += 1;
             found(beat, shape);
@@ -355,20 +353,13 @@ impl WaveFinder {
             },
             candidates: usize::MAX,
         };
-        let (place, is_up) = peak_of(self.for_waves.latest.range(first..onset + 1), &mean, search)?;
-        let peak = first + place as u64;
-        let edge = |towards, last, share| {
-            let slope = |at| self.slope(&self.for_waves.latest, at);
-            let steepest_within = lengths.p_steepest_within as usize;
-            wave_edge(slope, (peak, is_up), towards, last, steepest_within, share)
+        let edges = |peak: u64| {
+            let earliest = peak.saturating_sub(lengths.p_reach).max(first);
+            let latest = (peak + lengths.p_reach).min(onset);
+            [(earliest, WAVES.p_onset_slope), (latest, WAVES.p_end_slope)]
         };
-        let earliest = peak.saturating_sub(lengths.p_reach).max(first);
-        let latest = (peak + lengths.p_reach).min(onset);
-        Some(Wave {
-            onset: edge(Towards::Start, earliest, WAVES.p_onset_slope),
-            peak,
-            end: edge(Towards::End, latest, WAVES.p_end_slope),
-        })
+        let found = self.wave(first..onset + 1, &mean, search, lengths.p_steepest_within, edges);
+        found.map(|(wave, _)| wave)
     }
 
     fn find_t(&self, qrs: &Wave, next: Option<&Wave>, near: &[Wave]) -> Option<(Wave, bool)> {
@@ -401,17 +392,40 @@ impl WaveFinder {
             agreement: 0.0,
             candidates: (latest - first + 1) as usize,
         };
-        let (place, is_up) = peak_of(self.for_waves.latest.range(first..last + 1), &mean, search)?;
+        let edges = |_| [(qrs.end, WAVES.t_onset_slope), (last, WAVES.t_end_slope)];
+        self.wave(first..last + 1, &mean, search, lengths.t_steepest_within, edges)
+    }
+
+    /// The wave in some samples of a beat, of which `mean` is the mean of the beats, and whether it points up. `edges` gives for
+    /// its peak how far its onset and its end may be, each with the share of the steepest slope at which it is.
+    fn wave(
+        &self,
+        samples: Range<u64>,
+        mean: &[f64],
+        search: PeakSearch,
+        steepest_within: u64,
+        edges: impl FnOnce(u64) -> [(u64, f64); 2],
+    ) -> Option<(Wave, bool)> {
+        let x = &self.for_waves.latest;
+        let first = samples.start;
+        let (place, is_up) = peak_of(x.range(samples), mean, search)?;
         let peak = first + place as u64;
-        let edge = |towards, last, share| {
-            let slope = |at| self.slope(&self.for_waves.latest, at);
-            let steepest_within = lengths.t_steepest_within as usize;
-            wave_edge(slope, (peak, is_up), towards, last, steepest_within, share)
+        let edge = |towards, (farthest, share)| {
+            let slope = |at| self.slope(x, at);
+            wave_edge(
+                slope,
+                (peak, is_up),
+                towards,
+                farthest,
+                steepest_within as usize,
+                share,
+            )
         };
+        let [onset, end] = edges(peak);
         let wave = Wave {
-            onset: edge(Towards::Start, qrs.end, WAVES.t_onset_slope),
+            onset: edge(Towards::Start, onset),
             peak,
-            end: edge(Towards::End, last, WAVES.t_end_slope),
+            end: edge(Towards::End, end),
         };
         Some((wave, is_up))
     }
@@ -541,9 +555,8 @@ struct SmoothedTwice {
 }
 
 struct Filters {
-    means: [MovingMean; 2],
+    means: MeanOfMeans,
     signal: Signal,
-    once: Signal,
     twice: Vec<f64>,
     /// So many values still come before the first one of the signal.
     early: usize,
@@ -574,7 +587,7 @@ impl SmoothedTwice {
 
     fn finish(&mut self) {
         if let Some(filters) = &mut self.filters {
-            let held = vec![self.last; filters.means.iter().map(MovingMean::delay).sum()];
+            let held = vec![self.last; filters.means.delay()];
             filters.push(&held, &mut self.latest.values);
         }
     }
@@ -582,14 +595,12 @@ impl SmoothedTwice {
 
 impl Filters {
     fn new(length: usize, before: f64) -> Self {
-        let means = [MovingMean::new(length, before), MovingMean::new(length, before)];
-        let early = means.iter().map(MovingMean::delay).sum();
+        let means = MeanOfMeans::new(length, before);
         Self {
+            early: means.delay(),
             means,
             signal: Signal::new(length, before),
-            once: Signal::new(length, before),
             twice: vec![0.0; BLOCK],
-            early,
         }
     }
 
@@ -597,10 +608,8 @@ impl Filters {
     fn push(&mut self, values: &[f64], smoothed: &mut Vec<f64>) {
         let samples = values.len();
         self.signal.next_block(samples).copy_from_slice(values);
-        let [first, second] = &mut self.means;
-        first.push(&self.signal, self.once.next_block(samples));
         let twice = &mut self.twice[..samples];
-        second.push(&self.once, twice);
+        self.means.push(&self.signal, twice);
         let early = self.early.min(samples);
         self.early -= early;
         smoothed.extend_from_slice(&twice[early..]);

@@ -1,5 +1,6 @@
 //! Step 3b, number 13: what is measured of a beat from its waves.
 
+use crate::filters::in_samples;
 use crate::median::median;
 use crate::types::Beat;
 use crate::wave_settings::WAVES;
@@ -35,7 +36,7 @@ impl Measurements {
         level_mv: impl Fn(i64, i64) -> Option<f64>,
     ) -> Self {
         let ms = |from: u64, to: u64| (to - from) as f64 * 1000.0 / sampling_frequency_hz;
-        let samples = |seconds: f64| (seconds * sampling_frequency_hz + 0.5).floor() as i64;
+        let samples = |seconds| in_samples(seconds, sampling_frequency_hz) as i64;
         let (p, qrs, t) = (waves.p, waves.qrs, waves.t);
         let qt_ms = qrs.zip(t).map(|(qrs, t)| ms(qrs.onset, t.end));
         let corrected = |root: fn(f64) -> f64| {

@@ -137,8 +137,9 @@ impl WindowCutter {
         for beat in beats {
             self.minute.push(beat);
             let in_samples = |ms: f64| (ms * self.sampling_frequency_hz / 1000.0).round() as u32;
-            self.part.push_beat(beat.beat_type, beat.rr_ms.map(in_samples));
-            self.whole.push_beat(beat.beat_type, beat.rr_ms.map(in_samples));
+            let rr_samples = beat.rr_ms.map(in_samples);
+            self.part.push_beat(beat.beat_type, rr_samples);
+            self.whole.push_beat(beat.beat_type, rr_samples);
             if let Some(nn_ms) = beat.nn_ms {
                 let interval = NnInterval {
                     end_sample: beat.sample,
