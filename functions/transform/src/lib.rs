@@ -2,11 +2,12 @@
 //!
 //! [`ecg_recipe`] is what a data scientist reads: the steps from raw ADC values to segments in millivolts with
 //! beats, features and quality labels. `transform.rs` streams a recording through it: `parsed_rows.rs` reads what parse
-//! wrote; `segment_rows.rs`, `beat_rows.rs`, `window_rows.rs` and `recording_row.rs` fill the columns of one table each. This file opens
-//! and closes the objects.
+//! wrote; `segment_rows.rs`, `beat_rows.rs`, `window_rows.rs` and `recording_row.rs` fill the columns of one table each, and
+//! `lead_rows.rs` collects those of the leads. This file opens and closes the objects.
 
 mod beat_rows;
 mod columns;
+mod lead_rows;
 mod parsed_rows;
 mod recording_row;
 mod segment_rows;

@@ -11,11 +11,9 @@ use ecg_core::message::Source;
 use ecg_core::rules::Rules;
 use ecg_recipe::{Calibration, LeadRecipe, RecipeError, Segment};
 
-use crate::beat_rows::BeatRows;
+use crate::lead_rows::LeadRows;
 use crate::parsed_rows::{lead_of, samples_of, verdict_of};
 use crate::recording_row::RecordingRow;
-use crate::segment_rows::SegmentRows;
-use crate::window_rows::WindowRows;
 
 /// Why the recipe could not be applied.
 #[derive(Debug, thiserror::Error)]
@@ -90,13 +88,13 @@ pub fn transform<R: Read + Seek, W: Write>(
         })
         .collect::<Result<Vec<_>, _>>()?;
 
-    let mut segments = SegmentRows::new(writers.segments, recording_id, &recording)?;
-    let mut beats = BeatRows::new(writers.beats, recording_id, &recording)?;
+    let mut segments = LeadRows::new(writers.segments, recording_id, &recording)?;
+    let mut beats = LeadRows::new(writers.beats, recording_id, &recording)?;
     let samples = recording.signals.samples;
     let has_windows =
         run > 0 || ecg_recipe::has_windows(samples, recording.calibration.sampling_frequency_hz);
     let mut windows = has_windows
-        .then(|| WindowRows::new(writers.windows, recording_id, &recording))
+        .then(|| LeadRows::new(writers.windows, recording_id, &recording))
         .transpose()?;
     let mut failed: Option<ArrowError> = None;
     let mut take = |lead: usize, segment: Segment| {
@@ -104,8 +102,8 @@ pub fn transform<R: Read + Seek, W: Write>(
             return;
         }
         let added = beats
-            .append(lead, &segment.beats)
-            .and_then(|()| segments.append(lead, segment));
+            .append(lead, segment.beats.iter().copied())
+            .and_then(|()| segments.append(lead, [segment]));
         failed = added.err();
     };
 
@@ -141,7 +139,7 @@ pub fn transform<R: Read + Seek, W: Write>(
     }
     let made_segments = segments.finish()?;
     let made_beats = beats.finish()?;
-    let made_windows = windows.map(WindowRows::finish).transpose()?;
+    let made_windows = windows.map(LeadRows::finish).transpose()?;
     let row = RecordingRow {
         recording_id,
         run,

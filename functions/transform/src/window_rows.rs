@@ -1,64 +1,26 @@
 //! Rows of `windows`.
 
-use std::io::Write;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float64Array, Int32Array, Int64Array};
-use arrow_ipc::writer::FileWriter;
+use arrow_array::{ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch};
 use arrow_schema::ArrowError;
 use ecg_recipe::{Variability, Window};
 use ecg_recording::Recording;
-use ecg_tables::{WINDOWS, arrow as table_arrow};
+use ecg_tables::{Table, WINDOWS};
 
 use crate::columns::{batch_of, lead_names, lead_numbers, repeated};
+use crate::lead_rows::Row;
 
-/// A batch is written when it holds this many rows.
-const BATCH_ROWS: usize = 1024;
+impl Row for Window {
+    const TABLE: &'static Table = &WINDOWS;
+    const BATCH: usize = 1024;
 
-/// Writes the windows of all leads, collected until a batch is full.
-pub(crate) struct WindowRows<'a, W: Write> {
-    recording_id: &'a str,
-    recording: &'a Recording,
-    writer: FileWriter<W>,
-    rows: Vec<(usize, Window)>,
-    written: u64,
-}
-
-impl<'a, W: Write> WindowRows<'a, W> {
-    pub(crate) fn new(out: W, recording_id: &'a str, recording: &'a Recording) -> Result<Self, ArrowError> {
-        Ok(Self {
-            recording_id,
-            recording,
-            writer: FileWriter::try_new(out, &table_arrow::schema(&WINDOWS))?,
-            rows: Vec::new(),
-            written: 0,
-        })
-    }
-
-    /// Takes the next windows of a lead, given by its number.
-    pub(crate) fn append(&mut self, lead: usize, windows: Vec<Window>) -> Result<(), ArrowError> {
-        self.rows.extend(windows.into_iter().map(|window| (lead, window)));
-        if self.rows.len() >= BATCH_ROWS {
-            self.flush()
-        } else {
-            Ok(())
-        }
-    }
-
-    /// The number of rows.
-    pub(crate) fn finish(mut self) -> Result<u64, ArrowError> {
-        self.flush()?;
-        self.writer.finish()?;
-        Ok(self.written)
-    }
-
-    fn flush(&mut self) -> Result<(), ArrowError> {
-        if self.rows.is_empty() {
-            return Ok(());
-        }
-        let rows = std::mem::take(&mut self.rows);
-        self.written += rows.len() as u64;
-        let frequency = self.recording.calibration.sampling_frequency_hz;
+    fn batch(
+        recording_id: &str,
+        recording: &Recording,
+        rows: &[(usize, Self)],
+    ) -> Result<RecordBatch, ArrowError> {
+        let frequency = recording.calibration.sampling_frequency_hz;
         let counts = |count: fn(&Window) -> u64| -> ArrayRef {
             Arc::new(Int64Array::from_iter_values(
                 rows.iter().map(|row| count(&row.1) as i64),
@@ -67,11 +29,11 @@ impl<'a, W: Write> WindowRows<'a, W> {
         let doubles = |value: &dyn Fn(&Window) -> Option<f64>| -> ArrayRef {
             Arc::new(Float64Array::from_iter(rows.iter().map(|row| value(&row.1))))
         };
-        let batch = batch_of(&WINDOWS, |column| {
+        batch_of(&WINDOWS, |column| {
             Some(match column.name {
-                "recording_id" => repeated(Some(self.recording_id), rows.len()),
-                "lead" => lead_numbers(&rows),
-                "lead_name" => lead_names(self.recording, &rows),
+                "recording_id" => repeated(Some(recording_id), rows.len()),
+                "lead" => lead_numbers(rows),
+                "lead_name" => lead_names(recording, rows),
                 "window_index" => {
                     let indices = rows.iter().map(|row| row.1.index.map(|index| index as i32));
                     Arc::new(Int32Array::from_iter(indices))
@@ -79,7 +41,7 @@ impl<'a, W: Write> WindowRows<'a, W> {
                 "start_s" => doubles(&|window| Some(window.start_sample as f64 / frequency)),
                 "start_sample" => counts(|window| window.start_sample),
                 "duration_s" => doubles(&|window| Some(window.samples as f64 / frequency)),
-                "label" => repeated(self.recording.label.as_deref(), rows.len()),
+                "label" => repeated(recording.label.as_deref(), rows.len()),
                 "usable_share" => doubles(&|window| Some(window.usable_share)),
                 "beats" => counts(|window| window.beats),
                 "beats_n" => counts(|window| window.beats_n),
@@ -99,8 +61,7 @@ impl<'a, W: Write> WindowRows<'a, W> {
                     doubles(&|window| value(&window.variability))
                 }
             })
-        })?;
-        self.writer.write(&batch)
+        })
     }
 }
 
