@@ -301,18 +301,19 @@ fn the_queries_of_the_page_answer_as_it_says() {
     }
 }
 
+fn physical_plan(lake: &TestLake, sql: &str) -> String {
+    let plans = lake.query(&format!("explain {sql}"));
+    let physical = plans.iter().find(|row| row["plan_type"] == "physical_plan");
+    physical.unwrap()["plan"].as_str().unwrap().to_owned()
+}
+
 /// To sort the samples of a day takes minutes: a query that does so names a window.
 #[test]
 fn no_query_of_the_page_sorts_the_samples_of_a_whole_recording() {
     let lake = filled();
     let mut windows = 0;
     for query in documented() {
-        let plan = lake.query(&format!("explain {}", query.sql));
-        let plan = plan
-            .iter()
-            .find(|row| row["plan_type"] == "physical_plan")
-            .and_then(|row| row["plan"].as_str())
-            .unwrap();
+        let plan = physical_plan(&lake, &query.sql);
         // What is sorted stands below the sort, unless something was grouped in between.
         let below = plan.split("SortExec").nth(1).unwrap_or_default();
         let samples = below.split("AggregateExec").next().unwrap_or_default();
@@ -329,12 +330,7 @@ fn no_query_of_the_page_compares_every_row_with_every_row() {
     let lake = filled();
     let mut joins = 0;
     for query in documented() {
-        let plan = lake.query(&format!("explain {}", query.sql));
-        let plan = plan
-            .iter()
-            .find(|row| row["plan_type"] == "physical_plan")
-            .and_then(|row| row["plan"].as_str())
-            .unwrap();
+        let plan = physical_plan(&lake, &query.sql);
         for line in plan.lines() {
             // A condition that is no equality: each pair of rows that agree on the rest is tried. `unresolved` compares
             // the few runs of one recording.
