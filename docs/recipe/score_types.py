@@ -8,13 +8,11 @@ out, beats are matched within 150 ms, and fusion (F) and unclassifiable (Q) beat
 """
 
 import json
-import os
 import sys
-from pathlib import Path
 
 import numpy as np
 
-from read_mat import read_mat
+from annotated import folder, halves, read_recording
 from step2_calibrate import calibrate
 from step3_find_beats import find_beats
 from step3_qrs_candidates import find_candidates
@@ -22,10 +20,6 @@ from step3b_find_waves import find_waves
 from step3c_beat_types import beat_types
 from step4_features import beats_of
 
-HERE = Path(__file__).resolve().parents[2]
-ANNOTATED = Path(os.environ.get("ECG_ANNOTATED", HERE / "../shared/annotated"))
-DATA = Path(os.environ.get("ECG_DATA", HERE / "../shared/data"))
-FS, GAIN, BASELINE = 360.0, 200.0, 1024.0
 PACED = ("102", "104", "107", "217")
 TOLERANCE_S = 0.15
 BOOTSTRAP = 2000
@@ -46,11 +40,12 @@ def matched(annotated, found, tolerance):
 
 
 def types_of(path, lead):
-    mv = calibrate(read_mat(path)[0][lead], GAIN, BASELINE)
-    r_samples = [beat.r_sample for beat in find_beats(find_candidates(mv, FS), mv.size, FS)]
+    adu, fs, gain, baseline = read_recording(path, lead)
+    mv = calibrate(adu, gain, baseline)
+    r_samples = [beat.r_sample for beat in find_beats(find_candidates(mv, fs), mv.size, fs)]
     missing = np.zeros(mv.size, bool)
-    rr_ms = [beat["rr_ms"] for beat in beats_of(r_samples, [None] * len(r_samples), mv, missing, FS)]
-    return r_samples, beat_types(mv, r_samples, find_waves(mv, missing, r_samples, FS), rr_ms, FS)
+    rr_ms = [beat["rr_ms"] for beat in beats_of(r_samples, [None] * len(r_samples), mv, missing, fs)]
+    return r_samples, beat_types(mv, r_samples, find_waves(mv, missing, r_samples, fs), rr_ms, fs), fs
 
 
 def figures(counts):
@@ -63,23 +58,22 @@ def figures(counts):
 
 
 def main():
-    if not (ANNOTATED / "mitdb-types.json").exists() or not (DATA / "mitdb-30min").exists():
-        print(f"skipped: no mitdb-types.json in {ANNOTATED} (ECG_ANNOTATED), or no mitdb-30min in {DATA} (ECG_DATA)")
+    mitdb, annotated = folder("ECG_DATA", "data", "mitdb-30min"), folder("ECG_ANNOTATED", "annotated", "cinc-2017")
+    if mitdb is None or annotated is None:
         return
     lead = int(sys.argv[1]) if len(sys.argv) > 1 else 0
-    truth = json.loads((ANNOTATED / "mitdb-types.json").read_text())
-    halves = {"chosen on": sorted(truth)[0::2], "held out": sorted(truth)[1::2]}
+    truth = json.loads((annotated.parent / "mitdb-types.json").read_text())
     names = ["V Se %", "V PPV %", "false V %", "S Se %", "S PPV %"]
     print("record     V   found  false   S   found  false   N and S")
     every = []
-    for half, files in halves.items():
+    for half, files in halves(truth).items():
         counts = []
         for file in files:
             if file[:3] in PACED:
                 continue
-            r_samples, types = types_of(DATA / "mitdb-30min" / file, lead)
+            r_samples, types, fs = types_of(mitdb / file, lead)
             aami = truth[file]["aami"]
-            pairs = matched(truth[file]["sample"], r_samples, TOLERANCE_S * FS)
+            pairs = matched(truth[file]["sample"], r_samples, TOLERANCE_S * fs)
 
             def count(annotated, found):
                 return sum(aami[a] in annotated and types[f] == found for a, f in pairs)

@@ -9,45 +9,30 @@ The records are sorted by name and split alternately: the constants were chosen 
 
 import importlib.util
 import json
-import os
 import sys
-from pathlib import Path
 
 import numpy as np
 
-from read_mat import read_mat
+from annotated import folder, halves, read_recording
 from step1_fill_gaps import fill_gaps, missing_samples
 from step2_calibrate import calibrate
 from step3_find_beats import find_beats
 from step3_qrs_candidates import find_candidates
 from step3b_find_waves import find_waves
 
-HERE = Path(__file__).resolve().parents[2]
-ANNOTATED = Path(os.environ.get("ECG_ANNOTATED", HERE / "../shared/annotated"))
 # A mark and a found wave belong together within this, in s (Martinez et al. 2004).
 TOLERANCE_S = 0.15
 # Resamplings of the records for the confidence intervals.
 BOOTSTRAP = 2000
 
 
-def header(path):
-    """Sampling frequency, and (gain, baseline) of each lead, of a WFDB header: `200(0)/mV`."""
-    lines = [line.split() for line in path.read_text().splitlines() if line and not line.startswith("#")]
-    calibrations = []
-    for fields in lines[1 : 1 + int(lines[0][1])]:
-        gain, _, baseline = fields[2].split("/")[0].partition("(")
-        calibrations.append((float(gain), float(baseline.rstrip(")")) if baseline else float(fields[4])))
-    return float(lines[0][2]), calibrations
-
-
-def predict(folder, file, part=None):
-    """{lead: {"P_on": [samples], ...}}, in the form that score_waves.py of the annotated recordings reads. `part` = the first
-    and last sample to look at.
+def predict(path, leads, part=None):
+    """{lead: {"P_on": [samples], ...}}, in the form that score_waves.py of the annotated recordings reads, of so many leads.
+    `part` = the first and last sample to look at.
     """
-    fs, calibrations = header(folder / f"{Path(file).stem}.hea")
-    leads, _ = read_mat(folder / file)
     found = {}
-    for number, (adu, (gain, baseline)) in enumerate(zip(leads, calibrations)):
+    for number in range(leads):
+        adu, fs, gain, baseline = read_recording(path, number)
         first, last = part or (0, adu.size)
         missing = missing_samples(adu, gain, baseline)
         mv = calibrate(fill_gaps(adu, missing, baseline), gain, baseline)[first:last]
@@ -97,16 +82,16 @@ def interval(counts, errors, chosen):
 
 
 def main():
-    if not (ANNOTATED / "score_waves.py").exists():
-        print(f"skipped: no annotated recordings in {ANNOTATED} (ECG_ANNOTATED)")
-        return
-    spec = importlib.util.spec_from_file_location("reference", ANNOTATED / "score_waves.py")
-    reference = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(reference)
     by_record = "--records" in sys.argv
     for kind in [argument for argument in sys.argv[1:] if argument in ("qtdb", "ludb")] or ["qtdb", "ludb"]:
-        folder, of = ANNOTATED / kind, {"qtdb": reference.of_qtdb, "ludb": reference.of_ludb}[kind]
-        truth = json.loads((folder / "waves.json").read_text())
+        at = folder("ECG_ANNOTATED", "annotated", kind)
+        if at is None:
+            continue
+        spec = importlib.util.spec_from_file_location("reference", at.parent / "score_waves.py")
+        reference = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(reference)
+        of = {"qtdb": reference.of_qtdb, "ludb": reference.of_ludb}[kind]
+        truth = json.loads((at / "waves.json").read_text())
         files, predicted, trimmed, between = sorted(truth), {}, {}, {}
         for file in files:
             part = None
@@ -114,14 +99,14 @@ def main():
                 marks = [at for waves in truth[file]["manual"].values() for mark in waves for at in mark if at is not None]
                 around = int(10 * truth[file]["fs"])
                 part = max(min(marks) - around, 0), max(marks) + around
-            predicted[file] = predict(folder, file, part)
+            predicted[file] = predict(at / file, len(truth[file]["leads"]), part)
             if kind == "ludb":
                 trimmed[file], between[file] = between_qrs(truth[file], predicted[file])
         ways = [(kind, truth, predicted)]
         if kind == "ludb":
             ways.append(("ludb, P and T between the annotated QRS complexes", trimmed, between))
         for title, marked, prediction in ways:
-            for half, its_files in [("chosen on", files[0::2]), ("held out", files[1::2])]:
+            for half, its_files in halves(files).items():
                 print(f"\n{title}: {half} ({len(its_files)} records); 95 % confidence intervals over records")
                 print("point           n  Se %                 PPV %                mean ms              SD ms, of a record   SD ms, pooled")
                 for wave, index, name in reference.POINTS:
