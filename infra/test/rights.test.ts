@@ -1,6 +1,7 @@
 // functions/steps.json says what each function may do. The roles of the stack have exactly that, and nothing else has it.
 
 import { describe, expect, test } from 'vitest';
+import { TABLES } from '../lib/catalog.ts';
 import { ENTRIES, EVERY, STEPS, type Rights, type Step } from '../lib/steps.ts';
 import { asText, one, pipeline, resources } from './synthesised.ts';
 
@@ -32,6 +33,14 @@ test('crawl with a crawler may only start it, and no catalog', () => {
   expect(Properties.Targets.S3Targets.map(({ Path }: any) => asText(Path).replace(/^.*}\//, '')))
     .toEqual(['recordings/', 'segments/', 'beats/', 'windows/', 'rejections/']);
   expect(Object.keys(resources(template, 'AWS::Glue::Crawler'))).toEqual([]);
+});
+
+test('crawl may put the objects of every table, but for those of rejections, which write puts', () => {
+  for (const stack of [template, withCrawler]) {
+    const puts = granted(stack, 'crawl').filter((right) => /^processed\/.* s3:PutObject$/.test(right));
+    const tables = TABLES.filter((table) => table !== 'rejections');
+    expect(puts.sort()).toEqual(tables.map((table) => `processed/${table}/* s3:PutObject`).sort());
+  }
 });
 
 test('no role of the stack has a managed policy, and no function an action with a star', () => {
