@@ -13,21 +13,68 @@ pub(crate) const UNSHIFTED: usize = SHIFTS / 2;
 /// Which of the values is in the middle of the beat.
 const MIDDLE: i64 = 15;
 
-/// The smoothed signal around the middle of a beat, moved by each shift, less the straight line that fits it best, which is
-/// baseline wander. In mV.
+/// The smoothed signal around the middle of a beat, in mV. Its shape at a shift is a part of it, less the straight line that
+/// fits that best, which is baseline wander.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Shape {
-    pub(crate) of_shift: [[f64; VALUES]; SHIFTS],
-    /// Root of the sum of squares, of each shift.
-    sizes: [f64; SHIFTS],
+    /// Less their mean. The part of shift `n` begins with value `n`.
+    around: [f64; VALUES + SHIFTS - 1],
+    of_shift: [Line; SHIFTS],
+}
+
+/// The straight line that fits the values of one shift best, and what it leaves.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Line {
+    mean: f64,
+    /// mV per step.
+    slope: f64,
+    /// Root of the sum of squares of what is left, in mV.
+    size: f64,
 }
 
 impl Shape {
-    fn new(of_shift: [[f64; VALUES]; SHIFTS]) -> Self {
-        let sizes = of_shift.each_ref().map(size_of);
-        Self { of_shift, sizes }
+    fn new(mut around: [f64; VALUES + SHIFTS - 1]) -> Self {
+        let mean = around.iter().sum::<f64>() / around.len() as f64;
+        around.iter_mut().for_each(|value| *value -= mean);
+        let mut shape = Self {
+            around,
+            of_shift: [Line::default(); SHIFTS],
+        };
+        for shift in 0..SHIFTS {
+            let values = shape.part(shift);
+            let mean = sum_of(|n| values[n]) / VALUES as f64;
+            let slope = sum_of(|n| values[n] * TIMES[n]) / SQUARED_TIMES;
+            shape.of_shift[shift] = Line { mean, slope, size: 0.0 };
+            shape.of_shift[shift].size = size_of(&shape.values(shift));
+        }
+        shape
+    }
+
+    /// The values of a shift, with the straight line.
+    fn part(&self, shift: usize) -> &[f64; VALUES] {
+        self.around[shift..].first_chunk().unwrap_or(&[0.0; VALUES])
+    }
+
+    /// The shape at a shift.
+    pub(crate) fn values(&self, shift: usize) -> [f64; VALUES] {
+        let (part, line) = (self.part(shift), self.of_shift[shift]);
+        std::array::from_fn(|n| (part[n] - line.mean) - line.slope * TIMES[n])
     }
 }
+
+/// The steps of the values of a shape from the middle one.
+const TIMES: [f64; VALUES] = {
+    let mut times = [0.0; VALUES];
+    let mut n = 0;
+    while n < VALUES {
+        times[n] = n as f64 - (VALUES - 1) as f64 / 2.0;
+        n += 1;
+    }
+    times
+};
+
+/// The sum of their squares.
+const SQUARED_TIMES: f64 = (VALUES * (VALUES * VALUES - 1)) as f64 / 12.0;
 
 /// Where the values of a shape are.
 pub(crate) struct ShapeSampler {
@@ -50,65 +97,50 @@ impl ShapeSampler {
         }
     }
 
-    /// The shape of the beat with this R peak. `slope` and `mv` are those of the smoothed signal at a sample; `last` is the
-    /// last sample of the lead, if it is known. Before and after the lead its end values are held.
+    /// The shape of the beat with this R peak. `slopes` gives those of the smoothed signal from a sample to another, and `mv` its
+    /// value at a sample; `last` is the last sample of the lead, if it is known. Before and after the lead its end values are held.
     pub(crate) fn sample(
         &self,
         r: u64,
         last: Option<u64>,
-        slope: impl Fn(u64) -> f64,
+        slopes: impl Fn(u64, u64) -> Vec<f64>,
         mv: impl Fn(u64) -> f64,
     ) -> Shape {
-        let middle = self.middle(r, last, slope) as i64;
+        let middle = self.middle(r, last, slopes) as i64;
         let around = self.distances.map(|distance| {
             let place = (middle + distance).max(0) as u64;
             mv(last.map_or(place, |last| place.min(last)))
         });
-        let mut of_shift = [[0.0; VALUES]; SHIFTS];
-        for (shift, shape) in of_shift.iter_mut().enumerate() {
-            shape.copy_from_slice(&around[shift..shift + VALUES]);
-            remove_line(shape);
-        }
-        Shape::new(of_shift)
+        Shape::new(around)
     }
 
     /// The sample near the R peak around which the slope has the most energy. It moves less from beat to beat than the R peak,
     /// which may change from one wave of the complex to another.
     ///
     /// Formula: `argmax` of the sum of the squared slope over the length of a QRS complex; of nearly equal ones the first.
-    fn middle(&self, r: u64, last: Option<u64>, slope: impl Fn(u64) -> f64) -> u64 {
+    fn middle(&self, r: u64, last: Option<u64>, slopes: impl Fn(u64, u64) -> Vec<f64>) -> u64 {
         let first = r.saturating_sub(self.middle_within);
         let end = r + self.middle_within;
         let end = last.map_or(end, |last| end.min(last));
         let reach = self.energy_reach;
-        let squared = |at: u64| {
-            let slope = slope(at);
-            slope * slope
-        };
+        let from = first.saturating_sub(reach);
+        let mut squared = slopes(from, end + reach + 1);
+        squared.iter_mut().for_each(|slope| *slope *= *slope);
+        // Values come at the end of the length of a QRS complex, and go at its start, unless that is before the lead.
+        let (comes, goes) = ((first + reach + 1 - from) as usize, reach.saturating_sub(first) as usize);
+        let mut energy: f64 = squared[..comes].iter().sum();
         let mut energies = Vec::with_capacity((end + 1 - first) as usize);
-        let mut energy: f64 = (first.saturating_sub(reach)..=first + reach).map(squared).sum();
-        for at in first..=end {
+        for (place, newest) in squared[comes..].iter().enumerate() {
             energies.push(energy);
-            energy += squared(at + reach + 1);
-            if at >= reach {
-                energy -= squared(at - reach);
+            energy += newest;
+            if let Some(place) = place.checked_sub(goes) {
+                energy -= squared[place];
             }
         }
         let largest = energies.iter().copied().fold(0.0, f64::max);
         let nearly = largest * (1.0 - TYPES.nearly);
         let place = energies.iter().position(|energy| *energy >= nearly);
         first + place.unwrap_or(0) as u64
-    }
-}
-
-/// Takes the straight line away that fits the values best (least squares).
-fn remove_line(values: &mut [f64; VALUES]) {
-    let mean = sum_of(|n| values[n]) / VALUES as f64;
-    let time = |n: usize| n as f64 - (VALUES - 1) as f64 / 2.0;
-    values.iter_mut().for_each(|value| *value -= mean);
-    let slope = sum_of(|n| values[n] * time(n)) / sum_of(|n| time(n) * time(n));
-    for (n, value) in values.iter_mut().enumerate() {
-        *value -= slope * time(n);
     }
 }
 
@@ -159,10 +191,12 @@ impl MeanShape {
             return (0.0, 0);
         }
         let mut alike = [0.0; SHIFTS];
-        for ((alike, values), size) in alike.iter_mut().zip(&shape.of_shift).zip(shape.sizes) {
+        for (shift, (alike, Line { size, .. })) in alike.iter_mut().zip(shape.of_shift).enumerate() {
             if size == 0.0 {
                 continue;
             }
+            // The mean has neither a mean nor a slope, so those of the beat add nothing to the product.
+            let values = shape.part(shift);
             let product = sum_of(|n| self.values[n] * values[n]);
             let correlation = product / (self.size * size).max(f64::MIN_POSITIVE);
             let (larger, smaller) = (self.size.max(size), self.size.min(size));
@@ -185,7 +219,12 @@ pub(crate) mod testing {
     /// The shape of a signal given in s from its middle, at 500 Hz.
     pub(crate) fn shape_of(mv: impl Fn(f64) -> f64) -> Shape {
         let at = |sample: u64| mv((sample as f64 - 1000.0) / 500.0);
-        ShapeSampler::new(500.0).sample(1000, None, |sample| at(sample + 1) - at(sample - 1), at)
+        ShapeSampler::new(500.0).sample(1000, None, slopes_of(at), at)
+    }
+
+    /// The slopes of a signal.
+    pub(crate) fn slopes_of(at: impl Fn(u64) -> f64) -> impl Fn(u64, u64) -> Vec<f64> {
+        move |first, last| (first..=last).map(|sample| at(sample + 1) - at(sample - 1)).collect()
     }
 
     /// A bell of so much height and half width.
@@ -196,30 +235,30 @@ pub(crate) mod testing {
 
 #[cfg(test)]
 mod tests {
-    use super::testing::{bell, shape_of};
+    use super::testing::{bell, shape_of, slopes_of};
     use super::*;
 
     fn alike(shape: &Shape, other: &Shape) -> (f64, usize) {
-        MeanShape::of(other.of_shift[UNSHIFTED]).alike(shape)
+        MeanShape::of(other.values(UNSHIFTED)).alike(shape)
     }
 
     #[test]
     fn a_shape_is_around_the_middle_of_the_energy_and_has_no_baseline() {
         let shape = shape_of(|s| bell(s, 1.0, 0.03));
         let wandering = shape_of(|s| bell(s, 1.0, 0.03) + 0.7 + 0.2 * s);
-        let values = shape.of_shift[UNSHIFTED];
+        let values = shape.values(UNSHIFTED);
         let peak = values.iter().copied().fold(f64::MIN, f64::max);
         assert_eq!(
             values.iter().position(|value| *value == peak),
             Some(MIDDLE as usize)
         );
-        for (value, other) in values.iter().zip(&wandering.of_shift[UNSHIFTED]) {
+        for (value, other) in values.iter().zip(&wandering.values(UNSHIFTED)) {
             assert!((value - other).abs() < 1e-9, "{value} {other}");
         }
         // The R peak is another wave of the complex, 40 ms away; the middle is the same.
         let sampler = ShapeSampler::new(500.0);
         let at = |sample: u64| bell((sample as f64 - 1000.0) / 500.0, 1.0, 0.03);
-        let from_elsewhere = sampler.sample(980, None, |sample| at(sample + 1) - at(sample - 1), at);
+        let from_elsewhere = sampler.sample(980, None, slopes_of(at), at);
         assert_eq!(from_elsewhere, shape);
     }
 
@@ -234,9 +273,8 @@ mod tests {
         let much_larger = shape_of(|s| bell(s, 4.0, 0.03));
         assert!((alike(&much_larger, &shape).0 - 6.4 / (1.0 + 3.2 * 3.2)).abs() < 1e-9);
         // The middle of the energy is that of the first wave; the whole is 24 ms late.
-        let moved = Shape::new(std::array::from_fn(|shift| {
-            shape.of_shift[(shift + 3).min(SHIFTS - 1)]
-        }));
+        let last = shape.around.len() - 1;
+        let moved = Shape::new(std::array::from_fn(|n| shape.around[(n + 3).min(last)]));
         assert_eq!(alike(&moved, &shape).1, UNSHIFTED - 3);
     }
 
@@ -254,12 +292,12 @@ mod tests {
         let shape = ShapeSampler::new(500.0).sample(
             1,
             Some(4),
-            |_| 0.0,
+            |first, last| vec![0.0; (last + 1 - first) as usize],
             |sample| {
                 assert!(sample <= 4, "{sample}");
                 at(sample)
             },
         );
-        assert!(shape.of_shift[UNSHIFTED].iter().all(|value| value.is_finite()));
+        assert!(shape.values(UNSHIFTED).iter().all(|value| value.is_finite()));
     }
 }

@@ -235,10 +235,8 @@ impl TypeFinder {
     fn usual_before_latest(&self) -> f64 {
         let latest = self.taken.len() - 1;
         let near = self.near(latest);
-        let mut known: Vec<f64> = near
-            .map(|n| self.taken[n].rr_s)
-            .filter(|rr_s| !rr_s.is_nan())
-            .collect();
+        let mut known = Vec::with_capacity(near.len());
+        known.extend(near.map(|n| self.taken[n].rr_s).filter(|rr_s| !rr_s.is_nan()));
         median(&mut known).unwrap_or(f64::NAN)
     }
 
@@ -270,7 +268,7 @@ impl TypeFinder {
                 group.beats += 1;
                 let share = 1.0 / group.beats.min(TYPES.learn_beats as u64) as f64;
                 if let Some(mean) = &mut group.mean {
-                    mean.approach(&beat.shape.of_shift[shift], share);
+                    mean.approach(&beat.shape.values(shift), share);
                 }
                 number
             }
@@ -281,7 +279,7 @@ impl TypeFinder {
                     if is_lighter { number } else { lightest }
                 });
                 self.groups[lightest] = Group {
-                    mean: Some(MeanShape::of(beat.shape.of_shift[UNSHIFTED])),
+                    mean: Some(MeanShape::of(beat.shape.values(UNSHIFTED))),
                     beats: 1,
                     began: self.number,
                     ..Group::default()
@@ -353,7 +351,7 @@ impl TypeFinder {
 
     fn rhythm(&self, near: &std::ops::Range<usize>, basic: &Basic) -> Rhythm {
         let is_basic = |beat: &Taken| basic.is_basic[beat.group] && self.group_of(beat).is_some();
-        let (mut of_basic, mut known, mut changes) = (Vec::new(), Vec::new(), Vec::new());
+        let [mut of_basic, mut known, mut changes] = [(); 3].map(|()| Vec::with_capacity(near.len()));
         let mut before: Option<(bool, Option<f64>)> = None;
         for beat in self.taken.range(near.clone()) {
             let is_basic = is_basic(beat);

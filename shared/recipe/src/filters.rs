@@ -20,6 +20,9 @@ pub(crate) fn in_samples(seconds: f64, sampling_frequency_hz: f64) -> u64 {
 /// So many samples are filtered at once.
 pub(crate) const BLOCK: usize = 4096;
 
+/// The sum of a moving mean is computed from all its values after about so many samples: four times as many are in a block.
+const STRETCH: usize = 256;
+
 /// A signal that comes in blocks: the latest block, and so many values before it as its readers need.
 #[derive(Debug, Clone)]
 pub(crate) struct Signal {
@@ -70,7 +73,9 @@ impl Signal {
 #[derive(Debug, Clone)]
 pub(crate) struct MovingMean {
     length: usize,
-    /// Samples since the sum was computed from all its values.
+    /// After so many samples, a whole number of lengths, the sum is computed from all its values.
+    stretch: usize,
+    /// Samples since that was done.
     since: usize,
     sum: f64,
     inverse_length: f64,
@@ -81,6 +86,7 @@ impl MovingMean {
     pub(crate) fn new(length: usize, before: f64) -> Self {
         Self {
             length,
+            stretch: (STRETCH / length).max(1) * length,
             since: 0,
             sum: before * length as f64,
             inverse_length: 1.0 / length as f64,
@@ -93,29 +99,30 @@ impl MovingMean {
 
     /// The means of the next block of the signal, which holds at least `length` values before it.
     ///
-    /// Each sum is that of the sample before, plus the newest and minus the oldest value; once per length it is computed
+    /// Each sum is that of the sample before, plus the newest and minus the oldest value; once per stretch it is computed
     /// from all its values: else rounding errors, or one absurd value, would stay in the rest of the lead. So the
-    /// lengths do not depend on each other, and four at once are computed in the time that the additions of one need,
+    /// stretches do not depend on each other, and four at once are computed in the time that the additions of one need,
     /// of which each waits for the one before.
     pub(crate) fn push(&mut self, signal: &Signal, means: &mut [f64]) {
-        let (length, scale) = (self.length, self.inverse_length);
+        let (length, stretch, scale) = (self.length, self.stretch, self.inverse_length);
         // The values from one length before the block on.
         let values = &signal.values[signal.history - length..signal.history + signal.samples];
         let mut from = 0;
         while from < means.len() {
             let left = means.len() - from;
-            if self.since == 0 && left >= 4 * length {
-                let means = &mut means[from..from + 4 * length];
-                self.sum = four_lengths(&values[from..from + 5 * length], means, self.sum, scale);
-                from += 4 * length;
+            if self.since == 0 && left >= 4 * stretch {
+                let means = &mut means[from..from + 4 * stretch];
+                let values = &values[from..from + length + 4 * stretch];
+                self.sum = four_stretches(values, length, means, self.sum, scale);
+                from += 4 * stretch;
                 continue;
             }
-            let to = from + left.min(length - self.since);
+            let to = from + left.min(stretch - self.since);
             let means = &mut means[from..to];
             self.sum = running(&values[from..], &values[from + length..], means, self.sum, scale);
             self.since += to - from;
             from = to;
-            if self.since == length
+            if self.since == stretch
                 && let Some(last) = means.last_mut()
             {
                 self.since = 0;
@@ -155,7 +162,7 @@ impl MeanOfMeans {
     }
 }
 
-/// The means of some samples of one length; gives their last sum.
+/// The means of some samples of one stretch; gives their last sum.
 fn running(oldest: &[f64], newest: &[f64], means: &mut [f64], mut sum: f64, scale: f64) -> f64 {
     for ((mean, newest), oldest) in means.iter_mut().zip(newest).zip(oldest) {
         sum += newest - oldest;
@@ -164,33 +171,36 @@ fn running(oldest: &[f64], newest: &[f64], means: &mut [f64], mut sum: f64, scal
     sum
 }
 
-/// The means of four whole lengths, from the values of these and of the length before; gives their last sum.
-fn four_lengths(values: &[f64], means: &mut [f64], sum: f64, scale: f64) -> f64 {
-    let length = means.len() / 4;
-    let of = |number: usize| &values[number * length..(number + 1) * length];
-    let [a, b, c, d, e] = [of(0), of(1), of(2), of(3), of(4)];
-    let (first, rest) = means.split_at_mut(length);
-    let (second, rest) = rest.split_at_mut(length);
-    let (third, fourth) = rest.split_at_mut(length);
-    let fourth = &mut fourth[..length];
-    let mut sums = [sum, sum_of(b), sum_of(c), sum_of(d)];
-    let last = length - 1;
+/// The means of four whole stretches, from the values of these and of the length before; gives their last sum.
+fn four_stretches(values: &[f64], length: usize, means: &mut [f64], sum: f64, scale: f64) -> f64 {
+    let stretch = means.len() / 4;
+    let oldest = |number: usize| &values[number * stretch..(number + 1) * stretch];
+    let newest = |number: usize| &values[length + number * stretch..length + (number + 1) * stretch];
+    let [a, b, c, d] = [oldest(0), oldest(1), oldest(2), oldest(3)];
+    let [e, f, g, h] = [newest(0), newest(1), newest(2), newest(3)];
+    let whole = |number: usize| sum_of(&values[number * stretch..number * stretch + length]);
+    let (first, rest) = means.split_at_mut(stretch);
+    let (second, rest) = rest.split_at_mut(stretch);
+    let (third, fourth) = rest.split_at_mut(stretch);
+    let fourth = &mut fourth[..stretch];
+    let mut sums = [sum, whole(1), whole(2), whole(3)];
+    let ends = [sums[1], sums[2], sums[3], whole(4)];
+    let last = stretch - 1;
     for n in 0..last {
-        sums[0] += b[n] - a[n];
-        sums[1] += c[n] - b[n];
-        sums[2] += d[n] - c[n];
-        sums[3] += e[n] - d[n];
+        sums[0] += e[n] - a[n];
+        sums[1] += f[n] - b[n];
+        sums[2] += g[n] - c[n];
+        sums[3] += h[n] - d[n];
         first[n] = sums[0] * scale;
         second[n] = sums[1] * scale;
         third[n] = sums[2] * scale;
         fourth[n] = sums[3] * scale;
     }
-    let end = sum_of(e);
-    first[last] = sum_of(b) * scale;
-    second[last] = sum_of(c) * scale;
-    third[last] = sum_of(d) * scale;
-    fourth[last] = end * scale;
-    end
+    first[last] = ends[0] * scale;
+    second[last] = ends[1] * scale;
+    third[last] = ends[2] * scale;
+    fourth[last] = ends[3] * scale;
+    ends[3]
 }
 
 /// The sum in four lanes: an addition then need not wait for the one before it.
@@ -316,9 +326,9 @@ mod tests {
 
     #[test]
     fn one_absurd_value_leaves_no_trace() {
-        let mut values = [1.0; 20];
+        let mut values = [1.0; 2 * STRETCH];
         values[0] = 1e30;
-        let last = means(&values, 5, 0.0, 20)[19];
+        let last = means(&values, 5, 0.0, 100)[2 * STRETCH - 1];
         assert!((last - 1.0).abs() < 1e-12, "{last}");
     }
 

@@ -12,7 +12,7 @@ use crate::measure_beats::Measurements;
 use crate::median::median;
 use crate::types::Beat;
 use crate::wave_settings::WAVES;
-use crate::waves::{PeakSearch, QrsEdgeLengths, Towards, Wave, Waves, peak_of, qrs_edge, wave_edge};
+use crate::waves::{PeakSearch, QrsEdgeLengths, Wave, Waves, peak_of, qrs_edge, wave_edge};
 
 /// Finds the waves of the beats of one lead, and measures them. Holds the signal of some twelve
 /// seconds, up to twice as much until it is dropped, and the beats in it.
@@ -72,8 +72,8 @@ impl Lengths {
             qrs_reach: of(WAVES.qrs_reach_s),
             steepest_within: of(WAVES.steepest_within_s),
             edge: QrsEdgeLengths {
-                notch: of(WAVES.qrs_notch_s),
-                quiet: of(WAVES.qrs_quiet_s).max(1),
+                notch: of(WAVES.qrs_notch_s) as usize,
+                quiet: of(WAVES.qrs_quiet_s).max(1) as usize,
             },
             mean_within: of(WAVES.mean_within_s),
             p_within: of(WAVES.p_within_s),
@@ -210,16 +210,20 @@ impl WaveFinder {
         if self.has_ended {
             last = last.min(self.mv.end().saturating_sub(1));
         }
-        let steepness = |at: u64| self.slope(&self.for_qrs.latest, at).abs();
+        let mut steepness = self.slopes(&self.for_qrs.latest, first, last);
+        steepness.iter_mut().for_each(|slope| *slope = slope.abs());
         let near = self.lengths.steepest_within;
-        let steepest = (r.saturating_sub(near).max(first)..=(r + near).min(last))
-            .map(steepness)
-            .fold(0.0, f64::max);
-        let edge = |towards, last| qrs_edge(steepness, r, towards, last, steepest, self.lengths.edge);
+        let (from, to) = (r.saturating_sub(near).max(first), (r + near).min(last));
+        let steepest = steepness[(from - first) as usize..=(to - first) as usize]
+            .iter()
+            .fold(0.0, |most, slope| if *slope > most { *slope } else { most });
+        let place = (r - first) as usize;
+        let before = steepness[..=place].iter().rev().copied();
+        let after = steepness[place..].iter().copied();
         let qrs = Wave {
-            onset: edge(Towards::Start, first),
+            onset: r - qrs_edge(before, steepest, self.lengths.edge) as u64,
             peak: r,
-            end: edge(Towards::End, last),
+            end: r + qrs_edge(after, steepest, self.lengths.edge) as u64,
         };
 
         let level = |at: u64| mean(self.mv.range(at.saturating_sub(1)..at + 2));
@@ -229,8 +233,6 @@ impl WaveFinder {
         for (n, value) in line.iter_mut().enumerate() {
             *value = from + (to - from) * n as f64 / steps;
         }
-        // The sample at its end may also be the onset of the next one.
-        self.smooth_until(qrs.end);
         if let Some((_, located)) = self.beats.get_mut(self.located) {
             *located = Some(qrs);
         }
@@ -245,12 +247,18 @@ impl WaveFinder {
         }
     }
 
-    /// Difference of the neighbours of a sample, in mV per two samples; only its ratios are used. 0 at the ends of the lead.
-    fn slope(&self, signal: &Latest, at: u64) -> f64 {
-        if at == 0 || at + 1 >= self.mv.end() {
-            return 0.0;
-        }
-        signal.at(at + 1) - signal.at(at - 1)
+    /// The slope at each of some samples: the difference of its neighbours, in mV per two samples; only its ratios are used. 0 at the
+    /// ends of the lead.
+    fn slopes(&self, signal: &Latest, first: u64, last: u64) -> Vec<f64> {
+        let samples = (last + 1 - first) as usize;
+        let inner = first.max(1)..(last + 1).min(self.mv.end().saturating_sub(1));
+        let mut slopes = Vec::with_capacity(samples);
+        slopes.resize((inner.start - first) as usize, 0.0);
+        let earlier = signal.range(inner.start - 1..inner.end.saturating_sub(1));
+        let later = signal.range(inner.start + 1..inner.end + 1);
+        slopes.extend(later.iter().zip(earlier).map(|(later, earlier)| later - earlier));
+        slopes.resize(samples, 0.0);
+        slopes
     }
 
     // 11. P wave and T wave.
@@ -313,8 +321,8 @@ impl WaveFinder {
         let shape = waves.qrs.map(|qrs| {
             let last = self.has_ended.then(|| self.mv.end().saturating_sub(1));
             let smoothed = &self.for_qrs.latest;
-            let slope = |at| self.slope(smoothed, at);
-            self.shapes.sample(qrs.peak, last, slope, |at| smoothed.at(at))
+            let slopes = |first, last| self.slopes(smoothed, first, last);
+            self.shapes.sample(qrs.peak, last, slopes, |at| smoothed.at(at))
         });
         (
             Beat {
@@ -410,22 +418,18 @@ impl WaveFinder {
         let first = samples.start;
         let (place, is_up) = peak_of(x.range(samples), mean, search)?;
         let peak = first + place as u64;
-        let edge = |towards, (farthest, share)| {
-            let slope = |at| self.slope(x, at);
-            wave_edge(
-                slope,
-                (peak, is_up),
-                towards,
-                farthest,
-                steepest_within as usize,
-                share,
-            )
-        };
-        let [onset, end] = edges(peak);
+        let [(first, onset_share), (last, end_share)] = edges(peak);
+        // Rising before the peak of a wave that points up, falling after it.
+        let rising = if is_up { 1.0 } else { -1.0 };
+        let slopes = self.slopes(x, first, last);
+        let place = (peak - first) as usize;
+        let before = slopes[..=place].iter().rev().map(|slope| rising * slope);
+        let after = slopes[place..].iter().map(|slope| -rising * slope);
+        let within = steepest_within as usize;
         let wave = Wave {
-            onset: edge(Towards::Start, onset),
+            onset: peak - wave_edge(before, within, onset_share) as u64,
             peak,
-            end: edge(Towards::End, end),
+            end: peak + wave_edge(after, within, end_share) as u64,
         };
         Some((wave, is_up))
     }
@@ -557,7 +561,6 @@ struct SmoothedTwice {
 struct Filters {
     means: MeanOfMeans,
     signal: Signal,
-    twice: Vec<f64>,
     /// So many values still come before the first one of the signal.
     early: usize,
 }
@@ -600,7 +603,6 @@ impl Filters {
             early: means.delay(),
             means,
             signal: Signal::new(length, before),
-            twice: vec![0.0; BLOCK],
         }
     }
 
@@ -608,11 +610,12 @@ impl Filters {
     fn push(&mut self, values: &[f64], smoothed: &mut Vec<f64>) {
         let samples = values.len();
         self.signal.next_block(samples).copy_from_slice(values);
-        let twice = &mut self.twice[..samples];
-        self.means.push(&self.signal, twice);
+        let from = smoothed.len();
+        smoothed.resize(from + samples, 0.0);
+        self.means.push(&self.signal, &mut smoothed[from..]);
         let early = self.early.min(samples);
         self.early -= early;
-        smoothed.extend_from_slice(&twice[early..]);
+        smoothed.drain(from..from + early);
     }
 }
 

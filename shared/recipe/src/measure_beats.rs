@@ -64,7 +64,8 @@ impl Measurements {
     /// The median of each measurement over the beats that have it.
     pub(crate) fn medians(beats: &[Beat]) -> Self {
         let median = |of: fn(&Measurements) -> Option<f64>| {
-            let mut known: Vec<f64> = beats.iter().filter_map(|beat| of(&beat.measured)).collect();
+            let mut known = Vec::with_capacity(beats.len());
+            known.extend(beats.iter().filter_map(|beat| of(&beat.measured)));
             median(&mut known)
         };
         Self {

@@ -28,27 +28,10 @@ pub struct Waves {
     pub t_is_up: Option<bool>,
 }
 
-/// Which way along the signal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Towards {
-    Start,
-    End,
-}
-
-impl Towards {
-    /// The samples from `from` to `to`, which lies that way.
-    fn path(self, from: u64, to: u64) -> impl Iterator<Item = u64> + Clone {
-        let step = move |distance: u64| match self {
-            Towards::Start => from - distance,
-            Towards::End => from + distance,
-        };
-        (0..=from.abs_diff(to)).map(step)
-    }
-}
-
 /// The place of the largest value, of equal ones the first.
 fn highest(values: impl Iterator<Item = f64> + Clone) -> usize {
-    let largest = values.clone().fold(f64::NEG_INFINITY, f64::max);
+    let larger = |largest, value| if value > largest { value } else { largest };
+    let largest = values.clone().fold(f64::NEG_INFINITY, larger);
     values
         .into_iter()
         .position(|value| value >= largest - WAVES.nearly_mv)
@@ -58,45 +41,40 @@ fn highest(values: impl Iterator<Item = f64> + Clone) -> usize {
 /// Lengths in samples of the search for the edges of a QRS complex.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct QrsEdgeLengths {
-    pub(crate) notch: u64,
-    pub(crate) quiet: u64,
+    pub(crate) notch: usize,
+    pub(crate) quiet: usize,
 }
 
-/// The onset or end (number 10) of a QRS complex: from the R peak outwards as far as steep slopes follow each other, and then until
-/// it is quiet; at the farthest `last`. `steepness` is the amount of the slope at a sample.
+/// How far the onset or the end (number 10) of a QRS complex is from its R peak, in samples: as far as steep slopes follow each
+/// other, and then until it is quiet; at the farthest to the last value. `steepness` is the amount of the slope at each sample from the
+/// R peak outwards.
 pub(crate) fn qrs_edge(
-    steepness: impl Fn(u64) -> f64,
-    r: u64,
-    towards: Towards,
-    last: u64,
+    steepness: impl ExactSizeIterator<Item = f64> + Clone,
     steepest: f64,
     lengths: QrsEdgeLengths,
-) -> u64 {
+) -> usize {
+    let farthest = steepness.len().saturating_sub(1);
+    let (steep, quiet_below) = (
+        WAVES.qrs_slope * steepest - WAVES.nearly_mv,
+        WAVES.qrs_quiet_slope * steepest - WAVES.nearly_mv,
+    );
     // The R peak itself is flat on both sides.
-    let (mut edge, mut allowed) = (r, 2 * lengths.notch);
-    for at in towards.path(r, last) {
-        if steepness(at) >= WAVES.qrs_slope * steepest - WAVES.nearly_mv {
-            (edge, allowed) = (at, lengths.notch);
-        } else if at.abs_diff(edge) > allowed {
+    let (mut edge, mut allowed) = (0, 2 * lengths.notch);
+    for (distance, steepness) in steepness.clone().enumerate() {
+        if steepness >= steep {
+            (edge, allowed) = (distance, lengths.notch);
+        } else if distance - edge > allowed {
             break;
         }
     }
-    let mut quiet_since = edge;
     let mut quiet = 0;
-    for at in towards.path(edge, last).take_while(|at| *at != last) {
-        if steepness(at) < WAVES.qrs_quiet_slope * steepest - WAVES.nearly_mv {
-            if quiet == 0 {
-                quiet_since = at;
-            }
-            quiet += 1;
-        } else {
-            quiet = 0;
-        }
+    for (distance, steepness) in steepness.enumerate().take(farthest).skip(edge) {
+        quiet = if steepness < quiet_below { quiet + 1 } else { 0 };
         if quiet == lengths.quiet {
-            return quiet_since;
+            return distance + 1 - quiet;
         }
     }
-    last
+    farthest
 }
 
 /// What is asked of a peak.
@@ -142,6 +120,9 @@ pub(crate) fn peak_of(beat: &[f64], mean: &[f64], search: PeakSearch) -> Option<
     is_wave.then_some((own.place, is_up))
 }
 
+/// So many peaks and valleys need no more memory.
+const USUAL_EXTREMES: usize = 32;
+
 /// A peak or a valley.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Extreme {
@@ -158,37 +139,49 @@ impl Extremes {
     /// Those at some of the places that may be the peak. The last of all these counts as one: a wave whose peak is a little
     /// later is not lost.
     fn of(values: &[f64], search: &PeakSearch, places: Range<usize>) -> Self {
-        let (Some(first), Some(last)) = (values.first(), values.last()) else {
-            return Self(Vec::new());
-        };
         let (nearly, within) = (WAVES.nearly_mv, search.prominence_within);
         let candidates = search.candidates.min(values.len());
-        let mut extremes = Vec::new();
-        for place in places.start..places.end.min(candidates) {
-            let before = if place > 0 { values[place - 1] } else { *first };
-            let after = values.get(place + 1).unwrap_or(last);
+        let mut extremes = Vec::with_capacity(USUAL_EXTREMES);
+        let mut push = |place: usize, is_peak: bool, is_valley: bool| {
             let here = values[place];
-            let (rise, next_rise) = (here - before, after - here);
-            let is_last = place + 1 == candidates;
-            let is_peak = is_last || (rise >= -nearly && next_rise <= nearly);
-            let is_valley = is_last || (rise <= nearly && next_rise >= -nearly);
-            if !is_peak && !is_valley {
-                continue;
-            }
-            let around_before = &values[place.saturating_sub(within)..=place];
-            let around_after = &values[place..values.len().min(place + within + 1)];
+            let before = &values[place.saturating_sub(within)..=place];
+            let after = &values[place..values.len().min(place + within + 1)];
             let up = if is_peak {
-                here - lowest(around_before).max(lowest(around_after))
+                here - lowest(before).max(lowest(after))
             } else {
                 0.0
             };
             let down = if is_valley {
-                largest(around_before).min(largest(around_after)) - here
+                largest(before).min(largest(after)) - here
             } else {
                 0.0
             };
             let up = if up >= down { up } else { -down };
             extremes.push(Extreme { place, up });
+        };
+        // The first value has itself before it.
+        if places.start == 0
+            && let [here, after, ..] = values
+            && candidates > 1
+        {
+            push(0, after - here <= nearly, after - here >= -nearly);
+        }
+        let inner = places.start.max(1)..places.end.min(candidates.saturating_sub(1));
+        let threes = values[inner.start.min(values.len()).saturating_sub(1)..].windows(3);
+        for (place, three) in inner.zip(threes) {
+            let &[before, here, after] = three else { break };
+            let (rise, next_rise) = (here - before, after - here);
+            let is_monotonic = (rise > nearly && next_rise > nearly) || (rise < -nearly && next_rise < -nearly);
+            if !is_monotonic {
+                push(
+                    place,
+                    rise >= -nearly && next_rise <= nearly,
+                    rise <= nearly && next_rise >= -nearly,
+                );
+            }
+        }
+        if (places.start + 1..=places.end).contains(&candidates) {
+            push(candidates - 1, true, true);
         }
         Self(extremes)
     }
@@ -232,23 +225,20 @@ fn first_of(values: &[f64], pick: impl Fn(f64, f64) -> f64) -> f64 {
     lanes.into_iter().fold(of_rest, pick)
 }
 
-/// The onset or end (number 12) of a wave: from its peak outwards, over the steepest slope at most `steepest_within` samples away, to
-/// where the slope has fallen to a `share` of that; at the farthest `last`. `slope` is that of the signal at a sample.
+/// How far the onset or the end (number 12) of a wave is from its peak, in samples: over the steepest slope at most `steepest_within`
+/// samples away, to where the slope has fallen to a `share` of that; at the farthest to the last value. `falling` is the slope at each
+/// sample from the peak outwards, positive where the wave falls.
 pub(crate) fn wave_edge(
-    slope: impl Fn(u64) -> f64,
-    (peak, is_up): (u64, bool),
-    towards: Towards,
-    last: u64,
+    falling: impl ExactSizeIterator<Item = f64> + Clone,
     steepest_within: usize,
     share: f64,
-) -> u64 {
-    let rises_away = is_up == (towards == Towards::Start);
-    let falling = |at| if rises_away { slope(at) } else { -slope(at) };
-    let path = towards.path(peak, last);
-    let steepest = highest(path.clone().take(steepest_within + 1).map(falling));
-    let mut beyond = path.skip(steepest);
-    let limit = beyond.clone().next().map_or(0.0, falling) * share - WAVES.nearly_mv;
-    beyond.find(|at| falling(*at) < limit).unwrap_or(last)
+) -> usize {
+    let farthest = falling.len().saturating_sub(1);
+    let steepest = highest(falling.clone().take(steepest_within + 1));
+    let mut beyond = falling.skip(steepest);
+    let limit = beyond.clone().next().unwrap_or(0.0) * share - WAVES.nearly_mv;
+    let fallen = beyond.position(|falling| falling < limit);
+    fallen.map_or(farthest, |distance| steepest + distance)
 }
 
 #[cfg(test)]
