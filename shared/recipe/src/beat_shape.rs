@@ -36,18 +36,31 @@ impl Shape {
     fn new(mut around: [f64; VALUES + SHIFTS - 1]) -> Self {
         let mean = around.iter().sum::<f64>() / around.len() as f64;
         around.iter_mut().for_each(|value| *value -= mean);
-        let mut shape = Self {
-            around,
-            of_shift: [Line::default(); SHIFTS],
-        };
-        for shift in 0..SHIFTS {
-            let values = shape.part(shift);
-            let mean = sum_of(|n| values[n]) / VALUES as f64;
-            let slope = sum_of(|n| values[n] * TIMES[n]) / SQUARED_TIMES;
-            shape.of_shift[shift] = Line { mean, slope, size: 0.0 };
-            shape.of_shift[shift].size = size_of(&shape.values(shift));
+        // Sums over the part of a shift; from one shift to the next a value goes and another comes.
+        let mut sums = [0.0; 3];
+        for (n, value) in around[..VALUES].iter().enumerate() {
+            let terms = [*value, value * n as f64, value * value];
+            sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
         }
-        shape
+        let of_shift = std::array::from_fn(|shift| {
+            let [sum, timed, squared] = sums;
+            let mean = sum / VALUES as f64;
+            let slope = (timed - sum * (shift as f64 + MIDDLE_STEP)) / SQUARED_STEPS;
+            let left = squared - sum * mean - slope * slope * SQUARED_STEPS;
+            let (first, next) = (shift as f64, (shift + VALUES) as f64);
+            let (goes, comes) = (around[shift], around.get(shift + VALUES).unwrap_or(&0.0));
+            sums = [
+                sum + (comes - goes),
+                timed + (comes * next - goes * first),
+                squared + (comes * comes - goes * goes),
+            ];
+            Line {
+                mean,
+                slope,
+                size: left.max(0.0).sqrt(),
+            }
+        });
+        Self { around, of_shift }
     }
 
     /// The values of a shift, with the straight line.
@@ -58,23 +71,15 @@ impl Shape {
     /// The shape at a shift.
     pub(crate) fn values(&self, shift: usize) -> [f64; VALUES] {
         let (part, line) = (self.part(shift), self.of_shift[shift]);
-        std::array::from_fn(|n| (part[n] - line.mean) - line.slope * TIMES[n])
+        std::array::from_fn(|n| (part[n] - line.mean) - line.slope * (n as f64 - MIDDLE_STEP))
     }
 }
 
-/// The steps of the values of a shape from the middle one.
-const TIMES: [f64; VALUES] = {
-    let mut times = [0.0; VALUES];
-    let mut n = 0;
-    while n < VALUES {
-        times[n] = n as f64 - (VALUES - 1) as f64 / 2.0;
-        n += 1;
-    }
-    times
-};
+/// The middle of the steps of a shape.
+const MIDDLE_STEP: f64 = (VALUES - 1) as f64 / 2.0;
 
-/// The sum of their squares.
-const SQUARED_TIMES: f64 = (VALUES * (VALUES * VALUES - 1)) as f64 / 12.0;
+/// The sum of the squared distances of the steps from it.
+const SQUARED_STEPS: f64 = (VALUES * (VALUES * VALUES - 1)) as f64 / 12.0;
 
 /// Where the values of a shape are.
 pub(crate) struct ShapeSampler {
@@ -127,7 +132,10 @@ impl ShapeSampler {
         let mut squared = slopes(from, end + reach + 1);
         squared.iter_mut().for_each(|slope| *slope *= *slope);
         // Values come at the end of the length of a QRS complex, and go at its start, unless that is before the lead.
-        let (comes, goes) = ((first + reach + 1 - from) as usize, reach.saturating_sub(first) as usize);
+        let (comes, goes) = (
+            (first + reach + 1 - from) as usize,
+            reach.saturating_sub(first) as usize,
+        );
         let mut energy: f64 = squared[..comes].iter().sum();
         let mut energies = Vec::with_capacity((end + 1 - first) as usize);
         for (place, newest) in squared[comes..].iter().enumerate() {
@@ -224,7 +232,11 @@ pub(crate) mod testing {
 
     /// The slopes of a signal.
     pub(crate) fn slopes_of(at: impl Fn(u64) -> f64) -> impl Fn(u64, u64) -> Vec<f64> {
-        move |first, last| (first..=last).map(|sample| at(sample + 1) - at(sample - 1)).collect()
+        move |first, last| {
+            (first..=last)
+                .map(|sample| at(sample + 1) - at(sample - 1))
+                .collect()
+        }
     }
 
     /// A bell of so much height and half width.

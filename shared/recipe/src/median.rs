@@ -29,11 +29,15 @@ pub(crate) fn median(values: &mut [f64]) -> Option<f64> {
 /// the processor compares several at once and need not guess.
 fn counted(values: &[f64], place: usize) -> Option<f64> {
     let count = |is_counted: fn(f64, f64) -> bool, value: f64| {
-        values.iter().map(|other| u64::from(is_counted(*other, value))).sum::<u64>()
+        values
+            .iter()
+            .map(|other| u64::from(is_counted(*other, value)))
+            .sum::<u64>()
     };
     let is_at_place = |value: f64| {
         let place = place as u64;
-        count(|other, value| other < value, value) <= place && place < count(|other, value| other <= value, value)
+        count(|other, value| other < value, value) <= place
+            && place < count(|other, value| other <= value, value)
     };
     values.iter().copied().find(|value| is_at_place(*value))
 }

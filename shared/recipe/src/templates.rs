@@ -188,10 +188,11 @@ impl Window {
         self.deviation.clear();
         self.deviation.push(mv[half] - sum * scale);
         let (oldest, middle, newest) = (mv, &mv[half + 1..], &mv[baseline..]);
-        for ((oldest, middle), newest) in oldest.iter().zip(middle).zip(newest) {
+        let samples = oldest.iter().zip(middle).zip(newest);
+        self.deviation.extend(samples.map(|((oldest, middle), newest)| {
             sum += newest - oldest;
-            self.deviation.push(middle - sum * scale);
-        }
+            middle - sum * scale
+        }));
     }
 
     /// So many values of `d`, one per step, of which the first is smoothed over `deviation[first..first + smoothed]`.

@@ -171,7 +171,8 @@ impl Extremes {
         for (place, three) in inner.zip(threes) {
             let &[before, here, after] = three else { break };
             let (rise, next_rise) = (here - before, after - here);
-            let is_monotonic = (rise > nearly && next_rise > nearly) || (rise < -nearly && next_rise < -nearly);
+            let is_monotonic =
+                (rise > nearly && next_rise > nearly) || (rise < -nearly && next_rise < -nearly);
             if !is_monotonic {
                 push(
                     place,
@@ -365,31 +366,37 @@ mod tests {
 
     #[test]
     fn a_wave_begins_and_ends_where_its_slope_has_fallen() {
-        let is_up = [(0.2, true), (-0.2, false)];
-        for (x, is_up) in is_up.map(|(mv, is_up)| (wave(mv), is_up)) {
-            let slope = |at: u64| x[at as usize + 1] - x[at as usize - 1];
-            let edge = |towards, last, share| wave_edge(slope, (40, is_up), towards, last, 30, share);
+        for (x, rising) in [(wave(0.2), 1.0), (wave(-0.2), -1.0)] {
+            let slope = |at: usize| rising * (x[at + 1] - x[at - 1]);
+            let start = (0..=35).map(|distance| slope(40 - distance));
+            let end = |last: usize| (40..=last).map(|at| -slope(at)).collect::<Vec<_>>();
+            let end = |last, share| wave_edge(end(last).into_iter(), 30, share);
             // The slope is a sine: 0.3 of its largest value at 20 samples times asin(0.3) / pi from the foot.
-            assert_eq!(edge(Towards::Start, 5, 0.3), 21);
-            assert_eq!(edge(Towards::End, 95, 0.3), 59);
-            assert_eq!(edge(Towards::End, 95, 0.5), 57);
-            assert_eq!(edge(Towards::End, 52, 0.3), 52);
+            assert_eq!(wave_edge(start.collect::<Vec<_>>().into_iter(), 30, 0.3), 19);
+            assert_eq!(end(95, 0.3), 19);
+            assert_eq!(end(95, 0.5), 17);
+            assert_eq!(end(52, 0.3), 12);
         }
     }
 
     #[test]
     fn a_qrs_complex_reaches_over_a_notch_to_where_it_is_quiet() {
-        // Steep from 90 to 110 but for the R peak at 100, again from 118 to 122, then quiet.
-        let steepness = |at: u64| match at {
-            99..=101 => 0.0,
-            90..=110 | 118..=122 => 1.0,
-            _ => 0.01,
+        // Steep for 10 samples but for the R peak, again from 18 to 22, then quiet.
+        let steepness: Vec<f64> = (0..=40)
+            .map(|distance| match distance {
+                0..=1 => 0.0,
+                2..=10 | 18..=22 => 1.0,
+                _ => 0.01,
+            })
+            .collect();
+        let edge = |notch| {
+            let lengths = QrsEdgeLengths { notch, quiet: 5 };
+            qrs_edge(steepness.iter().copied(), 1.0, lengths)
         };
+        assert_eq!(edge(10), 23);
+        assert_eq!(edge(5), 11);
+        let never_quiet = [1.0; 41].into_iter();
         let lengths = QrsEdgeLengths { notch: 10, quiet: 5 };
-        assert_eq!(qrs_edge(steepness, 100, Towards::Start, 60, 1.0, lengths), 89);
-        assert_eq!(qrs_edge(steepness, 100, Towards::End, 140, 1.0, lengths), 123);
-        let nearer = QrsEdgeLengths { notch: 5, quiet: 5 };
-        assert_eq!(qrs_edge(steepness, 100, Towards::End, 140, 1.0, nearer), 111);
-        assert_eq!(qrs_edge(|_| 1.0, 100, Towards::End, 140, 1.0, lengths), 140);
+        assert_eq!(qrs_edge(never_quiet, 1.0, lengths), 40);
     }
 }
