@@ -47,14 +47,14 @@ def process(samples, sampling_frequency_hz, gain, baseline, rules=RULES):
     # 3. Find beats.
     candidates = find_candidates(mv, sampling_frequency_hz)
     found = find_beats(candidates, mv.size, sampling_frequency_hz)
-    correlations = template_correlations(found, mv, sampling_frequency_hz)
+    correlations, kinds = template_correlations(found, mv, sampling_frequency_hz)
     beats = beats_of([beat.r_sample for beat in found], correlations, mv, missing, sampling_frequency_hz)
     by_both, by_one = agreement(
         [beat.at for beat in found], find_beats_by_length(mv, sampling_frequency_hz), sampling_frequency_hz
     )
     # 3b. Find waves.
     r_samples = [beat["sample"] for beat in beats]
-    found_waves = find_waves(mv, missing, r_samples, sampling_frequency_hz)
+    found_waves = find_waves(mv, missing, r_samples, kinds, sampling_frequency_hz)
     for beat, waves in zip(beats, found_waves):
         for name in ("p", "qrs", "t"):
             wave = waves[name]

@@ -31,8 +31,8 @@ FLAT_MV = 1e-9
 
 
 class Kind:
-    def __init__(self, template, at):
-        self.template, self.beats, self.latest = template, 1, at
+    def __init__(self, template, at, number):
+        self.template, self.beats, self.latest, self.number = template, 1, at, number
 
 
 def normalized(windows):
@@ -56,10 +56,10 @@ def best_shift(correlations):
 
 def template_correlations(beats, mv, sampling_frequency_hz):
     """For each beat of a lead, given as its candidate, the highest of Pearson's correlations with the templates of the
-    beats before it, at any shift; None for the first beat.
+    beats before it, at any shift; None for the first beat. And its kind: the number of the beat that began it.
     """
     if not beats:
-        return []
+        return [], []
     fs = sampling_frequency_hz
     step = max(int(np.floor(STEP_S * fs + 0.5)), 1)
     reach, shifts = (int(np.floor(seconds * fs / step + 0.5)) for seconds in (TEMPLATE_S, LARGEST_SHIFT_S))
@@ -71,7 +71,7 @@ def template_correlations(beats, mv, sampling_frequency_hz):
     x = np.pad(mv.astype(float), around, mode="edge")
     smoothed = moving_mean(x - moving_mean(x, odd_length(LOCAL_BASELINE_S, fs)), odd_length(SMOOTHED_S, fs))
 
-    kinds, found = [], []
+    kinds, found, its_kinds = [], [], []
     for beat in beats:
         # All templates are as they were before this beat.
         values = smoothed[around + beat.at + steps]
@@ -89,5 +89,7 @@ def template_correlations(beats, mv, sampling_frequency_hz):
         else:
             if len(kinds) == KINDS:
                 kinds.remove(min(kinds, key=lambda kind: kind.latest))
-            kinds.append(Kind(smoothed[around + beat.at + template_steps], beat.at))
-    return found
+            kind = Kind(smoothed[around + beat.at + template_steps], beat.at, len(its_kinds))
+            kinds.append(kind)
+        its_kinds.append(kind.number)
+    return found, its_kinds

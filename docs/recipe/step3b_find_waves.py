@@ -25,13 +25,16 @@ QRS_SLOPE = 0.2
 QRS_NOTCH_S = 0.04
 # The complex begins and ends where the slope stays below this share of the steepest...
 QRS_QUIET_SLOPE = 0.08
-# ...for so long, in s: longer than the slope is near 0 at an extreme.
+# ...for so long, in s: longer than the slope is near 0 at an extreme...
 QRS_QUIET_S = 0.014
+# ...and if that is farther from the R peak than this, in s, where it stays below QRS_SLOPE: an ST segment may be as steep as
+# the end of the complex.
+QRS_USUAL_S = 0.10
 
 # 11. P wave and T wave.
 # The moving mean for P and T, applied twice, in s: that of the search for beats.
 WAVE_SMOOTHING_S = 0.025
-# The peaks of P and T are searched in the mean of so many beats on either side...
+# The peaks of P and T are searched in the mean of the beats of the same kind (number 8) among so many on either side...
 MEAN_BEATS = 4
 # ...that are at most so far away, in s. A beat that follows later is as good as none.
 MEAN_WITHIN_S = 5.0
@@ -147,12 +150,19 @@ def qrs_edge(steepness, r, step, last, steepest, fs):
             edge, allowed = at, in_samples(QRS_NOTCH_S, fs)
         elif abs(at - edge) > allowed:
             break
-    quiet, needed = 0, max(in_samples(QRS_QUIET_S, fs), 1)
-    for at in range(edge, last, step):
-        quiet = quiet + 1 if steepness[at] < QRS_QUIET_SLOPE * steepest - NEARLY_MV else 0
-        if quiet == needed:
-            return at - step * (needed - 1)
-    return last
+
+    def quiet_from(share):
+        quiet, needed = 0, max(in_samples(QRS_QUIET_S, fs), 1)
+        for at in range(edge, last, step):
+            quiet = quiet + 1 if steepness[at] < share * steepest - NEARLY_MV else 0
+            if quiet == needed:
+                return at - step * (needed - 1)
+        return None
+
+    found = quiet_from(QRS_QUIET_SLOPE)
+    if found is None or abs(found - r) > in_samples(QRS_USUAL_S, fs):
+        found = quiet_from(QRS_SLOPE)
+    return last if found is None else found
 
 
 def find_qrs(mv, r_samples, fs):
@@ -183,7 +193,7 @@ def without_qrs(mv, qrs):
 
 
 def beats_around(r_samples, number, fs):
-    """The numbers of the beats that are in the mean for beat `number`."""
+    """The numbers of the beats around beat `number`; those of its kind are in its mean."""
     around = range(max(number - MEAN_BEATS, 0), min(number + MEAN_BEATS + 1, len(r_samples)))
     return [other for other in around if abs(r_samples[other] - r_samples[number]) <= in_samples(MEAN_WITHIN_S, fs)]
 
@@ -224,9 +234,9 @@ def wave_edge(slope, peak, polarity, step, last, steepest_within, share):
     return int(path[steepest + below[0]] if below.size else path[-1])
 
 
-def find_waves(mv, missing, r_samples, fs):
-    """For each beat a dictionary: `p`, `qrs` and `t`, each a Wave or None, and `t_polarity`, 1 or -1 or None. A wave with
-    missing samples is None.
+def find_waves(mv, missing, r_samples, kinds, fs):
+    """For each beat, given as its R peak and its kind, a dictionary: `p`, `qrs` and `t`, each a Wave or None, and `t_polarity`,
+    1 or -1 or None. A wave with missing samples is None.
     """
     if len(r_samples) == 0:
         return []
@@ -244,8 +254,9 @@ def find_waves(mv, missing, r_samples, fs):
     for number, (onset, r, end) in enumerate(qrs):
         p = t = polarity = None
         previous_end = qrs[number - 1].end if number else 0
-        near = beats_around(r_samples, number, fs)
-        next_beat = qrs[number + 1] if number + 1 in near else None
+        around = beats_around(r_samples, number, fs)
+        near = [other for other in around if kinds[other] == kinds[number]]
+        next_beat = qrs[number + 1] if number + 1 in around else None
 
         # The P wave: after the T wave of the beat before, but 100 ms are always looked at.
         first = max(onset - before, previous_end)
@@ -253,7 +264,7 @@ def find_waves(mv, missing, r_samples, fs):
             first = max(first, min(latest_t + of(P_STEEPEST_WITHIN_S), onset - of(P_REACH_S)))
         if onset - first > of(P_STEEPEST_WITHIN_S):
             mean = mean_of_beats(x, [p_starts[other] for other in near], first - p_starts[number], onset - first + 1)
-            agreement = P_AGREEMENT if is_irregular([r_samples[other] for other in near]) else 0.0
+            agreement = P_AGREEMENT if is_irregular([r_samples[other] for other in around]) else 0.0
             peak = peak_of(x, first, onset, mean, of(P_PROMINENCE_WITHIN_S), of(P_PEAK_NEAR_S), NEGATIVE_P, agreement)
             if peak is not None:
                 at, p_polarity = peak

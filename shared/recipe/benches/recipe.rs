@@ -186,7 +186,7 @@ fn steps(criterion: &mut Criterion) {
             waves.push(mv);
             pushed += mv.len() as u64;
             while let Some(sample) = next.next_if(|sample| **sample + HZ as u64 <= pushed) {
-                waves.push_beat(beat(*sample));
+                waves.push_beat(beat(*sample), 1);
             }
             waves.advance(pushed - HZ as u64, &mut |beat, shape| {
                 black_box((beat, shape));

@@ -1,7 +1,7 @@
 //! Step 3b: where P wave, QRS complex and T wave of each beat begin and end.
 //!
 //! Each beat is looked at by itself, between its neighbours; only where its P and its T wave are is taken from the mean of
-//! the beats around it. So a beat waits for those of the next five seconds. How one wave is found is in `waves.rs`.
+//! the beats of its kind around it. So a beat waits for those of the next five seconds. How one wave is found is in `waves.rs`.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -31,7 +31,7 @@ pub(crate) struct WaveFinder {
     for_waves: SmoothedTwice,
     missing: VecDeque<Range<u64>>,
     /// The beats that wait, and before them those that are still in the mean of one.
-    beats: VecDeque<(Beat, Option<Wave>)>,
+    beats: VecDeque<Waiting>,
     /// How many of the beats have been given...
     given: usize,
     /// ...and of how many the QRS complex is known.
@@ -41,6 +41,15 @@ pub(crate) struct WaveFinder {
     /// The peak of its T wave.
     previous_t: Option<u64>,
     has_ended: bool,
+}
+
+/// A beat that waits for its waves.
+struct Waiting {
+    beat: Beat,
+    /// Its kind: only beats of one kind have a mean.
+    kind: u64,
+    /// `None` until it is located.
+    qrs: Option<Wave>,
 }
 
 /// Lengths in samples: see [`WAVES`].
@@ -74,6 +83,7 @@ impl Lengths {
             edge: QrsEdgeLengths {
                 notch: of(WAVES.qrs_notch_s) as usize,
                 quiet: of(WAVES.qrs_quiet_s).max(1) as usize,
+                usual: of(WAVES.qrs_usual_s) as usize,
             },
             mean_within: of(WAVES.mean_within_s),
             p_within: of(WAVES.p_within_s),
@@ -132,16 +142,20 @@ impl WaveFinder {
         }
     }
 
-    /// Takes the next beat.
-    pub(crate) fn push_beat(&mut self, beat: Beat) {
-        self.beats.push_back((beat, None));
+    /// Takes the next beat, and its kind.
+    pub(crate) fn push_beat(&mut self, beat: Beat, kind: u64) {
+        self.beats.push_back(Waiting {
+            beat,
+            kind,
+            qrs: None,
+        });
     }
 
     /// All beats before this sample were given, if all before `beats_known_until` were taken.
     pub(crate) fn known_until(&self, beats_known_until: u64) -> u64 {
-        self.beats
-            .get(self.given)
-            .map_or(beats_known_until, |(beat, _)| beat.sample.min(beats_known_until))
+        self.beats.get(self.given).map_or(beats_known_until, |waiting| {
+            waiting.beat.sample.min(beats_known_until)
+        })
     }
 
     /// Gives the beats that have their waves now. All beats before `beats_known_until` were taken.
@@ -149,7 +163,7 @@ impl WaveFinder {
         self.locate_all(beats_known_until);
         let reach = self.lengths.qrs_reach;
         let settled = match self.beats.get(self.located) {
-            Some((beat, _)) => beat.sample.min(beats_known_until).saturating_sub(reach),
+            Some(waiting) => waiting.beat.sample.min(beats_known_until).saturating_sub(reach),
             None => beats_known_until.saturating_sub(reach).min(self.mv.end()),
         };
         self.smooth_until(settled);
@@ -185,8 +199,11 @@ impl WaveFinder {
 
     /// The R peak of the next beat whose QRS complex can be located, and that of the beat after it if it is near.
     fn next_to_locate(&self, beats_known_until: u64) -> Option<(u64, Option<u64>)> {
-        let r = self.beats.get(self.located)?.0.sample;
-        let next = self.beats.get(self.located + 1).map(|(beat, _)| beat.sample);
+        let r = self.beats.get(self.located)?.beat.sample;
+        let next = self
+            .beats
+            .get(self.located + 1)
+            .map(|waiting| waiting.beat.sample);
         let reach = self.lengths.qrs_reach;
         let neighbours_known = next.is_some() || beats_known_until > r + 2 * reach + 1;
         let smoothed = self.has_ended || self.for_qrs.latest.end() > r + reach + 1;
@@ -202,7 +219,7 @@ impl WaveFinder {
         let reach = self.lengths.qrs_reach;
         let first = r
             .saturating_sub(reach)
-            .max(previous.map_or(0, |(beat, _)| (beat.sample + r) / 2));
+            .max(previous.map_or(0, |waiting| (waiting.beat.sample + r) / 2));
         let mut last = r + reach;
         if let Some(next) = next {
             last = last.min((r + next) / 2);
@@ -233,8 +250,8 @@ impl WaveFinder {
         for (n, value) in line.iter_mut().enumerate() {
             *value = from + (to - from) * n as f64 / steps;
         }
-        if let Some((_, located)) = self.beats.get_mut(self.located) {
-            *located = Some(qrs);
+        if let Some(waiting) = self.beats.get_mut(self.located) {
+            waiting.qrs = Some(qrs);
         }
         self.located += 1;
     }
@@ -263,9 +280,9 @@ impl WaveFinder {
 
     // 11. P wave and T wave.
 
-    /// The beats that are in the mean for the next beat to give, by their places, if all that it needs is known.
+    /// The beats around the next beat to give, by their places, if all that it needs is known. Those of its kind are in its mean.
     fn next_to_give(&self, beats_known_until: u64) -> Option<Range<usize>> {
-        let r = self.beats.get(self.given)?.0.sample;
+        let r = self.beats.get(self.given)?.beat.sample;
         let within = self.lengths.mean_within;
         let first = (self.given.saturating_sub(WAVES.mean_beats)..self.given)
             .find(|number| self.sample(*number) + within >= r)
@@ -282,22 +299,31 @@ impl WaveFinder {
     }
 
     fn sample(&self, number: usize) -> u64 {
-        self.beats.get(number).map_or(0, |(beat, _)| beat.sample)
+        self.beats.get(number).map_or(0, |waiting| waiting.beat.sample)
     }
 
     /// Finds the waves of the next beat to give, and measures them; with its shape, if it has a QRS complex.
     fn find(&mut self, around: &Range<usize>) -> (Beat, Option<Shape>) {
         let number = self.given;
-        let located = |number: usize| self.beats.get(number).and_then(|(_, qrs)| *qrs);
-        let Some(qrs) = located(number) else {
-            return (self.beats[number].0, None);
+        let Waiting { beat, kind, qrs } = self.beats[number];
+        let Some(qrs) = qrs else {
+            return (beat, None);
         };
-        let near: Vec<Wave> = around.clone().filter_map(located).collect();
+        let located = || {
+            self.beats
+                .range(around.clone())
+                .filter_map(|other| Some((other.kind, other.qrs?)))
+        };
+        let near: Vec<Wave> = located()
+            .filter(|(other, _)| *other == kind)
+            .map(|(_, qrs)| qrs)
+            .collect();
+        let is_irregular = is_irregular(located().map(|(_, qrs)| qrs.peak));
         let next = around
             .contains(&(number + 1))
-            .then(|| located(number + 1))
+            .then(|| self.beats[number + 1].qrs)
             .flatten();
-        let p = self.find_p(&qrs, &near);
+        let p = self.find_p(&qrs, &near, is_irregular);
         let t = self.find_t(&qrs, next.as_ref(), &near);
         self.previous_end = qrs.end;
         self.previous_t = t.map(|(wave, _)| wave.peak);
@@ -310,7 +336,6 @@ impl WaveFinder {
             t: t.map(|(wave, _)| wave),
             t_is_up: t.map(|(_, is_up)| is_up),
         };
-        let beat = self.beats[number].0;
         let level = |first: i64, last: i64| {
             let first = u64::try_from(first).ok()?;
             let samples = first..u64::try_from(last).ok()? + 1;
@@ -334,7 +359,7 @@ impl WaveFinder {
         )
     }
 
-    fn find_p(&self, qrs: &Wave, near: &[Wave]) -> Option<Wave> {
+    fn find_p(&self, qrs: &Wave, near: &[Wave], is_irregular: bool) -> Option<Wave> {
         let lengths = &self.lengths;
         let onset = qrs.onset;
         // After the T wave of the beat before, but 100 ms are always looked at.
@@ -354,11 +379,7 @@ impl WaveFinder {
             prominence_within: lengths.p_prominence_within as usize,
             near: lengths.p_near as usize,
             negative: WAVES.negative_p,
-            agreement: if is_irregular(near) {
-                WAVES.p_agreement
-            } else {
-                0.0
-            },
+            agreement: if is_irregular { WAVES.p_agreement } else { 0.0 },
             candidates: usize::MAX,
         };
         let edges = |peak: u64| {
@@ -461,17 +482,20 @@ impl WaveFinder {
 
     /// Forgets what no beat needs any more.
     fn forget(&mut self, beats_known_until: u64) {
-        let next = self.beats.get(self.given).map(|(beat, _)| beat.sample);
+        let next = self.beats.get(self.given).map(|waiting| waiting.beat.sample);
         let next = next.unwrap_or(beats_known_until).min(beats_known_until);
         while self.given > 0
-            && let Some((oldest, _)) = self.beats.front()
-            && (self.given > WAVES.mean_beats || oldest.sample + self.lengths.mean_within < next)
+            && let Some(oldest) = self.beats.front()
+            && (self.given > WAVES.mean_beats || oldest.beat.sample + self.lengths.mean_within < next)
         {
             self.beats.pop_front();
             self.given -= 1;
             self.located -= 1;
         }
-        let oldest = self.beats.front().map_or(next, |(beat, _)| beat.sample.min(next));
+        let oldest = self
+            .beats
+            .front()
+            .map_or(next, |oldest| oldest.beat.sample.min(next));
         let lengths = &self.lengths;
         let needed = oldest.saturating_sub(lengths.qrs_reach + lengths.p_within + 2);
         self.mv.forget_before(needed);
@@ -482,12 +506,10 @@ impl WaveFinder {
     }
 }
 
-/// Whether the intervals of some beats change by more than a share of their median from one to the next.
-fn is_irregular(beats: &[Wave]) -> bool {
-    let mut intervals: Vec<f64> = beats
-        .windows(2)
-        .map(|pair| (pair[1].peak - pair[0].peak) as f64)
-        .collect();
+/// Whether the intervals of some beats, given as R peaks, change by more than a share of their median from one to the next.
+fn is_irregular(r: impl Iterator<Item = u64> + Clone) -> bool {
+    let pairs = r.clone().zip(r.skip(1));
+    let mut intervals: Vec<f64> = pairs.map(|(r, next)| (next - r) as f64).collect();
     let mut changes: Vec<f64> = intervals
         .windows(2)
         .map(|pair| (pair[1] - pair[0]).abs())
@@ -654,8 +676,13 @@ mod tests {
         }
     }
 
-    /// The beats with their waves. A beat is certain one second after its R peak.
+    /// The beats with their waves; all are of one kind.
     fn waves(mv: &[f32], r: &[u64], missing: Range<u64>) -> Vec<Beat> {
+        waves_of_kinds(mv, r, missing, &|_| 1)
+    }
+
+    /// A beat is certain one second after its R peak.
+    fn waves_of_kinds(mv: &[f32], r: &[u64], missing: Range<u64>, kind: &dyn Fn(u64) -> u64) -> Vec<Beat> {
         let mut finder = WaveFinder::new(HZ);
         let mut found = Vec::new();
         let mut beats = r.iter().copied().peekable();
@@ -664,7 +691,7 @@ mod tests {
             finder.push(samples);
             let known_until = (100 * (number as u64 + 1)).saturating_sub(HZ as u64);
             while let Some(r) = beats.next_if(|r| *r < known_until) {
-                finder.push_beat(beat(r));
+                finder.push_beat(beat(r), kind(r));
             }
             finder.advance(known_until, &mut |beat, _| found.push(beat));
             let waits = r
@@ -675,7 +702,7 @@ mod tests {
                 known_until.min(waits.copied().unwrap_or(u64::MAX))
             );
         }
-        beats.for_each(|r| finder.push_beat(beat(r)));
+        beats.for_each(|r| finder.push_beat(beat(r), kind(r)));
         finder.finish(&mut |beat, _| found.push(beat));
         found
     }
@@ -724,6 +751,22 @@ mod tests {
     }
 
     #[test]
+    fn the_mean_is_of_beats_of_one_kind() {
+        // Every third beat has a T wave that points down, so large that none is left in the mean of all.
+        let r_s: Vec<f64> = (0..12).map(|n| 0.6 + 0.9 * f64::from(n)).collect();
+        let (mut mv, r) = lead(12.0, &r_s, 0.2);
+        r_s.iter()
+            .step_by(3)
+            .for_each(|r_s| add(&mut mv, r_s + 0.3, -0.6, 0.1));
+        let is_third = |r: u64| (((r as f64 / HZ - 0.6) / 0.9).round() as u64).is_multiple_of(3);
+        for beat in waves_of_kinds(&mv, &r, 0..0, &|r| u64::from(is_third(r))) {
+            assert_eq!(beat.waves.t_is_up, Some(!is_third(beat.sample)), "{beat:?}");
+        }
+        let of_one_kind = waves(&mv, &r, 0..0);
+        assert!(of_one_kind.iter().any(|beat| beat.waves.t.is_none()));
+    }
+
+    #[test]
     fn without_p_waves_none_is_found() {
         let mut mv = vec![0.0; 5000];
         let r_s: Vec<f64> = (1..10).map(f64::from).collect();
@@ -740,7 +783,7 @@ mod tests {
         let mut finder = WaveFinder::new(HZ);
         finder.push(&mv);
         let mut found = Vec::new();
-        r.iter().for_each(|r| finder.push_beat(beat(*r)));
+        r.iter().for_each(|r| finder.push_beat(beat(*r), 1));
         // The first two have four more each.
         finder.advance((7.0 * HZ) as u64, &mut |beat, _| found.push(beat.sample));
         assert_eq!(found, r[..2]);
@@ -759,7 +802,7 @@ mod tests {
             finder.push(&[0.1; 500]);
             if second % 2 == 0 {
                 finder.push_gap(500 * second + 10..500 * second + 20);
-                finder.push_beat(beat(500 * second + 100));
+                finder.push_beat(beat(500 * second + 100), 1);
             }
             finder.advance(500 * second, &mut |_, _| given += 1);
             most = most.max(finder.mv.values.len() + finder.missing.len() + finder.beats.len());

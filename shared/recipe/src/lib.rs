@@ -365,16 +365,17 @@ impl Steps {
             let around = self
                 .cutter
                 .mv_around(candidate.at, self.templates.samples_around());
-            let template_corr = self.templates.next_beat(around);
+            let (template_corr, kind) = self.templates.next_beat(around);
             let rr_ms = self.rr_intervals.next_beat(sample);
-            self.wave_finder.push_beat(Beat {
+            let beat = Beat {
                 sample,
                 time_s: sample as f64 / self.sampling_frequency_hz,
                 rr_ms,
                 r_mv: self.cutter.mv_at(sample),
                 template_corr,
                 ..Beat::default()
-            });
+            };
+            self.wave_finder.push_beat(beat, kind);
             self.summary.beats += 1;
             if let Some(rr_ms) = rr_ms {
                 self.intervals += 1;

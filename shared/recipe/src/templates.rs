@@ -60,6 +60,8 @@ struct Kind {
     /// The template less its mean, divided by its length; zeros if it is flat.
     unit: Vec<f64>,
     beats: u32,
+    /// Number of its first beat.
+    number: u64,
     /// Number of the latest beat.
     latest: u64,
 }
@@ -110,8 +112,8 @@ impl Templates {
 
     /// Takes the next beat, given as the signal in mV around its candidate, `samples_around` to both sides: before and
     /// after the lead its end values are held. Gives the highest correlation with the templates of the beats before it,
-    /// -1 to 1; `None` for the first beat.
-    pub(crate) fn next_beat(&mut self, mv: impl Iterator<Item = f32>) -> Option<f64> {
+    /// -1 to 1, `None` for the first beat; and its kind, by the number of the beat that began it.
+    pub(crate) fn next_beat(&mut self, mv: impl Iterator<Item = f32>) -> (Option<f64>, u64) {
         let length = 2 * self.reach + 1;
         self.window.deviate(mv, self.baseline);
         self.window
@@ -129,10 +131,11 @@ impl Templates {
         let latest = self.beats;
         let middle = self.shifts * self.step;
         let beat = |first: usize| self.window.smoothed(first, self.step, self.smoothed, length);
-        match best {
+        let number = match best {
             Some((place, fit)) if fit.correlation >= SAME_KIND => {
                 let first = (fit.shift * self.step as f64 + 0.5).floor() as usize;
                 self.kinds[place].add(beat(first), latest);
+                self.kinds[place].number
             }
             _ => {
                 if self.kinds.len() == KINDS {
@@ -140,19 +143,21 @@ impl Templates {
                     self.kinds.remove(oldest.unwrap_or(0));
                 }
                 self.kinds.push(Kind::new(beat(middle).collect(), latest));
+                latest
             }
-        }
-        best.map(|(_, fit)| fit.correlation)
+        };
+        (best.map(|(_, fit)| fit.correlation), number)
     }
 }
 
 impl Kind {
-    fn new(template: Vec<f64>, latest: u64) -> Self {
+    fn new(template: Vec<f64>, number: u64) -> Self {
         Self {
             unit: unit(&template),
             template,
             beats: 1,
-            latest,
+            number,
+            latest: number,
         }
     }
 
@@ -297,13 +302,18 @@ mod tests {
             .collect()
     }
 
-    fn correlations(beats: &[(f64, f64, f64, f64)]) -> Vec<Option<f64>> {
+    /// For each beat its correlation and its kind.
+    fn fitted(beats: &[(f64, f64, f64, f64)]) -> (Vec<Option<f64>>, Vec<u64>) {
         let mut templates = Templates::new(FS);
         let next = |&(height, width, late, noise): &(f64, f64, f64, f64)| {
             let mv = beat(&templates, height, width, late, noise);
             templates.next_beat(mv.into_iter())
         };
-        beats.iter().map(next).collect()
+        beats.iter().map(next).unzip()
+    }
+
+    fn correlations(beats: &[(f64, f64, f64, f64)]) -> Vec<Option<f64>> {
+        fitted(beats).0
     }
 
     #[test]
@@ -324,7 +334,8 @@ mod tests {
             (1.0, 3.0, 0.0, 0.0),
             (1.0, 3.0, 0.0, 0.05),
         ];
-        let found = correlations(&kinds);
+        let (found, of_kind) = fitted(&kinds);
+        assert_eq!(of_kind[..4], [1, 2, 2, 1]);
         assert!(found[1].unwrap() < SAME_KIND, "{found:?}");
         assert!(
             found[2].unwrap() > 0.999 && found[3].unwrap() > 0.999,
@@ -368,7 +379,7 @@ mod tests {
         }
         templates.beats = 200;
         let mv = beat(&templates, 1.0, 3.0, 0.0, 0.0);
-        assert_eq!(templates.next_beat(mv.into_iter()), Some(0.0));
+        assert_eq!(templates.next_beat(mv.into_iter()), (Some(0.0), 201));
         let latest: Vec<u64> = templates.kinds.iter().map(|kind| kind.latest).collect();
         assert_eq!(latest, [100, 99, 98, 97, 96, 95, 94, 201]);
     }

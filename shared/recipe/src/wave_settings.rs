@@ -20,13 +20,15 @@ pub(crate) struct WaveSettings {
     pub(crate) qrs_notch_s: f64,
     /// Share of the steepest slope below which...
     pub(crate) qrs_quiet_slope: f64,
-    /// ...the slope stays for so long, in s, outside the complex.
+    /// ...the slope stays for so long, in s, outside the complex...
     pub(crate) qrs_quiet_s: f64,
+    /// ...and if that is farther from the R peak than this, in s, where it stays below `qrs_slope`.
+    pub(crate) qrs_usual_s: f64,
 
     // 11. P wave and T wave.
     /// Length of the moving mean for P and T, applied twice, in s.
     pub(crate) wave_smoothing_s: f64,
-    /// Beats on either side that are in the mean of the beats...
+    /// Beats on either side of which those of the same kind are in the mean of the beats...
     pub(crate) mean_beats: usize,
     /// ...and their longest distance, in s.
     pub(crate) mean_within_s: f64,
@@ -105,6 +107,8 @@ pub(crate) const WAVES: WaveSettings = WaveSettings {
     qrs_quiet_slope: 0.08,
     // Longer than the slope is near 0 at an extreme.
     qrs_quiet_s: 0.014,
+    // An ST segment may be as steep as the end of the complex.
+    qrs_usual_s: 0.1,
 
     // That of the search for beats.
     wave_smoothing_s: 0.025,

@@ -43,10 +43,11 @@ fn highest(values: impl Iterator<Item = f64> + Clone) -> usize {
 pub(crate) struct QrsEdgeLengths {
     pub(crate) notch: usize,
     pub(crate) quiet: usize,
+    pub(crate) usual: usize,
 }
 
 /// How far the onset or the end (number 10) of a QRS complex is from its R peak, in samples: as far as steep slopes follow each
-/// other, and then until it is quiet; at the farthest to the last value. `steepness` is the amount of the slope at each sample from the
+/// other, and then until it is quiet, or if that is far away until it is no more steep; at the farthest to the last value. `steepness` is the amount of the slope at each sample from the
 /// R peak outwards.
 pub(crate) fn qrs_edge(
     steepness: impl ExactSizeIterator<Item = f64> + Clone,
@@ -54,10 +55,8 @@ pub(crate) fn qrs_edge(
     lengths: QrsEdgeLengths,
 ) -> usize {
     let farthest = steepness.len().saturating_sub(1);
-    let (steep, quiet_below) = (
-        WAVES.qrs_slope * steepest - WAVES.nearly_mv,
-        WAVES.qrs_quiet_slope * steepest - WAVES.nearly_mv,
-    );
+    let slope_of = |share| share * steepest - WAVES.nearly_mv;
+    let steep = slope_of(WAVES.qrs_slope);
     // The R peak itself is flat on both sides.
     let (mut edge, mut allowed) = (0, 2 * lengths.notch);
     for (distance, steepness) in steepness.clone().enumerate() {
@@ -67,14 +66,21 @@ pub(crate) fn qrs_edge(
             break;
         }
     }
-    let mut quiet = 0;
-    for (distance, steepness) in steepness.enumerate().take(farthest).skip(edge) {
-        quiet = if steepness < quiet_below { quiet + 1 } else { 0 };
-        if quiet == lengths.quiet {
-            return distance + 1 - quiet;
-        }
-    }
-    farthest
+    let quiet_from = |below: f64| {
+        let mut quiet = 0;
+        let outwards = steepness.clone().enumerate().take(farthest).skip(edge);
+        let mut counted = outwards.map(|(distance, steepness)| {
+            quiet = if steepness < below { quiet + 1 } else { 0 };
+            (distance, quiet)
+        });
+        let found = counted.find(|(_, quiet)| *quiet == lengths.quiet);
+        found.map(|(distance, quiet)| distance + 1 - quiet)
+    };
+    // An ST segment may be as steep as the end of the complex.
+    quiet_from(slope_of(WAVES.qrs_quiet_slope))
+        .filter(|distance| *distance <= lengths.usual)
+        .or_else(|| quiet_from(steep))
+        .unwrap_or(farthest)
 }
 
 /// What is asked of a peak.
@@ -316,6 +322,12 @@ mod tests {
         assert!(Extremes::of(&[], &SEARCH, 0..9).0.is_empty());
     }
 
+    const LENGTHS: QrsEdgeLengths = QrsEdgeLengths {
+        notch: 10,
+        quiet: 5,
+        usual: 30,
+    };
+
     /// A wave from 20 to 60, its peak at 40.
     fn wave(mv: f64) -> Vec<f64> {
         (0..100)
@@ -390,13 +402,27 @@ mod tests {
             })
             .collect();
         let edge = |notch| {
-            let lengths = QrsEdgeLengths { notch, quiet: 5 };
+            let lengths = QrsEdgeLengths { notch, ..LENGTHS };
             qrs_edge(steepness.iter().copied(), 1.0, lengths)
         };
         assert_eq!(edge(10), 23);
         assert_eq!(edge(5), 11);
-        let never_quiet = [1.0; 41].into_iter();
-        let lengths = QrsEdgeLengths { notch: 10, quiet: 5 };
-        assert_eq!(qrs_edge(never_quiet, 1.0, lengths), 40);
+        assert_eq!(qrs_edge([1.0; 41].into_iter(), 1.0, LENGTHS), 40);
+    }
+
+    #[test]
+    fn a_qrs_complex_does_not_reach_over_a_steep_st_segment() {
+        // Steep for 10 samples, then an ST segment with a tenth of its slope; quiet from `quiet` on.
+        let edge = |quiet| {
+            let steepness = (0..=60).map(|distance| match distance {
+                0..=10 => 1.0,
+                _ if distance < quiet => 0.1,
+                _ => 0.0,
+            });
+            qrs_edge(steepness.collect::<Vec<_>>().into_iter(), 1.0, LENGTHS)
+        };
+        assert_eq!(edge(30), 30);
+        assert_eq!(edge(31), 11);
+        assert_eq!(edge(100), 11);
     }
 }
