@@ -11,6 +11,7 @@ from read_mat import read_mat
 from rules import RULES
 from step1_fill_gaps import fill_gaps, missing_samples
 from step2_calibrate import calibrate
+from step3_doubtful_beats import without_noise
 from step3_find_beats import find_beats
 from step3_qrs_candidates import find_candidates
 from step3_second_detector import agreement, find_beats_by_length
@@ -48,6 +49,7 @@ def process(samples, sampling_frequency_hz, gain, baseline, rules=RULES):
     candidates = find_candidates(mv, sampling_frequency_hz)
     found = find_beats(candidates, mv.size, sampling_frequency_hz)
     correlations, kinds = template_correlations(found, mv, sampling_frequency_hz)
+    found, correlations, kinds = without_noise(found, correlations, kinds, sampling_frequency_hz)
     beats = beats_of([beat.r_sample for beat in found], correlations, mv, missing, sampling_frequency_hz)
     by_both, by_one = agreement(
         [beat.at for beat in found], find_beats_by_length(mv, sampling_frequency_hz), sampling_frequency_hz

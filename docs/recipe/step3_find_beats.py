@@ -9,6 +9,8 @@ from collections import deque
 
 import numpy as np
 
+from step3_qrs_candidates import T_WAVE_S, T_WAVE_SLOPE, in_samples
+
 # Beats, noise peaks and intervals that the levels remember. Hamilton: 8.
 REMEMBERED = 8
 # The levels are learned from so many seconds, from the first candidate on. Hamilton: 8.
@@ -25,12 +27,8 @@ LOWEST_AMPLITUDE_MV = 0.01
 # A beat raises the signal level as if it were at most so many times the level. Not published; one artefact or a salvo of
 # large extrasystoles does not hide the beats that follow.
 LARGEST_LEVEL_STEP = 1.5
-# Least time between two beats, in s. Pan and Tompkins: 0.2. More than twice R_PEAK_WITHIN_S keeps R peaks in order.
-REFRACTORY_S = 0.25
-# A candidate this soon after a beat, in s, may be its T wave. Pan and Tompkins: 0.36.
-T_WAVE_S = 0.36
-# It is one if its slope is below this share of that of the beat. Pan and Tompkins: 0.5.
-T_WAVE_SLOPE = 0.4
+# Least time between two R peaks, in s. Pan and Tompkins: 0.2.
+REFRACTORY_S = 0.23
 # A beat is overdue after so many median intervals. Pan and Tompkins: 1.66; Hamilton: 1.5.
 OVERDUE_INTERVALS = 1.4
 # Longer intervals, in s, are pauses or missed beats and say nothing about the next one. Not published.
@@ -76,9 +74,6 @@ def find_beats(candidates, samples, sampling_frequency_hz, decisions=None):
     """
     fs = sampling_frequency_hz
 
-    def in_samples(seconds):
-        return int(np.floor(seconds * fs + 0.5))
-
     def exceeds(candidate, rule, value, limit):
         if decisions is not None:
             decisions.append((candidate.at, rule, value, limit))
@@ -107,7 +102,7 @@ def find_beats(candidates, samples, sampling_frequency_hz, decisions=None):
         # 4. The levels, learned from the first seconds that have candidates.
         if signal is None:
             first = candidates[number]
-            learned_from = [c for c in candidates[number:] if c.at < first.at + in_samples(LEARNING_S)]
+            learned_from = [c for c in candidates[number:] if c.at < first.at + in_samples(LEARNING_S, fs)]
             first_signal, first_noise = learn_levels(learned_from, fs)
             signal = remembered([first_signal] * REMEMBERED)
             noise = remembered([first_noise] * REMEMBERED)
@@ -120,18 +115,19 @@ def find_beats(candidates, samples, sampling_frequency_hz, decisions=None):
             stands_out = exceeds(candidate, "threshold", candidate.amplitude, threshold())
             since_last = candidate.at - beats[-1].at if beats else np.inf
 
+            # 5. T wave.
+            t_wave = since_last < in_samples(T_WAVE_S, fs) and exceeds(
+                candidate, "T wave", T_WAVE_SLOPE * beats[-1].slope, candidate.slope
+            )
+
             # 5. Refractory period: of two candidates the larger one counts.
-            if since_last < refractory:
-                if stands_out and exceeds(candidate, "refractory", candidate.amplitude, beats[-1].amplitude):
+            if beats and candidate.r_sample - beats[-1].r_sample < refractory:
+                if stands_out and not t_wave and exceeds(candidate, "refractory", candidate.amplitude, beats[-1].amplitude):
                     beats[-1] = candidate
                     signal[-1] = min(candidate.amplitude, LARGEST_LEVEL_STEP * signal_level())
                     look_back_at = overdue_after(candidate)
                 continue
 
-            # 5. T wave.
-            t_wave = since_last < in_samples(T_WAVE_S) and exceeds(
-                candidate, "T wave", T_WAVE_SLOPE * beats[-1].slope, candidate.slope
-            )
             if stands_out and not t_wave:
                 found, level, rejected = candidate, min(candidate.amplitude, LARGEST_LEVEL_STEP * signal_level()), []
             else:
@@ -142,7 +138,7 @@ def find_beats(candidates, samples, sampling_frequency_hz, decisions=None):
         else:
             # 6. Look back: a beat is overdue.
             enough = max(LOOK_BACK_THRESHOLD * threshold(), LOWEST_AMPLITUDE_MV)
-            after = beats[-1].at + in_samples(T_WAVE_S) if beats else 0
+            after = beats[-1].at + in_samples(T_WAVE_S, fs) if beats else 0
             strong = [c for c in rejected if c.at >= after and exceeds(c, "look back", c.amplitude, enough)]
             if strong:
                 found = max(strong, key=lambda c: c.amplitude)
@@ -150,11 +146,11 @@ def find_beats(candidates, samples, sampling_frequency_hz, decisions=None):
                 rejected = [c for c in rejected if c.at > found.at]
             else:
                 now = look_back_at
-                look_back_at += max(in_samples(LOOK_BACK_AGAIN_S), 1)
-                rejected = [c for c in rejected if c.at + in_samples(LOOK_BACK_REACH_S) > now]
-                if now > no_beat_since + in_samples(LEARN_AGAIN_AFTER_S):
+                look_back_at += max(in_samples(LOOK_BACK_AGAIN_S, fs), 1)
+                rejected = [c for c in rejected if c.at + in_samples(LOOK_BACK_REACH_S, fs) > now]
+                if now > no_beat_since + in_samples(LEARN_AGAIN_AFTER_S, fs):
                     signal, rejected, look_back_at = None, [], samples
-                elif now > no_beat_since + in_samples(LOWER_LEVEL_AFTER_S):
+                elif now > no_beat_since + in_samples(LOWER_LEVEL_AFTER_S, fs):
                     signal = remembered(LOWER_LEVEL_BY * value for value in signal)
 
         if found is not None:

@@ -28,6 +28,20 @@ CONTRAST_OF_FAST_BEATS = 2.0
 # Energy of the block / least energy within R_PEAK_WITHIN_S before, and after. Not published; flutter has no low energy
 # in between.
 LOW_ENERGY_RATIO = 30.0
+# An unclear candidate has at least this contrast, and energy / least energy on either side. Not published.
+UNCLEAR_CONTRAST = 1.5
+UNCLEAR_LOW_ENERGY_RATIO = 3.0
+# So many candidates in a row, clear or not, are a fast regular rhythm if their intervals are at most this long, in s, and
+# intervals and amplitudes are within these shares of their medians. Not published. Below 167 per minute the contrast is
+# enough, and ventricular flutter is seldom as even.
+RUN_BEATS = 8
+RUN_INTERVAL_S = 0.36
+RUN_INTERVALS_WITHIN = 0.1
+RUN_AMPLITUDES_WITHIN = 0.3
+# A candidate this soon after another one, in s, may be its T wave. Pan and Tompkins (1985): 0.36.
+T_WAVE_S = 0.36
+# It is one if its slope is below this share of the other's. Pan and Tompkins: 0.5.
+T_WAVE_SLOPE = 0.4
 # The R peak is at most so far from the middle of the energy, in s. Not published.
 R_PEAK_WITHIN_S = 0.12
 # The moving mean that is the local baseline of the R peak, in s. Not published; it removes T waves.
@@ -44,6 +58,11 @@ class Candidate(NamedTuple):
     amplitude: float    # root of the short moving mean there, in mV
     slope: float        # steepest slope within R_PEAK_WITHIN_S, in mV per sample
     r_sample: int       # the R peak
+    clear: bool         # it has the contrast of a QRS complex
+
+
+def in_samples(seconds, sampling_frequency_hz):
+    return int(np.floor(seconds * sampling_frequency_hz + 0.5))
 
 
 def odd_length(seconds, sampling_frequency_hz):
@@ -85,6 +104,35 @@ def blocks_of(above, longest):
             yield cut, min(cut + longest, end)
 
 
+def is_fast_rhythm(run, longest):
+    """Whether candidates follow each other, at most `longest` samples apart, like the beats of a fast regular rhythm."""
+    intervals = np.diff([candidate.r_sample for candidate in run])
+    amplitudes = np.array([candidate.amplitude for candidate in run])
+    usual, height = np.sort(intervals)[intervals.size // 2], np.sort(amplitudes)[amplitudes.size // 2]
+    return (
+        usual <= longest
+        and np.all(np.abs(intervals - usual) <= RUN_INTERVALS_WITHIN * usual)
+        and np.all(np.abs(amplitudes - height) <= RUN_AMPLITUDES_WITHIN * height)
+    )
+
+
+def without_unclear(candidates, sampling_frequency_hz):
+    """Of the unclear candidates only those of a fast regular rhythm, and those whose T wave is a clear candidate."""
+    fs = sampling_frequency_hz
+    longest = RUN_INTERVAL_S * fs
+    admitted = [candidate.clear for candidate in candidates]
+    for end in range(RUN_BEATS, len(candidates) + 1):
+        run = slice(end - RUN_BEATS, end)
+        if is_fast_rhythm(candidates[run], longest):
+            admitted[run] = [True] * RUN_BEATS
+    for n, candidate in enumerate(candidates):
+        for before in range(n - 1, -1, -1):
+            if not candidate.clear or candidate.at - candidates[before].at >= in_samples(T_WAVE_S, fs):
+                break
+            admitted[before] |= candidate.slope < T_WAVE_SLOPE * candidates[before].slope
+    return [candidate for candidate, is_admitted in zip(candidates, admitted) if is_admitted]
+
+
 def find_candidates(mv, sampling_frequency_hz, decisions=None):
     """The candidates of a lead, in order.
 
@@ -98,7 +146,8 @@ def find_candidates(mv, sampling_frequency_hz, decisions=None):
     inside = slice(around, around + mv.size)
     qrs_energy, beat_energy = signals["qrs_energy"], signals["beat_energy"][inside]
     slope, deviation = signals["slope"][inside], signals["deviation"][inside]
-    r_peak_within = int(R_PEAK_WITHIN_S * sampling_frequency_hz)
+    fs = sampling_frequency_hz
+    r_peak_within = int(R_PEAK_WITHIN_S * fs)
     contrast = qrs_energy[inside] / np.maximum(beat_energy, np.finfo(float).tiny)
 
     def reaches(at, rule, value, limit):
@@ -107,25 +156,27 @@ def find_candidates(mv, sampling_frequency_hz, decisions=None):
         return value >= limit
 
     candidates = []
-    longest = int(np.ceil(LONGEST_BLOCK_S * sampling_frequency_hz)) + 1
+    longest = int(np.ceil(LONGEST_BLOCK_S * fs)) + 1
     for start, end in blocks_of(qrs_energy[inside] > beat_energy, longest):
         at = int(start + np.argmax(qrs_energy[inside][start:end]))
         peak = qrs_energy[around + at]
         highest = contrast[start:end].max()
 
         # 3. Contrast; or less of it, and low energy on both sides. The second side may lie after the end of the signal.
-        if not reaches(at, "contrast", highest, CONTRAST):
-            if not reaches(at, "contrast of fast beats", highest, CONTRAST_OF_FAST_BEATS):
+        clear = bool(reaches(at, "contrast", highest, CONTRAST))
+        if not clear:
+            if not reaches(at, "contrast of an unclear candidate", highest, UNCLEAR_CONTRAST):
                 continue
             before = qrs_energy[around + max(at - r_peak_within, 0) : around + at + 1].min()
             after = qrs_energy[around + at : around + at + r_peak_within + 1].min()
-            if not reaches(at, "low energy", peak, LOW_ENERGY_RATIO * max(before, after)):
+            if not reaches(at, "low energy around an unclear candidate", peak, UNCLEAR_LOW_ENERGY_RATIO * max(before, after)):
                 continue
+            clear = highest >= CONTRAST_OF_FAST_BEATS and peak >= LOW_ENERGY_RATIO * max(before, after)
 
         # 7. R peak: the sample farthest from the local baseline, up or down. No polarity is guessed.
         near = slice(max(at - r_peak_within, 0), at + r_peak_within + 1)
         r_sample = near.start + int(np.argmax(deviation[near]))
         others = np.delete(deviation[near], r_sample - near.start)
         reaches(at, "R peak", deviation[r_sample], others.max(initial=0.0))
-        candidates.append(Candidate(at, float(np.sqrt(peak)), float(slope[near].max()), r_sample))
-    return candidates
+        candidates.append(Candidate(at, float(np.sqrt(peak)), float(slope[near].max()), r_sample, bool(clear)))
+    return without_unclear(candidates, fs)
