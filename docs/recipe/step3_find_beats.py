@@ -122,7 +122,9 @@ def find_beats(candidates, samples, sampling_frequency_hz, decisions=None):
 
             # 5. Refractory period: of two candidates the larger one counts.
             if beats and candidate.r_sample - beats[-1].r_sample < refractory:
-                if stands_out and not t_wave and exceeds(candidate, "refractory", candidate.amplitude, beats[-1].amplitude):
+                # R peaks stay in the order of their candidates.
+                may_replace = stands_out and not t_wave and candidate.r_sample >= beats[-1].r_sample
+                if may_replace and exceeds(candidate, "refractory", candidate.amplitude, beats[-1].amplitude):
                     beats[-1] = candidate
                     signal[-1] = min(candidate.amplitude, LARGEST_LEVEL_STEP * signal_level())
                     look_back_at = overdue_after(candidate)

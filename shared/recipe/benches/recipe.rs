@@ -55,6 +55,8 @@ mod templates;
 mod type_settings;
 #[path = "../src/types.rs"]
 mod types;
+#[path = "../src/unclear_candidates.rs"]
+mod unclear_candidates;
 #[path = "../src/variability.rs"]
 mod variability;
 #[path = "../src/wave_settings.rs"]

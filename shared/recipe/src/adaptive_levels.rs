@@ -136,6 +136,11 @@ impl LastValues {
         self.median
     }
 
+    /// Whether it has as many values as it remembers.
+    pub(crate) fn is_full(&self) -> bool {
+        self.values.len() == DETECTOR.remembered
+    }
+
     fn set_median(&mut self) {
         let mut sorted = [0.0; DETECTOR.remembered];
         let sorted = &mut sorted[..self.values.len()];
@@ -163,6 +168,7 @@ mod tests {
             amplitude_mv: *amplitude_mv,
             slope: 0.1,
             r_sample: 0,
+            is_clear: true,
         };
         of_each_half_second.iter().enumerate().map(candidate).collect()
     }

@@ -33,6 +33,18 @@ pub(crate) struct DetectorSettings {
     /// Ratio of the short mean at the peak to its lowest value within `r_peak_within_s` before, and within
     /// `r_peak_within_s` after, from which the energy there counts as low.
     pub(crate) low_energy_ratio: f64,
+    /// Least ratio of the short mean to the long one of an unclear candidate.
+    pub(crate) unclear_contrast: f64,
+    /// The ratio of `low_energy_ratio` for an unclear candidate.
+    pub(crate) unclear_low_energy_ratio: f64,
+    /// So many candidates in a row may be a fast regular rhythm.
+    pub(crate) run_beats: usize,
+    /// Longest median interval of such a run, in s.
+    pub(crate) run_interval_s: f64,
+    /// Largest difference of one of its intervals to the median, as a share of it.
+    pub(crate) run_intervals_within: f64,
+    /// Largest difference of one of its amplitudes to the median, as a share of it.
+    pub(crate) run_amplitudes_within: f64,
 
     // 4. Adaptive threshold.
     /// How many beats, noise peaks and intervals the medians are taken over.
@@ -49,9 +61,9 @@ pub(crate) struct DetectorSettings {
     pub(crate) largest_level_step: f64,
 
     // 5. Refractory period and T wave.
-    /// Least time between two beats, in s.
+    /// Least time between two R peaks, in s.
     pub(crate) refractory_s: f64,
-    /// How long after a beat a candidate may be its T wave, in s.
+    /// How long after a beat, or an unclear candidate, a candidate may be its T wave, in s.
     pub(crate) t_wave_s: f64,
     /// Such a candidate is the T wave if its steepest slope is below this share of the slope of the beat.
     pub(crate) t_wave_slope: f64,
@@ -79,7 +91,13 @@ pub(crate) struct DetectorSettings {
     // 7. R peak.
     /// Largest distance of the R peak from its candidate, in s, on both sides.
     pub(crate) r_peak_within_s: f64,
-    /// Length of the moving mean that is the local baseline of the R peak, in s.
+    /// Length of each of the two moving means that are the baseline of the band of the R peak, in s.
+    pub(crate) r_baseline_s: f64,
+    /// Largest distance of the R peak from the largest peak of that band, in s.
+    pub(crate) r_peak_shift_s: f64,
+
+    // 8. Kinds of beats.
+    /// Length of the moving mean that is the local baseline of templates, in s.
     pub(crate) local_baseline_s: f64,
 }
 
@@ -107,6 +125,15 @@ pub(crate) const DETECTOR: DetectorSettings = DetectorSettings {
     // Not published. It is a ratio of energies: the amplitude is 5.5 times as large. Flutter has no low energy
     // between its waves.
     low_energy_ratio: 30.0,
+    // Not published, as the rest of number 3. Wide beats at 240 per minute reach 1.6 and 3.
+    unclear_contrast: 1.5,
+    unclear_low_energy_ratio: 3.0,
+    // Ventricular flutter is seldom as even for as long.
+    run_beats: 8,
+    // Below 167 per minute the contrast is enough.
+    run_interval_s: 0.36,
+    run_intervals_within: 0.1,
+    run_amplitudes_within: 0.3,
 
     // Hamilton: 8.
     remembered: 8,
@@ -122,9 +149,8 @@ pub(crate) const DETECTOR: DetectorSettings = DetectorSettings {
     // Not published. One artefact, or a few large extrasystoles in a row, then do not hide the beats that follow.
     largest_level_step: 1.5,
 
-    // Pan and Tompkins: 0.2. More than twice `r_peak_within_s`, so that R peaks stay in the order of their
-    // candidates.
-    refractory_s: 0.25,
+    // Pan and Tompkins: 0.2. Longer, because a wide complex may have two candidates.
+    refractory_s: 0.23,
     // Pan and Tompkins: 0.36.
     t_wave_s: 0.36,
     // Pan and Tompkins: 0.5.
@@ -151,7 +177,12 @@ pub(crate) const DETECTOR: DetectorSettings = DetectorSettings {
     learn_again_after_s: 10.0,
 
     // Not published.
-    r_peak_within_s: 0.12,
+    r_peak_within_s: 0.13,
+    // Not published. Of such bands the one whose largest peak agrees best with annotated R peaks.
+    r_baseline_s: 0.06,
+    // Not published. Half a sampling interval at 50 Hz.
+    r_peak_shift_s: 0.01,
+
     // Not published. It removes wide waves: T waves, and the slow part of a wide QRS complex.
     local_baseline_s: 0.2,
 };

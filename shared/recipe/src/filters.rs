@@ -61,6 +61,12 @@ impl Signal {
         &self.values[start..start + self.samples]
     }
 
+    /// So many values from a sample on, which may be before the signal; all of them are held.
+    pub(crate) fn from(&self, sample: i64, count: usize) -> &[f64] {
+        let start = (sample + (self.history + self.samples) as i64 - self.end as i64) as usize;
+        &self.values[start..start + count]
+    }
+
     /// The values of some samples of the signal; of those that are not held, none.
     pub(crate) fn range(&self, samples: RangeInclusive<u64>) -> &[f64] {
         let end = (self.history + self.samples) as u64;

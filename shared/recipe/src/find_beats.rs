@@ -10,12 +10,14 @@ use crate::adaptive_levels::{AdaptiveLevels, LastValues};
 use crate::detector_settings::DETECTOR;
 use crate::qrs_candidates::QrsCandidates;
 use crate::types::Candidate;
+use crate::unclear_candidates::UnclearCandidates;
 
 /// Finds the beats of one lead. Its memory is bounded: about two seconds of signal, and candidates of at most
 /// eight seconds.
 #[derive(Debug, Clone)]
 pub(crate) struct BeatFinder {
     candidates: QrsCandidates,
+    unclear: UnclearCandidates,
     classifier: BeatClassifier,
     /// Samples of the lead so far.
     samples: u64,
@@ -25,6 +27,7 @@ impl BeatFinder {
     pub(crate) fn new(sampling_frequency_hz: f64) -> Self {
         Self {
             candidates: QrsCandidates::new(sampling_frequency_hz),
+            unclear: UnclearCandidates::new(sampling_frequency_hz),
             classifier: BeatClassifier::new(sampling_frequency_hz),
             samples: 0,
         }
@@ -33,17 +36,21 @@ impl BeatFinder {
     /// Takes the next samples. Then ask for the [`next_beat`](Self::next_beat).
     pub(crate) fn push(&mut self, mv: &[f32]) {
         self.samples += mv.len() as u64;
-        let classifier = &mut self.classifier;
+        let (unclear, classifier) = (&mut self.unclear, &mut self.classifier);
+        let mut classify = |candidate| classifier.push(candidate);
         self.candidates
-            .push(mv, &mut |candidate| classifier.push(candidate));
-        classifier.advance_to(self.candidates.searched_until());
+            .push(mv, &mut |candidate| unclear.push(candidate, &mut classify));
+        unclear.advance_to(self.candidates.searched_until(), &mut classify);
+        classifier.advance_to(unclear.known_until());
     }
 
     /// Ends the lead. Then ask for the remaining beats.
     pub(crate) fn finish(&mut self) {
-        let classifier = &mut self.classifier;
+        let (unclear, classifier) = (&mut self.unclear, &mut self.classifier);
+        let mut classify = |candidate| classifier.push(candidate);
         self.candidates
-            .finish(&mut |candidate| classifier.push(candidate));
+            .finish(&mut |candidate| unclear.push(candidate, &mut classify));
+        unclear.finish(&mut classify);
         classifier.finish(self.samples);
     }
 
@@ -125,20 +132,23 @@ impl BeatClassifier {
     fn classify(&mut self, candidate: Candidate) {
         // 4. Adaptive threshold.
         let above_threshold = candidate.amplitude_mv > self.levels.threshold();
+        // 5. T wave: soon after a beat, and less steep.
+        let is_t_wave = self.last.is_some_and(|last| {
+            candidate.at.saturating_sub(last.at) < self.t_wave
+                && candidate.slope < DETECTOR.t_wave_slope * last.slope
+        });
         // 5. Refractory period: of two nearer candidates the larger one is the beat.
         if let Some(last) = self.last
-            && self.samples_since(last, candidate) < self.refractory
+            && candidate.r_sample < last.r_sample + self.refractory
         {
-            if above_threshold && candidate.amplitude_mv > last.amplitude_mv && !self.last_is_certain {
+            let is_larger = above_threshold && !is_t_wave && candidate.amplitude_mv > last.amplitude_mv;
+            // R peaks stay in the order of their candidates.
+            let is_later = candidate.r_sample >= last.r_sample;
+            if is_larger && is_later && !self.last_is_certain {
                 self.replace_last(candidate);
             }
             return;
         }
-        // 5. T wave: soon after a beat, and less steep.
-        let is_t_wave = self.last.is_some_and(|last| {
-            self.samples_since(last, candidate) < self.t_wave
-                && candidate.slope < DETECTOR.t_wave_slope * last.slope
-        });
         if above_threshold && !is_t_wave {
             self.accept(candidate);
             return;
@@ -212,7 +222,9 @@ impl BeatClassifier {
         while self.look_back_at < now {
             self.look_back();
         }
-        if self.last.is_some_and(|last| now > last.at + self.refractory) {
+        if self
+            .last
+            .is_some_and(|last| now > last.r_sample + self.refractory + self.r_peak_within) {
             self.make_last_certain();
         }
     }
@@ -270,7 +282,7 @@ impl BeatClassifier {
     fn set_last(&mut self, beat: Candidate) {
         self.make_last_certain();
         if let Some(last) = self.last {
-            let interval = self.samples_since(last, beat) as f64;
+            let interval = beat.at.saturating_sub(last.at) as f64;
             if interval < DETECTOR.longest_interval_s * self.sampling_frequency_hz {
                 self.intervals.push(interval);
             }
@@ -294,10 +306,6 @@ impl BeatClassifier {
     fn overdue_after(&self) -> u64 {
         let interval = self.intervals.median().unwrap_or(self.sampling_frequency_hz);
         (DETECTOR.overdue_intervals * interval).round() as u64
-    }
-
-    fn samples_since(&self, last: Candidate, candidate: Candidate) -> u64 {
-        candidate.at.saturating_sub(last.at)
     }
 
     fn samples(&self, seconds: f64) -> u64 {

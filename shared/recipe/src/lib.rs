@@ -6,7 +6,7 @@
 //! 1. `fill_gaps.rs`: missing samples become straight lines; their places are kept.
 //! 2. `calibrate.rs`: ADC units become millivolts. This is the signal that is stored, unfiltered.
 //! 3. `qrs_candidates.rs` and `find_beats.rs`: two moving means find candidates, an adaptive threshold decides which
-//!    are beats. `rr_intervals.rs`: the time between neighbouring beats. For the quality indices: `templates.rs`, how alike
+//!    are beats; `unclear_candidates.rs` and `doubtful_beats.rs` judge those that are hard to tell. `rr_intervals.rs`: the time between neighbouring beats. For the quality indices: `templates.rs`, how alike
 //!    the beats are; `second_detector.rs`, which of them another detector finds, too. `find_waves.rs`: where the P wave, QRS
 //!    complex and T wave of each beat begin and end (`waves.rs`: one wave), and `measure_beats.rs`: what is measured of them.
 //!    `beat_types.rs`: the type of each beat, from its shape (`beat_shape.rs`), width, time and P wave.
@@ -32,6 +32,7 @@ mod beat_types;
 mod calibrate;
 mod cut;
 mod detector_settings;
+mod doubtful_beats;
 mod features;
 mod fill_gaps;
 mod filters;
@@ -48,6 +49,7 @@ mod spectrum;
 mod templates;
 mod type_settings;
 mod types;
+mod unclear_candidates;
 mod variability;
 mod wave_settings;
 mod waves;
@@ -73,6 +75,7 @@ pub const RECIPE_VERSION: u32 = 3;
 
 use beat_types::TypeFinder;
 use cut::SegmentCutter;
+use doubtful_beats::DoubtfulBeats;
 use features::{FeatureExtractor, QualityIndices, heart_rate_bpm};
 use fill_gaps::{GapFiller, StraightLine, Stretch};
 use filters::BLOCK;
@@ -160,6 +163,7 @@ struct Steps {
     rules: Rules,
     beat_finder: BeatFinder,
     templates: Templates,
+    doubtful_beats: DoubtfulBeats,
     agreement: Agreement,
     rr_intervals: RrIntervals,
     wave_finder: WaveFinder,
@@ -215,6 +219,7 @@ impl LeadRecipe {
             rules: *rules,
             beat_finder: BeatFinder::new(sampling_frequency_hz),
             templates,
+            doubtful_beats: DoubtfulBeats::new(sampling_frequency_hz),
             agreement: Agreement::new(sampling_frequency_hz, segment_samples),
             rr_intervals: RrIntervals::new(sampling_frequency_hz),
             wave_finder: WaveFinder::new(sampling_frequency_hz),
@@ -316,7 +321,7 @@ impl Steps {
             self.wave_finder.push(self.cutter.latest(BLOCK));
             self.take_beats();
             // 3b. Find waves.
-            let known_until = self.beat_finder.known_until();
+            let known_until = self.beats_known_until();
             let types = &mut self.type_finder;
             self.wave_finder
                 .advance(known_until, &mut |beat, shape| types.push(beat, shape));
@@ -339,6 +344,8 @@ impl Steps {
         self.wave_finder.push(self.cutter.latest(collected));
         self.beat_finder.finish();
         self.take_beats();
+        self.doubtful_beats.finish();
+        self.take_certain_beats();
         let types = &mut self.type_finder;
         self.wave_finder
             .finish(&mut |beat, shape| types.push(beat, shape));
@@ -360,34 +367,51 @@ impl Steps {
     /// The end of step 3: gives the beats that are certain now their intervals.
     fn take_beats(&mut self) {
         while let Some(candidate) = self.beat_finder.next_beat() {
-            let sample = candidate.r_sample;
-            self.agreement.push_first(candidate.at);
             let around = self
                 .cutter
                 .mv_around(candidate.at, self.templates.samples_around());
-            let (template_corr, kind) = self.templates.next_beat(around);
+            self.doubtful_beats
+                .push((candidate, self.templates.next_beat(around)));
+        }
+        self.doubtful_beats.advance_to(self.beat_finder.known_until());
+        self.take_certain_beats();
+        while let Some(sample) = self.beat_finder.next_beat_of_second() {
+            self.agreement.push_second(sample);
+        }
+        let known_until = self.beat_finder.candidates_known_until();
+        let doubtful = self.doubtful_beats.first_doubtful();
+        let known_until = doubtful.map_or(known_until, |beat| beat.at.min(known_until));
+        self.agreement
+            .advance_to(known_until, self.beat_finder.second_known_until());
+    }
+
+    fn take_certain_beats(&mut self) {
+        while let Some((candidate, fitted)) = self.doubtful_beats.next_beat() {
+            let sample = candidate.r_sample;
+            self.agreement.push_first(candidate.at);
             let rr_ms = self.rr_intervals.next_beat(sample);
             let beat = Beat {
                 sample,
                 time_s: sample as f64 / self.sampling_frequency_hz,
                 rr_ms,
                 r_mv: self.cutter.mv_at(sample),
-                template_corr,
+                template_corr: fitted.correlation,
                 ..Beat::default()
             };
-            self.wave_finder.push_beat(beat, kind);
+            self.wave_finder.push_beat(beat, fitted.kind);
             self.summary.beats += 1;
             if let Some(rr_ms) = rr_ms {
                 self.intervals += 1;
                 self.intervals_ms += rr_ms;
             }
         }
-        while let Some(sample) = self.beat_finder.next_beat_of_second() {
-            self.agreement.push_second(sample);
-        }
-        let known_until = self.beat_finder.candidates_known_until();
-        self.agreement
-            .advance_to(known_until, self.beat_finder.second_known_until());
+    }
+
+    /// No further beat will be before this sample.
+    fn beats_known_until(&self) -> u64 {
+        let known_until = self.beat_finder.known_until();
+        let doubtful = self.doubtful_beats.first_doubtful();
+        doubtful.map_or(known_until, |beat| beat.r_sample.min(known_until))
     }
 
     /// The end of step 4, and step 5, for a segment that has all its samples and beats.

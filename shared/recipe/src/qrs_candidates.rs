@@ -2,12 +2,13 @@
 //!
 //! Two moving means of the band-passed energy, one as long as a QRS complex and one as long as a beat. Where the
 //! short one is above the long one there is a block, and its highest point is a candidate (Elgendi 2013, PLoS ONE
-//! 8:e73557). Which candidates are beats is decided in `find_beats.rs`.
+//! 8:e73557). Unclear ones are judged in `unclear_candidates.rs`; which candidates are beats is decided in
+//! `find_beats.rs`.
 
 use std::ops::RangeInclusive;
 
 use crate::detector_settings::DETECTOR;
-use crate::filters::{BLOCK, MovingMean, QrsBandPass, Signal, odd_length};
+use crate::filters::{BLOCK, MovingMean, QrsBandPass, Signal, in_samples, odd_length};
 use crate::second_detector::SecondDetector;
 use crate::types::Candidate;
 
@@ -136,7 +137,6 @@ struct QrsFilterBank {
     band_pass: QrsBandPass,
     qrs_mean: MovingMean,
     beat_mean: MovingMean,
-    local_baseline: MovingMean,
     mv: Signal,
     /// How much the signal rose over `slope_length` samples, in mV.
     rise: Signal,
@@ -146,8 +146,6 @@ struct QrsFilterBank {
     qrs_energy: Signal,
     /// The long moving mean.
     beat_energy: Signal,
-    /// Distance from the local baseline in mV.
-    distance: Signal,
     second_detector: SecondDetector,
     block: Option<Block>,
     /// Samples pushed, with those after the end of the recording.
@@ -159,6 +157,10 @@ struct QrsFilterBank {
     /// Delay of the comparison of the two moving means.
     delay: usize,
     r_peak_within: u64,
+    r_peak_shift: u64,
+    r_baseline_length: usize,
+    /// The band of the R peak around a candidate.
+    r_band: RBand,
     longest_block: u64,
     slope_length: usize,
 }
@@ -169,25 +171,21 @@ impl QrsFilterBank {
         let band_pass = QrsBandPass::new(fs, first_mv);
         let qrs_mean = MovingMean::new(length(DETECTOR.qrs_s), 0.0);
         let beat_mean = MovingMean::new(length(DETECTOR.beat_s), 0.0);
-        let local_baseline = MovingMean::new(length(DETECTOR.local_baseline_s), first_mv);
         let band_delay = band_pass.low_pass_delay() + band_pass.baseline_delay();
         let qrs_delay = band_delay + qrs_mean.delay();
         let delay = band_delay + beat_mean.delay();
         let r_peak_within = QrsCandidates::r_peak_within(fs);
         let longest_block = (DETECTOR.longest_block_s * fs).ceil() as u64;
+        let r_peak_shift = in_samples(DETECTOR.r_peak_shift_s, fs);
+        let r_baseline_length = length(DETECTOR.r_baseline_s);
         let looked_back = delay + (longest_block + r_peak_within) as usize + 2;
         Self {
-            // The local baseline is the longest mean of it.
-            mv: Signal::new(length(DETECTOR.local_baseline_s), first_mv),
+            mv: Signal::new(looked_back + r_peak_shift as usize, first_mv),
             rise: Signal::new(looked_back, 0.0),
-            smoothed: Signal::new(
-                SecondDetector::history(fs).max(band_pass.baseline_delay() + 1),
-                first_mv,
-            ),
+            smoothed: Signal::new(looked_back + 2 * r_baseline_length, first_mv),
             energy: Signal::new(length(DETECTOR.beat_s), 0.0),
             qrs_energy: Signal::new(looked_back, 0.0),
             beat_energy: Signal::new(0, 0.0),
-            distance: Signal::new(looked_back, 0.0),
             second_detector: SecondDetector::new(fs, band_pass.low_pass_delay()),
             block: None,
             pushed: 0,
@@ -195,10 +193,12 @@ impl QrsFilterBank {
             band_pass,
             qrs_mean,
             beat_mean,
-            local_baseline,
             qrs_delay,
             delay,
             r_peak_within,
+            r_peak_shift,
+            r_baseline_length,
+            r_band: RBand::default(),
             longest_block,
             slope_length: length(DETECTOR.slope_smoothed_s),
         }
@@ -209,14 +209,6 @@ impl QrsFilterBank {
         let samples = mv.len();
         for (place, mv) in self.mv.next_block(samples).iter_mut().zip(mv) {
             *place = f64::from(*mv);
-        }
-
-        // What number 7 needs: the distance from the local baseline.
-        let distance = self.distance.next_block(samples);
-        self.local_baseline.push(&self.mv, distance);
-        let middle = self.mv.delayed(self.local_baseline.delay());
-        for (distance, mv) in distance.iter_mut().zip(middle) {
-            *distance = (mv - *distance).abs();
         }
 
         // What number 5 needs: the rise.
@@ -280,11 +272,20 @@ impl QrsFilterBank {
     /// 3. A block with enough contrast has a candidate.
     fn close_block(&mut self) -> Option<Candidate> {
         let block = self.block.take()?;
-        let has_contrast = block.contrast >= DETECTOR.contrast
-            || (block.contrast >= DETECTOR.contrast_of_fast_beats && self.low_energy_around(&block));
-        if !has_contrast || self.end == 0 {
+        let has_contrast = block.contrast >= DETECTOR.contrast;
+        if self.end == 0 || block.contrast < DETECTOR.unclear_contrast {
             return None;
         }
+        let low_energy = if has_contrast {
+            0.0
+        } else {
+            self.energy_around(&block)
+        };
+        if block.peak_energy < DETECTOR.unclear_low_energy_ratio * low_energy {
+            return None;
+        }
+        let is_fast_beat = block.contrast >= DETECTOR.contrast_of_fast_beats
+            && block.peak_energy >= DETECTOR.low_energy_ratio * low_energy;
         let at = block.peak_at.min(self.end - 1);
         let window = at.saturating_sub(self.r_peak_within)..=(at + self.r_peak_within).min(self.end - 1);
         Some(Candidate {
@@ -292,12 +293,13 @@ impl QrsFilterBank {
             amplitude_mv: block.peak_energy.sqrt(),
             slope: self.steepest_slope(&window),
             r_sample: self.r_peak(&window),
+            is_clear: has_contrast || is_fast_beat,
         })
     }
 
-    /// Whether the energy is low shortly before and shortly after its peak. What comes after is known already:
+    /// How low the energy falls both shortly before and shortly after its peak. What comes after is known already:
     /// the delay of the short moving mean is shorter than that of the long one.
-    fn low_energy_around(&self, block: &Block) -> bool {
+    fn energy_around(&self, block: &Block) -> f64 {
         let least = |samples: RangeInclusive<u64>| {
             delayed(&self.qrs_energy, self.qrs_delay, &samples)
                 .iter()
@@ -305,7 +307,7 @@ impl QrsFilterBank {
         };
         let before = least(block.peak_at.saturating_sub(self.r_peak_within)..=block.peak_at);
         let after = least(block.peak_at..=block.peak_at + self.r_peak_within);
-        block.peak_energy >= DETECTOR.low_energy_ratio * before.max(after)
+        before.max(after)
     }
 
     /// The steepest slope of the lightly smoothed signal in mV per sample.
@@ -317,15 +319,71 @@ impl QrsFilterBank {
         largest(rise.len(), |n| rise[n].abs()) / self.slope_length as f64
     }
 
-    /// 7. The R peak on the signal itself: the sample farthest from the local baseline, up or down.
+    /// 7. The R peak: the largest peak or valley of a narrower band, and within 10 ms of it that of the signal itself.
     ///
-    /// Formula: `argmax |x[n] - mean of x over 200 ms around n|`, of equal ones the first. No polarity has to be
-    /// guessed: an inverted lead gives the same samples.
-    fn r_peak(&self, window: &RangeInclusive<u64>) -> u64 {
-        let distances = delayed(&self.distance, self.local_baseline.delay(), window);
-        let farthest = largest(distances.len(), |n| distances[n]);
-        let place = distances.iter().position(|distance| *distance == farthest);
-        window.start() + place.unwrap_or(0) as u64
+    /// Formula: `m = argmax |y[n]|`, `y = l - m60(m60(l))`, `l` the low-pass of the band-pass; then `argmax x[n]` within 10 ms
+    /// of `m`, or `argmin` if `y[m] < 0`; of equal ones the first. No polarity has to be guessed: an inverted lead gives the
+    /// same samples.
+    fn r_peak(&mut self, window: &RangeInclusive<u64>) -> u64 {
+        let length = self.r_baseline_length;
+        // Two moving means reach so far to both sides; before the lead its first value is held.
+        let delay = self.band_pass.low_pass_delay() as u64;
+        let from = (window.start() + delay) as i64 - (length as i64 - 1);
+        let low_passed = self.smoothed.from(from, window.clone().count() + 2 * (length - 1));
+        let (middle, height) = self.r_band.largest(low_passed, length);
+        let middle = window.start() + middle as u64;
+        let last = (middle + self.r_peak_shift).min(self.end - 1);
+        let around = middle.saturating_sub(self.r_peak_shift)..=last;
+        let mv = self.mv.range(around.clone());
+        let mut highest = 0;
+        for (place, value) in mv.iter().enumerate() {
+            let is_farther = if height < 0.0 {
+                *value < mv[highest]
+            } else {
+                *value > mv[highest]
+            };
+            if is_farther && height != 0.0 {
+                highest = place;
+            }
+        }
+        around.start() + highest as u64
+    }
+}
+
+/// The band in which the R peak is sought, around one candidate.
+#[derive(Debug, Clone, Default)]
+struct RBand {
+    once: Vec<f64>,
+    twice: Vec<f64>,
+}
+
+impl RBand {
+    /// Place and value of the largest peak or valley of `l - m(m(l))`, `m` the moving mean of `length` samples. The values
+    /// of `l` reach `length - 1` further to both sides.
+    fn largest(&mut self, low_passed: &[f64], length: usize) -> (usize, f64) {
+        means(low_passed, length, &mut self.once);
+        means(&self.once, length, &mut self.twice);
+        let values = low_passed[length - 1..].iter().zip(&self.twice);
+        let mut largest = (0, 0.0f64);
+        for (place, (value, baseline)) in values.enumerate() {
+            let height = value - baseline;
+            if height.abs() > largest.1.abs() {
+                largest = (place, height);
+            }
+        }
+        largest
+    }
+}
+
+/// The means of `length` values each.
+fn means(values: &[f64], length: usize, means: &mut Vec<f64>) {
+    let scale = 1.0 / length as f64;
+    let mut sum: f64 = values[..length].iter().sum();
+    means.clear();
+    means.push(sum * scale);
+    for (oldest, newest) in values.iter().zip(&values[length..]) {
+        sum += newest - oldest;
+        means.push(sum * scale);
     }
 }
 

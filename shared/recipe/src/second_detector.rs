@@ -96,11 +96,6 @@ impl SecondDetector {
         }
     }
 
-    /// How many samples of the low-pass it needs before its block.
-    pub(crate) fn history(fs: f64) -> usize {
-        odd_length(CURVE_BASELINE_S, fs)
-    }
-
     /// Takes the next block of the low-pass. The recording has `end` samples so far; what comes after its end is its
     /// last value, held.
     pub(crate) fn push(&mut self, low_passed: &Signal, samples: usize, end: u64) {

@@ -53,6 +53,15 @@ pub(crate) struct Templates {
     window: Window,
 }
 
+/// What is said of a beat.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Fitted {
+    /// The highest correlation with the templates of the beats before it, -1 to 1; `None` for the first beat.
+    pub(crate) correlation: Option<f64>,
+    /// Its kind: the number of the beat that began it, from 1 on.
+    pub(crate) kind: u64,
+}
+
 /// The beats that are alike.
 #[derive(Debug, Clone)]
 struct Kind {
@@ -111,9 +120,8 @@ impl Templates {
     }
 
     /// Takes the next beat, given as the signal in mV around its candidate, `samples_around` to both sides: before and
-    /// after the lead its end values are held. Gives the highest correlation with the templates of the beats before it,
-    /// -1 to 1, `None` for the first beat; and its kind, by the number of the beat that began it.
-    pub(crate) fn next_beat(&mut self, mv: impl Iterator<Item = f32>) -> (Option<f64>, u64) {
+    /// after the lead its end values are held.
+    pub(crate) fn next_beat(&mut self, mv: impl Iterator<Item = f32>) -> Fitted {
         let length = 2 * self.reach + 1;
         self.window.deviate(mv, self.baseline);
         self.window
@@ -131,7 +139,7 @@ impl Templates {
         let latest = self.beats;
         let middle = self.shifts * self.step;
         let beat = |first: usize| self.window.smoothed(first, self.step, self.smoothed, length);
-        let number = match best {
+        let kind = match best {
             Some((place, fit)) if fit.correlation >= SAME_KIND => {
                 let first = (fit.shift * self.step as f64 + 0.5).floor() as usize;
                 self.kinds[place].add(beat(first), latest);
@@ -146,7 +154,10 @@ impl Templates {
                 latest
             }
         };
-        (best.map(|(_, fit)| fit.correlation), number)
+        Fitted {
+            correlation: best.map(|(_, fit)| fit.correlation),
+            kind,
+        }
     }
 }
 
@@ -307,7 +318,8 @@ mod tests {
         let mut templates = Templates::new(FS);
         let next = |&(height, width, late, noise): &(f64, f64, f64, f64)| {
             let mv = beat(&templates, height, width, late, noise);
-            templates.next_beat(mv.into_iter())
+            let fitted = templates.next_beat(mv.into_iter());
+            (fitted.correlation, fitted.kind)
         };
         beats.iter().map(next).unzip()
     }
@@ -379,7 +391,8 @@ mod tests {
         }
         templates.beats = 200;
         let mv = beat(&templates, 1.0, 3.0, 0.0, 0.0);
-        assert_eq!(templates.next_beat(mv.into_iter()), (Some(0.0), 201));
+        let fitted = templates.next_beat(mv.into_iter());
+        assert_eq!((fitted.correlation, fitted.kind), (Some(0.0), 201));
         let latest: Vec<u64> = templates.kinds.iter().map(|kind| kind.latest).collect();
         assert_eq!(latest, [100, 99, 98, 97, 96, 95, 94, 201]);
     }

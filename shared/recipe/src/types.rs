@@ -16,6 +16,8 @@ pub(crate) struct Candidate {
     pub(crate) slope: f64,
     /// The R peak, a sample of the recording.
     pub(crate) r_sample: u64,
+    /// Whether it has the contrast of a QRS complex.
+    pub(crate) is_clear: bool,
 }
 
 /// One detected beat.
