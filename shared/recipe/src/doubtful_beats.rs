@@ -202,3 +202,74 @@ fn sharpness(candidate: &Candidate) -> f64 {
 fn below(value: f64, times: f64, others: &LastValues) -> bool {
     others.median().is_some_and(|median| value < times * median)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FS: f64 = 100.0;
+
+    /// A beat at a sample, its slope and amplitude in those of the others, and its correlation.
+    fn beat(at: u64, slope: f64, amplitude_mv: f64, correlation: f64) -> Found {
+        let candidate = Candidate {
+            at,
+            amplitude_mv,
+            slope,
+            r_sample: at,
+            is_clear: true,
+        };
+        (candidate, Some(correlation))
+    }
+
+    /// Ten beats at 75 per minute with this correlation, then others; the samples of those that are kept after the ten.
+    fn kept(correlation: f64, others: &[Found]) -> Vec<u64> {
+        let mut beats = DoubtfulBeats::new(FS);
+        for number in 0..10 {
+            beats.push(beat(80 * number, 1.0, 1.0, correlation));
+        }
+        others.iter().for_each(|other| beats.push(*other));
+        beats.finish();
+        let samples = std::iter::from_fn(|| beats.next_beat()).map(|(candidate, _)| candidate.r_sample);
+        samples.filter(|sample| *sample > 720).collect()
+    }
+
+    #[test]
+    fn what_is_less_steep_and_splits_a_usual_interval_is_noise_where_there_is_noise() {
+        let next = beat(800, 1.0, 1.0, 0.9);
+        let doubtful = |slope, amplitude_mv| [beat(760, slope, amplitude_mv, 0.5), next];
+        // Below the square root of 6 * 0.1 = 0.6.
+        assert_eq!(kept(0.9, &doubtful(0.77, 1.0)), [800]);
+        assert_eq!(kept(0.9, &doubtful(0.79, 1.0)), [760, 800]);
+        // With less noise below 0.24, and at last never.
+        assert_eq!(kept(0.99, &doubtful(0.24, 1.0)), [800]);
+        assert_eq!(kept(0.99, &doubtful(0.25, 1.0)), [760, 800]);
+        assert_eq!(kept(1.0, &doubtful(0.01, 1.0)), [760, 800]);
+        // A small beat that is sharp.
+        assert_eq!(kept(0.9, &doubtful(0.4, 0.3)), [760, 800]);
+    }
+
+    #[test]
+    fn of_what_is_doubtful_in_a_long_interval_the_steepest_is_kept() {
+        let several = [
+            beat(760, 0.2, 1.0, 0.5),
+            beat(800, 0.4, 1.0, 0.5),
+            beat(830, 0.3, 1.0, 0.5),
+            beat(880, 1.0, 1.0, 0.9),
+        ];
+        assert_eq!(kept(0.9, &several), [800, 880]);
+    }
+
+    #[test]
+    fn nothing_waits_for_more_than_three_seconds() {
+        let mut beats = DoubtfulBeats::new(FS);
+        for number in 0..10 {
+            beats.push(beat(80 * number, 1.0, 1.0, 0.9));
+        }
+        beats.push(beat(760, 0.3, 1.0, 0.5));
+        assert_eq!(beats.first_doubtful().map(|beat| beat.at), Some(760));
+        beats.advance_to(1020);
+        assert!(beats.first_doubtful().is_some());
+        beats.advance_to(1021);
+        assert_eq!((beats.first_doubtful(), beats.certain.len()), (None, 11));
+    }
+}

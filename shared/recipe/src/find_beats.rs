@@ -224,7 +224,8 @@ impl BeatClassifier {
         }
         if self
             .last
-            .is_some_and(|last| now > last.r_sample + self.refractory + self.r_peak_within) {
+            .is_some_and(|last| now > last.r_sample + self.refractory + self.r_peak_within)
+        {
             self.make_last_certain();
         }
     }

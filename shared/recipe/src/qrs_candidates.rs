@@ -329,7 +329,9 @@ impl QrsFilterBank {
         // Two moving means reach so far to both sides; before the lead its first value is held.
         let delay = self.band_pass.low_pass_delay() as u64;
         let from = (window.start() + delay) as i64 - (length as i64 - 1);
-        let low_passed = self.smoothed.from(from, window.clone().count() + 2 * (length - 1));
+        let low_passed = self
+            .smoothed
+            .from(from, window.clone().count() + 2 * (length - 1));
         let (middle, height) = self.r_band.largest(low_passed, length);
         let middle = window.start() + middle as u64;
         let last = (middle + self.r_peak_shift).min(self.end - 1);
@@ -436,6 +438,18 @@ mod tests {
                 assert_eq!(strongest.r_sample, peak as u64, "{fs} {sign}");
             }
         }
+    }
+
+    /// By the formula, on whole arrays.
+    #[test]
+    fn the_band_of_the_r_peak_is_the_low_pass_less_its_own_baseline() {
+        let values: Vec<f64> = (0..60).map(|n| f64::from(n * n % 31)).collect();
+        let mean = |values: &[f64], at: usize| values[at - 2..=at + 2].iter().sum::<f64>() / 5.0;
+        let once: Vec<f64> = (2..58).map(|at| mean(&values, at)).collect();
+        let band: Vec<f64> = (4..56).map(|at| values[at] - mean(&once, at - 2)).collect();
+        let (place, height) = RBand::default().largest(&values, 5);
+        assert!((height - band[place]).abs() < 1e-12);
+        assert!(band.iter().all(|other| other.abs() <= height.abs() + 1e-12));
     }
 
     #[test]

@@ -472,7 +472,7 @@ mod tests {
     fn beats(mv: &[f64], at_once: usize) -> Vec<u64> {
         let mut detector = SecondDetector::new(FS, 0);
         let before = mv.first().copied().unwrap_or(0.0);
-        let mut signal = Signal::new(SecondDetector::history(FS), before);
+        let mut signal = Signal::new(odd_length(CURVE_BASELINE_S, FS), before);
         let mut found = Vec::new();
         let mut end = 0;
         for block in mv.chunks(at_once) {
