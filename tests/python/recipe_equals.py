@@ -28,12 +28,15 @@ from read_mat import leads_of, read_mat  # noqa: E402
 from rules import RULES  # noqa: E402
 import step3b_find_waves  # noqa: E402
 import step3c_beat_types  # noqa: E402
+import step3_doubtful_beats  # noqa: E402
 import step3_find_beats  # noqa: E402
 import step3_qrs_candidates  # noqa: E402
 import step3_second_detector  # noqa: E402
 import step3_templates  # noqa: E402
 from step4_features import BEAT_TYPES, MEASURED  # noqa: E402
+from step3_doubtful_beats import without_noise  # noqa: E402
 from step3_find_beats import REMEMBERED, find_beats  # noqa: E402
+from step3_templates import template_correlations  # noqa: E402
 from step3_qrs_candidates import LONGEST_BLOCK_S, Candidate, blocks_of, find_candidates, qrs_signals  # noqa: E402
 
 # Of features.
@@ -301,8 +304,10 @@ def rounding_decides(mv, fs, rust_beats, other):
     difference = np.abs(signals["qrs_energy"] - signals["beat_energy"])[inside]
     for start, end in blocks_of(difference <= MARGIN * signals["qrs_energy"].max(), mv.size):
         for count in range(1, min(REMEMBERED, end - start) + 1):
-            weak = [Candidate(at, 0.0, 0.0, at) for at in range(start, start + count)]
-            if [beat.r_sample for beat in find_beats(sorted(candidates + weak), mv.size, fs)] == rust_beats:
+            weak = [Candidate(at, 0.0, 0.0, at, True) for at in range(start, start + count)]
+            found = find_beats(sorted(candidates + weak), mv.size, fs)
+            found, _ = without_noise(found, template_correlations(found, mv, fs), fs)
+            if [beat.r_sample for beat in found] == rust_beats:
                 return True
     return False
 
@@ -477,7 +482,7 @@ def compare_numbers(report):
         # Rust has some as the lengths of arrays.
         for name in sorted(rust.keys() | of_python.keys() - LENGTHS_OF_ARRAYS):
             report.exactly(file, name, of_python.get(name), rust.get(name))
-    for module in [step3_templates, step3_second_detector]:
+    for module in [step3_templates, step3_second_detector, step3_doubtful_beats]:
         rust = constants_of(f"shared/recipe/src/{module.__name__.removeprefix('step3_')}.rs")
         of_python = {name: value for name, value in vars(module).items() if name.isupper() and name not in python}
         # Rust has some more: how much it computes at once.

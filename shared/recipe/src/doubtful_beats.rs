@@ -1,4 +1,4 @@
-//! Step 3, number 10: which of the beats found are noise after all, where the signal is noisy.
+//! Step 3, number 9b: which of the beats found are noise after all, where the signal is noisy.
 //!
 //! Motion of an electrode looks like a beat to a detector of energy. What it lacks is steepness, and the rhythm does not need
 //! it. How much of either is asked for depends on the noise: its power, as a share of that of the beats, is about 1 less the
