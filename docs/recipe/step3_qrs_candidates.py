@@ -177,7 +177,9 @@ def find_candidates(mv, sampling_frequency_hz, decisions=None):
             after = qrs_energy[around + at : around + at + r_peak_within + 1].min()
             if not reaches(at, "low energy around an unclear candidate", peak, UNCLEAR_LOW_ENERGY_RATIO * max(before, after)):
                 continue
-            clear = highest >= CONTRAST_OF_FAST_BEATS and peak >= LOW_ENERGY_RATIO * max(before, after)
+            clear = reaches(at, "contrast of fast beats", highest, CONTRAST_OF_FAST_BEATS) and reaches(
+                at, "low energy", peak, LOW_ENERGY_RATIO * max(before, after)
+            )
 
         # 7. R peak: the largest peak or valley of a narrower band, and there that of the signal. No polarity is guessed.
         near = slice(max(at - r_peak_within, 0), at + r_peak_within + 1)
