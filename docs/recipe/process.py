@@ -27,6 +27,13 @@ from step6_windows import WINDOW_S, windows_of
 RECIPE_VERSION = 3
 
 
+def beats_and_kinds(mv, sampling_frequency_hz):
+    """The beats of a lead as candidates, the correlation of each with the template of its kind, and its kind."""
+    found = find_beats(find_candidates(mv, sampling_frequency_hz), mv.size, sampling_frequency_hz)
+    correlations, kinds = template_correlations(found, mv, sampling_frequency_hz)
+    return without_noise(found, correlations, kinds, sampling_frequency_hz)
+
+
 def process(samples, sampling_frequency_hz, gain, baseline, rules=RULES):
     """Applies the recipe to one lead. `samples` are in ADC units, NaN where missing; `gain` is in adu/mV.
 
@@ -46,10 +53,7 @@ def process(samples, sampling_frequency_hz, gain, baseline, rules=RULES):
     # 2. Calibrate.
     mv = calibrate(filled, gain, baseline)
     # 3. Find beats.
-    candidates = find_candidates(mv, sampling_frequency_hz)
-    found = find_beats(candidates, mv.size, sampling_frequency_hz)
-    correlations, kinds = template_correlations(found, mv, sampling_frequency_hz)
-    found, correlations, kinds = without_noise(found, correlations, kinds, sampling_frequency_hz)
+    found, correlations, kinds = beats_and_kinds(mv, sampling_frequency_hz)
     beats = beats_of([beat.r_sample for beat in found], correlations, mv, missing, sampling_frequency_hz)
     by_both, by_one = agreement(
         [beat.at for beat in found], find_beats_by_length(mv, sampling_frequency_hz), sampling_frequency_hz

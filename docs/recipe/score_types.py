@@ -13,10 +13,8 @@ import sys
 import numpy as np
 
 from annotated import folder, halves, read_recording
+from process import beats_and_kinds
 from step2_calibrate import calibrate
-from step3_find_beats import find_beats
-from step3_qrs_candidates import find_candidates
-from step3_templates import template_correlations
 from step3b_find_waves import find_waves
 from step3c_beat_types import beat_types
 from step4_features import beats_of
@@ -43,8 +41,8 @@ def matched(annotated, found, tolerance):
 def types_of(path, lead):
     adu, fs, gain, baseline = read_recording(path, lead)
     mv = calibrate(adu, gain, baseline)
-    beats = find_beats(find_candidates(mv, fs), mv.size, fs)
-    r_samples, (_, kinds) = [beat.r_sample for beat in beats], template_correlations(beats, mv, fs)
+    beats, _, kinds = beats_and_kinds(mv, fs)
+    r_samples = [beat.r_sample for beat in beats]
     missing = np.zeros(mv.size, bool)
     rr_ms = [beat["rr_ms"] for beat in beats_of(r_samples, [None] * len(r_samples), mv, missing, fs)]
     return r_samples, beat_types(mv, r_samples, find_waves(mv, missing, r_samples, kinds, fs), rr_ms, fs), fs

@@ -14,11 +14,9 @@ import sys
 import numpy as np
 
 from annotated import folder, halves, read_recording
+from process import beats_and_kinds
 from step1_fill_gaps import fill_gaps, missing_samples
 from step2_calibrate import calibrate
-from step3_find_beats import find_beats
-from step3_qrs_candidates import find_candidates
-from step3_templates import template_correlations
 from step3b_find_waves import find_waves
 
 # A mark and a found wave belong together within this, in s (Martinez et al. 2004).
@@ -37,8 +35,7 @@ def predict(path, leads, part=None):
         first, last = part or (0, adu.size)
         missing = missing_samples(adu, gain, baseline)
         mv = calibrate(fill_gaps(adu, missing, baseline), gain, baseline)[first:last]
-        beats = find_beats(find_candidates(mv, fs), mv.size, fs)
-        _, kinds = template_correlations(beats, mv, fs)
+        beats, _, kinds = beats_and_kinds(mv, fs)
         r_samples = [beat.r_sample for beat in beats]
         marks = {f"{wave}_{name}": [] for wave in ("P", "QRS", "T") for name in ("on", "peak", "off")}
         for waves in find_waves(mv, missing[first:last], r_samples, kinds, fs):

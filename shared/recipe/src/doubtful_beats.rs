@@ -218,7 +218,8 @@ mod tests {
             r_sample: at,
             is_clear: true,
         };
-        (candidate, Some(correlation))
+        let correlation = Some(correlation);
+        (candidate, Fitted { correlation, kind: 1 })
     }
 
     /// Ten beats at 75 per minute with this correlation, then others; the samples of those that are kept after the ten.
