@@ -1,5 +1,5 @@
 """Step 3, numbers 14 to 17: the type of each beat: N normal, S premature but of normal shape (supraventricular), V
-ventricular, Q unclassified (the classes of ANSI/AAMI EC57).
+ventricular, P paced, Q unclassified (the classes of ANSI/AAMI EC57, which counts paced beats as Q).
 
 Beats of one shape form a group, whose mean shape is kept for minutes. The most frequent group that does not come early is
 the basic rhythm. A beat that is unlike the basic rhythm, and early or wide, is ventricular. Groups that are learned while
@@ -28,6 +28,25 @@ NEARLY = 1e-9
 SHAPE_SHIFT = 4
 # Two beats that differ in size by at most this factor have the same size: breathing changes the size of a beat.
 SAME_SIZE = 1.25
+
+# A pacing spike is at most so far from the R peak, in s. It is a pulse: a sample far from the mean of those so many s before
+# and after it. The pulse itself lasts 1 or 2 ms, but what records at 250 to 360 Hz makes it some 15 ms long.
+SPIKE_WITHIN_S = 0.16
+SPIKE_S = 0.010
+# It is this many times the next largest pulse that is more than so many s away: no other wave is as narrow.
+SPIKE = 3.0
+SPIKE_APART_S = 0.022
+# The level before the spike is the mean from so long before it to so long before it, in s. From there to the second time the
+# signal leaves it by at most this share of the height of the spike: no wave begins as suddenly...
+SPIKE_LEVEL_FROM_S = 0.060
+SPIKE_LEVEL_TO_S = 0.030
+SPIKE_BEGINS_S = 0.0125
+SPIKE_FLAT = 0.25
+# ...and between these times after it, in s, it is away from the level by at least this share, in the mean: the QRS complex
+# that the pacemaker made follows, and is wide.
+SPIKE_THEN_FROM_S = 0.030
+SPIKE_THEN_TO_S = 0.120
+SPIKE_THEN = 0.15
 
 # 15. Groups. At most so many; a new one takes the place of the lightest.
 GROUPS = 8
@@ -62,18 +81,28 @@ BETWEEN = 0.60
 # A group is reset from so many such beats on, if most of its early beats with a known pause are.
 RESET_BEATS = 2
 
-# 17. Type. Wide: from so many ms on (the limit of bundle branch block), and this times the width of the basic rhythm.
+# 17. Type. A group is paced if at least this share of its beats have a spike.
+SPIKE_SHARE = 0.5
+# Wide: from so many ms on (the limit of bundle branch block), and this times the width of the basic rhythm.
 WIDE_MS = 120.0
 WIDE = 1.3
 # A group without P wave: fewer than this share of its beats have one.
 P_SHARE = 0.5
-# An early beat is ventricular above this unlikeness (1 - alike); in an irregular rhythm above the second; if wide above
-# the third, which is where groups end.
+# An early beat is ventricular above this unlikeness (1 - alike); in an irregular rhythm, or if it is narrow, above the second;
+# if wide above the third, which is where groups end.
 UNLIKE = 0.2
-UNLIKE_IRREGULAR = 0.4
+UNLIKE_CLEARLY = 0.4
 UNLIKE_WIDE = 0.05
-# A wide beat that is neither early nor follows a P wave needs at least this.
+# Narrow: below so many ms.
+NARROW_MS = 100.0
+# A wide beat that is neither early nor follows a P wave needs at least this; one that is not wide needs the second, in a
+# regular rhythm: its shape has nearly nothing in common with the basic rhythm.
 UNLIKE_ON_TIME = 0.3
+UNLIKE_NARROW_ON_TIME = 0.8
+# A basic rhythm itself is ventricular if it is regular, at least so many ms wide (no bundle branch block is), and fewer than
+# this share of its beats have a P wave.
+VENTRICULAR_MS = 200.0
+VENTRICULAR_P_SHARE = 0.2
 # A beat without a group needs so many times the unlikeness of the beats within so many s to their groups: noise.
 NOISE = 8.0
 NOISE_WITHIN_S = 5.0
@@ -81,7 +110,7 @@ NOISE_WITHIN_S = 5.0
 
 def shapes(mv, r_samples, fs):
     """[beat, shift, value]: the smoothed signal around the middle of each beat, moved by each shift, less the straight line
-    that fits it best: baseline wander.
+    that fits it best: baseline wander. And which shapes are whole, not cut off by the start or end of the lead.
     """
     length = odd_length(QRS_SMOOTHING_S, fs)
     smoothed = smoothed_twice(mv.astype(float), length)
@@ -95,7 +124,35 @@ def shapes(mv, r_samples, fs):
     shape = smoothed[np.clip(middle[:, None, None] + samples, 0, mv.size - 1)]
     shape -= shape.mean(axis=2, keepdims=True)
     line = steps - steps.mean()
-    return shape - (shape @ line)[:, :, None] * (line / (line @ line))
+    unshifted = middle[:, None] + samples[SHAPE_SHIFT]
+    whole = (unshifted[:, 0] >= 0) & (unshifted[:, -1] < mv.size)
+    return shape - (shape @ line)[:, :, None] * (line / (line @ line)), whole
+
+
+def have_spike(mv, r_samples, fs):
+    """Which beats have a pacing spike. Before and after the lead its end values are held."""
+    mv = mv.astype(float)
+
+    def at(samples):
+        return mv[np.clip(samples, 0, mv.size - 1)]
+
+    def around(middle, first_s, last_s):
+        """The samples from so long after a sample on to so long after it, both in s."""
+        return middle[:, None] + np.arange(in_samples(first_s, fs), in_samples(last_s, fs) + 1)
+
+    samples = around(np.asarray(r_samples), -SPIKE_WITHIN_S, SPIKE_WITHIN_S)
+    side = max(in_samples(SPIKE_S, fs), 1)
+    pulse = np.abs(at(samples) - (at(samples - side) + at(samples + side)) / 2)
+    largest = pulse.max(axis=1)
+    place = (pulse >= (1 - NEARLY) * largest[:, None]).argmax(axis=1)
+    far = np.abs(np.arange(samples.shape[1]) - place[:, None]) > in_samples(SPIKE_APART_S, fs)
+    next_largest = np.where(far, pulse, 0.0).max(axis=1)
+    spike = samples[np.arange(len(samples)), place]
+    level = at(around(spike, -SPIKE_LEVEL_FROM_S, -SPIKE_LEVEL_TO_S)).mean(axis=1)
+    height = np.abs(at(spike) - level)
+    before = np.abs(at(around(spike, -SPIKE_LEVEL_FROM_S, -SPIKE_BEGINS_S)) - level[:, None]).max(axis=1)
+    then = np.abs(at(around(spike, SPIKE_THEN_FROM_S, SPIKE_THEN_TO_S)) - level[:, None]).mean(axis=1)
+    return (height > 0) & (largest >= SPIKE * next_largest) & (before <= SPIKE_FLAT * height) & (then >= SPIKE_THEN * height)
 
 
 def alikeness(shape, means):
@@ -123,14 +180,14 @@ class Groups:
         self.began = np.full(GROUPS, -1)        # number of the first beat: tells whether a group was replaced
         self.width_ms = np.full(GROUPS, np.nan)
         self.widths = [[] for _ in range(GROUPS)]
-        # Weights of all beats, of those with a P wave; of those whose time is known, early ones; pauses known, reset.
-        self.sums = np.zeros((6, GROUPS))
-        self.weight, self.p, self.timed, self.early, self.paused, self.reset = self.sums
+        # Weights of all beats, of those with a P wave, a spike; of those whose time is known, early ones; pauses known, reset.
+        self.sums = np.zeros((7, GROUPS))
+        self.weight, self.p, self.spikes, self.timed, self.early, self.paused, self.reset = self.sums
 
     def forget(self, seconds):
         self.sums *= np.exp(-seconds / FORGET_S)
 
-    def add(self, number, shape, width_ms, has_p):
+    def add(self, number, shape, width_ms, has_p, has_spike):
         """Adds a beat to its group, or begins one. Returns the group and how alike they are."""
         used = np.flatnonzero(self.beats > 0)
         alike, shift = alikeness(shape, self.mean[used]) if used.size else (np.zeros(1), None)
@@ -149,7 +206,11 @@ class Groups:
         self.width_ms[group] = np.median(self.widths[group])
         self.weight[group] += 1
         self.p[group] += has_p
+        self.spikes[group] += has_spike
         return group, alike[best]
+
+    def is_paced(self):
+        return (self.beats >= KNOWN_BEATS) & (self.spikes >= SPIKE_SHARE * self.weight)
 
     def is_early(self):
         return self.early >= 0.5 * np.maximum(self.timed, np.finfo(float).tiny)
@@ -170,7 +231,7 @@ class Groups:
 
 
 def beat_types(mv, r_samples, waves, rr_ms, fs):
-    """N, S, V or Q for each beat. `waves` are those of step 3b; `rr_ms` is the interval before each beat, or None."""
+    """N, S, V, P or Q for each beat. `waves` are those of step 3b; `rr_ms` is the interval before each beat, or None."""
     known = np.flatnonzero([its["qrs"] is not None for its in waves])
     types = np.full(len(r_samples), "Q")
     if known.size:
@@ -179,14 +240,14 @@ def beat_types(mv, r_samples, waves, rr_ms, fs):
         rr[np.diff(known, prepend=known[0]) != 1] = np.nan
         r = np.asarray(r_samples)[known]
         types[known] = types_of(
-            r / fs, shapes(mv, r, fs), rr,
+            r / fs, *shapes(mv, r, fs), rr,
             np.array([(waves[n]["qrs"].end - waves[n]["qrs"].onset) * 1000.0 / fs for n in known]),
-            np.array([waves[n]["p"] is not None for n in known]),
+            np.array([waves[n]["p"] is not None for n in known]), have_spike(mv, r, fs),
         )
     return types.tolist()
 
 
-def types_of(time, shape, rr, width_ms, has_p):
+def types_of(time, shape, whole, rr, width_ms, has_p, has_spike):
     """The types of beats that have a QRS complex. `time` and `rr` in s."""
     count = len(time)
     groups = Groups(shape.shape[2])
@@ -218,27 +279,42 @@ def types_of(time, shape, rr, width_ms, has_p):
 
         its = group[k]
         there = groups.began[its] == began[k]
-        if there and is_early and after >= EARLY * usual and both.sum() >= 3 and not irregular:
+        paused = is_early and after >= EARLY * usual and both.sum() >= 3 and not irregular
+        resets = paused and BETWEEN < (rr[k] + after) / (2 * usual) < RESET
+        if there and paused:
             groups.paused[its] += 1
-            groups.reset[its] += BETWEEN < (rr[k] + after) / (2 * usual) < RESET
+            groups.reset[its] += resets
 
-        # Shape, width, time, P wave.
+        # Spike, shape, width, time, P wave.
         unlike = 1 - alikeness(shape[k], groups.mean[basic])[0].max()
         grouped = there and groups.beats[its] >= KNOWN_BEATS
+        paced = groups.is_paced()
         group_is_early = grouped and groups.is_early()[its]
-        is_wide = groups.is_wide(groups.width_ms[its] if grouped else width_ms[k], main)
+        width = groups.width_ms[its] if grouped else width_ms[k]
+        is_wide = groups.is_wide(width, main)
         p = groups.p[its] >= P_SHARE * groups.weight[its] if grouped else has_p[k]
         noise = 0.0
         if not grouped:
             others = near[(np.abs(time[near] - time[k]) <= NOISE_WITHIN_S) & (near != k)]
             noise = NOISE * np.median(1 - alike[others]) if others.size else 0.0
-        limit = min(max(UNLIKE_IRREGULAR if irregular else UNLIKE, noise), 1.0)
+        limit = min(max(UNLIKE_CLEARLY if irregular or width < NARROW_MS else UNLIKE, noise), 1.0)
         if is_early or group_is_early:
             ventricular = unlike > limit or (is_wide and unlike > max(UNLIKE_WIDE, noise))
+        elif is_wide:
+            ventricular = not p and unlike > max(limit, UNLIKE_ON_TIME)
         else:
-            ventricular = is_wide and not p and unlike > max(limit, UNLIKE_ON_TIME)
-        resets = there and groups.paused[its] >= RESET_BEATS and groups.reset[its] > 0.5 * groups.paused[its]
-        if ventricular and not (there and basic[its]) and not resets:
+            ventricular = not p and whole[k] and not irregular and unlike > max(limit, UNLIKE_NARROW_ON_TIME)
+        if there and groups.paused[its] >= RESET_BEATS:
+            resets = groups.reset[its] > 0.5 * groups.paused[its]
+        else:
+            resets = resets and unlike < UNLIKE_CLEARLY
+        if there and basic[its]:
+            is_slow = groups.width_ms[main] >= VENTRICULAR_MS and groups.p[main] < VENTRICULAR_P_SHARE * groups.weight[main]
+            ventricular = its == main and grouped and not irregular and is_slow
+            resets = False
+        if paced[its] if grouped else has_spike[k] and paced.any():
+            types[k] = "P"
+        elif ventricular and not resets:
             types[k] = "V"
         elif is_early and not irregular and (types[k - 1] == "S" or not rr[k] >= EARLY * rr[k - 1]):
             types[k] = "S"
@@ -255,7 +331,7 @@ def types_of(time, shape, rr, width_ms, has_p):
             if groups.began[its] == began[k - 1] and not np.isnan(rr[k - 1]) and rr[k] <= AHEAD_S:
                 groups.timed[its] += 1
                 groups.early[its] += rr[k - 1] < EARLY * max(rr[k], usual_before(k))
-        group[k], alike[k] = groups.add(k, shape[k], width_ms[k], has_p[k])
+        group[k], alike[k] = groups.add(k, shape[k], width_ms[k], has_p[k], has_spike[k])
         began[k] = groups.began[group[k]]
     for k in range(decided, count):
         decide(k, count)
