@@ -103,8 +103,10 @@ UNLIKE_NARROW_ON_TIME = 0.8
 # this share of its beats have a P wave.
 VENTRICULAR_MS = 200.0
 VENTRICULAR_P_SHARE = 0.2
-# A beat without a group needs so many times the unlikeness of the beats within so many s to their groups: noise.
-NOISE = 8.0
+# A beat without a group needs so many times the unlikeness of the beats within so many s to their groups: noise. A beat that is
+# larger than these is less changed by the same noise: the unlikeness goes with the energy of the noise relative to that of
+# the beat.
+NOISE = 10.0
 NOISE_WITHIN_S = 5.0
 
 
@@ -253,6 +255,7 @@ def types_of(time, shape, whole, rr, width_ms, has_p, has_spike):
     groups = Groups(shape.shape[2])
     group, began, alike = np.zeros(count, int), np.zeros(count, int), np.zeros(count)
     types = np.full(count, "N")
+    energy = (shape[:, SHAPE_SHIFT] ** 2).sum(axis=1)
 
     def usual_before(last):
         """The median interval of the beat `last` and those before."""
@@ -296,7 +299,9 @@ def types_of(time, shape, whole, rr, width_ms, has_p, has_spike):
         noise = 0.0
         if not grouped:
             others = near[(np.abs(time[near] - time[k]) <= NOISE_WITHIN_S) & (near != k)]
-            noise = NOISE * np.median(1 - alike[others]) if others.size else 0.0
+            if others.size:
+                smaller = min(np.median(energy[others]) / max(energy[k], np.finfo(float).tiny), 1.0)
+                noise = NOISE * smaller * np.median(1 - alike[others])
         limit = min(max(UNLIKE_CLEARLY if irregular or width < NARROW_MS else UNLIKE, noise), 1.0)
         if is_early or group_is_early:
             ventricular = unlike > limit or (is_wide and unlike > max(UNLIKE_WIDE, noise))
