@@ -40,7 +40,7 @@ SPIKE_APART_S = 0.022
 # signal leaves it by at most this share of the height of the spike: no wave begins as suddenly...
 SPIKE_LEVEL_FROM_S = 0.060
 SPIKE_LEVEL_TO_S = 0.030
-SPIKE_BEGINS_S = 0.0125
+SPIKE_BEGINS_S = 0.012
 SPIKE_FLAT = 0.25
 # ...and between these times after it, in s, it is away from the level by at least this share, in the mean: the QRS complex
 # that the pacemaker made follows, and is wide.
@@ -138,23 +138,26 @@ def have_spike(mv, r_samples, fs):
     def at(samples):
         return mv[np.clip(samples, 0, mv.size - 1)]
 
-    def around(middle, first_s, last_s):
-        """The samples from so long after a sample on to so long after it, both in s."""
-        return middle[:, None] + np.arange(in_samples(first_s, fs), in_samples(last_s, fs) + 1)
+    def around(middle, first, last):
+        return middle[:, None] + np.arange(first, last + 1)
 
-    samples = around(np.asarray(r_samples), -SPIKE_WITHIN_S, SPIKE_WITHIN_S)
-    side = max(in_samples(SPIKE_S, fs), 1)
+    def of(seconds):
+        return in_samples(seconds, fs)
+
+    samples = around(np.asarray(r_samples), -of(SPIKE_WITHIN_S), of(SPIKE_WITHIN_S))
+    side = max(of(SPIKE_S), 1)
     pulse = np.abs(at(samples) - (at(samples - side) + at(samples + side)) / 2)
     largest = pulse.max(axis=1)
     place = (pulse >= (1 - NEARLY) * largest[:, None]).argmax(axis=1)
-    far = np.abs(np.arange(samples.shape[1]) - place[:, None]) > in_samples(SPIKE_APART_S, fs)
+    far = np.abs(np.arange(samples.shape[1]) - place[:, None]) > of(SPIKE_APART_S)
     next_largest = np.where(far, pulse, 0.0).max(axis=1)
     spike = samples[np.arange(len(samples)), place]
-    level = at(around(spike, -SPIKE_LEVEL_FROM_S, -SPIKE_LEVEL_TO_S)).mean(axis=1)
+    level = at(around(spike, -of(SPIKE_LEVEL_FROM_S), -of(SPIKE_LEVEL_TO_S))).mean(axis=1)
     height = np.abs(at(spike) - level)
-    before = np.abs(at(around(spike, -SPIKE_LEVEL_FROM_S, -SPIKE_BEGINS_S)) - level[:, None]).max(axis=1)
-    then = np.abs(at(around(spike, SPIKE_THEN_FROM_S, SPIKE_THEN_TO_S)) - level[:, None]).mean(axis=1)
-    return (height > 0) & (largest >= SPIKE * next_largest) & (before <= SPIKE_FLAT * height) & (then >= SPIKE_THEN * height)
+    before = np.abs(at(around(spike, -of(SPIKE_LEVEL_FROM_S), -of(SPIKE_BEGINS_S))) - level[:, None]).max(axis=1)
+    then = np.abs(at(around(spike, of(SPIKE_THEN_FROM_S), of(SPIKE_THEN_TO_S))) - level[:, None]).mean(axis=1)
+    is_alone = (largest > NEARLY) & (largest >= SPIKE * next_largest)
+    return is_alone & (before <= SPIKE_FLAT * height) & (then >= SPIKE_THEN * height)
 
 
 def alikeness(shape, means):

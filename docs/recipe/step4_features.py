@@ -14,7 +14,8 @@ QRS_AND_MUSCLE_HZ = (5.0, 40.0)
 BASELINE_BAND_HZ = (0.0, 1.0)
 ECG_BAND_HZ = (0.0, 40.0)
 # The types of beats (step 3c).
-BEAT_TYPES = ("N", "S", "V", "Q")
+# The classes of ANSI/AAMI EC57 that are counted; Q has the paced beats, too.
+BEAT_CLASSES = ("N", "S", "V", "Q")
 # What is measured of each beat (step 3b) and has its median, over the beats that have a value, among the features.
 MEASURED = ("pr_ms", "qrs_ms", "qt_ms", "qtc_bazett_ms", "qtc_fridericia_ms", "st_mv", "t_polarity")
 # Two adjacent intervals that differ by more than this, in ms, count for pNN50 (Task Force 1996: 50).
@@ -95,7 +96,8 @@ def nn_statistics(nn_ms, sampling_frequency_hz):
 
 
 def beats_of_each_type(beats):
-    return {f"beats_{name.lower()}": sum(beat["beat_type"] == name for beat in beats) for name in BEAT_TYPES}
+    classes = ["Q" if beat["beat_type"] == "P" else beat["beat_type"] for beat in beats]
+    return {f"beats_{name.lower()}": classes.count(name) for name in BEAT_CLASSES}
 
 
 def medians(beats):

@@ -35,10 +35,11 @@ def irregularity(rr_ms):
 
 
 def is_af(beats):
-    """For the beats of one minute; None if too few intervals are known. The intervals of ventricular beats do not count."""
+    """For the beats of one minute; None if too few intervals are known. The intervals of ventricular and paced beats do not count."""
     types = np.array([beat["beat_type"] for beat in beats])
     rr = np.array([np.nan if beat["rr_ms"] is None else beat["rr_ms"] for beat in beats], float)
-    rr[(types == "V") | (np.append("", types[:-1]) == "V")] = np.nan
+    of_ventricles = np.isin(types, ["V", "P"])
+    rr[of_ventricles | np.append(False, of_ventricles[:-1])] = np.nan
     irregular = irregularity(rr)
     has_p = [beat["p_peak"] is not None for beat in beats]
     return None if irregular is None else bool(irregular > IRREGULAR_AF and np.mean(has_p) < P_SHARE_AF)

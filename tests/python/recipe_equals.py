@@ -33,7 +33,7 @@ import step3_find_beats  # noqa: E402
 import step3_qrs_candidates  # noqa: E402
 import step3_second_detector  # noqa: E402
 import step3_templates  # noqa: E402
-from step4_features import BEAT_TYPES, MEASURED  # noqa: E402
+from step4_features import BEAT_CLASSES, MEASURED  # noqa: E402
 from step3_doubtful_beats import without_noise  # noqa: E402
 from step3_find_beats import REMEMBERED, find_beats  # noqa: E402
 from step3_templates import template_correlations  # noqa: E402
@@ -49,7 +49,7 @@ UNDECIDED_BEATS = 0.0005
 # after such a decision.
 OF_ALL_BEATS = {
     "template_corr", "bsqi", "sqi", *MEASURED, "beat_type", "nn_ms", "nn_intervals", "sdnn_ms", "rmssd_ms", "pnn50",
-    *(f"beats_{name.lower()}" for name in BEAT_TYPES),
+    *(f"beats_{name.lower()}" for name in BEAT_CLASSES),
     *(f"{wave}_{point}" for wave in ("p", "qrs", "t") for point in ("onset", "peak", "end")),
 }
 UNDECIDED_INDICES = 0.01
@@ -306,7 +306,7 @@ def rounding_decides(mv, fs, rust_beats, other):
         for count in range(1, min(REMEMBERED, end - start) + 1):
             weak = [Candidate(at, 0.0, 0.0, at, True) for at in range(start, start + count)]
             found = find_beats(sorted(candidates + weak), mv.size, fs)
-            found, _ = without_noise(found, template_correlations(found, mv, fs), fs)
+            found, _, _ = without_noise(found, *template_correlations(found, mv, fs), fs)
             if [beat.r_sample for beat in found] == rust_beats:
                 return True
     return False

@@ -39,7 +39,13 @@ impl Row for Segment {
         let doubles = |value: &dyn Fn(&Segment) -> Option<f64>| -> ArrayRef {
             Arc::new(Float64Array::from_iter(rows.iter().map(|row| value(&row.1))))
         };
-        let of_type = |of: BeatType| ints(&|segment| segment.features.beats_of_type[of as usize] as i32);
+        let of_types = |types: &[BeatType]| {
+            let of_segment = |segment: &Segment| -> u32 {
+                let of_type = |of: &BeatType| segment.features.beats_of_type[*of as usize];
+                types.iter().map(of_type).sum()
+            };
+            ints(&|segment| of_segment(segment) as i32)
+        };
         batch_of(&SEGMENTS, |column| {
             Some(match column.name {
                 "recording_id" => repeated(Some(recording_id), rows.len()),
@@ -79,10 +85,10 @@ impl Row for Segment {
                     rows.iter()
                         .map(|row| row.1.warnings.iter().map(|warning| warning.name())),
                 ),
-                "beats_n" => of_type(BeatType::Normal),
-                "beats_s" => of_type(BeatType::Supraventricular),
-                "beats_v" => of_type(BeatType::Ventricular),
-                "beats_q" => of_type(BeatType::Unclassified),
+                "beats_n" => of_types(&[BeatType::Normal]),
+                "beats_s" => of_types(&[BeatType::Supraventricular]),
+                "beats_v" => of_types(&[BeatType::Ventricular]),
+                "beats_q" => of_types(&[BeatType::Paced, BeatType::Unclassified]),
                 "nn_intervals" => ints(&|segment| segment.features.nn_intervals as i32),
                 "template_corr" => doubles(&|segment| segment.features.template_corr),
                 "bsqi" => doubles(&|segment| segment.features.bsqi),

@@ -17,22 +17,22 @@ const P_SHARE: f64 = 0.5;
 /// The beats of a minute, of which it is asked whether they are in AF.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Minute {
-    /// The interval before each beat in ms; NaN where it is unknown, or one of its two beats is ventricular.
+    /// The interval before each beat in ms; NaN where it is unknown, or one of its two beats is ventricular or paced.
     rr_ms: Vec<f64>,
     /// Beats with a P wave.
     with_p: usize,
-    last_is_ventricular: bool,
+    last_is_of_ventricles: bool,
 }
 
 impl Minute {
     pub(crate) fn push(&mut self, beat: &Beat) {
-        let is_ventricular = beat.beat_type == BeatType::Ventricular;
+        let is_of_ventricles = matches!(beat.beat_type, BeatType::Ventricular | BeatType::Paced);
         let rr_ms = beat
             .rr_ms
-            .filter(|_| !is_ventricular && !self.last_is_ventricular);
+            .filter(|_| !is_of_ventricles && !self.last_is_of_ventricles);
         self.rr_ms.push(rr_ms.unwrap_or(f64::NAN));
         self.with_p += usize::from(beat.waves.p.is_some());
-        self.last_is_ventricular = is_ventricular;
+        self.last_is_of_ventricles = is_of_ventricles;
     }
 
     /// Whether the minute is in AF; `None` if too few intervals are known. Begins the next one.
@@ -40,7 +40,7 @@ impl Minute {
         let irregularity = self.irregularity();
         let without_p = (self.with_p as f64) < P_SHARE * self.rr_ms.len() as f64;
         self.rr_ms.clear();
-        (self.with_p, self.last_is_ventricular) = (0, false);
+        (self.with_p, self.last_is_of_ventricles) = (0, false);
         Some(irregularity? > IRREGULAR && without_p)
     }
 
@@ -127,12 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn intervals_of_ventricular_beats_do_not_count() {
+    fn intervals_of_ventricular_and_paced_beats_do_not_count() {
         let mut beats = normal(&[800.0; 60]);
-        for number in (1..60).step_by(2) {
-            beats[number] = (400.0 + 7.0 * number as f64, BeatType::Ventricular);
+        for beat_type in [BeatType::Ventricular, BeatType::Paced] {
+            for number in (1..60).step_by(2) {
+                beats[number] = (400.0 + 7.0 * number as f64, beat_type);
+            }
+            assert_eq!(is_af(&beats, 0), None, "only the first is known");
         }
-        assert_eq!(is_af(&beats, 0), None, "only the first is known");
         assert_eq!(is_af(&irregular(10), 0), Some(true));
         assert_eq!(is_af(&irregular(9), 0), None);
     }

@@ -20,6 +20,8 @@ pub(crate) struct Shape {
     /// Less their mean. The part of shift `n` begins with value `n`.
     around: [f64; VALUES + SHIFTS - 1],
     of_shift: [Line; SHIFTS],
+    /// Whether it is not cut off by the start or the end of the lead.
+    pub(crate) is_whole: bool,
 }
 
 /// The straight line that fits the values of one shift best, and what it leaves.
@@ -33,7 +35,7 @@ struct Line {
 }
 
 impl Shape {
-    fn new(mut around: [f64; VALUES + SHIFTS - 1]) -> Self {
+    fn new(mut around: [f64; VALUES + SHIFTS - 1], is_whole: bool) -> Self {
         let mean = around.iter().sum::<f64>() / around.len() as f64;
         around.iter_mut().for_each(|value| *value -= mean);
         // Sums over the part of a shift; from one shift to the next a value goes and another comes.
@@ -60,7 +62,11 @@ impl Shape {
                 size: left.max(0.0).sqrt(),
             }
         });
-        Self { around, of_shift }
+        Self {
+            around,
+            of_shift,
+            is_whole,
+        }
     }
 
     /// The values of a shift, with the straight line.
@@ -72,6 +78,11 @@ impl Shape {
     pub(crate) fn values(&self, shift: usize) -> [f64; VALUES] {
         let (part, line) = (self.part(shift), self.of_shift[shift]);
         std::array::from_fn(|n| (part[n] - line.mean) - line.slope * (n as f64 - MIDDLE_STEP))
+    }
+
+    /// The sum of squares.
+    pub(crate) fn energy(&self) -> f64 {
+        self.of_shift[UNSHIFTED].size * self.of_shift[UNSHIFTED].size
     }
 }
 
@@ -116,7 +127,9 @@ impl ShapeSampler {
             let place = (middle + distance).max(0) as u64;
             mv(last.map_or(place, |last| place.min(last)))
         });
-        Shape::new(around)
+        let [first, end] = [0, VALUES - 1].map(|value| middle + self.distances[value + UNSHIFTED]);
+        let is_whole = first >= 0 && last.is_none_or(|last| end <= last as i64);
+        Shape::new(around, is_whole)
     }
 
     /// The sample near the R peak around which the slope has the most energy. It moves less from beat to beat than the R peak,
@@ -286,7 +299,7 @@ mod tests {
         assert!((alike(&much_larger, &shape).0 - 6.4 / (1.0 + 3.2 * 3.2)).abs() < 1e-9);
         // The middle of the energy is that of the first wave; the whole is 24 ms late.
         let last = shape.around.len() - 1;
-        let moved = Shape::new(std::array::from_fn(|n| shape.around[(n + 3).min(last)]));
+        let moved = Shape::new(std::array::from_fn(|n| shape.around[(n + 3).min(last)]), true);
         assert_eq!(alike(&moved, &shape).1, UNSHIFTED - 3);
     }
 
@@ -311,5 +324,18 @@ mod tests {
             },
         );
         assert!(shape.values(UNSHIFTED).iter().all(|value| value.is_finite()));
+        assert!(!shape.is_whole);
+    }
+
+    #[test]
+    fn a_shape_is_whole_from_120_ms_before_the_middle_to_320_ms_after_it() {
+        let is_whole = |r: u64, last| {
+            let mv = |at: u64| bell((at as f64 - r as f64) / 500.0, 1.0, 0.03);
+            let slope = |at: u64| if at == 0 { 0.0 } else { mv(at + 1) - mv(at - 1) };
+            let slopes = |first: u64, last: u64| (first..=last).map(slope).collect();
+            ShapeSampler::new(500.0).sample(r, last, slopes, mv).is_whole
+        };
+        assert!(is_whole(61, None) && !is_whole(58, None));
+        assert!(is_whole(500, Some(662)) && !is_whole(500, Some(658)));
     }
 }

@@ -41,6 +41,8 @@ struct Taken {
     rr_s: f64,
     qrs_ms: f64,
     has_p: bool,
+    /// Whether it has a pacing spike.
+    has_spike: bool,
     shape: Box<Shape>,
     /// Its group...
     group: usize,
@@ -66,6 +68,8 @@ struct Group {
     weight: f64,
     /// Those with a P wave.
     p: f64,
+    /// Those with a pacing spike.
+    spikes: f64,
     /// Those of which it is known whether they come early.
     timed: f64,
     /// Those that do.
@@ -85,10 +89,19 @@ impl Group {
         self.p >= TYPES.p_share * self.weight
     }
 
+    fn is_paced(&self) -> bool {
+        self.beats >= TYPES.known_beats && self.spikes >= TYPES.spike_share * self.weight
+    }
+
+    fn resets(&self) -> bool {
+        self.reset > 0.5 * self.paused
+    }
+
     fn forget(&mut self, share: f64) {
         for sum in [
             &mut self.weight,
             &mut self.p,
+            &mut self.spikes,
             &mut self.timed,
             &mut self.early,
             &mut self.paused,
@@ -102,7 +115,9 @@ impl Group {
 /// The groups of the basic rhythm.
 struct Basic {
     is_basic: [bool; GROUPS],
-    /// The width of the main one in ms.
+    /// The main one.
+    main: usize,
+    /// Its width in ms.
     width_ms: f64,
 }
 
@@ -125,9 +140,17 @@ struct Rhythm {
     is_irregular: bool,
 }
 
+/// When a beat comes.
+struct Timing {
+    rhythm: Rhythm,
+    is_early: bool,
+    /// Whether the intervals around it are those after which the sinus node started anew.
+    resets: bool,
+}
+
 impl TypeFinder {
-    /// Takes the next beat, and its shape if it has a QRS complex.
-    pub(crate) fn push(&mut self, beat: Beat, shape: Option<Shape>) {
+    /// Takes the next beat; if it has a QRS complex its shape, and whether it has a pacing spike.
+    pub(crate) fn push(&mut self, beat: Beat, shape: Option<Shape>, has_spike: bool) {
         self.waiting.push_back(beat);
         let (Some(qrs_ms), Some(shape)) = (beat.measured.qrs_ms, shape) else {
             self.latest_has_qrs = false;
@@ -147,6 +170,7 @@ impl TypeFinder {
             rr_s,
             qrs_ms,
             has_p: beat.waves.p.is_some(),
+            has_spike,
             shape: Box::new(shape),
             group: 0,
             began: 0,
@@ -297,6 +321,7 @@ impl TypeFinder {
         group.width_ms = median(&mut widths_ms).unwrap_or(f64::NAN);
         group.weight += 1.0;
         group.p += f64::from(u8::from(beat.has_p));
+        group.spikes += f64::from(u8::from(beat.has_spike));
     }
 
     fn basic(&self) -> Basic {
@@ -326,6 +351,7 @@ impl TypeFinder {
         }
         Basic {
             is_basic: chosen,
+            main,
             width_ms,
         }
     }
@@ -391,23 +417,30 @@ impl TypeFinder {
 
         // Whether the sinus node starts anew after it.
         let there = self.group_of(beat).is_some();
-        if there && is_early && after_s >= early_s && rhythm.is_of_basic && !rhythm.is_irregular {
-            let share = (beat.rr_s + after_s) / (2.0 * rhythm.usual_s);
+        let is_paused = is_early && after_s >= early_s && rhythm.is_of_basic && !rhythm.is_irregular;
+        let share = (beat.rr_s + after_s) / (2.0 * rhythm.usual_s);
+        let resets = is_paused && TYPES.between < share && share < TYPES.reset;
+        if there && is_paused {
             let group = &mut self.groups[beat.group];
             group.paused += 1.0;
-            if TYPES.between < share && share < TYPES.reset {
-                group.reset += 1.0;
-            }
+            group.reset += f64::from(u8::from(resets));
         }
 
         // 17. Type.
+        let timing = Timing {
+            rhythm,
+            is_early,
+            resets,
+        };
         let beat = &self.taken[place];
         let before = place.checked_sub(1).and_then(|before| self.taken.get(before));
         let follows_early = before.is_some_and(|before| before.beat_type == BeatType::Supraventricular);
         let faster = !before.is_some_and(|before| beat.rr_s >= TYPES.early * before.rr_s);
-        let beat_type = if self.is_ventricular(place, is_early, &rhythm, &basic, near) {
+        let beat_type = if self.is_paced(beat) {
+            BeatType::Paced
+        } else if self.is_ventricular(place, &timing, &basic, near) {
             BeatType::Ventricular
-        } else if is_early && !rhythm.is_irregular && (follows_early || faster) {
+        } else if is_early && !timing.rhythm.is_irregular && (follows_early || faster) {
             BeatType::Supraventricular
         } else {
             BeatType::Normal
@@ -415,26 +448,53 @@ impl TypeFinder {
         self.taken[place].beat_type = beat_type;
     }
 
+    /// The group of a beat if its properties count.
+    fn known_group_of(&self, beat: &Taken) -> Option<&Group> {
+        self.group_of(beat)
+            .filter(|group| group.beats >= TYPES.known_beats)
+    }
+
+    /// Whether a beat is paced: its group says so, or else its own spike, where other beats are paced.
+    fn is_paced(&self, beat: &Taken) -> bool {
+        match self.known_group_of(beat) {
+            Some(group) => group.is_paced(),
+            None => beat.has_spike && self.groups.iter().any(Group::is_paced),
+        }
+    }
+
     /// Whether a beat is ventricular. How alike it is to the basic rhythm is asked last: that takes longest.
     fn is_ventricular(
         &self,
         place: usize,
-        is_early: bool,
-        rhythm: &Rhythm,
+        timing: &Timing,
         basic: &Basic,
         near: std::ops::Range<usize>,
     ) -> bool {
         let beat = &self.taken[place];
         let group = self.group_of(beat);
-        let resets = |group: &Group| group.paused >= TYPES.reset_beats && group.reset > 0.5 * group.paused;
-        if group.is_some_and(|group| basic.is_basic[beat.group] || resets(group)) {
+        let known = self.known_group_of(beat);
+        let is_irregular = timing.rhythm.is_irregular;
+        if group.is_some() && basic.is_basic[beat.group] {
+            return beat.group == basic.main
+                && !is_irregular
+                && known.is_some_and(|main| {
+                    main.width_ms >= TYPES.ventricular_ms && main.p < TYPES.ventricular_p_share * main.weight
+                });
+        }
+        let with_pauses = group.filter(|group| group.paused >= TYPES.reset_beats);
+        if with_pauses.is_some_and(Group::resets) {
             return false;
         }
-        let known = group.filter(|group| group.beats >= TYPES.known_beats);
-        let is_early = is_early || known.is_some_and(Group::is_early);
-        let is_wide = basic.is_wide(known.map_or(beat.qrs_ms, |group| group.width_ms));
+        let is_early = timing.is_early || known.is_some_and(Group::is_early);
+        let width_ms = known.map_or(beat.qrs_ms, |group| group.width_ms);
+        let is_wide = basic.is_wide(width_ms);
         let has_p = known.map_or(beat.has_p, Group::has_p);
-        if !is_early && (!is_wide || has_p) {
+        let may_be_on_time = !has_p && (is_wide || (beat.shape.is_whole && !is_irregular));
+        if !is_early && !may_be_on_time {
+            return false;
+        }
+        let unlike = self.unlike(beat, basic);
+        if with_pauses.is_none() && timing.resets && unlike < TYPES.unlike_clearly {
             return false;
         }
         let noise = if known.is_some() {
@@ -442,38 +502,47 @@ impl TypeFinder {
         } else {
             TYPES.noise * self.noise(place, near)
         };
-        let unlike_from = if rhythm.is_irregular {
-            TYPES.unlike_irregular
+        let unlike_from = if is_irregular || width_ms < TYPES.narrow_ms {
+            TYPES.unlike_clearly
         } else {
             TYPES.unlike
         };
         let limit = unlike_from.max(noise).min(1.0);
-        let means = self
-            .groups
-            .iter()
-            .zip(basic.is_basic)
-            .filter(|(_, is_basic)| *is_basic);
-        let alike = means
-            .filter_map(|(group, _)| group.mean.as_ref().map(|mean| mean.alike(&beat.shape).0))
-            .fold(f64::NEG_INFINITY, f64::max);
-        let unlike = 1.0 - alike;
         if is_early {
             unlike > limit || (is_wide && unlike > TYPES.unlike_wide.max(noise))
-        } else {
+        } else if is_wide {
             unlike > limit.max(TYPES.unlike_on_time)
+        } else {
+            unlike > limit.max(TYPES.unlike_narrow_on_time)
         }
     }
 
-    /// The median unlikeness of the beats around to their groups: noise. 0 without any.
+    /// How unlike a beat is to the basic rhythm: 1 less the largest likeness.
+    fn unlike(&self, beat: &Taken, basic: &Basic) -> f64 {
+        let groups = self.groups.iter().zip(basic.is_basic);
+        let means = groups.filter_map(|(group, is_basic)| group.mean.as_ref().filter(|_| is_basic));
+        let alike = means
+            .map(|mean| mean.alike(&beat.shape).0)
+            .fold(f64::NEG_INFINITY, f64::max);
+        1.0 - alike
+    }
+
+    /// What noise can make a beat unlike: the median unlikeness of the beats around to their groups, less if it is larger than
+    /// these: times the ratio of the energies. 0 without any.
     fn noise(&self, place: usize, near: std::ops::Range<usize>) -> f64 {
-        let time_s = self.taken[place].time_s;
-        let mut unlike: Vec<f64> = near
+        let beat = &self.taken[place];
+        let others: Vec<&Taken> = near
             .filter(|other| *other != place)
             .map(|other| &self.taken[other])
-            .filter(|other| (other.time_s - time_s).abs() <= TYPES.noise_within_s)
-            .map(|other| 1.0 - other.alike)
+            .filter(|other| (other.time_s - beat.time_s).abs() <= TYPES.noise_within_s)
             .collect();
-        median(&mut unlike).unwrap_or(0.0)
+        let median_of = |of: fn(&Taken) -> f64| {
+            let mut values: Vec<f64> = others.iter().map(|other| of(other)).collect();
+            median(&mut values).unwrap_or(0.0)
+        };
+        let energy = beat.shape.energy().max(f64::MIN_POSITIVE);
+        let smaller = (median_of(|other| other.shape.energy()) / energy).min(1.0);
+        smaller * median_of(|other| 1.0 - other.alike)
     }
 }
 
@@ -485,13 +554,14 @@ mod tests {
     use crate::waves::{Wave, Waves};
 
     /// What a beat of a test is: the interval before it in ms, its QRS duration in ms, whether it points down, whether it has a P
-    /// wave.
+    /// wave, and a pacing spike.
     #[derive(Clone, Copy)]
     struct Made {
         rr_ms: f64,
         qrs_ms: f64,
         is_down: bool,
         has_p: bool,
+        has_spike: bool,
     }
 
     const NORMAL: Made = Made {
@@ -499,6 +569,7 @@ mod tests {
         qrs_ms: 90.0,
         is_down: false,
         has_p: true,
+        has_spike: false,
     };
     /// Early, wide, of another shape.
     const ECTOPIC: Made = Made {
@@ -506,6 +577,7 @@ mod tests {
         qrs_ms: 150.0,
         is_down: true,
         has_p: false,
+        has_spike: false,
     };
 
     fn found(beats: &[Option<Made>]) -> Vec<Beat> {
@@ -540,7 +612,7 @@ mod tests {
             let height = if beat_made.is_down { -1.2 } else { 1.0 };
             let shape =
                 made.map(|_| shape_of(|s| bell(s, height, half_s) + bell(s - 0.25, -0.3 * height, 0.06)));
-            finder.push(beat, shape);
+            finder.push(beat, shape, beat_made.has_spike);
             finder.advance(time_s, &mut |beat| found.push(beat));
             let first = found.len();
             let waits = first <= number;
@@ -595,18 +667,59 @@ mod tests {
     }
 
     #[test]
-    fn on_time_and_narrow_is_normal_whatever_its_shape() {
-        let other = Made {
+    fn on_time_a_beat_of_another_shape_is_ventricular_without_a_p_wave() {
+        let down = Made {
             is_down: true,
             ..NORMAL
         };
-        assert_eq!(types(&normal_but(12, &[(7, Some(other))])), "N".repeat(12));
-        // Wide and without P wave: an escape of the ventricles.
+        assert_eq!(types(&normal_but(12, &[(7, Some(down))])), "N".repeat(12));
+        let without_p = Made { has_p: false, ..down };
+        assert_eq!(types(&normal_but(12, &[(7, Some(without_p))])), "NNNNNNNVNNNN");
+        // Wide: an escape of the ventricles.
         let escape = Made {
             rr_ms: 800.0,
             ..ECTOPIC
         };
         assert_eq!(types(&normal_but(12, &[(7, Some(escape))])), "NNNNNNNVNNNN");
+    }
+
+    #[test]
+    fn a_very_wide_regular_rhythm_without_p_waves_is_ventricular() {
+        let slow = Made {
+            qrs_ms: 220.0,
+            has_p: false,
+            ..NORMAL
+        };
+        assert_eq!(types(&[Some(slow); 12]), "V".repeat(12));
+        assert_eq!(types(&[Some(Made { has_p: true, ..slow }); 12]), "N".repeat(12));
+        let varying: Vec<Option<Made>> = (0..12)
+            .map(|n| {
+                Some(Made {
+                    rr_ms: if n % 2 == 0 { 700.0 } else { 900.0 },
+                    ..slow
+                })
+            })
+            .collect();
+        assert_eq!(types(&varying), "N".repeat(12), "irregular: atrial fibrillation");
+    }
+
+    #[test]
+    fn beats_with_a_spike_are_paced_where_their_group_is() {
+        let paced = Made {
+            has_spike: true,
+            ..ECTOPIC
+        };
+        // In a group most beats count; alone a beat needs other paced ones.
+        let mut beats = [Some(paced); 12];
+        beats[5] = Some(ECTOPIC);
+        assert_eq!(types(&beats), "P".repeat(12));
+        let fusion = Made {
+            has_spike: true,
+            ..NORMAL
+        };
+        beats[8] = Some(fusion);
+        assert_eq!(types(&beats), "P".repeat(12));
+        assert_eq!(types(&normal_but(12, &[(7, Some(fusion))])), "N".repeat(12));
     }
 
     #[test]
@@ -658,7 +771,7 @@ mod tests {
                 },
                 ..Beat::default()
             };
-            finder.push(beat, Some(shape_of(|s| bell(s, 1.0, 0.02))));
+            finder.push(beat, Some(shape_of(|s| bell(s, 1.0, 0.02))), false);
             finder.advance(f64::from(n) + 0.5, &mut |_| given += 1);
             // At 10.5 s those up to 6 s; little is held.
             assert_eq!(given, if n < 10 { 0 } else { n - 3 });

@@ -157,7 +157,7 @@ mod tests {
             max_mv: 1.0,
             rms_mv: 0.3,
             beats: 12,
-            beats_of_type: [12, 0, 0, 0],
+            beats_of_type: [12, 0, 0, 0, 0],
             rr_intervals: 11,
             nn_intervals: 11,
             heart_rate_bpm: Some(72.0),

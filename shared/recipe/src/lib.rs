@@ -9,7 +9,8 @@
 //!    are beats; `unclear_candidates.rs` and `doubtful_beats.rs` judge those that are hard to tell. `rr_intervals.rs`: the time between neighbouring beats. For the quality indices: `templates.rs`, how alike
 //!    the beats are; `second_detector.rs`, which of them another detector finds, too. `find_waves.rs`: where the P wave, QRS
 //!    complex and T wave of each beat begin and end (`waves.rs`: one wave), and `measure_beats.rs`: what is measured of them.
-//!    `beat_types.rs`: the type of each beat, from its shape (`beat_shape.rs`), width, time and P wave.
+//!    `beat_types.rs`: the type of each beat, from its shape (`beat_shape.rs`), width, time, P wave and pacing
+//!    spike (`pacing_spike.rs`).
 //! 4. `cut.rs`: segments of ten seconds. `features.rs`: their features.
 //! 5. `label_quality.rs`: warnings. A label never drops a segment.
 //! 6. `windows.rs`: windows of five minutes. `variability.rs`: their heart rate variability. `atrial_fibrillation.rs`: which
@@ -41,6 +42,7 @@ mod find_waves;
 mod label_quality;
 mod measure_beats;
 mod median;
+mod pacing_spike;
 mod qrs_candidates;
 mod rr_intervals;
 mod runs;
@@ -82,6 +84,7 @@ use filters::BLOCK;
 use find_beats::BeatFinder;
 use find_waves::WaveFinder;
 use label_quality::warnings;
+use pacing_spike::SpikeFinder;
 use qrs_candidates::QrsCandidates;
 use rr_intervals::RrIntervals;
 use second_detector::Agreement;
@@ -167,6 +170,7 @@ struct Steps {
     agreement: Agreement,
     rr_intervals: RrIntervals,
     wave_finder: WaveFinder,
+    spike_finder: SpikeFinder,
     type_finder: TypeFinder,
     cutter: SegmentCutter,
     window_cutter: WindowCutter,
@@ -223,6 +227,7 @@ impl LeadRecipe {
             agreement: Agreement::new(sampling_frequency_hz, segment_samples),
             rr_intervals: RrIntervals::new(sampling_frequency_hz),
             wave_finder: WaveFinder::new(sampling_frequency_hz),
+            spike_finder: SpikeFinder::new(sampling_frequency_hz),
             type_finder: TypeFinder::default(),
             cutter: SegmentCutter::new(segment_samples, samples_before, flat_samples_from),
             window_cutter: WindowCutter::new(sampling_frequency_hz, segment_samples, rules),
@@ -323,8 +328,13 @@ impl Steps {
             // 3b. Find waves.
             let known_until = self.beats_known_until();
             let types = &mut self.type_finder;
-            self.wave_finder
-                .advance(known_until, &mut |beat, shape| types.push(beat, shape));
+            self.wave_finder.advance(known_until, &mut |beat, shape| {
+                types.push(
+                    beat,
+                    shape,
+                    self.spike_finder.has_spike(beat.sample, &self.cutter),
+                );
+            });
             // 3c. Types of beats.
             let known_until = self.wave_finder.known_until(known_until);
             let known_until_s = known_until as f64 / self.sampling_frequency_hz;
@@ -347,8 +357,13 @@ impl Steps {
         self.doubtful_beats.finish();
         self.take_certain_beats();
         let types = &mut self.type_finder;
-        self.wave_finder
-            .finish(&mut |beat, shape| types.push(beat, shape));
+        self.wave_finder.finish(&mut |beat, shape| {
+            types.push(
+                beat,
+                shape,
+                self.spike_finder.has_spike(beat.sample, &self.cutter),
+            );
+        });
         types.finish(&mut |beat| self.cutter.push_beat(beat));
         self.agreement.advance_to(u64::MAX, u64::MAX);
         while let Some(cut) = self.cutter.next_remaining_segment() {

@@ -18,6 +18,29 @@ pub(crate) struct TypeSettings {
     /// What differs by less, relative to its largest value, is equal.
     pub(crate) nearly: f64,
 
+    /// Longest distance of a pacing spike from the R peak, in s.
+    pub(crate) spike_within_s: f64,
+    /// Distance of the two samples from whose mean a spike is far, in s.
+    pub(crate) spike_s: f64,
+    /// How many times the next largest pulse it is...
+    pub(crate) spike: f64,
+    /// ...which is more than so much time away, in s.
+    pub(crate) spike_apart_s: f64,
+    /// The level before a spike is the mean from so much time before it, in s...
+    pub(crate) spike_level_from_s: f64,
+    /// ...to so much time before it, in s.
+    pub(crate) spike_level_to_s: f64,
+    /// Until so much time before it, in s...
+    pub(crate) spike_begins_s: f64,
+    /// ...the signal leaves that level by at most this share of the height of the spike.
+    pub(crate) spike_flat: f64,
+    /// From so much time after it, in s...
+    pub(crate) spike_then_from_s: f64,
+    /// ...to so much time after it, in s...
+    pub(crate) spike_then_to_s: f64,
+    /// ...the signal is away from the level by at least this share, in the mean.
+    pub(crate) spike_then: f64,
+
     // 15. Groups.
     /// Least likeness of a beat to the mean of its group.
     pub(crate) alike: f64,
@@ -51,6 +74,8 @@ pub(crate) struct TypeSettings {
     pub(crate) reset_beats: f64,
 
     // 17. Type.
+    /// Share of the beats of a group with a spike from which it is paced.
+    pub(crate) spike_share: f64,
     /// Width from which a beat is wide, in ms...
     pub(crate) wide_ms: f64,
     /// ...if it is also above so many times that of the basic rhythm.
@@ -59,12 +84,20 @@ pub(crate) struct TypeSettings {
     pub(crate) p_share: f64,
     /// Unlikeness above which an early beat is ventricular...
     pub(crate) unlike: f64,
-    /// ...in an irregular rhythm...
-    pub(crate) unlike_irregular: f64,
+    /// ...in an irregular rhythm, or if it is narrow...
+    pub(crate) unlike_clearly: f64,
     /// ...and if it is wide.
     pub(crate) unlike_wide: f64,
-    /// Least unlikeness of a ventricular beat that is not early.
+    /// Width below which a beat is narrow, in ms.
+    pub(crate) narrow_ms: f64,
+    /// Least unlikeness of a ventricular beat that is wide and not early...
     pub(crate) unlike_on_time: f64,
+    /// ...and of one that is neither.
+    pub(crate) unlike_narrow_on_time: f64,
+    /// Width from which a regular basic rhythm is ventricular, in ms...
+    pub(crate) ventricular_ms: f64,
+    /// ...if fewer than this share of its beats have a P wave.
+    pub(crate) ventricular_p_share: f64,
     /// How many times the unlikeness of the beats around to their groups a beat without a group needs...
     pub(crate) noise: f64,
     /// ...and within which time these are, in s.
@@ -80,6 +113,22 @@ pub(crate) const TYPES: TypeSettings = TypeSettings {
     same_size: 1.25,
     // Rounding decides nothing.
     nearly: 1e-9,
+
+    spike_within_s: 0.16,
+    // The pulse lasts 1 or 2 ms, but what records at 250 to 360 Hz makes it some 15 ms long.
+    spike_s: 0.010,
+    // No other wave is as narrow.
+    spike: 3.0,
+    spike_apart_s: 0.022,
+    // No wave begins as suddenly.
+    spike_level_from_s: 0.060,
+    spike_level_to_s: 0.030,
+    spike_begins_s: 0.012,
+    spike_flat: 0.25,
+    // The QRS complex that the pacemaker made follows, and is wide.
+    spike_then_from_s: 0.030,
+    spike_then_to_s: 0.120,
+    spike_then: 0.15,
 
     alike: 0.95,
     learn_beats: 16,
@@ -101,15 +150,22 @@ pub(crate) const TYPES: TypeSettings = TypeSettings {
     between: 0.60,
     reset_beats: 2.0,
 
+    spike_share: 0.5,
     // The limit of bundle branch block.
     wide_ms: 120.0,
     wide: 1.3,
     p_share: 0.5,
     unlike: 0.2,
-    unlike_irregular: 0.4,
+    unlike_clearly: 0.4,
     // Where groups end.
     unlike_wide: 0.05,
+    narrow_ms: 100.0,
     unlike_on_time: 0.3,
-    noise: 8.0,
+    // Its shape has nearly nothing in common with the basic rhythm.
+    unlike_narrow_on_time: 0.8,
+    // No bundle branch block is as wide.
+    ventricular_ms: 200.0,
+    ventricular_p_share: 0.2,
+    noise: 10.0,
     noise_within_s: 5.0,
 };

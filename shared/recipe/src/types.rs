@@ -53,30 +53,34 @@ pub enum BeatType {
     Supraventricular,
     /// Ventricular ectopic.
     Ventricular,
-    /// Paced, or not to be classified.
+    /// Paced: class Q of EC57.
+    Paced,
+    /// Not to be classified.
     #[default]
     Unclassified,
 }
 
 impl BeatType {
     /// All types, each at the place of its own number.
-    pub const ALL: [BeatType; 4] = [
+    pub const ALL: [BeatType; 5] = [
         BeatType::Normal,
         BeatType::Supraventricular,
         BeatType::Ventricular,
+        BeatType::Paced,
         BeatType::Unclassified,
     ];
 
     /// The name in the `beat_type` column.
     ///
     /// ```
-    /// assert_eq!(ecg_recipe::BeatType::ALL.map(ecg_recipe::BeatType::name), ["N", "S", "V", "Q"]);
+    /// assert_eq!(ecg_recipe::BeatType::ALL.map(ecg_recipe::BeatType::name), ["N", "S", "V", "P", "Q"]);
     /// ```
     pub fn name(self) -> &'static str {
         match self {
             BeatType::Normal => "N",
             BeatType::Supraventricular => "S",
             BeatType::Ventricular => "V",
+            BeatType::Paced => "P",
             BeatType::Unclassified => "Q",
         }
     }

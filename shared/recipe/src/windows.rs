@@ -219,7 +219,7 @@ struct Part {
     samples: u64,
     usable_samples: u64,
     /// In the order of [`BeatType::ALL`].
-    beats: [u64; 4],
+    beats: [u64; BeatType::ALL.len()],
     rr_intervals: u64,
     /// Their sum in samples.
     rr_samples: u64,
@@ -255,7 +255,7 @@ impl Part {
         variability: Variability,
         sampling_frequency_hz: f64,
     ) -> Window {
-        let [beats_n, beats_s, beats_v, beats_q] = self.beats;
+        let [beats_n, beats_s, beats_v, beats_p, beats_unclassified] = self.beats;
         let rr_intervals = self.rr_intervals as f64;
         let has_intervals = self.rr_samples > 0;
         let seconds = |samples: u64| samples as f64 / sampling_frequency_hz;
@@ -268,7 +268,7 @@ impl Part {
             beats_n,
             beats_s,
             beats_v,
-            beats_q,
+            beats_q: beats_p + beats_unclassified,
             rr_intervals: self.rr_intervals,
             nn_share: has_intervals.then(|| variability.nn_intervals as f64 / rr_intervals),
             heart_rate_bpm: has_intervals

@@ -330,7 +330,11 @@ pub const SEGMENTS: Table = Table {
         may("beats_n", Kind::Int, "beats of type N, normal"),
         may("beats_s", Kind::Int, "beats of type S, supraventricular"),
         may("beats_v", Kind::Int, "beats of type V, ventricular"),
-        may("beats_q", Kind::Int, "beats of type Q, not to be classified"),
+        may(
+            "beats_q",
+            Kind::Int,
+            "beats of types P and Q, paced or not to be classified",
+        ),
         may(
             "nn_intervals",
             Kind::Int,
@@ -441,7 +445,7 @@ pub const BEATS: Table = Table {
         may(
             "beat_type",
             Kind::Text,
-            "N normal, S supraventricular, V ventricular, Q not to be classified; null in rows of recipes 1 and 2",
+            "N normal, S supraventricular, V ventricular, P paced, Q not to be classified; null in rows of recipes 1 and 2",
         ),
         may(
             "nn_ms",
