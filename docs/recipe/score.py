@@ -20,6 +20,7 @@ SCORES = [
     ("waves", ["score_waves.py", "--records"]),
     ("types, first lead", ["score_types.py"]),
     ("types, second lead", ["score_types.py", "1"]),
+    ("types, first lead, pieces of 10 s", ["score_types.py", "0", "10"]),
     ("quality index", ["score_quality.py"]),
     ("minutes in atrial fibrillation", ["score_af.py"]),
 ]
