@@ -112,7 +112,8 @@ NOISE_WITHIN_S = 5.0
 
 def shapes(mv, r_samples, fs):
     """[beat, shift, value]: the smoothed signal around the middle of each beat, moved by each shift, less the straight line
-    that fits it best: baseline wander. And which shapes are whole, not cut off by the start or end of the lead.
+    that fits it best: baseline wander. And which beats are not at the start or end of the lead, so that their middle is known;
+    and which shapes are not cut off there.
     """
     length = odd_length(QRS_SMOOTHING_S, fs)
     smoothed = smoothed_twice(mv.astype(float), length)
@@ -127,8 +128,9 @@ def shapes(mv, r_samples, fs):
     shape -= shape.mean(axis=2, keepdims=True)
     line = steps - steps.mean()
     unshifted = middle[:, None] + samples[SHAPE_SHIFT]
+    inside = (r_samples >= near) & (r_samples + near < mv.size)
     whole = (unshifted[:, 0] >= 0) & (unshifted[:, -1] < mv.size)
-    return shape - (shape @ line)[:, :, None] * (line / (line @ line)), whole
+    return shape - (shape @ line)[:, :, None] * (line / (line @ line)), inside, whole
 
 
 def have_spike(mv, r_samples, fs):
@@ -252,7 +254,7 @@ def beat_types(mv, r_samples, waves, rr_ms, fs):
     return types.tolist()
 
 
-def types_of(time, shape, whole, rr, width_ms, has_p, has_spike):
+def types_of(time, shape, inside, whole, rr, width_ms, has_p, has_spike):
     """The types of beats that have a QRS complex. `time` and `rr` in s."""
     count = len(time)
     groups = Groups(shape.shape[2])
@@ -312,13 +314,14 @@ def types_of(time, shape, whole, rr, width_ms, has_p, has_spike):
             ventricular = not p and unlike > max(limit, UNLIKE_ON_TIME)
         else:
             ventricular = not p and whole[k] and not irregular and unlike > max(limit, UNLIKE_NARROW_ON_TIME)
+        ventricular = ventricular and inside[k]
         if there and groups.paused[its] >= RESET_BEATS:
             resets = groups.reset[its] > 0.5 * groups.paused[its]
         else:
             resets = resets and unlike < UNLIKE_CLEARLY
         if there and basic[its]:
-            is_slow = groups.width_ms[main] >= VENTRICULAR_MS and groups.p[main] < VENTRICULAR_P_SHARE * groups.weight[main]
-            ventricular = its == main and grouped and not irregular and is_slow
+            is_very_wide = groups.width_ms[main] >= VENTRICULAR_MS and groups.p[main] < VENTRICULAR_P_SHARE * groups.weight[main]
+            ventricular = its == main and grouped and not irregular and is_very_wide
             resets = False
         if paced[its] if grouped else has_spike[k] and paced.any():
             types[k] = "P"

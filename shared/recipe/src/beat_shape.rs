@@ -20,7 +20,9 @@ pub(crate) struct Shape {
     /// Less their mean. The part of shift `n` begins with value `n`.
     around: [f64; VALUES + SHIFTS - 1],
     of_shift: [Line; SHIFTS],
-    /// Whether it is not cut off by the start or the end of the lead.
+    /// Whether the beat is not at the start or the end of the lead, so that its middle is known.
+    pub(crate) is_inside: bool,
+    /// Whether the shape is not cut off there.
     pub(crate) is_whole: bool,
 }
 
@@ -35,7 +37,7 @@ struct Line {
 }
 
 impl Shape {
-    fn new(mut around: [f64; VALUES + SHIFTS - 1], is_whole: bool) -> Self {
+    fn new(mut around: [f64; VALUES + SHIFTS - 1], is_inside: bool, is_whole: bool) -> Self {
         let mean = around.iter().sum::<f64>() / around.len() as f64;
         around.iter_mut().for_each(|value| *value -= mean);
         // Sums over the part of a shift; from one shift to the next a value goes and another comes.
@@ -65,6 +67,7 @@ impl Shape {
         Self {
             around,
             of_shift,
+            is_inside,
             is_whole,
         }
     }
@@ -129,7 +132,9 @@ impl ShapeSampler {
         });
         let [first, end] = [0, VALUES - 1].map(|value| middle + self.distances[value + UNSHIFTED]);
         let is_whole = first >= 0 && last.is_none_or(|last| end <= last as i64);
-        Shape::new(around, is_whole)
+        let end_of_middle = r + self.middle_within;
+        let is_inside = r >= self.middle_within && last.is_none_or(|last| end_of_middle <= last);
+        Shape::new(around, is_inside, is_whole)
     }
 
     /// The sample near the R peak around which the slope has the most energy. It moves less from beat to beat than the R peak,
@@ -299,7 +304,11 @@ mod tests {
         assert!((alike(&much_larger, &shape).0 - 6.4 / (1.0 + 3.2 * 3.2)).abs() < 1e-9);
         // The middle of the energy is that of the first wave; the whole is 24 ms late.
         let last = shape.around.len() - 1;
-        let moved = Shape::new(std::array::from_fn(|n| shape.around[(n + 3).min(last)]), true);
+        let moved = Shape::new(
+            std::array::from_fn(|n| shape.around[(n + 3).min(last)]),
+            true,
+            true,
+        );
         assert_eq!(alike(&moved, &shape).1, UNSHIFTED - 3);
     }
 
@@ -324,17 +333,20 @@ mod tests {
             },
         );
         assert!(shape.values(UNSHIFTED).iter().all(|value| value.is_finite()));
-        assert!(!shape.is_whole);
+        assert!(!shape.is_inside && !shape.is_whole);
     }
 
     #[test]
-    fn a_shape_is_whole_from_120_ms_before_the_middle_to_320_ms_after_it() {
-        let is_whole = |r: u64, last| {
+    fn a_beat_is_inside_from_60_ms_on_and_whole_from_120_ms_before_the_middle_to_320_ms_after_it() {
+        let sample = |r: u64, last| {
             let mv = |at: u64| bell((at as f64 - r as f64) / 500.0, 1.0, 0.03);
             let slope = |at: u64| if at == 0 { 0.0 } else { mv(at + 1) - mv(at - 1) };
             let slopes = |first: u64, last: u64| (first..=last).map(slope).collect();
-            ShapeSampler::new(500.0).sample(r, last, slopes, mv).is_whole
+            ShapeSampler::new(500.0).sample(r, last, slopes, mv)
         };
+        let is_whole = |r, last| sample(r, last).is_whole;
+        let is_inside = |r, last| sample(r, last).is_inside;
+        assert!(is_inside(30, Some(60)) && !is_inside(29, Some(60)) && !is_inside(30, Some(59)));
         assert!(is_whole(61, None) && !is_whole(58, None));
         assert!(is_whole(500, Some(662)) && !is_whole(500, Some(658)));
     }

@@ -481,6 +481,9 @@ impl TypeFinder {
                     main.width_ms >= TYPES.ventricular_ms && main.p < TYPES.ventricular_p_share * main.weight
                 });
         }
+        if !beat.shape.is_inside {
+            return false;
+        }
         let with_pauses = group.filter(|group| group.paused >= TYPES.reset_beats);
         if with_pauses.is_some_and(Group::resets) {
             return false;
