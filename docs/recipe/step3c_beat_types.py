@@ -83,9 +83,11 @@ RESET_BEATS = 2
 
 # 17. Type. A group is paced if at least this share of its beats have a spike.
 SPIKE_SHARE = 0.5
-# Wide: from so many ms on (the limit of bundle branch block), and this times the width of the basic rhythm.
+# Wide: from so many ms on (the limit of bundle branch block), and this times the width of the basic rhythm; or not narrow, and
+# the second times.
 WIDE_MS = 120.0
 WIDE = 1.3
+MUCH_WIDER = 1.5
 # A group without P wave: fewer than this share of its beats have one.
 P_SHARE = 0.5
 # An early beat is ventricular above this unlikeness (1 - alike); in an irregular rhythm, or if it is narrow, above the second;
@@ -234,7 +236,8 @@ class Groups:
         return main, basic
 
     def is_wide(self, width_ms, main):
-        return (width_ms >= WIDE_MS) & (width_ms > WIDE * self.width_ms[main])
+        basic_ms = self.width_ms[main]
+        return (width_ms >= WIDE_MS) & (width_ms > WIDE * basic_ms) | (width_ms >= NARROW_MS) & (width_ms > MUCH_WIDER * basic_ms)
 
 
 def beat_types(mv, r_samples, waves, rr_ms, fs):
@@ -276,9 +279,11 @@ def types_of(time, shape, inside, whole, rr, width_ms, has_p, has_spike):
         main, basic = groups.basic()
         is_basic = basic[group[near]] & (groups.began[group[near]] == began[near])
 
-        # The usual interval: of the basic rhythm, if three are known.
+        # The usual interval: of the basic rhythm, if three are known. Else of the means of two intervals in succession: in
+        # bigeminy one is short and the next one long.
         both = is_basic & np.append(False, is_basic[:-1]) & ~np.isnan(rr[near])
-        values = rr[near][both] if both.sum() >= 3 else rr[near][~np.isnan(rr[near])]
+        known = rr[near][~np.isnan(rr[near])]
+        values = rr[near][both] if both.sum() >= 3 else (known[1:] + known[:-1]) / 2 if known.size > 1 else known
         usual = np.median(values) if values.size else np.nan
         change = np.abs(np.diff(rr[near]))[both[1:] & both[:-1]]
         irregular = change.size >= 3 and np.median(change) > IRREGULAR * usual

@@ -128,7 +128,8 @@ impl Basic {
 }
 
 fn is_wide(width_ms: f64, basic_width_ms: f64) -> bool {
-    width_ms >= TYPES.wide_ms && width_ms > TYPES.wide * basic_width_ms
+    (width_ms >= TYPES.wide_ms && width_ms > TYPES.wide * basic_width_ms)
+        || (width_ms >= TYPES.narrow_ms && width_ms > TYPES.much_wider * basic_width_ms)
 }
 
 /// What the intervals around a beat say.
@@ -377,7 +378,7 @@ impl TypeFinder {
 
     fn rhythm(&self, near: &std::ops::Range<usize>, basic: &Basic) -> Rhythm {
         let is_basic = |beat: &Taken| basic.is_basic[beat.group] && self.group_of(beat).is_some();
-        let [mut of_basic, mut known, mut changes] = [(); 3].map(|()| Vec::with_capacity(near.len()));
+        let [mut of_basic, mut known, mut changes] = [(); 3].map(|()| Vec::<f64>::with_capacity(near.len()));
         let mut before: Option<(bool, Option<f64>)> = None;
         for beat in self.taken.range(near.clone()) {
             let is_basic = is_basic(beat);
@@ -394,8 +395,14 @@ impl TypeFinder {
             before = Some((is_basic, both.then_some(beat.rr_s)));
         }
         let is_of_basic = of_basic.len() >= 3;
-        let usual = median(if is_of_basic { &mut of_basic } else { &mut known });
-        let usual_s = usual.unwrap_or(f64::NAN);
+        // In bigeminy one interval is short and the next one long.
+        let mut of_two: Vec<f64> = known.windows(2).map(|two| (two[1] + two[0]) / 2.0).collect();
+        let values = match (is_of_basic, known.len() > 1) {
+            (true, _) => &mut of_basic,
+            (false, true) => &mut of_two,
+            (false, false) => &mut known,
+        };
+        let usual_s = median(values).unwrap_or(f64::NAN);
         let is_irregular = changes.len() >= 3
             && median(&mut changes).is_some_and(|change| change > TYPES.irregular * usual_s);
         Rhythm {

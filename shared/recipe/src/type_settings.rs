@@ -78,8 +78,10 @@ pub(crate) struct TypeSettings {
     pub(crate) spike_share: f64,
     /// Width from which a beat is wide, in ms...
     pub(crate) wide_ms: f64,
-    /// ...if it is also above so many times that of the basic rhythm.
+    /// ...if it is also above so many times that of the basic rhythm...
     pub(crate) wide: f64,
+    /// ...or not narrow and above so many times.
+    pub(crate) much_wider: f64,
     /// Share of the beats of a group below which it is without P wave.
     pub(crate) p_share: f64,
     /// Unlikeness above which an early beat is ventricular...
@@ -154,6 +156,7 @@ pub(crate) const TYPES: TypeSettings = TypeSettings {
     // The limit of bundle branch block.
     wide_ms: 120.0,
     wide: 1.3,
+    much_wider: 1.5,
     p_share: 0.5,
     unlike: 0.2,
     unlike_clearly: 0.4,
