@@ -150,17 +150,18 @@ def have_spike(mv, r_samples, fs):
 
     samples = around(np.asarray(r_samples), -of(SPIKE_WITHIN_S), of(SPIKE_WITHIN_S))
     side = max(of(SPIKE_S), 1)
-    pulse = np.abs(at(samples) - (at(samples - side) + at(samples + side)) / 2)
+    away = at(samples) - (at(samples - side) + at(samples + side)) / 2
+    pulse = np.abs(away)
     largest = pulse.max(axis=1)
     place = (pulse >= (1 - NEARLY) * largest[:, None]).argmax(axis=1)
     far = np.abs(np.arange(samples.shape[1]) - place[:, None]) > of(SPIKE_APART_S)
     next_largest = np.where(far, pulse, 0.0).max(axis=1)
-    spike = samples[np.arange(len(samples)), place]
+    spike, points = samples[np.arange(len(samples)), place], np.sign(away[np.arange(len(samples)), place])
     level = at(around(spike, -of(SPIKE_LEVEL_FROM_S), -of(SPIKE_LEVEL_TO_S))).mean(axis=1)
-    height = np.abs(at(spike) - level)
+    height = (at(spike) - level) * points      # a corner, as where a signal is cut off, does not point away from the level
     before = np.abs(at(around(spike, -of(SPIKE_LEVEL_FROM_S), -of(SPIKE_BEGINS_S))) - level[:, None]).max(axis=1)
     then = np.abs(at(around(spike, of(SPIKE_THEN_FROM_S), of(SPIKE_THEN_TO_S))) - level[:, None]).mean(axis=1)
-    is_alone = (largest > NEARLY) & (largest >= SPIKE * next_largest)
+    is_alone = (height > NEARLY) & (largest >= SPIKE * next_largest)
     return is_alone & (before <= SPIKE_FLAT * height) & (then >= SPIKE_THEN * height)
 
 

@@ -50,9 +50,8 @@ impl SpikeFinder {
         let mv: Vec<f64> = around.map(f64::from).collect();
         let reach = self.samples_around();
         let first = reach - self.within;
-        let pulses: Vec<f64> = (first..=reach + self.within)
-            .map(|n| (mv[n] - (mv[n - self.side] + mv[n + self.side]) / 2.0).abs())
-            .collect();
+        let away = |n: usize| mv[n] - (mv[n - self.side] + mv[n + self.side]) / 2.0;
+        let pulses: Vec<f64> = (first..=reach + self.within).map(|n| away(n).abs()).collect();
         let largest = pulses.iter().copied().fold(0.0, f64::max);
         let nearly = (1.0 - TYPES.nearly) * largest;
         let Some(place) = pulses.iter().position(|pulse| *pulse >= nearly) else {
@@ -61,12 +60,13 @@ impl SpikeFinder {
         let far = |other: usize| other.abs_diff(place) > self.apart;
         let others = pulses.iter().enumerate().filter(|(other, _)| far(*other));
         let next_largest = others.map(|(_, pulse)| *pulse).fold(0.0, f64::max);
-        if largest <= TYPES.nearly || largest < TYPES.spike * next_largest {
+        if largest < TYPES.spike * next_largest {
             return false;
         }
         let spike = first + place;
         let level = mean(&mv[spike - self.level_from..=spike - self.level_to], |mv| mv);
-        let height = (mv[spike] - level).abs();
+        // A corner, as where a signal is cut off, does not point away from the level.
+        let height = (mv[spike] - level) * away(spike).signum();
         let before = mv[spike - self.level_from..=spike - self.begins]
             .iter()
             .map(|mv| (mv - level).abs())
@@ -74,7 +74,7 @@ impl SpikeFinder {
         let then = mean(&mv[spike + self.then_from..=spike + self.then_to], |mv| {
             (mv - level).abs()
         });
-        before <= TYPES.spike_flat * height && then >= TYPES.spike_then * height
+        height > TYPES.nearly && before <= TYPES.spike_flat * height && then >= TYPES.spike_then * height
     }
 }
 
@@ -126,6 +126,10 @@ mod tests {
         none(&|s| bell(s, 1.0, 0.05));
         // A spike in the middle of a complex, which began before.
         none(&|s| bell(s, 1.0, 0.007) + bell(s + 0.03, 0.8, 0.03));
+        // A complex that is cut off at the highest value of the recorder.
+        none(&|s| {
+            (4.0 * bell(s, 1.0, 0.06)).min(1.0) - if s > 0.0 { bell(s - 0.15, 1.0, 0.05) } else { 0.0 }
+        });
         // Two spikes: noise.
         none(&|s| paced(s, 1.0) + bell(s + 0.06, 0.7, 0.007));
     }
