@@ -237,8 +237,8 @@ class Groups:
         return main, basic
 
     def is_wide(self, width_ms, main):
-        basic_ms = self.width_ms[main]
-        return (width_ms >= WIDE_MS) & (width_ms > WIDE * basic_ms) | (width_ms >= NARROW_MS) & (width_ms > MUCH_WIDER * basic_ms)
+        wider, much_wider = width_ms > WIDE * self.width_ms[main], width_ms > MUCH_WIDER * self.width_ms[main]
+        return ((width_ms >= WIDE_MS) & wider) | ((width_ms >= NARROW_MS) & much_wider)
 
 
 def beat_types(mv, r_samples, waves, rr_ms, fs):
@@ -326,8 +326,9 @@ def types_of(time, shape, inside, whole, rr, width_ms, has_p, has_spike):
         else:
             resets = resets and unlike < UNLIKE_CLEARLY
         if there and basic[its]:
-            is_very_wide = groups.width_ms[main] >= VENTRICULAR_MS and groups.p[main] < VENTRICULAR_P_SHARE * groups.weight[main]
-            ventricular = its == main and grouped and not irregular and is_very_wide
+            without_p = groups.p[main] < VENTRICULAR_P_SHARE * groups.weight[main]
+            is_escape = groups.width_ms[main] >= VENTRICULAR_MS and without_p
+            ventricular = its == main and grouped and not irregular and is_escape
             resets = False
         if paced[its] if grouped else has_spike[k] and paced.any():
             types[k] = "P"
