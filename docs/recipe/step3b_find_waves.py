@@ -38,6 +38,9 @@ WAVE_SMOOTHING_S = 0.025
 MEAN_BEATS = 4
 # ...that are at most so far away, in s. A beat that follows later is as good as none.
 MEAN_WITHIN_S = 5.0
+# The P wave is searched in the mean of all of them if fewer than so many are of its kind: in the mean of one or two beats
+# noise and f waves look like P waves.
+LEAST_OF_KIND = 3
 # The P wave lies at most so long before the QRS onset, in s. A PR interval above 200 ms is long, above 300 ms rare.
 P_WITHIN_S = 0.30
 # The peak of the T wave lies at least so long after the R peak, in s, and after the end of the QRS complex...
@@ -263,7 +266,8 @@ def find_waves(mv, missing, r_samples, kinds, fs):
         if latest_t is not None:
             first = max(first, min(latest_t + of(P_STEEPEST_WITHIN_S), onset - of(P_REACH_S)))
         if onset - first > of(P_STEEPEST_WITHIN_S):
-            mean = mean_of_beats(x, [p_starts[other] for other in near], first - p_starts[number], onset - first + 1)
+            for_p = near if len(near) >= LEAST_OF_KIND else around
+            mean = mean_of_beats(x, [p_starts[other] for other in for_p], first - p_starts[number], onset - first + 1)
             agreement = P_AGREEMENT if is_irregular([r_samples[other] for other in around]) else 0.0
             peak = peak_of(x, first, onset, mean, of(P_PROMINENCE_WITHIN_S), of(P_PEAK_NEAR_S), NEGATIVE_P, agreement)
             if peak is not None:

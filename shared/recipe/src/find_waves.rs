@@ -310,20 +310,22 @@ impl WaveFinder {
             return (beat, None);
         };
         let located = || {
-            self.beats
-                .range(around.clone())
-                .filter_map(|other| Some((other.kind, other.qrs?)))
+            let around = self.beats.range(around.clone());
+            around.filter_map(|other| Some((other.kind, other.qrs?)))
         };
-        let near: Vec<Wave> = located()
-            .filter(|(other, _)| *other == kind)
-            .map(|(_, qrs)| qrs)
-            .collect();
-        let is_irregular = is_irregular(located().map(|(_, qrs)| qrs.peak));
+        let of_kind = located().filter(|(other, _)| *other == kind);
+        let near: Vec<Wave> = of_kind.map(|(_, qrs)| qrs).collect();
+        let all: Vec<Wave> = located().map(|(_, qrs)| qrs).collect();
         let next = around
             .contains(&(number + 1))
             .then(|| self.beats[number + 1].qrs)
             .flatten();
-        let p = self.find_p(&qrs, &near, is_irregular);
+        let for_p = if near.len() >= WAVES.least_of_kind {
+            &near
+        } else {
+            &all
+        };
+        let p = self.find_p(&qrs, for_p, is_irregular(&all));
         let t = self.find_t(&qrs, next.as_ref(), &near);
         self.previous_end = qrs.end;
         self.previous_t = t.map(|(wave, _)| wave.peak);
@@ -506,10 +508,12 @@ impl WaveFinder {
     }
 }
 
-/// Whether the intervals of some beats, given as R peaks, change by more than a share of their median from one to the next.
-fn is_irregular(r: impl Iterator<Item = u64> + Clone) -> bool {
-    let pairs = r.clone().zip(r.skip(1));
-    let mut intervals: Vec<f64> = pairs.map(|(r, next)| (next - r) as f64).collect();
+/// Whether the intervals of some beats change by more than a share of their median from one to the next.
+fn is_irregular(beats: &[Wave]) -> bool {
+    let mut intervals: Vec<f64> = beats
+        .windows(2)
+        .map(|pair| (pair[1].peak - pair[0].peak) as f64)
+        .collect();
     let mut changes: Vec<f64> = intervals
         .windows(2)
         .map(|pair| (pair[1] - pair[0]).abs())

@@ -32,6 +32,8 @@ pub(crate) struct WaveSettings {
     pub(crate) mean_beats: usize,
     /// ...and their longest distance, in s.
     pub(crate) mean_within_s: f64,
+    /// The P wave is searched in the mean of all of them if fewer than so many are of its kind.
+    pub(crate) least_of_kind: usize,
     /// Longest time of the P wave before the QRS onset, in s.
     pub(crate) p_within_s: f64,
     /// Least time of the peak of the T wave after the R peak, in s...
@@ -115,6 +117,8 @@ pub(crate) const WAVES: WaveSettings = WaveSettings {
     mean_beats: 4,
     // A beat that follows later is as good as none.
     mean_within_s: 5.0,
+    // In the mean of one or two beats noise and f waves look like P waves.
+    least_of_kind: 3,
     // A PR interval above 200 ms is long, above 300 ms rare.
     p_within_s: 0.30,
     t_after_r_s: 0.10,
