@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from step3_qrs_candidates import moving_mean, odd_length
+from step3_qrs_candidates import in_samples, moving_mean, odd_length
 
 # 10. QRS complex.
 # The moving mean of the slope of the QRS complex, applied twice, in s: one period of 50 Hz.
@@ -102,10 +102,6 @@ class Wave(NamedTuple):
     onset: int
     peak: int
     end: int
-
-
-def in_samples(seconds, fs):
-    return int(np.floor(seconds * fs + 0.5))
 
 
 def smoothed_twice(x, length):

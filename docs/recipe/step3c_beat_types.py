@@ -10,8 +10,8 @@ P wave) those of Hamilton (2002, Open Source ECG Analysis) and de Chazal, O'Dwye
 
 import numpy as np
 
-from step3_qrs_candidates import QRS_S, moving_mean, odd_length
-from step3b_find_waves import QRS_SMOOTHING_S, in_samples, slope_of, smoothed_twice
+from step3_qrs_candidates import QRS_S, in_samples, moving_mean, odd_length
+from step3b_find_waves import QRS_SMOOTHING_S, slope_of, smoothed_twice
 
 # 14. Shape. The middle of its energy is at most so far from the R peak, in s. It moves less from beat to beat than the R
 # peak, which may change from one wave of the complex to another.

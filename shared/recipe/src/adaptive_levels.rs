@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::detector_settings::DETECTOR;
+use crate::median::upper_median;
 use crate::types::Candidate;
 
 /// The amplitudes of the last beats and of the last noise of a lead, in mV after the band-pass.
@@ -150,12 +151,6 @@ impl LastValues {
             .for_each(|(place, value)| *place = *value);
         self.median = upper_median(sorted);
     }
-}
-
-/// The median, of two in the middle the larger one; `None` without values. Sorts the values.
-fn upper_median(values: &mut [f64]) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub(crate) struct Shape {
 }
 
 /// The straight line that fits the values of one shift best, and what it leaves.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Line {
     mean: f64,
     /// mV per step.
@@ -72,7 +72,7 @@ impl Shape {
         }
     }
 
-    /// The values of a shift, with the straight line.
+    /// The values of a shift, the straight line included.
     fn part(&self, shift: usize) -> &[f64; VALUES] {
         self.around[shift..].first_chunk().unwrap_or(&[0.0; VALUES])
     }

@@ -209,6 +209,19 @@ fn four_stretches(values: &[f64], length: usize, means: &mut [f64], sum: f64, sc
     ends[3]
 }
 
+/// The means of `length` values each, of a stretch that is at hand. For a signal that comes in blocks there is [`MovingMean`].
+pub(crate) fn means_of(values: &[f64], length: usize, means: &mut Vec<f64>) {
+    let scale = 1.0 / length as f64;
+    let mut sum: f64 = values[..length].iter().sum();
+    means.clear();
+    means.push(sum * scale);
+    let pairs = values.iter().zip(&values[length..]);
+    means.extend(pairs.map(|(oldest, newest)| {
+        sum += newest - oldest;
+        sum * scale
+    }));
+}
+
 /// The sum in four lanes: an addition then need not wait for the one before it.
 fn sum_of(values: &[f64]) -> f64 {
     let mut lanes = [0.0; 4];

@@ -12,7 +12,7 @@ use crate::measure_beats::Measurements;
 use crate::median::median;
 use crate::types::Beat;
 use crate::wave_settings::WAVES;
-use crate::waves::{PeakSearch, QrsEdgeLengths, Wave, Waves, peak_of, qrs_edge, wave_edge};
+use crate::waves::{PeakSearch, QrsEdgeLengths, Wave, Waves, largest, peak_of, qrs_edge, wave_edge};
 
 /// Finds the waves of the beats of one lead, and measures them. Holds the signal of some twelve
 /// seconds, up to twice as much until it is dropped, and the beats in it.
@@ -231,9 +231,7 @@ impl WaveFinder {
         steepness.iter_mut().for_each(|slope| *slope = slope.abs());
         let near = self.lengths.steepest_within;
         let (from, to) = (r.saturating_sub(near).max(first), (r + near).min(last));
-        let steepest = steepness[(from - first) as usize..=(to - first) as usize]
-            .iter()
-            .fold(0.0, |most, slope| if *slope > most { *slope } else { most });
+        let steepest = largest(&steepness[(from - first) as usize..=(to - first) as usize]);
         let place = (r - first) as usize;
         let before = steepness[..=place].iter().rev().copied();
         let after = steepness[place..].iter().copied();

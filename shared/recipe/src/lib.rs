@@ -6,7 +6,8 @@
 //! 1. `fill_gaps.rs`: missing samples become straight lines; their places are kept.
 //! 2. `calibrate.rs`: ADC units become millivolts. This is the signal that is stored, unfiltered.
 //! 3. `qrs_candidates.rs` and `find_beats.rs`: two moving means find candidates, an adaptive threshold decides which
-//!    are beats; `unclear_candidates.rs` and `doubtful_beats.rs` judge those that are hard to tell. `rr_intervals.rs`: the time between neighbouring beats. For the quality indices: `templates.rs`, how alike
+//!    are beats; `unclear_candidates.rs` and `doubtful_beats.rs` judge those that are hard to tell.
+//!    `rr_intervals.rs`: the time between neighbouring beats. For the quality indices: `templates.rs`, how alike
 //!    the beats are; `second_detector.rs`, which of them another detector finds, too. `find_waves.rs`: where the P wave, QRS
 //!    complex and T wave of each beat begin and end (`waves.rs`: one wave), and `measure_beats.rs`: what is measured of them.
 //!    `beat_types.rs`: the type of each beat, from its shape (`beat_shape.rs`), width, time, P wave and pacing

@@ -1,4 +1,4 @@
-//! The median, which several steps take.
+//! The medians that several steps take.
 
 /// More values than these are sorted.
 const COUNTED: usize = 64;
@@ -23,6 +23,12 @@ pub(crate) fn median(values: &mut [f64]) -> Option<f64> {
     } else {
         upper
     })
+}
+
+/// The median, of two in the middle the larger one; `None` without values. Sorts the values.
+pub(crate) fn upper_median(values: &mut [f64]) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
 }
 
 /// The value at a place in the order of size. To compare a few values with all others takes less time than to sort them, since

@@ -8,7 +8,7 @@
 use std::ops::RangeInclusive;
 
 use crate::detector_settings::DETECTOR;
-use crate::filters::{BLOCK, MovingMean, QrsBandPass, Signal, in_samples, odd_length};
+use crate::filters::{BLOCK, MovingMean, QrsBandPass, Signal, in_samples, means_of, odd_length};
 use crate::second_detector::SecondDetector;
 use crate::types::Candidate;
 
@@ -363,8 +363,8 @@ impl RBand {
     /// Place and value of the largest peak or valley of `l - m(m(l))`, `m` the moving mean of `length` samples. The values
     /// of `l` reach `length - 1` further to both sides.
     fn largest(&mut self, low_passed: &[f64], length: usize) -> (usize, f64) {
-        means(low_passed, length, &mut self.once);
-        means(&self.once, length, &mut self.twice);
+        means_of(low_passed, length, &mut self.once);
+        means_of(&self.once, length, &mut self.twice);
         let values = low_passed[length - 1..].iter().zip(&self.twice);
         let mut largest = (0, 0.0f64);
         for (place, (value, baseline)) in values.enumerate() {
@@ -374,18 +374,6 @@ impl RBand {
             }
         }
         largest
-    }
-}
-
-/// The means of `length` values each.
-fn means(values: &[f64], length: usize, means: &mut Vec<f64>) {
-    let scale = 1.0 / length as f64;
-    let mut sum: f64 = values[..length].iter().sum();
-    means.clear();
-    means.push(sum * scale);
-    for (oldest, newest) in values.iter().zip(&values[length..]) {
-        sum += newest - oldest;
-        means.push(sum * scale);
     }
 }
 

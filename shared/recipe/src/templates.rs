@@ -11,7 +11,7 @@
 //! 200 ms to both sides of the beat with each template, the highest at any shift up to 100 ms.
 
 use crate::detector_settings::DETECTOR;
-use crate::filters::odd_length;
+use crate::filters::{means_of, odd_length};
 
 /// The signal is smoothed over this, in s, before one sample of it is taken per `STEP_S`: less than a wave, more than a
 /// step.
@@ -198,17 +198,10 @@ impl Window {
     fn deviate(&mut self, mv: impl Iterator<Item = f32>, baseline: usize) {
         self.mv.clear();
         self.mv.extend(mv.map(f64::from));
-        let mv = &self.mv;
-        let (half, scale) = (baseline / 2, 1.0 / baseline as f64);
-        let mut sum: f64 = mv[..baseline].iter().sum();
-        self.deviation.clear();
-        self.deviation.push(mv[half] - sum * scale);
-        let (oldest, middle, newest) = (mv, &mv[half + 1..], &mv[baseline..]);
-        let samples = oldest.iter().zip(middle).zip(newest);
-        self.deviation.extend(samples.map(|((oldest, middle), newest)| {
-            sum += newest - oldest;
-            middle - sum * scale
-        }));
+        means_of(&self.mv, baseline, &mut self.deviation);
+        for (value, mv) in self.deviation.iter_mut().zip(&self.mv[baseline / 2..]) {
+            *value = mv - *value;
+        }
     }
 
     /// So many values of `d`, one per step, of which the first is smoothed over `deviation[first..first + smoothed]`.

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 
 use crate::detector_settings::DETECTOR;
 use crate::filters::in_samples;
+use crate::median::upper_median;
 use crate::types::Candidate;
 
 /// Keeps the clear candidates of one lead, and the unclear ones that are beats of a fast regular rhythm or have a T wave.
@@ -88,8 +89,13 @@ impl UnclearCandidates {
         let intervals: [f64; RUN - 1] =
             std::array::from_fn(|n| of(n + 1).r_sample as f64 - of(n).r_sample as f64);
         let amplitudes: [f64; RUN] = std::array::from_fn(|n| of(n).amplitude_mv);
-        let usual = upper_median(intervals);
-        let height = upper_median(amplitudes);
+        let medians = (
+            upper_median(&mut { intervals }),
+            upper_median(&mut { amplitudes }),
+        );
+        let (Some(usual), Some(height)) = medians else {
+            return;
+        };
         let within = |value: f64, median: f64, share: f64| (value - median).abs() <= share * median;
         let is_run = usual <= self.run_interval
             && intervals
@@ -124,12 +130,6 @@ impl UnclearCandidates {
             self.decided -= 1;
         }
     }
-}
-
-/// The median, of two in the middle the larger one.
-fn upper_median<const N: usize>(mut values: [f64; N]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[N / 2]
 }
 
 #[cfg(test)]

@@ -214,7 +214,8 @@ fn lowest(values: &[f64]) -> f64 {
     first_of(values, |a, b| if a < b { a } else { b })
 }
 
-fn largest(values: &[f64]) -> f64 {
+/// The largest of some values; not for no values.
+pub(crate) fn largest(values: &[f64]) -> f64 {
     first_of(values, |a, b| if a > b { a } else { b })
 }
 
