@@ -6,7 +6,8 @@
 //! Its last act is to copy the objects that write held
 //! back into their places, the row of `recordings` last: who sees it finds everything else, and a run that fails before it has
 //! no such row, so that an upload is in `recordings` or in `rejections`, never in both. Until then the rows of an earlier run
-//! answer. Running it twice changes nothing.
+//! answer. Then it makes sure that queries read these objects, and not those that compaction made of earlier ones. Running it
+//! twice changes nothing.
 
 mod footer;
 
@@ -14,8 +15,8 @@ use arrow_schema::Schema;
 use ecg_core::message::{CrawlOutput, TableObject, WriteOutput};
 use ecg_core::{StepError, content_id, layout};
 use ecg_lake::{Lake, catalog_error, write_error};
-use ecg_store::{ColumnSpec, Location, StoreError, TableSpec};
-use ecg_tables::{PARTITION, PARTITION_COMMENT, RECORDINGS, Table};
+use ecg_store::{Location, StoreError, TableSpec};
+use ecg_tables::{RECORDINGS, Table};
 
 const DATABASE_COMMENT: &str = "ECG recordings: segments, beats and features, made by ecg-pipeline";
 
@@ -35,11 +36,15 @@ pub async fn run(lake: &Lake, input: WriteOutput) -> Result<CrawlOutput, StepErr
         if object.staged.is_some() {
             held_back.push((seen, object));
         }
-        specs.push(table_spec(lake, table));
+        specs.push(lake.table_spec(table));
         tables.push(table.name.to_owned());
     }
     register(lake, &specs, &input.dt).await?;
     publish(lake, held_back).await?;
+    if let Some(object) = input.objects.first() {
+        let published = object.staged.as_ref().unwrap_or(&object.key);
+        lake.day(&input.dt).settle(published).await?;
+    }
     Ok(CrawlOutput {
         recording_id: input.recording_id,
         tables,
@@ -53,19 +58,13 @@ async fn register(lake: &Lake, specs: &[TableSpec], dt: &str) -> Result<(), Step
     };
     let catalog = lake.catalog()?;
     let values = [dt.to_owned()];
-    let location = |spec: &TableSpec| {
-        format!(
-            "s3://{}/{}",
-            lake.processed,
-            layout::partition_prefix(&spec.name, dt)
-        )
-    };
+    let location = |spec: &TableSpec| lake.location(&layout::partition_prefix(&spec.name, dt));
     // A release that changes the definition of a table looks at everything once more.
     let definition = serde_json::to_vec(specs).map_err(|error| StepError::Internal(error.to_string()))?;
     let registered = lake.work(&layout::registered_key(&content_id(&definition, 16), dt));
     match lake.store.head(&registered).await {
         Ok(_) => {
-            let there = catalog.has_partition(last, &values, &location(last)).await;
+            let there = catalog.has_partition(last, &values).await;
             if there.map_err(|error| catalog_error(&error))? {
                 return Ok(());
             }
@@ -77,6 +76,10 @@ async fn register(lake: &Lake, specs: &[TableSpec], dt: &str) -> Result<(), Step
         .ensure_tables(&lake.database, DATABASE_COMMENT, specs)
         .await
         .map_err(|error| catalog_error(&error))?;
+    // Of a sealed day compaction keeps the partitions.
+    if lake.day(dt).is_sealed().await? {
+        return Ok(());
+    }
     // In the order in which objects are published, so that the partition that is looked for was the last.
     for spec in specs {
         catalog
@@ -121,27 +124,6 @@ async fn publish(lake: &Lake, mut held_back: Vec<(Location, &TableObject)>) -> R
         copied.map_err(|error| lake.error_at(&staged, &error))?;
     }
     Ok(())
-}
-
-/// A table as the catalog describes it.
-pub fn table_spec(lake: &Lake, table: &Table) -> TableSpec {
-    let column = |name: &str, hive_type: &str, comment: &str| ColumnSpec {
-        name: name.to_owned(),
-        hive_type: hive_type.to_owned(),
-        comment: comment.to_owned(),
-    };
-    TableSpec {
-        database: lake.database.clone(),
-        name: table.name.to_owned(),
-        comment: table.comment.to_owned(),
-        columns: table
-            .columns
-            .iter()
-            .map(|c| column(c.name, c.kind.hive_type(), c.comment))
-            .collect(),
-        partition_keys: vec![column(PARTITION, "string", PARTITION_COMMENT)],
-        location: format!("s3://{}/{}", lake.processed, layout::table_prefix(table.name)),
-    }
 }
 
 /// Looks at an object and returns its location, pinned to the version that was looked at.

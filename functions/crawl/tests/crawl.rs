@@ -183,7 +183,7 @@ async fn a_table_that_nobody_knows_is_a_bug() {
 async fn a_column_of_another_type_in_the_catalog_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let lake = lake(folder.path());
-    let mut spec = step_crawl::table_spec(&lake, &BEATS);
+    let mut spec = lake.table_spec(&BEATS);
     spec.columns[3].hive_type = "int".to_owned();
     lake.catalog().unwrap().ensure_database("ecg", "").await.unwrap();
     lake.catalog().unwrap().ensure_table(&spec).await.unwrap();

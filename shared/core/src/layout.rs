@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::content_id;
+
 /// What validate found, in full: `<execution>/verdict.json` in the work bucket.
 pub fn verdict_key(execution: &str) -> String {
     format!("{execution}/verdict.json")
@@ -59,6 +61,27 @@ pub fn partition_prefix(table: &str, day: &str) -> String {
 /// `rejections`.
 pub fn table_key(table: &str, day: &str, name: &str) -> String {
     format!("{table}/dt={day}/{name}.parquet")
+}
+
+/// One generation of a day of a table in the processed bucket: its large objects, made by compaction.
+pub fn generation_prefix(table: &str, day: &str, generation: u32) -> String {
+    format!("compact/{table}/dt={day}/{generation:06}/")
+}
+
+/// What holds for a day, for all tables: `compact/days/<day>.json` in the processed bucket.
+pub fn register_key(day: &str) -> String {
+    format!("compact/days/{day}.json")
+}
+
+/// That an execution has published into a day that is sealed, and since when: `late/<object>.json` in the work bucket. The object
+/// is one that no other execution has.
+pub fn late_key(object: &str) -> String {
+    format!("late/{object}.json")
+}
+
+/// The name by which an erased recording is known, which does not tell its id: 32 hexadecimal digits.
+pub fn tombstone(recording_id: &str) -> String {
+    content_id(format!("erased {recording_id}").as_bytes(), 32)
 }
 
 /// The endings of the names of recordings, in lower case, with the dot; upper case counts as well. What the object is gets

@@ -1,6 +1,8 @@
 //! Where the steps read and write: the store, the catalog and the names of their places, and how their errors
 //! become errors of a step.
 
+mod day;
+
 use std::any::Any;
 use std::sync::Arc;
 
@@ -9,6 +11,8 @@ use ecg_core::{Details, StepError, layout};
 use ecg_store::{Catalog, CatalogError, Location, ObjectMeta, ObjectReader, ObjectWriter, Store, StoreError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+pub use day::{Begun, Day, Generation, Phase, Register, Waits};
 
 /// Largest JSON object that one step leaves for another, in bytes.
 const MAX_JSON_BYTES: u64 = 1 << 20;

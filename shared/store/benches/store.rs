@@ -177,7 +177,7 @@ fn catalog(criterion: &mut Criterion, runtime: &Runtime) {
     group.throughput(Throughput::Elements(1));
     group.bench_function("local catalog", |bencher| {
         bencher.iter(|| {
-            let known = runtime.block_on(catalog.has_partition(&spec, &values, location));
+            let known = runtime.block_on(catalog.has_partition(&spec, &values));
             assert!(known.unwrap());
         });
     });

@@ -12,7 +12,7 @@ use crate::location::Location;
 pub enum StoreError {
     /// The object, the requested version or the bucket does not exist. A retry does not help.
     NotFound(Box<ErrorContext>),
-    /// `put_if_absent` found an existing object with this key.
+    /// The condition of a write or a removal does not hold: there is an object, or another one than expected.
     AlreadyExists(Box<ErrorContext>),
     /// Conditional writes ran at the same time, and it is not known whether one of them succeeded. Look up the object
     /// again.

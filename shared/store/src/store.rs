@@ -1,7 +1,7 @@
 //! The interface to objects in S3, in a directory or in memory.
 //!
-//! There is no delete operation. The pipeline never deletes an uploaded object, and a repeated step overwrites its
-//! output with the same content.
+//! A step that fails deletes nothing, and a repeated step overwrites its output with the same content. [`Store::delete`] is for
+//! compaction and for the erasure of a recording.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -65,6 +65,22 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// backend may find its own object and return `AlreadyExists`.
     async fn put_if_absent(&self, location: &Location, bytes: Bytes) -> Result<WrittenObject, StoreError>;
 
+    /// Writes the object only if the current one has this ETag. Otherwise returns
+    /// [`StoreError::AlreadyExists`] for another object, [`StoreError::NotFound`] for none, or [`StoreError::Conflict`] as
+    /// [`Store::put_if_absent`] does. If the response is lost, a retry inside the backend may find its own object and
+    /// return `AlreadyExists`.
+    async fn put_if_unchanged(
+        &self,
+        location: &Location,
+        etag: &str,
+        bytes: Bytes,
+    ) -> Result<WrittenObject, StoreError>;
+
+    /// Removes the current object; succeeds if there is none. With an ETag as its version, returns
+    /// [`StoreError::AlreadyExists`] if the current object is another one. A versioned bucket keeps what was removed as a
+    /// version.
+    async fn delete(&self, location: &Location) -> Result<(), StoreError>;
+
     /// Copies an object to another key, without its user metadata. Overwrites an existing object. On S3 this is one
     /// request, for objects of at most 5 GB.
     async fn copy(&self, from: &Location, to: &Location) -> Result<(), StoreError>;
@@ -127,6 +143,9 @@ pub struct ListedObject {
     pub size: u64,
     /// Time of the last write, in milliseconds since 1970-01-01 UTC.
     pub last_modified_ms: i64,
+    /// ETag as in [`ObjectMeta`]. `None` in a versioned bucket of a [`crate::LocalStore`], which would have to read the
+    /// content.
+    pub etag: Option<String>,
 }
 
 /// The maximum length of a key on S3, in bytes.

@@ -148,6 +148,20 @@ impl Store for FaultyStore {
         .await
     }
 
+    async fn put_if_unchanged(
+        &self,
+        location: &Location,
+        etag: &str,
+        bytes: Bytes,
+    ) -> Result<WrittenObject, StoreError> {
+        let write = self.inner.put_if_unchanged(location, etag, bytes);
+        self.run("put_if_unchanged", location, write).await
+    }
+
+    async fn delete(&self, location: &Location) -> Result<(), StoreError> {
+        self.run("delete", location, self.inner.delete(location)).await
+    }
+
     async fn copy(&self, from: &Location, to: &Location) -> Result<(), StoreError> {
         self.run("copy", to, self.inner.copy(from, to)).await
     }

@@ -67,6 +67,18 @@ impl MemoryStore {
         })
     }
 
+    /// Checks that the current object has this ETag.
+    fn check(&self, operation: &str, location: &Location, etag: &str) -> Result<(), StoreError> {
+        let found = self.find(operation, location)?.md5;
+        if found == etag {
+            return Ok(());
+        }
+        let message = format!("expected the object {etag}, found {found}");
+        Err(StoreError::AlreadyExists(ErrorContext::new(
+            operation, location, message,
+        )))
+    }
+
     fn store(
         &self,
         operation: &str,
@@ -145,6 +157,30 @@ impl Store for MemoryStore {
         self.store("writing, if absent,", location, bytes, true)
     }
 
+    async fn put_if_unchanged(
+        &self,
+        location: &Location,
+        etag: &str,
+        bytes: Bytes,
+    ) -> Result<WrittenObject, StoreError> {
+        self.check("writing, if unchanged,", location, etag)?;
+        self.store("writing, if unchanged,", location, bytes, false)
+    }
+
+    async fn delete(&self, location: &Location) -> Result<(), StoreError> {
+        location.check("removing")?;
+        let current = Location::new(&location.bucket, &location.key);
+        if let Some(etag) = &location.version {
+            match self.check("removing", &current, etag) {
+                Err(StoreError::NotFound(_)) => return Ok(()),
+                checked => checked?,
+            }
+        }
+        let mut state = self.lock();
+        state.objects.remove(&(current.bucket, current.key));
+        Ok(())
+    }
+
     async fn copy(&self, from: &Location, to: &Location) -> Result<(), StoreError> {
         let content = self.find("copying", from)?;
         self.store("copying to", to, content.bytes, false)?;
@@ -174,6 +210,7 @@ impl Store for MemoryStore {
                     key: key.clone(),
                     size: current.bytes.len() as u64,
                     last_modified_ms: current.last_modified_ms,
+                    etag: Some(current.md5.clone()),
                 })
             })
             .collect();

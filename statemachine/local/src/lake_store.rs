@@ -183,6 +183,22 @@ impl Store for LakeStore {
         self.files.put_if_absent(location, bytes).await
     }
 
+    async fn put_if_unchanged(
+        &self,
+        location: &Location,
+        etag: &str,
+        bytes: Bytes,
+    ) -> Result<WrittenObject, StoreError> {
+        self.files.put_if_unchanged(location, etag, bytes).await
+    }
+
+    async fn delete(&self, location: &Location) -> Result<(), StoreError> {
+        if may_stay(location) {
+            self.memory().remove(&location.key);
+        }
+        self.files.delete(location).await
+    }
+
     async fn copy(&self, from: &Location, to: &Location) -> Result<(), StoreError> {
         match self.kept(from) {
             None => self.files.copy(from, to).await,

@@ -23,6 +23,7 @@ use aws_sdk_glue::types::{
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::retry::RetryConfig;
 
 use super::evolve::evolve;
 use super::{
@@ -141,17 +142,15 @@ impl GlueCatalog {
         let table = spec.table();
         let object = format!("{table} {values:?}");
         let failed = |error: BuildError| other(operation, &object, &error.to_string());
-        let input = |storage: StorageDescriptor| {
-            PartitionInput::builder()
-                .set_values(Some(values.to_vec()))
-                .storage_descriptor(storage)
-        };
+        let input = PartitionInput::builder()
+            .set_values(Some(values.to_vec()))
+            .storage_descriptor(storage(spec, location).map_err(failed)?);
         let request = self
             .client
             .create_partition()
             .database_name(&table.database)
             .table_name(&table.name)
-            .partition_input(input(storage(spec, location).map_err(failed)?).build());
+            .partition_input(input.build());
         match request.send().await {
             Ok(_) => return Ok(Some(())),
             Err(error) if classify(&error).kind == FailureKind::AlreadyExists => {}
@@ -161,20 +160,44 @@ impl GlueCatalog {
         let Some(existing) = self.partition(operation, &table, values).await? else {
             return Ok(None);
         };
-        if is_complete(&existing, spec, location) {
+        if is_complete(&existing, spec) {
             return Ok(Some(()));
         }
-        let evolved = evolved_partition(&existing, spec, location).map_err(failed)?;
+        self.try_update_partition(operation, existing, spec, location)
+            .await
+    }
+
+    /// Makes one attempt. Returns `None` if another caller changed the partition in between. The request is sent once: if
+    /// the answer is lost, a second one would hide that the first can still arrive.
+    async fn try_update_partition(
+        &self,
+        operation: &str,
+        existing: aws_sdk_glue::types::Partition,
+        spec: &TableSpec,
+        location: &str,
+    ) -> Result<Option<()>, CatalogError> {
+        let table = spec.table();
+        let values = existing.values.clone();
+        let object = format!("{table} {:?}", existing.values());
+        let failed = |error: BuildError| other(operation, &object, &error.to_string());
+        let input = PartitionInput::builder()
+            .set_values(values.clone())
+            .storage_descriptor(evolved_partition(&existing, spec, location).map_err(failed)?)
+            .set_parameters(existing.parameters);
         let entry = BatchUpdatePartitionRequestEntry::builder()
-            .set_partition_value_list(Some(values.to_vec()))
-            .partition_input(input(evolved).set_parameters(existing.parameters).build())
+            .set_partition_value_list(values)
+            .partition_input(input.build())
             .build()
             .map_err(failed)?;
         let request = self
             .client
             .batch_update_partition()
-            .database_name(&table.database);
-        match request.table_name(&table.name).entries(entry).send().await {
+            .database_name(&table.database)
+            .table_name(&table.name)
+            .entries(entry)
+            .customize()
+            .config_override(aws_sdk_glue::Config::builder().retry_config(RetryConfig::disabled()));
+        match request.send().await {
             Ok(answer) => match answer.errors().first().and_then(|failed| failed.error_detail()) {
                 None => Ok(Some(())),
                 Some(detail) if detail.error_code() == Some("ConcurrentModificationException") => Ok(None),
@@ -255,16 +278,11 @@ impl Catalog for GlueCatalog {
         Ok(())
     }
 
-    async fn has_partition(
-        &self,
-        spec: &TableSpec,
-        values: &[String],
-        location: &str,
-    ) -> Result<bool, CatalogError> {
+    async fn has_partition(&self, spec: &TableSpec, values: &[String]) -> Result<bool, CatalogError> {
         let found = self
             .partition("looking for a partition of", &spec.table(), values)
             .await?;
-        Ok(found.is_some_and(|found| is_complete(&found, spec, location)))
+        Ok(found.is_some_and(|found| is_complete(&found, spec)))
     }
 
     async fn ensure_partition(
@@ -281,6 +299,55 @@ impl Catalog for GlueCatalog {
             }
         }
         Err(too_busy("creating a partition of", &spec.table().to_string()))
+    }
+
+    async fn move_partition(
+        &self,
+        spec: &TableSpec,
+        values: &[String],
+        location: &str,
+    ) -> Result<(), CatalogError> {
+        let operation = "moving a partition of";
+        check_values(&spec.table(), spec.partition_keys.len(), values)?;
+        let mut refused = None;
+        for attempt in 0..ATTEMPTS {
+            pause_before(attempt).await;
+            let Some(existing) = self.partition(operation, &spec.table(), values).await? else {
+                return Err(CatalogError::NotFound {
+                    operation: operation.to_owned(),
+                    object: format!("{} {values:?}", spec.table()),
+                    message: "there is no such partition".to_owned(),
+                });
+            };
+            match self
+                .try_update_partition(operation, existing, spec, location)
+                .await
+            {
+                Ok(Some(())) => return Ok(()),
+                Ok(None) => refused = None,
+                Err(error @ CatalogError::Throttled { .. }) => refused = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(refused.unwrap_or_else(|| CatalogError::Throttled {
+            operation: operation.to_owned(),
+            object: spec.table().to_string(),
+            message: format!("changed by others during each of {ATTEMPTS} attempts"),
+        }))
+    }
+
+    async fn partition_location(
+        &self,
+        table: &TableName,
+        values: &[String],
+    ) -> Result<Option<String>, CatalogError> {
+        let found = self
+            .partition("looking for a partition of", table, values)
+            .await?;
+        Ok(found.map(|found| {
+            let storage = found.storage_descriptor;
+            storage.and_then(|storage| storage.location).unwrap_or_default()
+        }))
     }
 
     async fn describe(&self, table: &TableName) -> Result<TableSpec, CatalogError> {
@@ -370,14 +437,14 @@ fn changed_table(existing: Table, evolved: &TableSpec) -> Result<TableInput, Bui
         .build()
 }
 
-/// Whether a partition is at the location and has every column of `spec`, with the same type and comment. A
-/// partition of a newer release may have more columns.
-fn is_complete(partition: &aws_sdk_glue::types::Partition, spec: &TableSpec, location: &str) -> bool {
+/// Whether a partition has every column of `spec`, with the same type and comment. A partition of a newer release may
+/// have more columns.
+fn is_complete(partition: &aws_sdk_glue::types::Partition, spec: &TableSpec) -> bool {
     let Some(storage) = partition.storage_descriptor() else {
         return false;
     };
     let found = column_specs(storage.columns());
-    storage.location() == Some(location) && spec.columns.iter().all(|wanted| found.contains(wanted))
+    spec.columns.iter().all(|wanted| found.contains(wanted))
 }
 
 /// Returns the storage descriptor of a partition at the location, with missing columns appended and the types and

@@ -47,6 +47,21 @@ impl LocalCatalog {
             .map_err(|error| from_file_error("opening the catalog", &root.display().to_string(), &error))?;
         Ok(LocalCatalog { root })
     }
+
+    fn put_partition(
+        &self,
+        operation: &str,
+        table: &TableName,
+        values: &[String],
+        location: &str,
+    ) -> Result<(), CatalogError> {
+        let partition = Partition {
+            values: values.to_vec(),
+            location: location.to_owned(),
+        };
+        let path = partition_file(&self.root, table, values);
+        write(&self.root, &path, &partition, operation, &table.to_string())
+    }
 }
 
 #[async_trait]
@@ -98,12 +113,7 @@ impl Catalog for LocalCatalog {
         Ok(change)
     }
 
-    async fn has_partition(
-        &self,
-        spec: &TableSpec,
-        values: &[String],
-        location: &str,
-    ) -> Result<bool, CatalogError> {
+    async fn has_partition(&self, spec: &TableSpec, values: &[String]) -> Result<bool, CatalogError> {
         let table = spec.table();
         // Only the table has columns. A local partition has none.
         let complete = match self.describe(&table).await {
@@ -111,16 +121,7 @@ impl Catalog for LocalCatalog {
             Err(CatalogError::NotFound { .. }) => return Ok(false),
             Err(error) => return Err(error),
         };
-        let partition = Partition {
-            values: values.to_vec(),
-            location: location.to_owned(),
-        };
-        let (root, operation, object) = (&self.root, "looking for a partition of", &table.to_string());
-        match read(&partition_file(root, &table, &partition), operation, object) {
-            Ok(existing) => Ok(complete && partition == existing),
-            Err(CatalogError::NotFound { .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
+        Ok(complete && self.partition_location(&table, values).await?.is_some())
     }
 
     async fn ensure_partition(
@@ -132,16 +133,45 @@ impl Catalog for LocalCatalog {
         let table = spec.table();
         let keys = self.describe(&table).await?.partition_keys.len();
         check_values(&table, keys, values)?;
-        let partition = Partition {
-            values: values.to_vec(),
-            location: location.to_owned(),
-        };
-        let (root, operation, object) = (&self.root, "creating a partition of", &table.to_string());
-        let path = partition_file(root, &table, &partition);
-        if read::<Partition>(&path, operation, object).is_ok_and(|existing| existing == partition) {
+        if self
+            .partition_location(&table, values)
+            .await
+            .is_ok_and(|found| found.is_some())
+        {
             return Ok(());
         }
-        write(root, &path, &partition, operation, object)
+        self.put_partition("creating a partition of", &table, values, location)
+    }
+
+    async fn move_partition(
+        &self,
+        spec: &TableSpec,
+        values: &[String],
+        location: &str,
+    ) -> Result<(), CatalogError> {
+        let (table, operation) = (spec.table(), "moving a partition of");
+        match self.partition_location(&table, values).await? {
+            Some(found) if found == location => Ok(()),
+            Some(_) => self.put_partition(operation, &table, values, location),
+            None => Err(CatalogError::NotFound {
+                operation: operation.to_owned(),
+                object: format!("{table} {values:?}"),
+                message: "there is no such partition".to_owned(),
+            }),
+        }
+    }
+
+    async fn partition_location(
+        &self,
+        table: &TableName,
+        values: &[String],
+    ) -> Result<Option<String>, CatalogError> {
+        let (root, operation, object) = (&self.root, "looking for a partition of", &table.to_string());
+        match read::<Partition>(&partition_file(root, table, values), operation, object) {
+            Ok(found) => Ok(Some(found.location)),
+            Err(CatalogError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn describe(&self, table: &TableName) -> Result<TableSpec, CatalogError> {
@@ -174,10 +204,10 @@ fn table_folder(root: &Path, table: &TableName) -> PathBuf {
     root.join(&table.database).join(&table.name)
 }
 
-fn partition_file(root: &Path, table: &TableName, partition: &Partition) -> PathBuf {
+fn partition_file(root: &Path, table: &TableName, values: &[String]) -> PathBuf {
     table_folder(root, table)
         .join("partitions")
-        .join(partition_path(&partition.values))
+        .join(partition_path(values))
 }
 
 /// Returns the relative path of a partition file. Only the values are used, because the names of the keys are not

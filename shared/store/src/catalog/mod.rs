@@ -39,23 +39,36 @@ pub trait Catalog: fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// Whether the partition with these values exists at this location, with every column of `spec`. Also `false` if
-    /// the table does not exist. One request on Glue.
-    async fn has_partition(
-        &self,
-        spec: &TableSpec,
-        values: &[String],
-        location: &str,
-    ) -> Result<bool, CatalogError>;
+    /// Whether the partition with these values exists, with every column of `spec`, wherever it is. Also `false` if the
+    /// table does not exist. One request on Glue.
+    async fn has_partition(&self, spec: &TableSpec, values: &[String]) -> Result<bool, CatalogError>;
 
-    /// Creates the partition with these values, or updates its location (and its columns on Glue). The table must
-    /// exist.
+    /// Creates the partition with these values at this location. One that exists stays where it is, except that on Glue
+    /// one without some column of `spec` gets it and moves to the location: an update replaces the whole partition and has no
+    /// condition, so that a location that was read before could be an old one. The table must exist.
     async fn ensure_partition(
         &self,
         spec: &TableSpec,
         values: &[String],
         location: &str,
     ) -> Result<(), CatalogError>;
+
+    /// Moves the partition with these values to a location, with every column of `spec`. Returns
+    /// [`CatalogError::NotFound`] if there is none. An error [`CatalogError::Transient`] leaves open whether, and when, the
+    /// partition moves; after any other error it has not moved.
+    async fn move_partition(
+        &self,
+        spec: &TableSpec,
+        values: &[String],
+        location: &str,
+    ) -> Result<(), CatalogError>;
+
+    /// Returns the location of the partition with these values, `None` if there is none.
+    async fn partition_location(
+        &self,
+        table: &TableName,
+        values: &[String],
+    ) -> Result<Option<String>, CatalogError>;
 
     /// Returns the current definition of the table.
     async fn describe(&self, table: &TableName) -> Result<TableSpec, CatalogError>;

@@ -231,6 +231,38 @@ impl Store for LocalStore {
             .map_err(|error| StoreError::from_file_error(operation, location, &error))
     }
 
+    async fn put_if_unchanged(
+        &self,
+        location: &Location,
+        etag: &str,
+        bytes: Bytes,
+    ) -> Result<WrittenObject, StoreError> {
+        let operation = "writing, if unchanged,";
+        location.check_for_write(operation)?;
+        let shared = &self.shared;
+        let failed = |error: io::Error| StoreError::from_file_error(operation, location, &error);
+        let upload = UploadState::of(shared, location, &bytes).map_err(failed)?;
+        let _changing = shared.lock_bucket(location).map_err(failed)?;
+        shared.check_current(operation, location, etag)?;
+        upload.finish_locked(shared, location).map_err(failed)
+    }
+
+    async fn delete(&self, location: &Location) -> Result<(), StoreError> {
+        let operation = "removing";
+        location.check(operation)?;
+        let shared = &self.shared;
+        let current = Location::new(&location.bucket, &location.key);
+        let failed = |error: io::Error| StoreError::from_file_error(operation, location, &error);
+        let _changing = shared.lock_bucket(location).map_err(failed)?;
+        if let Some(etag) = &location.version {
+            match shared.check_current(operation, &current, etag) {
+                Err(StoreError::NotFound(_)) => return Ok(()),
+                checked => checked?,
+            }
+        }
+        upload::remove(shared, &current).map_err(failed)
+    }
+
     async fn copy(&self, from: &Location, to: &Location) -> Result<(), StoreError> {
         let operation = format!("copying {from} to");
         from.check("copying")?;
@@ -277,7 +309,9 @@ impl Store for LocalStore {
             None => bucket.clone(),
         };
         let mut found = Vec::new();
-        walk(&bucket, &start, &location.key, &mut found).map_err(failed)?;
+        let versioned = shared.is_versioned(&location.bucket);
+        let etag = |metadata: &fs::Metadata| (!versioned).then(|| unverified(metadata));
+        walk(&bucket, &start, &location.key, &etag, &mut found).map_err(failed)?;
         found.sort_by(|a, b| a.key.cmp(&b.key));
         Ok(found)
     }
@@ -323,11 +357,33 @@ impl Shared {
         if self.is_versioned(bucket) {
             return self.md5_of(file);
         }
-        let (device, inode, size, modified_s, modified_ns, changed_s, changed_ns) =
-            fingerprint(&file.metadata()?);
-        Ok(format!(
-            "{device:x}-{inode:x}-{size:x}-{modified_s:x}.{modified_ns:x}-{changed_s:x}.{changed_ns:x}"
-        ))
+        Ok(unverified(&file.metadata()?))
+    }
+
+    /// Locks a bucket. Others who replace or remove an object under a condition wait until the returned lock is dropped.
+    fn lock_bucket(&self, location: &Location) -> io::Result<File> {
+        let bucket = self.bucket(location);
+        fs::create_dir_all(&bucket)?;
+        let lock = File::create(bucket.join(LOCK))?;
+        match lock.lock() {
+            // The file system does not support locks.
+            Err(error) if error.kind() != io::ErrorKind::Unsupported => Err(error),
+            _ => Ok(lock),
+        }
+    }
+
+    /// Checks that the current object has this ETag.
+    fn check_current(&self, operation: &str, location: &Location, etag: &str) -> Result<(), StoreError> {
+        let (file, _) = self.open_version(operation, location)?;
+        let found = self.version_of(&location.bucket, &file);
+        let found = found.map_err(|error| StoreError::from_file_error(operation, location, &error))?;
+        if found == etag {
+            return Ok(());
+        }
+        let message = format!("expected the object {etag}, found {found}");
+        Err(StoreError::AlreadyExists(ErrorContext::new(
+            operation, location, message,
+        )))
     }
 
     /// Opens the file of the requested version. Returns the version only if one was requested.
@@ -427,8 +483,20 @@ fn open_file(path: &Path) -> io::Result<File> {
     }
 }
 
+/// The version of a file in a bucket without versions: the content is not read.
+fn unverified(found: &fs::Metadata) -> String {
+    let (device, inode, size, modified_s, modified_ns, changed_s, changed_ns) = fingerprint(found);
+    format!("{device:x}-{inode:x}-{size:x}-{modified_s:x}.{modified_ns:x}-{changed_s:x}.{changed_ns:x}")
+}
+
 /// Collects the objects below `directory` whose keys begin with `prefix`.
-fn walk(bucket: &Path, directory: &Path, prefix: &str, found: &mut Vec<ListedObject>) -> io::Result<()> {
+fn walk(
+    bucket: &Path,
+    directory: &Path,
+    prefix: &str,
+    etag: &impl Fn(&fs::Metadata) -> Option<String>,
+    found: &mut Vec<ListedObject>,
+) -> io::Result<()> {
     // A file that is removed during the listing is skipped.
     let gone = |error: &io::Error| {
         matches!(
@@ -454,7 +522,7 @@ fn walk(bucket: &Path, directory: &Path, prefix: &str, found: &mut Vec<ListedObj
             Err(error) => return Err(error),
         };
         if metadata.is_dir() {
-            walk(bucket, &path, prefix, found)?;
+            walk(bucket, &path, prefix, etag, found)?;
         } else if let Some(key) = path.strip_prefix(bucket).ok().and_then(names::path_to_key)
             && key.starts_with(prefix)
         {
@@ -462,6 +530,7 @@ fn walk(bucket: &Path, directory: &Path, prefix: &str, found: &mut Vec<ListedObj
                 key,
                 size: metadata.len(),
                 last_modified_ms: modified_ms(&metadata),
+                etag: etag(&metadata),
             });
         }
     }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use md5::{Digest, Md5};
 
-use super::{LOCK, LocalStore, Shared, fingerprint, hex, open_file};
+use super::{LocalStore, Shared, fingerprint, hex, open_file};
 use crate::error::{ErrorContext, StoreError};
 use crate::files::{self, TemporaryFile};
 use crate::location::Location;
@@ -90,12 +90,21 @@ impl UploadState {
     }
 
     /// Makes the content visible under the key. Replaces an existing object.
-    pub(super) fn finish(mut self, shared: &Shared, location: &Location) -> io::Result<WrittenObject> {
+    pub(super) fn finish(self, shared: &Shared, location: &Location) -> io::Result<WrittenObject> {
+        // Without versions, nothing but the name changes.
+        let _replacing = match self.md5 {
+            Digested::No => None,
+            _ => Some(shared.lock_bucket(location)?),
+        };
+        self.finish_locked(shared, location)
+    }
+
+    /// As [`Self::finish`], for a caller who has locked the bucket.
+    pub(super) fn finish_locked(mut self, shared: &Shared, location: &Location) -> io::Result<WrittenObject> {
         let md5 = self.finish_md5();
-        let _replacing = md5
-            .as_deref()
-            .map(|md5| keep_current_version(shared, location, md5))
-            .transpose()?;
+        if let Some(md5) = &md5 {
+            keep_current_version(shared, location, Some(md5))?;
+        }
         self.temporary.rename_to(&shared.path(location))?;
         self.written(shared, location, md5)
     }
@@ -150,7 +159,8 @@ pub(super) fn link(shared: &Shared, location: &Location, source: &Path) -> io::R
     let name = temporary.path().with_extension("link");
     fs::hard_link(source, &name)?;
     let named = || {
-        let _replacing = keep_current_version(shared, location, &md5)?;
+        let _replacing = shared.lock_bucket(location)?;
+        keep_current_version(shared, location, Some(&md5))?;
         files::rename(&name, &shared.path(location))
     };
     let named = named();
@@ -167,29 +177,32 @@ pub(super) fn link(shared: &Shared, location: &Location, source: &Path) -> io::R
     })
 }
 
-/// Locks the bucket and keeps the current content of the key as a version, unless it is equal to `next`, the MD5 of the
-/// new content. Other writers of the bucket wait until the returned lock is dropped.
-fn keep_current_version(shared: &Shared, location: &Location, next: &str) -> io::Result<File> {
-    let bucket = shared.bucket(location);
-    fs::create_dir_all(&bucket)?;
-    let lock = File::create(bucket.join(LOCK))?;
-    match lock.lock() {
-        // The file system does not support locks.
-        Err(error) if error.kind() != io::ErrorKind::Unsupported => return Err(error),
-        _ => {}
+/// Removes the current object. The bucket is locked.
+pub(super) fn remove(shared: &Shared, location: &Location) -> io::Result<()> {
+    if shared.is_versioned(&location.bucket) {
+        keep_current_version(shared, location, None)?;
     }
+    match fs::remove_file(shared.path(location)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Keeps the current content of the key as a version, unless it is equal to `next`, the MD5 of the new content. The bucket is
+/// locked.
+fn keep_current_version(shared: &Shared, location: &Location, next: Option<&str>) -> io::Result<()> {
     let path = shared.path(location);
     match open_file(&path) {
         Ok(file) => {
             let current = shared.md5_of(&file)?;
-            if current != next {
+            if next != Some(&current) {
                 keep_version(&path, &shared.version_path(location, &current))?;
             }
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    Ok(lock)
+    Ok(())
 }
 
 /// Creates a hard link to a file as a version. An existing version has the same content.

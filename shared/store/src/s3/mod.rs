@@ -15,7 +15,7 @@
 //! * Without the permission `s3:ListBucket`, S3 returns "access denied" for an object that does not exist.
 //!
 //! Required permissions: `s3:GetObject`, `s3:GetObjectVersion`, `s3:PutObject`, `s3:AbortMultipartUpload`,
-//! `s3:ListBucket`.
+//! `s3:ListBucket`, and `s3:DeleteObject` for [`Store::delete`].
 
 mod answers;
 mod upload;
@@ -257,11 +257,48 @@ impl Store for S3Store {
     }
 
     async fn put(&self, location: &Location, bytes: Bytes) -> Result<WrittenObject, StoreError> {
-        put(&self.client, "writing", location, bytes, false).await
+        put(&self.client, "writing", location, bytes, Condition::None).await
     }
 
     async fn put_if_absent(&self, location: &Location, bytes: Bytes) -> Result<WrittenObject, StoreError> {
-        put(&self.client, "writing, if absent,", location, bytes, true).await
+        put(
+            &self.client,
+            "writing, if absent,",
+            location,
+            bytes,
+            Condition::Absent,
+        )
+        .await
+    }
+
+    async fn put_if_unchanged(
+        &self,
+        location: &Location,
+        etag: &str,
+        bytes: Bytes,
+    ) -> Result<WrittenObject, StoreError> {
+        let unchanged = Condition::Unchanged(etag);
+        put(&self.client, "writing, if unchanged,", location, bytes, unchanged).await
+    }
+
+    async fn delete(&self, location: &Location) -> Result<(), StoreError> {
+        let operation = "removing";
+        location.check(operation)?;
+        let pin = Pin::of(location);
+        let request = self
+            .client
+            .delete_object()
+            .bucket(&location.bucket)
+            .key(&location.key);
+        let answer = request
+            .set_if_match(pin.if_match)
+            .set_version_id(pin.version_id)
+            .send()
+            .await;
+        match answer.map_err(|error| conditional(operation, location, classify(&error))) {
+            Ok(_) | Err(StoreError::NotFound(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     async fn copy(&self, from: &Location, to: &Location) -> Result<(), StoreError> {
@@ -318,6 +355,7 @@ impl Store for S3Store {
                     key,
                     size,
                     last_modified_ms: milliseconds(object.last_modified),
+                    etag: object.e_tag.map(|etag| etag.trim_matches('"').to_owned()),
                 });
             }
         }
@@ -327,30 +365,50 @@ impl Store for S3Store {
     }
 }
 
+/// When a write happens.
+enum Condition<'a> {
+    /// Always.
+    None,
+    /// If the key does not exist.
+    Absent,
+    /// If the current object has this ETag.
+    Unchanged(&'a str),
+}
+
+/// An error of a request with a condition: 412 means that it does not hold, not that a version is missing.
+fn conditional(operation: &str, location: &Location, failure: Failure) -> StoreError {
+    match failure.kind {
+        FailureKind::AlreadyExists => {
+            StoreError::AlreadyExists(ErrorContext::new(operation, location, failure.message))
+        }
+        _ => from_failure(operation, location, failure),
+    }
+}
+
 /// Writes an object with one PutObject request.
 async fn put(
     client: &Client,
     operation: &str,
     location: &Location,
     bytes: Bytes,
-    only_if_absent: bool,
+    condition: Condition<'_>,
 ) -> Result<WrittenObject, StoreError> {
     location.check_for_write(operation)?;
     let size = bytes.len() as u64;
+    let (if_none_match, if_match) = match condition {
+        Condition::None => (None, None),
+        Condition::Absent => (Some("*".to_owned()), None),
+        Condition::Unchanged(etag) => (None, Some(format!("\"{etag}\""))),
+    };
     let answer = client
         .put_object()
         .bucket(&location.bucket)
         .key(&location.key)
         .body(ByteStream::from(bytes))
-        .set_if_none_match(only_if_absent.then(|| "*".to_owned()))
+        .set_if_none_match(if_none_match)
+        .set_if_match(if_match)
         .send()
         .await
-        .map_err(|error| match classify(&error) {
-            // With `If-None-Match`, 412 means that the key exists, not that a version is missing.
-            failure if failure.kind == FailureKind::AlreadyExists && only_if_absent => {
-                StoreError::AlreadyExists(ErrorContext::new(operation, location, failure.message))
-            }
-            failure => from_failure(operation, location, failure),
-        })?;
+        .map_err(|error| conditional(operation, location, classify(&error)))?;
     written(operation, location, size, answer.e_tag, answer.version_id)
 }

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::runtime::Handle;
 
 use super::answers::{from_sdk_error, written};
-use super::put;
+use super::{Condition, put};
 use crate::error::{ErrorContext, StoreError};
 use crate::location::Location;
 use crate::store::{Upload, WrittenObject};
@@ -125,7 +125,7 @@ impl Upload for S3Upload {
         self.check_whole(operation)?;
         let rest = self.buffer.split().freeze();
         if self.multipart.is_none() {
-            return put(&self.client, operation, &self.location, rest, false).await;
+            return put(&self.client, operation, &self.location, rest, Condition::None).await;
         }
         match self.complete(operation, rest).await {
             Ok(written) => Ok(written),

@@ -65,10 +65,7 @@ impl CatalogSuite {
     }
 
     async fn has(&self, spec: &TableSpec, partition: &Partition) -> bool {
-        self.catalog
-            .has_partition(spec, &partition.values, &partition.location)
-            .await
-            .unwrap()
+        self.catalog.has_partition(spec, &partition.values).await.unwrap()
     }
 }
 
@@ -252,9 +249,33 @@ async fn partitions(suite: &CatalogSuite) {
         location: format!("{}/moved/", suite.location),
         ..later
     };
-    assert!(!suite.has(&spec, &moved).await, "it is elsewhere");
+    // To ensure it again does not move it.
     suite.ensure(&spec, &moved).await;
+    let place = async |day: &str| {
+        suite
+            .catalog
+            .partition_location(&table, &[day.to_owned()])
+            .await
+            .unwrap()
+    };
+    assert_eq!(
+        place("2024-05-02").await,
+        Some(format!("{}/partitioned/dt=2024-05-02/", suite.location))
+    );
+    suite
+        .catalog
+        .move_partition(&spec, &moved.values, &moved.location)
+        .await
+        .unwrap();
+    assert_eq!(place("2024-05-02").await.as_ref(), Some(&moved.location));
+    suite.ensure(&spec, &suite.partition(&table, "2024-05-02")).await;
     assert!(suite.has(&spec, &moved).await);
+    assert_eq!(place("2024-05-03").await, None);
+    let absent = suite
+        .catalog
+        .move_partition(&spec, &["2024-05-03".to_owned()], "x")
+        .await;
+    assert!(matches!(absent, Err(CatalogError::NotFound { .. })), "{absent:?}");
     assert_eq!(suite.catalog.partitions(&table).await.unwrap(), [earlier, moved]);
     for values in [vec![], vec!["a".to_owned(), "b".to_owned()], vec![String::new()]] {
         let refused = suite.catalog.ensure_partition(&spec, &values, "x").await;

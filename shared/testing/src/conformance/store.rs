@@ -45,6 +45,9 @@ impl StoreSuite {
             overwrite_with_versions,
             put_if_absent_once,
             put_if_absent_race,
+            put_if_unchanged,
+            put_if_unchanged_race,
+            deletes,
             copies,
             upload_of_30_mib,
             small_uploads,
@@ -485,6 +488,104 @@ async fn unfinished_uploads(suite: &StoreSuite) {
     upload.write(pattern(20, 18)).await.unwrap();
     drop(upload);
     assert_eq!(suite.store.get(&kept, LIMIT).await.unwrap().1, pattern(10, 17));
+}
+
+async fn put_if_unchanged(suite: &StoreSuite) {
+    for location in [
+        suite.at("unchanged/plain"),
+        suite.versioned("unchanged/versioned"),
+    ] {
+        suite.store.put(&location, pattern(10, 31)).await.unwrap();
+        let seen = suite.store.head(&location).await.unwrap();
+        suite
+            .store
+            .put_if_unchanged(&location, &seen.etag, pattern(20, 32))
+            .await
+            .unwrap();
+        let late = suite
+            .store
+            .put_if_unchanged(&location, &seen.etag, pattern(30, 33))
+            .await;
+        assert!(
+            matches!(late, Err(StoreError::AlreadyExists(_))),
+            "{location}: {late:?}"
+        );
+        let (now, bytes) = suite.store.get(&location, LIMIT).await.unwrap();
+        assert_eq!(bytes, pattern(20, 32), "{location}");
+        suite.store.delete(&location).await.unwrap();
+        let gone = suite
+            .store
+            .put_if_unchanged(&location, &now.etag, pattern(30, 33))
+            .await;
+        assert!(
+            matches!(gone, Err(StoreError::NotFound(_))),
+            "{location}: {gone:?}"
+        );
+    }
+}
+
+async fn put_if_unchanged_race(suite: &StoreSuite) {
+    let location = suite.at("unchanged/race");
+    for round in 0..5 {
+        suite.store.put(&location, pattern(10, round)).await.unwrap();
+        let seen = suite.store.head(&location).await.unwrap();
+        let racers = (0..8).map(|racer| {
+            let (store, location, etag) = (Arc::clone(&suite.store), location.clone(), seen.etag.clone());
+            tokio::spawn(async move {
+                store
+                    .put_if_unchanged(&location, &etag, pattern(1000 + racer, racer as u64))
+                    .await
+            })
+        });
+        let mut winners = 0;
+        for racer in racers.collect::<Vec<_>>() {
+            match racer.await.unwrap() {
+                Ok(_) => winners += 1,
+                Err(StoreError::AlreadyExists(_) | StoreError::Conflict(_)) => {}
+                Err(other) => panic!("expected AlreadyExists or Conflict, found {other}"),
+            }
+        }
+        assert_eq!(winners, 1);
+    }
+}
+
+async fn deletes(suite: &StoreSuite) {
+    for location in [suite.at("deleted/a"), suite.versioned("deleted/a")] {
+        let beside = Location::new(&location.bucket, "deleted/ab");
+        for location in [&location, &beside] {
+            suite.store.put(location, pattern(10, 41)).await.unwrap();
+        }
+        let first = suite.store.head(&location).await.unwrap();
+        suite.store.put(&location, pattern(10, 42)).await.unwrap();
+        // Only what was seen is removed.
+        let kept = suite.store.delete(&location.with_version(&first.etag)).await;
+        assert!(
+            matches!(kept, Err(StoreError::AlreadyExists(_))),
+            "{location}: {kept:?}"
+        );
+        let now = suite.store.head(&location).await.unwrap();
+        suite
+            .store
+            .delete(&location.with_version(&now.etag))
+            .await
+            .unwrap();
+        let gone = suite.store.head(&location).await;
+        assert!(
+            matches!(gone, Err(StoreError::NotFound(_))),
+            "{location}: {gone:?}"
+        );
+        // Once more, and without a version.
+        suite
+            .store
+            .delete(&location.with_version(&now.etag))
+            .await
+            .unwrap();
+        suite.store.delete(&location).await.unwrap();
+        let listed = suite.store.list(&location.bucket, "deleted/").await.unwrap();
+        let keys: Vec<&str> = listed.iter().map(|object| object.key.as_str()).collect();
+        assert_eq!(keys, ["deleted/ab"], "{location}");
+        suite.store.delete(&beside).await.unwrap();
+    }
 }
 
 async fn list_prefixes(suite: &StoreSuite) {
