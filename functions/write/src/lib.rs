@@ -3,15 +3,13 @@
 //!
 //! Every object is named by the recording id, so a retry overwrites a file with itself.
 
-mod encode;
 mod rejection;
 
 use ecg_core::day::utc_day;
 use ecg_core::message::{Failure, TableObject, WriteInput, WriteOutput, work_prefix};
 use ecg_core::{Details, StepError, layout};
 use ecg_lake::{Lake, blocking, codec_error};
-
-pub use encode::transcode;
+use ecg_parquet::{encode, transcode};
 
 /// Writes what transform made, or records a failure.
 ///
@@ -87,7 +85,7 @@ async fn write_rejection(
     let key = layout::table_key(table.name, dt, execution);
     let mut writer = lake.writer(&lake.processed(&key)).await?;
     blocking(move || {
-        encode::encode(&batch.schema(), std::iter::once(Ok(batch)), &mut writer)
+        encode(&batch.schema(), std::iter::once(Ok(batch)), &mut writer)
             .map_err(|error| codec_error(&error))?;
         writer.finish().map_err(|error| codec_error(&error))
     })

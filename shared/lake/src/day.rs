@@ -258,6 +258,31 @@ impl Day<'_> {
         Ok(register.is_some_and(|(register, _)| register.is_sealed()))
     }
 
+    /// Whether compaction has something to do, now or after a while that is over.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn needs_compaction(&self, now_ms: i64, waits: &Waits) -> Result<bool, StepError> {
+        let Some((register, _)) = self.read().await? else {
+            return Ok(true);
+        };
+        let is_over = |since_ms: i64, wait_ms: i64| now_ms - since_ms >= wait_ms;
+        let removal_ms = waits.query_ms + waits.request_ms;
+        let left = register
+            .left
+            .values()
+            .any(|since_ms| is_over(*since_ms, removal_ms));
+        Ok(left
+            || match register.phase {
+                Phase::Open | Phase::Announced | Phase::Moving | Phase::Opening => true,
+                Phase::Compacted => is_over(register.since_ms, waits.keep_ms),
+                Phase::Sealed => {
+                    let collectable = !register.collected && is_over(register.since_ms, removal_ms);
+                    register.late || !register.erased.is_empty() || collectable
+                }
+            })
+    }
+
     /// Begins a compaction, if the day needs one, after it has finished what an earlier one or a change left half done.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! From rows of `segments` to Arrow and Parquet, beside the compression of their samples alone: `cargo bench -p step-write --bench encode`.
+//! From rows of `segments` to Arrow and Parquet, beside the compression of their samples alone: `cargo bench -p ecg-parquet --bench encode`.
 //!
 //! `tests/bench.sh` makes a table of it. A group is one job; the benchmark that begins with `floor` is the least that the job needs.
 #![allow(clippy::unwrap_used, reason = "a measurement stops at the first surprise")]
@@ -17,9 +17,9 @@ use arrow_ipc::writer::FileWriter;
 use arrow_schema::{DataType, Field};
 use clap::Parser;
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
+use ecg_parquet::transcode;
 use ecg_synth::SynthArgs;
 use ecg_tables::SEGMENTS;
-use step_write::transcode;
 
 /// Samples of a row: ten seconds at 360 Hz.
 const ROW: usize = 3600;

@@ -15,8 +15,12 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
-/// A row group is complete when its rows have this size in Arrow, in bytes. One at a time is in memory.
+/// A row group is complete when its rows have this size in Arrow, in bytes. Two at a time are in memory.
 const ROW_GROUP_BYTES: usize = 8 << 20;
+
+/// The same for objects of many recordings: few enough that a footer is short, and small enough that who looks for one recording
+/// reads little.
+const LARGE_ROW_GROUP_BYTES: usize = 32 << 20;
 
 /// Largest page in bytes. A writer holds the values of a page as indices of 8 bytes, whatever they become.
 const PAGE_BYTES: usize = 256 << 10;
@@ -30,12 +34,12 @@ const FEW_ROWS: usize = 100;
 ///
 /// Measured on float32 signals: dictionary and zstd 1 take 0.96 byte per sample, byte-stream split 2.7 to 6. No
 /// statistics on the elements of lists: they would be as large as a column and no engine uses them.
-fn parquet_properties(table: Option<&Table>, few: bool) -> WriterProperties {
+fn parquet_properties(table: Option<&Table>, form: Form, few: bool) -> WriterProperties {
     let zstd = Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default());
     let mut properties = WriterProperties::builder()
         .set_compression(if few { Compression::UNCOMPRESSED } else { zstd })
         .set_dictionary_enabled(!few)
-        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_statistics_enabled(form.statistics())
         .set_data_page_size_limit(PAGE_BYTES)
         .set_created_by(format!("ecg-pipeline {}", ecg_core::PIPELINE_VERSION));
     for column in table.iter().flat_map(|table| table.columns) {
@@ -54,6 +58,31 @@ fn parquet_properties(table: Option<&Table>, few: bool) -> WriterProperties {
         }
     }
     properties.build()
+}
+
+/// What an object is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// One recording.
+    Small,
+    /// Many recordings, in the order of their names: each page says which.
+    Large,
+}
+
+impl Form {
+    fn row_group_bytes(self) -> usize {
+        match self {
+            Form::Small => ROW_GROUP_BYTES,
+            Form::Large => LARGE_ROW_GROUP_BYTES,
+        }
+    }
+
+    fn statistics(self) -> EnabledStatistics {
+        match self {
+            Form::Small => EnabledStatistics::Chunk,
+            Form::Large => EnabledStatistics::Page,
+        }
+    }
 }
 
 /// Reads an Arrow IPC file and writes it as Parquet of that table; returns the number of rows.
@@ -79,32 +108,52 @@ pub fn transcode<R: Read + Seek, W: Write + Send>(
                 .collect::<Vec<_>>()
         )));
     }
-    encode_table(Some(table), &schema, reader, out)
+    encode_table(Some(table), Form::Small, &schema, reader, out)
+}
+
+/// Writes batches of many recordings, in the order of their names, as Parquet of that table; returns the number of rows.
+///
+/// # Errors
+/// What the batches or the writer say.
+pub fn encode_large<W: Write + Send>(
+    table: &Table,
+    batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
+    out: W,
+) -> Result<u64, ParquetError> {
+    encode_table(
+        Some(table),
+        Form::Large,
+        &ecg_tables::arrow::schema(table),
+        batches,
+        out,
+    )
 }
 
 /// Writes batches as Parquet; returns the number of rows.
 ///
 /// # Errors
 /// What the batches or the writer say.
-pub(crate) fn encode<W: Write + Send>(
+pub fn encode<W: Write + Send>(
     schema: &SchemaRef,
     batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
     out: W,
 ) -> Result<u64, ParquetError> {
-    encode_table(None, schema, batches, out)
+    encode_table(None, Form::Small, schema, batches, out)
 }
 
 fn encode_table<W: Write + Send>(
     table: Option<&Table>,
+    form: Form,
     schema: &SchemaRef,
     batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
     out: W,
 ) -> Result<u64, ParquetError> {
     let has_rows = |batch: &Result<RecordBatch, _>| batch.as_ref().map_or(true, |batch| batch.num_rows() > 0);
     let mut batches = batches.filter(has_rows).peekable();
-    let mut group: Vec<RecordBatch> = row_group(&mut batches).collect::<Result<_, _>>()?;
+    let enough = form.row_group_bytes();
+    let mut group: Vec<RecordBatch> = row_group(&mut batches, enough).collect::<Result<_, _>>()?;
     let rows: usize = group.iter().map(RecordBatch::num_rows).sum();
-    let properties = parquet_properties(table, rows < FEW_ROWS && batches.peek().is_none());
+    let properties = parquet_properties(table, form, rows < FEW_ROWS && batches.peek().is_none());
     // The types of Parquet say all that the Arrow schema says, in a tenth of the bytes.
     let options = ArrowWriterOptions::new()
         .with_properties(properties)
@@ -122,7 +171,7 @@ fn encode_table<W: Write + Send>(
             let other = columns.create_column_writers(written + 1)?;
             let (one, other) = thread::scope(|scope| {
                 let one = scope.spawn(one);
-                let other = encode_group(other, row_group(&mut batches));
+                let other = encode_group(other, row_group(&mut batches, enough));
                 (one.join().unwrap_or_else(|panic| resume_unwind(panic)), other)
             });
             vec![one?, other?]
@@ -135,7 +184,7 @@ fn encode_table<W: Write + Send>(
             group.close()?;
             written += 1;
         }
-        group = row_group(&mut batches).collect::<Result<_, _>>()?;
+        group = row_group(&mut batches, enough).collect::<Result<_, _>>()?;
     }
     Ok(file.close()?.file_metadata().num_rows() as u64)
 }
@@ -143,10 +192,11 @@ fn encode_table<W: Write + Send>(
 /// The batches of the next row group.
 fn row_group(
     batches: &mut impl Iterator<Item = Result<RecordBatch, ArrowError>>,
+    enough: usize,
 ) -> impl Iterator<Item = Result<RecordBatch, ArrowError>> {
     let mut bytes = 0;
     iter::from_fn(move || {
-        if bytes >= ROW_GROUP_BYTES {
+        if bytes >= enough {
             return None;
         }
         let batch = batches.next()?.and_then(|batch| {

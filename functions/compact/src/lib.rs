@@ -1,0 +1,357 @@
+//! Compaction: the small objects of a day, one for each recording and table, become few large ones, and the partitions of the
+//! catalog move to these. `statemachine/compact.asl.json` calls it task by task. `docs/adr/0025-compaction.md` says why a
+//! reader gets the right rows at every moment; what a day is at is in [`ecg_lake::Day`].
+//!
+//! A slice is a part of a table's rows in the order of their names, and becomes one object. The rows of a name (a recording, or
+//! in `rejections` an execution) are in one slice only, and keep their order.
+
+mod merge;
+mod source;
+
+use ecg_core::{StepError, day, layout};
+use ecg_lake::{Begun, Generation, Lake, Waits, catalog_error, step_error, write_error};
+use ecg_store::CatalogError;
+use ecg_tables::{RECORDINGS, REJECTIONS, TABLES, Table};
+use serde::{Deserialize, Serialize};
+
+/// Most small objects of a slice.
+const SLICE_OBJECTS: usize = 4096;
+
+/// Small objects of a slice together, in bytes: one more object may go above.
+const SLICE_BYTES: u64 = 256 << 20;
+
+/// Most days that one execution compacts, the oldest first.
+const DAYS: usize = 100;
+
+/// Most objects that one call of the task `clean` removes.
+const REMOVED: usize = 20_000;
+
+/// A task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "task", rename_all = "snake_case")]
+pub enum Request {
+    /// Finds the days that need something.
+    Days {
+        /// Only this one, whether it is closed or not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        day: Option<String>,
+        /// A day is closed so many hours after its end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after_hours: Option<u32>,
+    },
+    /// Begins a generation of a day, and divides it into slices.
+    Begin {
+        /// The day, `YYYY-MM-DD`.
+        day: String,
+        /// Name of the execution.
+        execution: String,
+    },
+    /// Makes the object of a slice.
+    Merge {
+        /// The day.
+        day: String,
+        /// The generation.
+        generation: u32,
+        /// The slice, from 0.
+        slice: u32,
+    },
+    /// Moves the partitions to the generation.
+    Move {
+        /// The day.
+        day: String,
+        /// The generation.
+        generation: u32,
+        /// Name of the execution.
+        execution: String,
+    },
+    /// Gives up a generation that could not be made.
+    GiveUp {
+        /// The day.
+        day: String,
+        /// The generation.
+        generation: u32,
+        /// Name of the execution.
+        execution: String,
+    },
+    /// Removes what no query needs any more.
+    Clean {
+        /// The day.
+        day: String,
+    },
+}
+
+/// The answer to a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// To `days`.
+    Days {
+        /// Days that need something, the oldest first.
+        days: Vec<String>,
+    },
+    /// To `begin`: a generation, and how many slices it has. To nothing to be done: generation 0.
+    Begun {
+        /// The generation.
+        generation: u32,
+        /// Its slices.
+        slices: u32,
+        /// Why there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        busy: Option<String>,
+    },
+    /// To `merge`.
+    Merged {
+        /// Small objects whose rows are in the slice.
+        objects: u64,
+        /// Rows.
+        rows: u64,
+        /// Size of the object.
+        bytes: u64,
+    },
+    /// To `move`: whether the generation is read now. Otherwise the small objects have changed meanwhile.
+    Moved {
+        /// Whether it is read.
+        moved: bool,
+    },
+    /// To `clean` and `give_up`.
+    More {
+        /// Whether there is more to remove.
+        more: bool,
+    },
+}
+
+/// What begin leaves for the tasks after it: `compact/<day>/<generation>/plan.json` in the work bucket.
+#[derive(Debug, Serialize, Deserialize)]
+struct Plan {
+    generation: Generation,
+    /// The objects of the generation.
+    slices: Vec<String>,
+}
+
+/// A slice: `compact/<day>/<generation>/<slice>.json` in the work bucket.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Slice {
+    table: String,
+    /// The object of the generation before whose rows it takes over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    base: Option<String>,
+    /// Names and sizes of the small objects, sorted by name.
+    objects: Vec<(String, u64)>,
+}
+
+/// Does a task. `now_ms` is the time in milliseconds since 1970-01-01 UTC.
+///
+/// # Errors
+/// `Throttled` where it has to wait for another compaction, `Internal` if an object is not what it should be, else what the store
+/// or the catalog says.
+pub async fn run(lake: &Lake, waits: &Waits, now_ms: i64, request: Request) -> Result<Answer, StepError> {
+    match request {
+        Request::Days { day: Some(day), .. } => Ok(Answer::Days { days: vec![day] }),
+        Request::Days {
+            day: None,
+            after_hours,
+        } => {
+            let days = days(lake, waits, now_ms, after_hours.unwrap_or(0)).await?;
+            Ok(Answer::Days { days })
+        }
+        Request::Begin { day, execution } => begin(lake, waits, now_ms, &day, &execution).await,
+        Request::Merge {
+            day,
+            generation,
+            slice,
+        } => {
+            let plan: Plan = lake.read_json(&plan_key(&day, generation)).await?;
+            let target = plan.slices.get(slice as usize);
+            let target =
+                target.ok_or_else(|| StepError::Internal(format!("{day}: there is no slice {slice}")))?;
+            let slice: Slice = lake.read_json(&slice_key(&day, generation, slice)).await?;
+            merge::run(lake, &day, &plan.generation, &slice, target).await
+        }
+        Request::Move {
+            day,
+            generation,
+            execution,
+        } => {
+            let plan: Plan = lake.read_json(&plan_key(&day, generation)).await?;
+            for slice in &plan.slices {
+                let location = lake.processed(slice);
+                let found = lake.store.head(&location).await;
+                found.map_err(|error| lake.error_at(&location, &error))?;
+            }
+            let moved = lake
+                .day(&day)
+                .move_to(&plan.generation, &execution, now_ms, waits)
+                .await?;
+            Ok(Answer::Moved { moved })
+        }
+        Request::GiveUp {
+            day,
+            generation,
+            execution,
+        } => {
+            lake.day(&day).give_up(generation, &execution, now_ms).await?;
+            Ok(Answer::More { more: false })
+        }
+        Request::Clean { day } => {
+            let prefix = format!("compact/{day}/");
+            let plans = lake.store.list(&lake.work, &prefix).await;
+            for plan in plans.map_err(|error| step_error(&error))? {
+                let removed = lake.store.delete(&lake.work(&plan.key)).await;
+                removed.map_err(|error| write_error(&error))?;
+            }
+            let more = lake.day(&day).clean(now_ms, waits, REMOVED).await?;
+            Ok(Answer::More { more })
+        }
+    }
+}
+
+/// The closed days that need something.
+async fn days(lake: &Lake, waits: &Waits, now_ms: i64, after_hours: u32) -> Result<Vec<String>, StepError> {
+    let catalog = lake.catalog()?;
+    let open_from = day::utc_day(now_ms - i64::from(after_hours) * 3_600_000);
+    let mut days = Vec::new();
+    for table in [&RECORDINGS, &REJECTIONS] {
+        match catalog.partitions(&lake.table_spec(table).table()).await {
+            Ok(found) => days.extend(found.into_iter().flat_map(|partition| partition.values)),
+            Err(CatalogError::NotFound { .. }) => {}
+            Err(error) => return Err(catalog_error(&error)),
+        }
+    }
+    days.sort();
+    days.dedup();
+    let mut needy = Vec::new();
+    for day in days {
+        let closed = open_from.as_ref().is_some_and(|open| day < *open);
+        if closed && needy.len() < DAYS && lake.day(&day).needs_compaction(now_ms, waits).await? {
+            needy.push(day);
+        }
+    }
+    Ok(needy)
+}
+
+async fn begin(
+    lake: &Lake,
+    waits: &Waits,
+    now_ms: i64,
+    day: &str,
+    execution: &str,
+) -> Result<Answer, StepError> {
+    let nothing = |busy| Answer::Begun {
+        generation: 0,
+        slices: 0,
+        busy,
+    };
+    let generation = match lake.day(day).begin(execution, now_ms, waits).await? {
+        Begun::Generation(generation) => generation,
+        Begun::Nothing => return Ok(nothing(None)),
+        Begun::Busy(by) => return Ok(nothing(Some(by))),
+    };
+    let number = generation.number;
+    let mut plan = Plan {
+        generation,
+        slices: Vec::new(),
+    };
+    for table in TABLES {
+        for (within, slice) in slices(lake, day, table, &plan.generation)
+            .await?
+            .iter()
+            .enumerate()
+        {
+            let key = slice_key(day, number, plan.slices.len() as u32);
+            lake.write_json(&key, slice).await?;
+            let prefix = layout::generation_prefix(table.name, day, number);
+            plan.slices.push(format!("{prefix}{within:05}.parquet"));
+        }
+    }
+    lake.write_json(&plan_key(day, number), &plan).await?;
+    Ok(Answer::Begun {
+        generation: number,
+        slices: plan.slices.len() as u32,
+        busy: None,
+    })
+}
+
+/// Divides the rows of a table.
+async fn slices(
+    lake: &Lake,
+    day: &str,
+    table: &'static Table,
+    generation: &Generation,
+) -> Result<Vec<Slice>, StepError> {
+    let listed = lake.day(day).small_objects(table).await?;
+    let prefix = layout::partition_prefix(table.name, day);
+    let name = |key: &str| Some(key.strip_prefix(&prefix)?.strip_suffix(".parquet")?.to_owned());
+    let mut objects: Vec<(String, u64)> = listed
+        .iter()
+        .filter_map(|object| Some((name(&object.key)?, object.size)))
+        .collect();
+    // By name and not by key: `a-1.parquet` is before `a.parquet`.
+    objects.sort();
+    let mut objects = objects.into_iter().peekable();
+    let new = |base| Slice {
+        table: table.name.to_owned(),
+        base,
+        objects: Vec::new(),
+    };
+    let mut slices = Vec::new();
+    for (base, last) in bases(lake, day, table, generation).await? {
+        let mut slice = new(Some(base));
+        while let Some(object) = objects.next_if(|(name, _)| *name <= last) {
+            slice.objects.push(object);
+        }
+        slices.push(slice);
+    }
+    let mut slice = new(None);
+    let mut bytes = 0;
+    for object in objects {
+        bytes += object.1;
+        slice.objects.push(object);
+        if slice.objects.len() >= SLICE_OBJECTS || bytes >= SLICE_BYTES {
+            slices.push(std::mem::replace(&mut slice, new(None)));
+            bytes = 0;
+        }
+    }
+    if !slice.objects.is_empty() {
+        slices.push(slice);
+    }
+    Ok(slices)
+}
+
+/// The objects of the generation whose rows are taken over, each with the last name in it.
+async fn bases(
+    lake: &Lake,
+    day: &str,
+    table: &'static Table,
+    generation: &Generation,
+) -> Result<Vec<(String, String)>, StepError> {
+    let Some(base) = generation.base else {
+        return Ok(Vec::new());
+    };
+    let prefix = layout::generation_prefix(table.name, day, base);
+    let listed = lake.store.list(&lake.processed, &prefix).await;
+    let mut bases = Vec::new();
+    for object in listed.map_err(|error| step_error(&error))? {
+        let names = merge::names_in(lake, table, &lake.processed(&object.key)).await?;
+        if let Some((last, _)) = names.last() {
+            bases.push((object.key, last.clone()));
+        }
+    }
+    Ok(bases)
+}
+
+/// The column by which the small objects of a table are named.
+fn name_column(table: &Table) -> &'static str {
+    if table.name == REJECTIONS.name {
+        "execution"
+    } else {
+        "recording_id"
+    }
+}
+
+fn plan_key(day: &str, generation: u32) -> String {
+    format!("compact/{day}/{generation:06}/plan.json")
+}
+
+fn slice_key(day: &str, generation: u32, slice: u32) -> String {
+    format!("compact/{day}/{generation:06}/{slice:05}.json")
+}
