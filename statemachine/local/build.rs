@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 const FILE: &str = "../../functions/steps.json";
 
 /// Steps that take more than the lake and their message: each is a method of `Steps`.
-const METHODS: [&str; 2] = ["validate", "notify"];
+const METHODS: [&str; 3] = ["validate", "crawl", "notify"];
 
 fn main() {
     println!("cargo:rerun-if-changed={FILE}");

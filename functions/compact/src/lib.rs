@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 /// Most small objects of a slice.
 const SLICE_OBJECTS: usize = 4096;
 
-/// Small objects of a slice together, in bytes: one more object may go above.
+/// What is read for a slice, in bytes: one more object may go above.
 const SLICE_BYTES: u64 = 256 << 20;
 
 /// Most days that one execution compacts, the oldest first.
@@ -35,9 +35,9 @@ pub enum Request {
         /// Only this one, whether it is closed or not.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         day: Option<String>,
-        /// A day is closed so many hours after its end.
+        /// A day is closed so many hours after its end. -24: today as well.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        after_hours: Option<u32>,
+        after_hours: Option<i32>,
     },
     /// Begins a generation of a day, and divides it into slices.
     Begin {
@@ -120,6 +120,9 @@ pub enum Answer {
     },
 }
 
+#[cfg(feature = "lambda")]
+impl ecg_lambda::Counts for Answer {}
+
 /// What begin leaves for the tasks after it: `compact/<day>/<generation>/plan.json` in the work bucket.
 #[derive(Debug, Serialize, Deserialize)]
 struct Plan {
@@ -129,7 +132,7 @@ struct Plan {
 }
 
 /// A slice: `compact/<day>/<generation>/<slice>.json` in the work bucket.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Slice {
     table: String,
     /// The object of the generation before whose rows it takes over.
@@ -137,6 +140,28 @@ struct Slice {
     base: Option<String>,
     /// Names and sizes of the small objects, sorted by name.
     objects: Vec<(String, u64)>,
+    /// Size of all that is read for it.
+    bytes: u64,
+}
+
+impl Slice {
+    fn new(table: &Table, base: Option<String>, bytes: u64) -> Slice {
+        Slice {
+            table: table.name.to_owned(),
+            base,
+            objects: Vec::new(),
+            bytes,
+        }
+    }
+
+    fn push(&mut self, object: (String, u64)) {
+        self.bytes += object.1;
+        self.objects.push(object);
+    }
+
+    fn is_full(&self) -> bool {
+        self.objects.len() >= SLICE_OBJECTS || self.bytes >= SLICE_BYTES
+    }
 }
 
 /// Does a task. `now_ms` is the time in milliseconds since 1970-01-01 UTC.
@@ -206,7 +231,7 @@ pub async fn run(lake: &Lake, waits: &Waits, now_ms: i64, request: Request) -> R
 }
 
 /// The closed days that need something.
-async fn days(lake: &Lake, waits: &Waits, now_ms: i64, after_hours: u32) -> Result<Vec<String>, StepError> {
+async fn days(lake: &Lake, waits: &Waits, now_ms: i64, after_hours: i32) -> Result<Vec<String>, StepError> {
     let catalog = lake.catalog()?;
     let open_from = day::utc_day(now_ms - i64::from(after_hours) * 3_600_000);
     let mut days = Vec::new();
@@ -288,42 +313,34 @@ async fn slices(
     // By name and not by key: `a-1.parquet` is before `a.parquet`.
     objects.sort();
     let mut objects = objects.into_iter().peekable();
-    let new = |base| Slice {
-        table: table.name.to_owned(),
-        base,
-        objects: Vec::new(),
-    };
     let mut slices = Vec::new();
-    for (base, last) in bases(lake, day, table, generation).await? {
-        let mut slice = new(Some(base));
+    for (base, size, last) in bases(lake, day, table, generation).await? {
+        let mut slice = Slice::new(table, Some(base), size);
         while let Some(object) = objects.next_if(|(name, _)| *name <= last) {
-            slice.objects.push(object);
+            slice.push(object);
         }
         slices.push(slice);
     }
-    let mut slice = new(None);
-    let mut bytes = 0;
     for object in objects {
-        bytes += object.1;
-        slice.objects.push(object);
-        if slice.objects.len() >= SLICE_OBJECTS || bytes >= SLICE_BYTES {
-            slices.push(std::mem::replace(&mut slice, new(None)));
-            bytes = 0;
+        match slices.last_mut().filter(|slice| !slice.is_full()) {
+            Some(slice) => slice.push(object),
+            None => {
+                let mut slice = Slice::new(table, None, 0);
+                slice.push(object);
+                slices.push(slice);
+            }
         }
-    }
-    if !slice.objects.is_empty() {
-        slices.push(slice);
     }
     Ok(slices)
 }
 
-/// The objects of the generation whose rows are taken over, each with the last name in it.
+/// The objects of the generation whose rows are taken over, each with its size and the last name in it.
 async fn bases(
     lake: &Lake,
     day: &str,
     table: &'static Table,
     generation: &Generation,
-) -> Result<Vec<(String, String)>, StepError> {
+) -> Result<Vec<(String, u64, String)>, StepError> {
     let Some(base) = generation.base else {
         return Ok(Vec::new());
     };
@@ -333,7 +350,7 @@ async fn bases(
     for object in listed.map_err(|error| step_error(&error))? {
         let names = merge::names_in(lake, table, &lake.processed(&object.key)).await?;
         if let Some((last, _)) = names.last() {
-            bases.push((object.key, last.clone()));
+            bases.push((object.key, object.size, last.clone()));
         }
     }
     Ok(bases)

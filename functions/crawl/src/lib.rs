@@ -26,7 +26,6 @@ const DATABASE_COMMENT: &str = "ECG recordings: segments, beats and features, ma
 /// `Internal` if an object is not what write said or the catalog holds an incompatible column (it names it), else
 /// what the store or the catalog says.
 pub async fn run(lake: &Lake, input: WriteOutput) -> Result<CrawlOutput, StepError> {
-    let mut tables = Vec::new();
     let mut specs = Vec::new();
     let mut held_back = Vec::new();
     for object in &input.objects {
@@ -37,17 +36,24 @@ pub async fn run(lake: &Lake, input: WriteOutput) -> Result<CrawlOutput, StepErr
             held_back.push((seen, object));
         }
         specs.push(lake.table_spec(table));
-        tables.push(table.name.to_owned());
     }
     register(lake, &specs, &input.dt).await?;
     publish(lake, held_back).await?;
+    settle(lake, input).await
+}
+
+/// Makes sure that queries get what was published: the end of [`run`], for a caller who knows that it has come so far.
+///
+/// # Errors
+/// `Throttled` while it has to wait for the compaction of the day.
+pub async fn settle(lake: &Lake, input: WriteOutput) -> Result<CrawlOutput, StepError> {
     if let Some(object) = input.objects.first() {
         let published = object.staged.as_ref().unwrap_or(&object.key);
         lake.day(&input.dt).settle(published).await?;
     }
     Ok(CrawlOutput {
         recording_id: input.recording_id,
-        tables,
+        tables: input.objects.into_iter().map(|object| object.table).collect(),
     })
 }
 

@@ -22,7 +22,7 @@ pub(crate) const WORKFLOW: &str = include_str!("../../ecg-pipeline.asl.json");
 
 pub(crate) const MACHINE_ARN: &str = "arn:aws:states:local:000000000000:stateMachine:ecg-pipeline";
 const EXECUTION_ARN_PREFIX: &str = "arn:aws:states:local:000000000000:execution:ecg-pipeline:";
-const ROLE_ARN: &str = "arn:aws:iam::000000000000:role/local";
+pub(crate) const ROLE_ARN: &str = "arn:aws:iam::000000000000:role/local";
 
 /// Runs executions of one workflow in one lake.
 pub(crate) struct Executor {

@@ -6,6 +6,7 @@ mod args;
 #[cfg(feature = "aws")]
 mod backfill;
 mod commands;
+mod compact;
 mod discover;
 mod execute;
 mod executions;

@@ -76,6 +76,7 @@ pub(crate) fn executor(
         links: Links::local(&lake_option(&place.root().display().to_string())),
         place: place.clone(),
         journal: open.journal.clone(),
+        compacting: tokio::sync::Mutex::default(),
     };
     Ok(Arc::new(Executor {
         machine,

@@ -3,14 +3,15 @@
 use asl_engine::{FunctionError, FunctionHandler, Invocation};
 use async_trait::async_trait;
 use ecg_core::StepError;
-use ecg_core::message::{NotifyInput, NotifyOutput, ValidateInput, ValidateOutput};
-use ecg_lake::Lake;
+use ecg_core::message::{CrawlOutput, NotifyInput, NotifyOutput, ValidateInput, ValidateOutput, WriteOutput};
+use ecg_lake::{Lake, Waits};
 use ecg_recording::profiles::Profile;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use step_notify::{Links, Slack};
 
+use crate::compact::{self, Compaction};
 use crate::journal::Journal;
 use crate::lake_store::LakeStore;
 use crate::place::Place;
@@ -30,6 +31,8 @@ pub(crate) struct Steps {
     pub(crate) place: Place,
     /// Keeps the message of a failed run.
     pub(crate) journal: Journal,
+    /// One compaction at a time.
+    pub(crate) compacting: tokio::sync::Mutex<()>,
 }
 
 #[async_trait]
@@ -49,6 +52,29 @@ include!(concat!(env!("OUT_DIR"), "/steps.rs"));
 impl Steps {
     async fn validate(&self, input: ValidateInput) -> Result<ValidateOutput, StepError> {
         step_validate::run(&self.lake, &self.profiles, input).await
+    }
+
+    /// What crawl has to wait for, the compaction of a day, nobody else does here.
+    async fn crawl(&self, input: WriteOutput) -> Result<CrawlOutput, StepError> {
+        let mut crawled = step_crawl::run(&self.lake, input.clone()).await;
+        while let Err(StepError::Throttled(_)) = crawled {
+            let _one = self.compacting.lock().await;
+            crawled = step_crawl::settle(&self.lake, input.clone()).await;
+            if let Err(StepError::Throttled(_)) = crawled {
+                let compacted = self.compaction().run(compact::of_day(&input.dt)).await;
+                compacted.map_err(StepError::Internal)?;
+                crawled = step_crawl::settle(&self.lake, input.clone()).await;
+            }
+        }
+        crawled
+    }
+
+    fn compaction(&self) -> Compaction {
+        Compaction {
+            lake: self.lake.clone(),
+            journal: self.journal.clone(),
+            waits: Waits::LOCAL,
+        }
     }
 
     async fn notify(&self, input: NotifyInput) -> Result<NotifyOutput, StepError> {

@@ -48,6 +48,11 @@ impl LocalCatalog {
         Ok(LocalCatalog { root })
     }
 
+    /// The directory as it is, for reading.
+    pub fn at(root: impl Into<PathBuf>) -> LocalCatalog {
+        LocalCatalog { root: root.into() }
+    }
+
     fn put_partition(
         &self,
         operation: &str,

@@ -1,6 +1,7 @@
 //! The command line: one file for each command, with its arguments, its help and its run.
 
 mod backfill;
+mod compact;
 mod inspect;
 mod query;
 mod redrive;
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::backfill::BackfillArgs;
+use self::compact::CompactArgs;
 use self::inspect::InspectArgs;
 use self::query::QueryArgs;
 use self::redrive::RedriveArgs;
@@ -52,6 +54,8 @@ pub(crate) enum Command {
     Redrive(RedriveArgs),
     /// Run an upload again from the start, with a changed header, profile or options
     Rerun(RerunArgs),
+    /// Make few large files of the many small ones of each day
+    Compact(CompactArgs),
     /// On AWS: run the pipeline for every recording below a prefix of the raw bucket
     Backfill(BackfillArgs),
     /// Make a synthetic recording whose beats are known
@@ -72,6 +76,7 @@ impl Command {
             Command::Show(args) => show::run(&args),
             Command::Redrive(args) => redrive::run(&args),
             Command::Rerun(args) => rerun::run(&args),
+            Command::Compact(args) => compact::run(&args),
             Command::Backfill(args) => backfill::run(&args),
             Command::Synth(args) => synth::run(&args),
             Command::Inspect(args) => inspect::run(&args),

@@ -274,7 +274,7 @@ async fn first_answer(place: &Place, lake: &str, few: bool) -> Result<String, St
     let option = lake_option(lake);
     let command = format!("ecg query \"{FIRST}\"{option}");
     let first = if few {
-        let answer = query::table(query::ask(&place.processed(), FIRST, false).await?).await?;
+        let answer = query::table(query::ask(place.root(), FIRST, false).await?).await?;
         format!("{command}\n{answer}\nnext:")
     } else {
         format!("next:\n  {command}")

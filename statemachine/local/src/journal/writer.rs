@@ -308,6 +308,14 @@ impl Journal {
         self.commit(true)
     }
 
+    /// Brings all files of the lake to the disk.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        sync_file_system(self.0.file.parent().unwrap_or(Path::new(".")))
+    }
+
     /// Waits until what is recorded now is committed.
     fn commit(&self, sync: bool) -> io::Result<()> {
         let mut waiting = self.waiting();

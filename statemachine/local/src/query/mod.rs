@@ -2,6 +2,7 @@
 
 mod build_side;
 mod md5;
+mod places;
 mod print;
 mod session;
 
@@ -16,22 +17,18 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use ecg_tables::{TABLES, views};
 
+pub(crate) use places::Places;
 pub(crate) use print::{Format, Window, print, table};
 
 /// A name this close to a table's is taken for a slip of the fingers: the share of characters that agree.
 const NEAR: f64 = 0.6;
 
-/// Starts a query over the processed objects below `processed`, a directory with one folder per table. The rows come
-/// batch by batch. `may_join` is false for a query over one table.
+/// Starts a query over the tables of a lake. The rows come batch by batch. `may_join` is false for a query over one table.
 ///
 /// # Errors
 /// What is wrong with the query, in one text.
-pub(crate) async fn ask(
-    processed: &Path,
-    sql: &str,
-    may_join: bool,
-) -> Result<SendableRecordBatchStream, String> {
-    let context = session::open(processed, may_join).await;
+pub(crate) async fn ask(lake: &Path, sql: &str, may_join: bool) -> Result<SendableRecordBatchStream, String> {
+    let context = session::open(lake, may_join).await;
     rows(&context.map_err(|error| words(&error))?, sql).await
 }
 

@@ -7,14 +7,13 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use ecg_tables::{PARTITION, TABLES, Table, arrow as table_arrow, views};
-use url::Url;
 
-use super::{build_side, md5};
+use super::{Places, build_side, md5};
 
 /// Largest memory that a query may gather (to sort, to join, to group) before it fails, in bytes. Batches that pass by do
 /// not count: they are small, see [`BATCH_ROWS`].
@@ -30,9 +29,12 @@ const BATCH_ROWS: usize = 512;
 /// Most batches of one kind that pass by at a time, on machines with more processors than that.
 const PARTITIONS: usize = 8;
 
-/// Opens the tables below `processed`. Where a query may join tables, each footer is read twice: the first time for the numbers
+/// Where the tables are for DataFusion.
+const TABLES_AT: &str = "lake://tables/";
+
+/// Opens the tables of a lake where its catalog has them. Where a query may join tables, each footer is read twice: the first time for the numbers
 /// of rows, by which DataFusion chooses the side of a join that is held in memory.
-pub(super) async fn open(processed: &Path, may_join: bool) -> Result<SessionContext> {
+pub(super) async fn open(lake: &Path, may_join: bool) -> Result<SessionContext> {
     let config = SessionConfig::new()
         .with_information_schema(true)
         .with_batch_size(BATCH_ROWS)
@@ -52,21 +54,22 @@ pub(super) async fn open(processed: &Path, may_join: bool) -> Result<SessionCont
         .build();
     let context = SessionContext::new_with_state(state);
     context.register_udf(md5::function());
+    let at = |table: &str| ListingTableUrl::parse(format!("{TABLES_AT}{table}/"));
+    let places = Arc::new(Places::open(lake).await?);
+    context.register_object_store(
+        ListingTableUrl::parse(TABLES_AT)?.object_store().as_ref(),
+        places.clone(),
+    );
     for table in TABLES {
-        let directory = processed.join(table.name);
-        if !directory.is_dir() {
-            // Nothing was written into it yet. A query only reads, so it makes no folder either.
+        if places.of(table.name).next().is_none() {
+            // Nothing was written into it yet.
             context.register_table(table.name, Arc::new(EmptyTable::new(whole_schema(table))))?;
             continue;
         }
-        // As an address and not as text, in which `*`, `?` and `[` would be a pattern.
-        let url = Url::from_directory_path(directory.canonicalize()?)
-            .map_err(|()| DataFusionError::Plan(format!("{}: expected a path", directory.display())))?;
-        let url = ListingTableUrl::try_new(url, None)?;
         let options = ListingOptions::new(Arc::new(ParquetFormat::default()))
             .with_file_extension(".parquet")
             .with_table_partition_cols(vec![(PARTITION.to_owned(), DataType::Utf8)]);
-        let config = ListingTableConfig::new(url)
+        let config = ListingTableConfig::new(at(table.name)?)
             .with_listing_options(options)
             .with_schema(table_arrow::schema(table));
         context.register_table(table.name, Arc::new(ListingTable::try_new(config)?))?;
