@@ -1,0 +1,647 @@
+"""What the pipeline costs and how far it scales, computed from docs/cost/inputs.py. Needs nothing but Python.
+
+    python3 docs/cost/model.py --files 5e6 --seconds 10 --leads 2     for your own numbers
+    python3 docs/cost/model.py --page                                 writes the tables of docs/cost.md anew
+
+A month has 30.4 days. Prices are those of inputs.py; `--price "transition=20e-6"` replaces one.
+"""
+
+import argparse
+import json
+import math
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import inputs
+from inputs import ASSUMED, CHUNK, DESIGNED, LINES, PART, PRICES
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PAGE = REPOSITORY / "docs/cost.md"
+STEPS = json.loads((REPOSITORY / "functions/steps.json").read_text())["steps"]
+SETTINGS = json.loads((REPOSITORY / "infra/settings.json").read_text())
+WORKFLOW = json.loads((REPOSITORY / "statemachine/ecg-pipeline.asl.json").read_text())
+
+DAYS = 30.4
+MONTH_S = DAYS * 86400
+FULL_MB = 1769  # Lambda gives one processor for so much memory, and a share for less.
+FUNCTIONS = ("start", "validate", "parse", "transform", "write", "crawl")
+BATCH = 10  # messages that one invocation of `start` takes (infra/lib/functions.ts)
+FIXED_METRICS, FIXED_ALARMS = 12, 21  # functions/README.md; infra/lib/alarms.ts, metrics of all alarms
+
+
+@dataclass(frozen=True)
+class Load:
+    """What comes in. `peak` is how many times the mean rate the busiest hour has."""
+
+    files: float = 1e6
+    seconds: float = 10
+    leads: int = 1
+    sampling_hz: float = 360
+    peak: float = 1
+    compaction: bool = False
+
+    @property
+    def rate(self) -> float:
+        """Files a second in the busiest hour."""
+        return self.files / MONTH_S * self.peak
+
+
+def price(name: str) -> float:
+    return PRICES[name][0]
+
+
+def assumed(name: str) -> float:
+    return ASSUMED[name][0]
+
+
+def designed(name: str) -> float:
+    return DESIGNED[name][0]
+
+
+def transitions_of_workflow() -> int:
+    """States from the first to the last of a recording that is accepted."""
+    state, count = WORKFLOW["StartAt"], 0
+    while state is not None:
+        count, state = count + 1, WORKFLOW["States"][state].get("Next")
+    return count
+
+
+class Recording:
+    """What one file makes: bytes, requests, time."""
+
+    def __init__(self, load: Load):
+        self.x = {"samples": load.seconds * load.sampling_hz * load.leads, "lead seconds": load.seconds * load.leads}
+        self.windows = load.seconds >= inputs.WINDOWS_FROM_SECONDS
+        self.tables = ["segments", "beats", *(["windows"] if self.windows else []), "recordings"]
+        made = [f"transformed-{table}.arrow" for table in self.tables]
+        parquet = [f"{table}.parquet" for table in self.tables]
+        # What each function reads and writes of which size is known. `.hea` beside the upload: a request without a size.
+        self.read = {"start": [], "validate": ["upload", None], "parse": ["verdict.json", "upload"], "transform": ["parsed.arrow"],
+                     "write": made, "crawl": [None] * (len(parquet) + 1)}
+        self.written = {"start": [], "validate": ["verdict.json"], "parse": ["parsed.arrow"], "transform": made, "write": parquet,
+                        "crawl": [None] * len(parquet)}
+        self.transitions = transitions_of_workflow()
+        self.glue_calls = 1
+
+    def measured(self, name: str) -> float:
+        """The straight line through the two points of inputs.py."""
+        axis, (x0, y0), (x1, y1) = LINES[name]
+        return y0 + (y1 - y0) * (self.x[axis] - x0) / (x1 - x0)
+
+    def bytes_of(self, names) -> float:
+        return sum(self.measured(name) for name in names if name)
+
+    @property
+    def table_bytes(self) -> float:
+        return self.bytes_of(f"{table}.parquet" for table in self.tables)
+
+    @property
+    def work_bytes(self) -> float:
+        return self.bytes_of(name for names in self.written.values() for name in names)
+
+    def reads_of(self, function: str) -> int:
+        """An object is read in chunks; the first request looks it up, too."""
+        return sum(math.ceil(self.measured(name) / CHUNK) if name else 1 for name in self.read[function])
+
+    def writes_of(self, function: str) -> int:
+        """A large object is written in parts, between one request that begins and one that ends it."""
+        parts = [math.ceil(self.measured(name) / PART) if name else 1 for name in self.written[function]]
+        return sum(part if part == 1 else part + 2 for part in parts)
+
+    @property
+    def reads(self) -> int:
+        return sum(self.reads_of(function) for function in FUNCTIONS)
+
+    @property
+    def writes(self) -> int:
+        return sum(self.writes_of(function) for function in FUNCTIONS)
+
+    def calls_of(self, function: str) -> int:
+        """Calls that a function waits for."""
+        return self.reads_of(function) + self.writes_of(function) + {"start": 1, "crawl": self.glue_calls}.get(function, 0)
+
+    def work_s(self, function: str) -> float:
+        """On Lambda, which gives less than a processor for less memory."""
+        return self.measured(function) / 1e3 * max(1, FULL_MB / STEPS[function]["memory_mb"])
+
+    def waiting_s(self, function: str) -> float:
+        moved = self.bytes_of(self.read[function] + self.written[function])
+        return self.calls_of(function) * assumed("seconds of a call") + moved / 1e6 / assumed("MB a second")
+
+    def seconds_of(self, function: str) -> float:
+        return self.work_s(function) + self.waiting_s(function)
+
+    @property
+    def in_functions_s(self) -> float:
+        return sum(self.seconds_of(function) for function in FUNCTIONS)
+
+    @property
+    def work_gb_s(self) -> float:
+        return sum(self.work_s(function) * STEPS[function]["memory_mb"] / 1024 for function in FUNCTIONS)
+
+    @property
+    def waiting_gb_s(self) -> float:
+        return sum(self.waiting_s(function) * STEPS[function]["memory_mb"] / 1024 for function in FUNCTIONS)
+
+    @property
+    def open_s(self) -> float:
+        """How long its execution is open."""
+        return self.in_functions_s - self.seconds_of("start") + self.transitions * assumed("seconds of a state")
+
+    @property
+    def seconds(self) -> float:
+        """From the end of the upload to its row in `recordings`, where nothing has to wait for others."""
+        return assumed("seconds to start") + self.seconds_of("start") + self.open_s
+
+    @property
+    def history(self) -> float:
+        return self.measured("history") + (inputs.HISTORY_OF_WINDOWS if self.windows else 0)
+
+    @property
+    def log_bytes(self) -> float:
+        return self.measured("functions' log") + self.history + assumed("log bytes besides")
+
+
+# -- dollars
+
+
+def monthly(load: Load) -> dict[str, float]:
+    """USD of a month by line, without what is kept and without queries."""
+    one, files = Recording(load), load.files
+    gb_s = one.work_gb_s + one.waiting_gb_s
+    second = MONTH_S  # X-Ray keeps the first request of each second.
+    traced = min(files, second) + max(0, files - second) * assumed("sampled")
+    lines = {
+        "Step Functions": files * one.transitions * price("transition"),
+        "S3 requests": files * ((one.writes + 1) * price("S3 write") + one.reads * price("S3 read")),
+        "Lambda": files * (gb_s * price("Lambda GB s") + len(FUNCTIONS) * price("Lambda call")),
+        "CloudWatch Logs": files * one.log_bytes / 1e9 * price("log GB"),
+        "SQS": files * 3 * price("SQS call"),
+        "Glue Data Catalog": files * one.glue_calls * price("Glue call"),
+        "X-Ray": traced * price("trace"),
+        "alarms, metrics, key, secret": FIXED_METRICS * price("metric") + FIXED_ALARMS * price("alarm") + price("KMS key") + price("secret"),
+    }
+    if load.compaction:
+        lines["compaction"] = sum(compaction(load).values())
+    return lines
+
+
+def compaction(load: Load) -> dict[str, float]:
+    """USD of a month of merging each day after it is closed. Designed, not measured."""
+    one = Recording(load)
+    objects = load.files * len(one.tables)
+    merging_s = objects * seconds_to_merge_one()
+    large = max(DAYS * len(one.tables), load.files * merged_bytes(one) / 1e6 / designed("MB of a large object"))
+    crawl_s = load.files * designed("reads of crawl") * assumed("seconds of a call")
+    return {
+        "reads and lists": objects * (designed("reads of an object") * price("S3 read") + price("S3 write") / designed("listed")),
+        "large objects": large * price("S3 write"),
+        "Lambda": merging_s * FULL_MB / 1024 * price("Lambda GB s"),
+        "crawl": load.files * designed("reads of crawl") * price("S3 read")
+        + crawl_s * STEPS["crawl"]["memory_mb"] / 1024 * price("Lambda GB s"),
+    }
+
+
+def seconds_to_merge_one() -> float:
+    return designed("ms of an object") / 1e3 + designed("reads of an object") * assumed("seconds of a call") / designed("at once")
+
+
+def merged_bytes(one: Recording) -> float:
+    """What a recording takes in large objects: signal and beats as in long recordings, without footers of its own."""
+    slope = 0.0
+    for table in ("segments", "beats"):
+        axis, (x0, y0), (x1, y1) = LINES[f"{table}.parquet"]
+        slope += (y1 - y0) / (x1 - x0) * one.x[axis]
+    return slope + designed("bytes of a row")
+
+
+def kept(load: Load, month: int) -> dict[str, tuple[float, float]]:
+    """GB and USD of the month with this number, 1 is the first; as many files come in each month, and none is removed."""
+    one = Recording(load)
+    months = lambda days: min(month, days / DAYS)  # noqa: E731
+    gb = load.files / 1e9
+    glacier_days = SETTINGS["rawGlacierDays"]
+    cold = max(0, month - glacier_days / DAYS) if glacier_days and one.measured("upload") >= 128 << 10 else 0
+    requests = one.writes + 1 + one.reads
+    if load.compaction:
+        small = months(designed("days of both"))
+        tables = gb * (month * merged_bytes(one) + small * one.table_bytes)
+    else:
+        tables = gb * month * one.table_bytes
+    standard, frozen = price("S3 GB month"), price("Glacier GB month")
+    raw = gb * one.measured("upload")
+    moved = load.files * price("Glacier move") if cold else 0
+    logs = gb * one.log_bytes * assumed("compressed") * months(SETTINGS["logDays"])
+    access = gb * requests * assumed("access log bytes") * months(SETTINGS["logDays"])
+    work = gb * one.work_bytes * months(SETTINGS["workDays"])
+    return {
+        "uploads": (raw * month, raw * (month - cold) * standard + raw * cold * frozen + moved),
+        "work objects": (work, work * standard),
+        "tables": (tables, tables * standard),
+        "logs": (logs, logs * price("log GB month")),
+        "access logs of S3": (access, access * standard),
+    }
+
+
+def query_of_a_day(load: Load) -> dict[str, float]:
+    """A query that reads one table over one day: objects, requests, seconds at the least, USD of the requests."""
+    one = Recording(load)
+    objects = load.files / DAYS
+    if load.compaction:
+        objects = max(1, objects * merged_bytes(one) / 1e6 / designed("MB of a large object"))
+    requests = objects * assumed("requests of a query")
+    listing = objects / 1000 * assumed("seconds of a LIST")
+    return {"objects": objects, "requests": requests, "seconds": listing + requests / inputs.QUOTAS["S3 reads"][0],
+            "USD": requests * price("S3 read") + objects / 1000 * price("S3 write")}
+
+
+# -- limits
+
+
+@dataclass(frozen=True)
+class Limit:
+    name: str
+    files_a_second: float
+    setting: str
+    waits: bool = True  # False: not of what comes in, or reached for a while only
+
+
+def limits(load: Load, at_once: float = 1000, elsewhere: bool = False) -> list[Limit]:
+    """How many of these files a second each quota lets through, the smallest first."""
+    one = Recording(load)
+    quota = {name: values[1 if elsewhere else 0] for name, values in inputs.QUOTAS.items()}
+    start_s = one.seconds_of("start")
+    work_writes = sum(one.writes_of(function) for function in ("validate", "parse", "transform", "write"))
+    found = [
+        Limit("Lambda: functions at once", at_once / one.in_functions_s, "quota L-B99A9384; it is free"),
+        Limit("Lambda: calls a second", at_once * quota["Lambda calls"] / len(FUNCTIONS), "the same quota"),
+        Limit("Step Functions: executions started", quota["StartExecution"], "quota, by request; longer files"),
+        Limit("Step Functions: transitions", quota["transitions"] / one.transitions, "quota, by request; longer files"),
+        Limit("Step Functions: open executions", quota["open executions"] / one.open_s, "the quotas above: only what waits stays open"),
+        Limit("`start`: batches at once", SETTINGS["startConcurrency"] * BATCH / start_s, "`startConcurrency`"),
+        Limit("S3: writes to the work bucket, while it is one prefix", quota["S3 writes"] / work_writes,
+              "S3 splits prefixes by itself, within minutes to hours; names of uploads that begin differently", False),
+        Limit("S3: writes to a table's day", quota["S3 writes"], "longer files; S3 splits it by itself, anew for each day", False),
+        Limit("S3: reads of an upload", quota["S3 reads"] / 3, "S3 splits prefixes by itself", False),
+        Limit("CloudWatch Logs: calls", quota["log calls"] / len(FUNCTIONS), "quota, by request; `executionLog` = `ERROR`", False),
+        Limit("the net: histories of failures", quota["GetExecutionHistory"] / assumed("failed"), "it waits, and so do its messages only", False),
+        Limit("Athena: a query of a day within half an hour", most_files_for_a_query(load, quota) / MONTH_S, "compaction; longer files", False),
+    ]
+    return sorted(found, key=lambda limit: limit.files_a_second)
+
+
+def most_files_for_a_query(load: Load, quota: dict[str, float]) -> float:
+    """Files a month at which a query of one day takes as long as it may."""
+    few = query_of_a_day(replace(load, files=1e6, compaction=False))["seconds"]
+    return 1e6 * quota["Athena seconds"] / few
+
+
+def most_files_for_a_merge() -> float:
+    """Files a month whose day one invocation of Lambda can merge, one table."""
+    return inputs.QUOTAS["Lambda seconds"][0] / seconds_to_merge_one() * DAYS
+
+
+def longest_recording_s(leads: int) -> tuple[float, str]:
+    """The longest recording that no function's time limit ends, and the function."""
+    found = []
+    for function in FUNCTIONS[1:]:
+        low, high = 0.0, 1e8
+        while high - low > 1:
+            middle = (low + high) / 2
+            fits = Recording(Load(seconds=middle, leads=leads)).seconds_of(function) < STEPS[function]["timeout_seconds"]
+            low, high = (middle, high) if fits else (low, middle)
+        found.append((low, function))
+    return min(found)
+
+
+def first_limit(load: Load, at_once: float = 1000) -> str:
+    """What is reached first at this load, among what makes files wait for longer than S3 takes to split a prefix."""
+    reached = [limit for limit in limits(load, at_once) if limit.waits and limit.files_a_second < load.rate]
+    return reached[0].name if reached else "none"
+
+
+def after_a_peak(load: Load, at_once: float) -> tuple[float, float]:
+    """Of an hour of the peak: files that wait at its end, and hours until none waits. Infinite where the mean is too much, too."""
+    capacity = min(limit.files_a_second for limit in limits(load, at_once) if limit.waits)
+    mean = load.files / MONTH_S
+    waiting = max(0, load.rate - capacity) * 3600
+    return waiting, math.inf if mean >= capacity and waiting else waiting / (capacity - mean) / 3600 if waiting else 0.0
+
+
+# -- other ways
+
+
+def other_ways(load: Load) -> list[tuple[str, float, float, str]]:
+    """A name, USD of a month of Step Functions, of all lines, and what it costs in promises."""
+    now, one = monthly(load), Recording(load)
+    total = sum(now.values())
+    ways = [("as it is", now["Step Functions"], total, "")]
+
+    express_gb_s = math.ceil(one.open_s * 10) / 10 * 64 / 1024
+    express = load.files * (price("Express request") + express_gb_s * price("Express GB s"))
+    child = load.files * price("transition") + express
+    ways.append(("Express child for the five steps", child, total - now["Step Functions"] + child,
+                 "no history of the steps, no redrive from the failed one, five minutes for all waiting; a retry repeats all steps"))
+    ways.append(("Express alone", express, total - now["Step Functions"] + express,
+                 "besides: no unique names, so an event that comes twice runs twice; no list of executions, no net"))
+
+    several = 10
+    waiting = load.files * one.waiting_gb_s * price("Lambda GB s")
+    saved = (1 - 1 / several) * (now["Step Functions"] + now["Glue Data Catalog"] + now["X-Ray"] + waiting
+                                 + load.files * (len(FUNCTIONS) - 1) * price("Lambda call")
+                                 + load.files * one.history / 1e9 * price("log GB"))
+    ways.append((f"{several} files in one execution", now["Step Functions"] / several, total - saved,
+                 "one id is no longer one run; one file's error is a retry of ten; an event that comes twice comes in another batch; messages above 4 KB"))
+
+    errors = total - load.files * (one.history + assumed("log bytes besides") / 2) / 1e9 * price("log GB")
+    ways.append(("`executionLog` = `ERROR`", now["Step Functions"], errors, "none; the console keeps histories for 90 days"))
+    for name, seconds in (("files of a minute", 60), ("files of an hour", 3600)):
+        longer = monthly(replace(load, files=load.files * load.seconds / seconds, seconds=seconds))
+        ways.append((name, longer["Step Functions"], sum(longer.values()), "none; rows come later by that time"))
+    return ways
+
+
+# -- tables
+
+
+def number(value: float) -> str:
+    """Three digits that count, with commas."""
+    if value == math.inf:
+        return "never"
+    if value == 0:
+        return "0"
+    digits = max(0, 2 - math.floor(math.log10(abs(value)))) if abs(value) < 100 else 0
+    rounded = round(value, digits) if abs(value) < 1000 else round(value, 2 - math.floor(math.log10(abs(value))))
+    return f"{rounded:,.{min(digits, 4)}f}"
+
+
+def dollars(value: float) -> str:
+    return f"{value:.2f}" if value < 10 else number(value)
+
+
+def table(header: list[str], rows: list[list[str]], left: int = 1) -> str:
+    """Markdown; the first columns and the last of words are to the left, numbers to the right."""
+    words = [index < left or any(row[index] and not re.match(r"^[\d.,]+( |$)|never|none$", row[index]) for row in rows) for index in range(len(header))]
+    lines = [f"| {' | '.join(header)} |", f"| {' | '.join('---' if word else '---:' for word in words)} |"]
+    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
+
+
+STRIP, HALF_HOUR, DAY = Load(), Load(seconds=1800, leads=2), Load(seconds=86400, leads=2)
+VOLUMES = [10.0**exponent for exponent in range(3, 10)]
+
+
+def volume(files: float) -> str:
+    return f"{files:,.0f}" if files < 1e6 else f"{files / 1e6:,.0f} million" if files < 1e9 else f"{files / 1e9:,.0f} billion"
+
+
+def table_functions() -> str:
+    loads = [Recording(load) for load in (STRIP, HALF_HOUR, DAY)]
+    rows = [[f"`{name}`, {STEPS[name]['memory_mb']} MB", *(f"{number(one.measured(name))} ms" for one in loads),
+             *(f"{number(one.seconds_of(name))} s" for one in loads), f"{inputs.MEMORY_HELD[name]} MB"] for name in FUNCTIONS]
+    rows.append(["together", *(f"{number(sum(one.measured(name) for name in FUNCTIONS))} ms" for one in loads),
+                 *(f"{number(one.in_functions_s)} s" for one in loads), ""])
+    return table(["function, memory", "work: 10 s, 1 lead", "30 min, 2 leads", "24 h, 2 leads", "on Lambda: 10 s", "30 min", "24 h", "most memory held"], rows)
+
+
+def table_recording() -> str:
+    loads = [Recording(load) for load in (STRIP, HALF_HOUR, DAY)]
+    of = lambda function: [number(function(one)) for one in loads]  # noqa: E731
+    return table(["a recording makes", "10 s", "30 min", "24 h"], [
+        ["state transitions", *of(lambda one: one.transitions)],
+        ["writes to S3, the first of a day one more", *of(lambda one: one.writes)],
+        ["reads from S3", *of(lambda one: one.reads)],
+        ["calls to Glue, the first of a day some more", *of(lambda one: one.glue_calls)],
+        ["objects of tables", *of(lambda one: len(one.tables))],
+        ["bytes: upload, KB", *of(lambda one: one.measured("upload") / 1e3)],
+        ["bytes: tables, KB", *of(lambda one: one.table_bytes / 1e3)],
+        ["bytes: work objects, KB", *of(lambda one: one.work_bytes / 1e3)],
+        ["bytes: logs, KB", *of(lambda one: one.log_bytes / 1e3)],
+        ["GB s of Lambda: work", *of(lambda one: one.work_gb_s)],
+        ["GB s of Lambda: waiting for S3 and Glue", *of(lambda one: one.waiting_gb_s)],
+        ["seconds from upload to row", *of(lambda one: one.seconds)],
+    ])
+
+
+def checked() -> list[tuple[str, float, float]]:
+    """What was measured and not put in: what, measured, model."""
+    found = []
+    for (seconds, leads), measured in inputs.CHECKS.items():
+        one = Recording(Load(seconds=seconds, leads=leads))
+        model = {"writes": one.writes, "reads": one.reads, "table bytes": one.table_bytes, "work bytes": one.work_bytes,
+                 "functions' log": one.measured("functions' log"), "history": one.history}
+        found += [(f"{what}, {duration(seconds)} x {leads}", value, model[what]) for what, value in measured.items()]
+    one = Recording(STRIP)
+    thousand = {"writes": one.writes, "reads": one.reads, "transitions": one.transitions, "Glue calls": one.glue_calls,
+                "table objects": len(one.tables), "table bytes": one.table_bytes, "work bytes": one.work_bytes,
+                "functions' log": one.measured("functions' log"), "history": one.history}
+    found += [(f"{what}, 1,000 files", value, 1000 * thousand[what]) for what, value in inputs.CHECKS_THOUSAND.items()]
+    for (seconds, leads), value in inputs.CHECKS_CPU.items():
+        one = Recording(Load(seconds=seconds, leads=leads))
+        found.append((f"processor s, {duration(seconds)} x {leads}", value, sum(one.measured(name) for name in FUNCTIONS) / 1e3))
+    (few, first), (many, second), (most, third) = inputs.CHECKS_MANY.items()
+    found.append((f"s of {most:,} files on one machine", third, first + (second - first) / (many - few) * (most - few)))
+    return found
+
+
+def duration(seconds: float) -> str:
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"
+
+
+def table_checked() -> str:
+    rows = [[what, number(measured), number(model), f"{(model / measured - 1) * 100:+.0f} %"] for what, measured, model in checked()]
+    shown = ("1,000 files", "10,000 files", "6 h", "1 min x 1", "processor", "reads, 24 h")
+    rows = [row for row in rows if any(word in row[0] for word in shown)]
+    return table(["not put in", "measured", "model", "difference"], rows).replace("| --- |\n", "| ---: |\n")
+
+
+def table_million() -> str:
+    one, lines = Recording(STRIP), monthly(STRIP)
+    what = {
+        "Step Functions": f"{one.transitions} transitions x 25 USD per million",
+        "S3 requests": f"{one.writes} writes and that of the upload x 5.00, {one.reads} reads x 0.40 per million",
+        "Lambda": f"{number(one.work_gb_s)} GB s of work and {number(one.waiting_gb_s)} GB s of waiting x 13.33 per million (arm64), {len(FUNCTIONS)} calls x 0.20",
+        "CloudWatch Logs": f"{one.log_bytes / 1e3:.0f} KB x 0.50 per GB",
+        "SQS": "a message is sent, received and deleted x 0.40 per million; less in batches",
+        "Glue Data Catalog": "a call x 1.00 per million",
+        "X-Ray": "a trace x 5.00 per million; of more than one file a second 5 %",
+        "alarms, metrics, key, secret": f"{FIXED_ALARMS} x 0.10, {FIXED_METRICS} x 0.30, 1.00, 0.40; with CloudWatch's free tier 4.00 less",
+    }
+    rows = [[name, what[name], dollars(value)] for name, value in lines.items()]
+    return table(["line", "what it multiplies", "USD"], rows + [["**together**", "", f"**{number(sum(lines.values()))}**"]], 2)
+
+
+def table_volumes() -> str:
+    rows = []
+    for files in VOLUMES:
+        lines, stored = monthly(Load(files=files)), kept(Load(files=files), 12)
+        main = [lines[name] for name in ("Step Functions", "S3 requests", "Lambda", "CloudWatch Logs")]
+        merged = sum(compaction(Load(files=files)).values())
+        rows.append([volume(files), *map(dollars, main), dollars(sum(lines.values()) - sum(main)), dollars(sum(lines.values())),
+                     dollars(merged), dollars(sum(usd for _, usd in stored.values()))])
+    return table(["files a month", "Step Functions", "S3 requests", "Lambda", "Logs", "all else", "together", "compaction", "storage, 12th month"], rows)
+
+
+def table_limits() -> str:
+    rows = []
+    small = {limit.name: limit for limit in limits(STRIP, 10, True)}
+    for limit in limits(STRIP):
+        rows.append([limit.name, number(limit.files_a_second), number(small[limit.name].files_a_second),
+                     number(limit.files_a_second * MONTH_S / 1e6), number(limit.files_a_second * MONTH_S / 1e7), limit.setting])
+    return table(["limit", "files a second", "new account, other region", "million files a month", "with peaks of 10", "what moves it"], rows)
+
+
+def table_bites() -> str:
+    rows = []
+    for files in VOLUMES:
+        for peak in (1, 10):
+            load = Load(files=files, peak=peak)
+            one, rate = Recording(load), load.rate
+            rows.append([volume(files), f"{peak} x", number(rate), number(rate * one.in_functions_s), number(rate * one.open_s),
+                         number(rate * one.transitions), number(rate * (one.writes + 1)), number(rate * one.reads), number(rate),
+                         first_limit(load, 10), first_limit(load)])
+    return table(["files a month", "peak", "files a second", "functions at once", "executions open", "transitions a second", "S3 writes a second",
+                  "S3 reads a second", "writes to a table's day, and calls to Glue, a second", "first limit, new account", "first limit, 1,000 functions"], rows)
+
+
+def table_peaks() -> str:
+    rows = []
+    for files in VOLUMES[3:]:
+        load = Load(files=files, peak=10)
+        cells = []
+        for at_once in (10, 1000):
+            waiting, hours = after_a_peak(load, at_once)
+            cells += [number(waiting), "never" if hours == math.inf else f"{number(hours)} h"]
+        rows.append([volume(files), *cells])
+    return table(["files a month", "new account: files that wait", "none waits after", "1,000 functions: files that wait", "none waits after"], rows)
+
+
+def table_storage() -> str:
+    rows = []
+    cases = [("10 s x 1, a million", STRIP), ("the same, compacted", replace(STRIP, compaction=True)),
+             ("24 h x 2, 1,000", Load(files=1000, seconds=86400, leads=2))]
+    for name, load in cases:
+        for month in (1, 12, 36):
+            stored = kept(load, month)
+            rows.append([f"{name}", f"{month}", *(number(gb) for gb, _ in stored.values()), dollars(sum(usd for _, usd in stored.values()))])
+    return table(["files a month", "month", *(f"{name}, GB" for name in kept(STRIP, 1)), "USD of the month"], rows)
+
+
+def table_queries() -> str:
+    rows = []
+    for files in VOLUMES:
+        before, after = query_of_a_day(Load(files=files)), query_of_a_day(Load(files=files, compaction=True))
+        rows.append([volume(files), *(number(before[name]) for name in ("objects", "seconds", "USD")),
+                     *(number(after[name]) for name in ("objects", "seconds", "USD"))])
+    return table(["files a month", "objects", "seconds at least", "USD of requests", "compacted: objects", "seconds at least", "USD of requests"], rows)
+
+
+def table_ways() -> str:
+    ways = other_ways(Load(files=1e8))
+    total = ways[0][2]
+    rows = [[name, dollars(steps), dollars(usd), f"{(1 - usd / total) * 100:.0f} %" if usd != total else "", lost] for name, steps, usd, lost in ways]
+    return table(["way", "Step Functions", "together", "saved", "what it costs in promises"], rows)
+
+
+def predecessor() -> dict[str, float]:
+    """What 700 recordings of a day cost us, lines as the predecessor published them."""
+    load = Load(files=700, seconds=86400, leads=2)
+    lines, one = monthly(load), Recording(load)
+    return {
+        "S3 storage": 100 * price("S3 GB month") + 100 * price("Glacier GB month"),
+        "S3 requests": lines["S3 requests"],
+        "Athena": 0.9 * 1000 / 1024 * price("Athena TB"),
+        "Lambda": lines["Lambda"],
+        "Step Functions": lines["Step Functions"],
+        "Glue": lines["Glue Data Catalog"],
+        "logs, traces, queue": lines["CloudWatch Logs"] + lines["X-Ray"] + lines["SQS"],
+        "metrics and alarms": FIXED_METRICS * price("metric") + FIXED_ALARMS * price("alarm"),
+        "key, secret": price("KMS key") + price("secret"),
+        "CodePipeline, CodeBuild": price("KMS key"),
+        "seconds of Lambda": 700 * one.in_functions_s,
+    }
+
+
+def table_predecessor() -> str:
+    ours, load = predecessor(), Load(files=700, seconds=86400, leads=2)
+    seconds, one = ours.pop("seconds of Lambda"), Recording(load)
+    theirs = {"S3 storage": 2.88, "Athena": 4.39, "Lambda": 0.23, "Glue": 0.04, "logs, traces, queue": 0.0, "CodePipeline, CodeBuild": 1.09}
+    notes = {
+        "S3 storage": "the same amounts; its prices are those of another region",
+        "S3 requests": f"700 x ({one.writes + 1} writes, {one.reads} reads)",
+        "Athena": "the same amount",
+        "Lambda": f"70,000 s at 200 MB; ours {number(seconds)} s at up to {FULL_MB} MB, of which {number(700 * sum(one.work_s(name) for name in FUNCTIONS))} s are work",
+        "Step Functions": f"{700 * one.transitions:,} transitions",
+        "Glue": f"a crawler of 5 minutes (10 are billed at least); ours {700 * one.glue_calls} calls",
+        "metrics and alarms": "with the free tier 4.00 less",
+        "CodePipeline, CodeBuild": "a key; ours runs all tests before it deploys, 0.02 a minute",
+    }
+    rows = [[name, dollars(theirs[name]) if name in theirs else "none", dollars(value), notes.get(name, "")] for name, value in ours.items()]
+    return table(["service", "predecessor", "ours", ""], rows + [
+        ["**together, without builds**", "**7.54**", f"**{dollars(sum(ours.values()))}**", ""]])
+
+
+TABLES = {name.removeprefix("table_"): function for name, function in list(globals().items()) if name.startswith("table_")}
+
+
+def page(text: str) -> str:
+    """The page with every table between `<!-- model: NAME -->` and `<!-- end -->` written anew."""
+    write = lambda found: f"<!-- model: {found[1]} -->\n{TABLES[found[1]]()}\n<!-- end -->"  # noqa: E731
+    return re.sub(r"<!-- model: (\w+) -->\n.*?<!-- end -->", write, text, flags=re.DOTALL)
+
+
+def report(load: Load) -> str:
+    """All of it for one load."""
+    one, lines = Recording(load), monthly(load)
+    longest, function = longest_recording_s(load.leads)
+    mean = replace(load, peak=1)
+    waiting, hours = after_a_peak(load, 1000)
+    query = query_of_a_day(load)
+    parts = [
+        f"{load.files:,.0f} files a month of {duration(load.seconds)}, {load.leads} leads at {load.sampling_hz:g} Hz; "
+        f"{number(mean.rate)} a second, {number(load.rate)} in the busiest hour",
+        table(["USD a month", ""], [[name, dollars(value)] for name, value in lines.items()] + [["together", dollars(sum(lines.values()))]]),
+        table(["kept after 12 months", "GB", "USD of that month"], [[name, number(gb), dollars(usd)] for name, (gb, usd) in kept(load, 12).items()]),
+        table(["in the busiest hour", ""], [
+            ["seconds from upload to row, where nothing waits", number(one.seconds)],
+            ["functions at once", number(load.rate * one.in_functions_s)],
+            ["executions open", number(load.rate * one.open_s)],
+            ["transitions a second", number(load.rate * one.transitions)],
+            ["S3 writes and reads a second", f"{number(load.rate * (one.writes + 1))} and {number(load.rate * one.reads)}"],
+            ["writes to a table's day a second", number(load.rate)],
+            ["calls to Glue a second", number(load.rate * one.glue_calls)],
+            ["files that wait at its end, with 1,000 functions at once", number(waiting)],
+            ["hours until none waits", number(hours)],
+        ]),
+        table(["limit", "files a second", "what moves it"], [
+            [limit.name + (" (reached)" if limit.files_a_second < load.rate else ""), number(limit.files_a_second), limit.setting] for limit in limits(load)]),
+        f"A query of one table over one day: {number(query['objects'])} objects, at least {number(query['seconds'])} s, {number(query['USD'])} USD of requests.",
+        f"The longest file with {load.leads} leads that the time limits allow: {number(longest / 3600)} h (`{function}`).",
+    ]
+    return "\n\n".join(parts)
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--files", type=float, default=1e6, help="files a month")
+    options.add_argument("--seconds", type=float, default=10, help="length of a file")
+    options.add_argument("--leads", type=int, default=1)
+    options.add_argument("--sampling-hz", type=float, default=360)
+    options.add_argument("--peak", type=float, default=1, help="how many times the mean the busiest hour has")
+    options.add_argument("--compaction", action="store_true", help="closed days are merged (designed, not built)")
+    options.add_argument("--price", action="append", default=[], metavar="NAME=USD", help="another price of inputs.py, for one")
+    options.add_argument("--page", action="store_true", help="write the tables of docs/cost.md anew")
+    given = vars(options.parse_args())
+    for name, value in (text.split("=") for text in given.pop("price")):
+        PRICES[name] = (float(value), "given") if name in PRICES else options.error(f"--price: expected one of {', '.join(PRICES)}, found {name}")
+    if given.pop("page"):
+        PAGE.write_text(page(PAGE.read_text()))
+    else:
+        print(report(Load(**given)))
+
+
+if __name__ == "__main__":
+    main()
