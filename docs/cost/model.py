@@ -1,9 +1,9 @@
 """What the pipeline costs and how far it scales, computed from docs/cost/inputs.py. Needs nothing but Python.
 
     python3 docs/cost/model.py --files 5e6 --seconds 10 --leads 2     for your own numbers
-    python3 docs/cost/model.py --page                                 writes the tables of docs/cost.md anew
 
-A month has 30.4 days. Prices are those of inputs.py; `--price "transition=20e-6"` replaces one.
+A month has 30.4 days. Prices are those of inputs.py; `--price "transition=20e-6"` replaces one. The tables of docs/cost.md are written by
+`UPDATE_GOLDEN=1 python3 tests/python/cost_model.py`, which without the variable compares them.
 """
 
 import argparse
@@ -26,6 +26,7 @@ DAYS = 30.4
 MONTH_S = DAYS * 86400
 FULL_MB = 1769  # Lambda gives one processor for so much memory, and a share for less.
 FUNCTIONS = ("start", "validate", "parse", "transform", "write", "crawl")
+AT_ONCE, NEW_ACCOUNT = inputs.QUOTAS["Lambda at once"][0], 10
 BATCH = 10  # messages that one invocation of `start` takes (infra/lib/functions.ts)
 FIXED_METRICS, FIXED_ALARMS = 12, 21  # functions/README.md; infra/lib/alarms.ts, metrics of all alarms
 
@@ -263,38 +264,44 @@ def query_of_a_day(load: Load) -> dict[str, float]:
 class Limit:
     name: str
     files_a_second: float
+    what: str
     setting: str
-    waits: bool = True  # False: not of what comes in, or reached for a while only
+    waits: bool = True  # False: files do not wait long for it
+    of_a_day: bool = False  # counts the files of a day, and knows no busiest hour
 
 
-def limits(load: Load, at_once: float = 1000, elsewhere: bool = False) -> list[Limit]:
-    """How many of these files a second each quota lets through, the smallest first."""
+def limits(load: Load, at_once: float = AT_ONCE, elsewhere: bool = False) -> list[Limit]:
+    """How many of these files a second each quota lets through, the smallest first. `at_once` is Lambda's concurrency."""
     one = Recording(load)
     quota = {name: values[1 if elsewhere else 0] for name, values in inputs.QUOTAS.items()}
-    start_s = one.seconds_of("start")
-    work_writes = sum(one.writes_of(function) for function in ("validate", "parse", "transform", "write"))
+    in_work = sum(one.writes_of(function) for function in FUNCTIONS[1:-1])
+    of_query = most_files_for_a_query(load, quota["Athena seconds"]) / MONTH_S
     found = [
-        Limit("Lambda: functions at once", at_once / one.in_functions_s, "quota L-B99A9384; it is free"),
-        Limit("Lambda: calls a second", at_once * quota["Lambda calls"] / len(FUNCTIONS), "the same quota"),
-        Limit("Step Functions: executions started", quota["StartExecution"], "quota, by request; longer files"),
-        Limit("Step Functions: transitions", quota["transitions"] / one.transitions, "quota, by request; longer files"),
-        Limit("Step Functions: open executions", quota["open executions"] / one.open_s, "the quotas above: only what waits stays open"),
-        Limit("`start`: batches at once", SETTINGS["startConcurrency"] * BATCH / start_s, "`startConcurrency`"),
-        Limit("S3: writes to the work bucket, while it is one prefix", quota["S3 writes"] / work_writes,
-              "S3 splits prefixes by itself, within minutes to hours; names of uploads that begin differently", False),
-        Limit("S3: writes to a table's day", quota["S3 writes"], "longer files; S3 splits it by itself, anew for each day", False),
-        Limit("S3: reads of an upload", quota["S3 reads"] / 3, "S3 splits prefixes by itself", False),
-        Limit("CloudWatch Logs: calls", quota["log calls"] / len(FUNCTIONS), "quota, by request; `executionLog` = `ERROR`", False),
-        Limit("the net: histories of failures", quota["GetExecutionHistory"] / assumed("failed"), "it waits, and so do its messages only", False),
-        Limit("Athena: a query of a day within half an hour", most_files_for_a_query(load, quota) / MONTH_S, "compaction; longer files", False),
+        Limit("Lambda", at_once / one.in_functions_s, "functions at once", "a quota (L-B99A9384), free"),
+        Limit("Lambda calls", at_once * quota["Lambda calls"] / len(FUNCTIONS), "ten a second for each of these", "the same quota"),
+        Limit("StartExecution", quota["StartExecution"], "executions started a second", "a quota; longer files"),
+        Limit("transitions", quota["transitions"] / one.transitions, "states entered a second", "a quota; longer files"),
+        Limit("open executions", quota["open executions"] / one.open_s, "a million, if none waits", "the quotas above: what waits for them stays open"),
+        Limit("`start`", SETTINGS["startConcurrency"] * BATCH / one.seconds_of("start"), f"{SETTINGS['startConcurrency']} batches of {BATCH} at once",
+              "`startConcurrency`"),
+        Limit("S3, work bucket", quota["S3 writes"] / in_work, f"{in_work} writes, while the bucket is one prefix",
+              "S3 splits it by itself, in minutes to hours; uploads whose names begin differently", False),
+        Limit("S3, a table's day", quota["S3 writes"], "one write to `table/dt=day/`", "S3 splits it by itself, each day anew; longer files", False),
+        Limit("S3, uploads", quota["S3 reads"] / 3, "three reads, while the bucket is one prefix", "S3 splits it by itself", False),
+        Limit("log calls", quota["log calls"] / len(FUNCTIONS), "a call an invocation, if Lambda put none together", "a quota", False),
+        Limit("histories", quota["GetExecutionHistory"] / assumed("failed"), f"the net reads one for each failure, {assumed('failed') * 100:g} % of the files",
+              "the net waits", False),
+        Limit("a day's query", of_query, "objects that Athena reads in half an hour", "compaction; longer files", False, True),
+        Limit("a day's merge", most_files_for_a_merge() / MONTH_S, "objects of one table that one invocation merges", "several invocations a day and table",
+              False, True),
     ]
     return sorted(found, key=lambda limit: limit.files_a_second)
 
 
-def most_files_for_a_query(load: Load, quota: dict[str, float]) -> float:
+def most_files_for_a_query(load: Load, seconds: float) -> float:
     """Files a month at which a query of one day takes as long as it may."""
     few = query_of_a_day(replace(load, files=1e6, compaction=False))["seconds"]
-    return 1e6 * quota["Athena seconds"] / few
+    return 1e6 * seconds / few
 
 
 def most_files_for_a_merge() -> float:
@@ -315,18 +322,24 @@ def longest_recording_s(leads: int) -> tuple[float, str]:
     return min(found)
 
 
-def first_limit(load: Load, at_once: float = 1000) -> str:
-    """What is reached first at this load, among what makes files wait for longer than S3 takes to split a prefix."""
-    reached = [limit for limit in limits(load, at_once) if limit.waits and limit.files_a_second < load.rate]
-    return reached[0].name if reached else "none"
-
-
-def after_a_peak(load: Load, at_once: float) -> tuple[float, float]:
-    """Of an hour of the peak: files that wait at its end, and hours until none waits. Infinite where the mean is too much, too."""
-    capacity = min(limit.files_a_second for limit in limits(load, at_once) if limit.waits)
+def reached(load: Load, at_once: float = AT_ONCE) -> str:
+    """Which limits this load goes beyond, the smallest first."""
     mean = load.files / MONTH_S
+    over = [limit.name for limit in limits(load, at_once) if (mean if limit.of_a_day else load.rate) > limit.files_a_second]
+    return ", ".join(name for name in over if load.compaction or name != "a day's merge") or "none"
+
+
+def after_a_peak(load: Load, at_once: float) -> tuple[float, float, float]:
+    """Of an hour of the peak: files that wait at its end, those of them that are open executions, and hours until none waits.
+
+    Infinitely many where the mean is too much, too. What is started waits for functions; the rest waits in the queue."""
+    passes = {limit.name: limit.files_a_second for limit in limits(load, at_once) if limit.waits}
+    capacity, mean = min(passes.values()), load.files / MONTH_S
     waiting = max(0, load.rate - capacity) * 3600
-    return waiting, math.inf if mean >= capacity and waiting else waiting / (capacity - mean) / 3600 if waiting else 0.0
+    started = min(load.rate, passes["StartExecution"], passes["`start`"])
+    opened = min(inputs.QUOTAS["open executions"][0], max(0, started - capacity) * 3600)
+    hours = 0 if waiting == 0 else math.inf if mean >= capacity else waiting / (capacity - mean) / 3600
+    return waiting, opened, hours
 
 
 # -- other ways
@@ -366,14 +379,13 @@ def other_ways(load: Load) -> list[tuple[str, float, float, str]]:
 
 
 def number(value: float) -> str:
-    """Three digits that count, with commas."""
+    """Three digits that count, with commas; whole numbers as they are."""
     if value == math.inf:
         return "never"
-    if value == 0:
-        return "0"
-    digits = max(0, 2 - math.floor(math.log10(abs(value)))) if abs(value) < 100 else 0
-    rounded = round(value, digits) if abs(value) < 1000 else round(value, 2 - math.floor(math.log10(abs(value))))
-    return f"{rounded:,.{min(digits, 4)}f}"
+    if value == round(value) and value < 1e5:
+        return f"{value:,.0f}"
+    digits = 2 - math.floor(math.log10(abs(value)))
+    return f"{round(value, digits):,.{max(0, min(digits, 4))}f}"
 
 
 def dollars(value: float) -> str:
@@ -381,10 +393,11 @@ def dollars(value: float) -> str:
 
 
 def table(header: list[str], rows: list[list[str]], left: int = 1) -> str:
-    """Markdown; the first columns and the last of words are to the left, numbers to the right."""
-    words = [index < left or any(row[index] and not re.match(r"^[\d.,]+( |$)|never|none$", row[index]) for row in rows) for index in range(len(header))]
-    lines = [f"| {' | '.join(header)} |", f"| {' | '.join('---' if word else '---:' for word in words)} |"]
-    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
+    """Markdown; the first columns and those of words are to the left, numbers to the right."""
+    number_like = re.compile(r"\**[+-]?[\d.,]+( [a-zA-Z%]+)?\**|never|none|")
+    words = [index < left or not all(number_like.fullmatch(row[index]) for row in rows) for index in range(len(header))]
+    lines = [header, ["---" if word else "---:" for word in words], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines).replace("|  |", "| |")
 
 
 STRIP, HALF_HOUR, DAY = Load(), Load(seconds=1800, leads=2), Load(seconds=86400, leads=2)
@@ -436,6 +449,8 @@ def checked() -> list[tuple[str, float, float]]:
                 "table objects": len(one.tables), "table bytes": one.table_bytes, "work bytes": one.work_bytes,
                 "functions' log": one.measured("functions' log"), "history": one.history}
     found += [(f"{what}, 1,000 files", value, 1000 * thousand[what]) for what, value in inputs.CHECKS_THOUSAND.items()]
+    found += [(f"table bytes, real {duration(seconds)} x {leads}", value, Recording(Load(seconds=seconds, leads=leads)).table_bytes)
+              for (seconds, leads), value in inputs.CHECKS_REAL.items()]
     for (seconds, leads), value in inputs.CHECKS_CPU.items():
         one = Recording(Load(seconds=seconds, leads=leads))
         found.append((f"processor s, {duration(seconds)} x {leads}", value, sum(one.measured(name) for name in FUNCTIONS) / 1e3))
@@ -447,15 +462,15 @@ def checked() -> list[tuple[str, float, float]]:
 def duration(seconds: float) -> str:
     for unit, size in (("h", 3600), ("min", 60)):
         if seconds >= size:
-            return f"{seconds / size:g} {unit}"
+            return f"{round(seconds / size, 1):g} {unit}"
     return f"{seconds:g} s"
 
 
 def table_checked() -> str:
     rows = [[what, number(measured), number(model), f"{(model / measured - 1) * 100:+.0f} %"] for what, measured, model in checked()]
-    shown = ("1,000 files", "10,000 files", "6 h", "1 min x 1", "processor", "reads, 24 h")
-    rows = [row for row in rows if any(word in row[0] for word in shown)]
-    return table(["not put in", "measured", "model", "difference"], rows).replace("| --- |\n", "| ---: |\n")
+    shown = re.compile(r"(writes|reads|table bytes), (1 min|6 h|24 h)|files|processor|real")
+    rows = [row for row in rows if shown.search(row[0])]
+    return table(["not put in", "measured", "model", "difference"], rows)
 
 
 def table_million() -> str:
@@ -486,37 +501,34 @@ def table_volumes() -> str:
 
 
 def table_limits() -> str:
-    rows = []
-    small = {limit.name: limit for limit in limits(STRIP, 10, True)}
-    for limit in limits(STRIP):
-        rows.append([limit.name, number(limit.files_a_second), number(small[limit.name].files_a_second),
-                     number(limit.files_a_second * MONTH_S / 1e6), number(limit.files_a_second * MONTH_S / 1e7), limit.setting])
-    return table(["limit", "files a second", "new account, other region", "million files a month", "with peaks of 10", "what moves it"], rows)
+    small = {limit.name: limit for limit in limits(STRIP, NEW_ACCOUNT, True)}
+    rows = [[limit.name, limit.what, number(limit.files_a_second), number(small[limit.name].files_a_second),
+             number(limit.files_a_second * MONTH_S / 1e6), number(limit.files_a_second * MONTH_S / (1e6 if limit.of_a_day else 1e7)), limit.setting]
+            for limit in limits(STRIP)]
+    return table(["limit", "of what", "files a second", "new account, other region", "million files a month", "the same, peaks of 10", "what moves it"], rows, 2)
 
 
 def table_bites() -> str:
     rows = []
     for files in VOLUMES:
-        for peak in (1, 10):
-            load = Load(files=files, peak=peak)
-            one, rate = Recording(load), load.rate
-            rows.append([volume(files), f"{peak} x", number(rate), number(rate * one.in_functions_s), number(rate * one.open_s),
-                         number(rate * one.transitions), number(rate * (one.writes + 1)), number(rate * one.reads), number(rate),
-                         first_limit(load, 10), first_limit(load)])
-    return table(["files a month", "peak", "files a second", "functions at once", "executions open", "transitions a second", "S3 writes a second",
-                  "S3 reads a second", "writes to a table's day, and calls to Glue, a second", "first limit, new account", "first limit, 1,000 functions"], rows)
+        load = Load(files=files)
+        one, rate, peak = Recording(load), load.rate, replace(load, peak=10)
+        rows.append([volume(files), number(rate), number(rate * one.in_functions_s), number(rate * one.open_s), number(rate * one.transitions),
+                     number(rate * (one.writes + 1)), number(rate * one.reads), reached(load), reached(peak), reached(peak, NEW_ACCOUNT)])
+    return table(["files a month", "files a second", "functions at once", "executions open", "transitions a second", "S3 writes a second", "S3 reads a second",
+                  "goes beyond", "with peaks of 10", "new account, with peaks of 10"], rows)
 
 
 def table_peaks() -> str:
     rows = []
     for files in VOLUMES[3:]:
-        load = Load(files=files, peak=10)
         cells = []
-        for at_once in (10, 1000):
-            waiting, hours = after_a_peak(load, at_once)
-            cells += [number(waiting), "never" if hours == math.inf else f"{number(hours)} h"]
+        for at_once in (NEW_ACCOUNT, AT_ONCE):
+            waiting, opened, hours = after_a_peak(Load(files=files, peak=10), at_once)
+            cells += [number(waiting), number(opened), "never" if hours == math.inf else f"{number(hours)} h"]
         rows.append([volume(files), *cells])
-    return table(["files a month", "new account: files that wait", "none waits after", "1,000 functions: files that wait", "none waits after"], rows)
+    return table(["files a month", "10 functions: files that wait", "of these open executions", "none waits after",
+                  "1,000 functions: files that wait", "of these open executions", "none waits after"], rows)
 
 
 def table_storage() -> str:
@@ -542,7 +554,7 @@ def table_queries() -> str:
 def table_ways() -> str:
     ways = other_ways(Load(files=1e8))
     total = ways[0][2]
-    rows = [[name, dollars(steps), dollars(usd), f"{(1 - usd / total) * 100:.0f} %" if usd != total else "", lost] for name, steps, usd, lost in ways]
+    rows = [[name, dollars(steps), dollars(usd), f"{number((1 - usd / total) * 100)} %" if usd != total else "", lost] for name, steps, usd, lost in ways]
     return table(["way", "Step Functions", "together", "saved", "what it costs in promises"], rows)
 
 
@@ -598,7 +610,7 @@ def report(load: Load) -> str:
     one, lines = Recording(load), monthly(load)
     longest, function = longest_recording_s(load.leads)
     mean = replace(load, peak=1)
-    waiting, hours = after_a_peak(load, 1000)
+    waiting, _, hours = after_a_peak(load, AT_ONCE)
     query = query_of_a_day(load)
     parts = [
         f"{load.files:,.0f} files a month of {duration(load.seconds)}, {load.leads} leads at {load.sampling_hz:g} Hz; "
@@ -616,8 +628,9 @@ def report(load: Load) -> str:
             ["files that wait at its end, with 1,000 functions at once", number(waiting)],
             ["hours until none waits", number(hours)],
         ]),
-        table(["limit", "files a second", "what moves it"], [
-            [limit.name + (" (reached)" if limit.files_a_second < load.rate else ""), number(limit.files_a_second), limit.setting] for limit in limits(load)]),
+        table(["limit", "of what", "files a second", "what moves it"], [
+            [limit.name, limit.what, number(limit.files_a_second), limit.setting] for limit in limits(load)], 2),
+        f"It goes beyond: {reached(load)}. In a new account, with 10 functions at once: {reached(load, NEW_ACCOUNT)}.",
         f"A query of one table over one day: {number(query['objects'])} objects, at least {number(query['seconds'])} s, {number(query['USD'])} USD of requests.",
         f"The longest file with {load.leads} leads that the time limits allow: {number(longest / 3600)} h (`{function}`).",
     ]
@@ -633,14 +646,10 @@ def main():
     options.add_argument("--peak", type=float, default=1, help="how many times the mean the busiest hour has")
     options.add_argument("--compaction", action="store_true", help="closed days are merged (designed, not built)")
     options.add_argument("--price", action="append", default=[], metavar="NAME=USD", help="another price of inputs.py, for one")
-    options.add_argument("--page", action="store_true", help="write the tables of docs/cost.md anew")
     given = vars(options.parse_args())
     for name, value in (text.split("=") for text in given.pop("price")):
         PRICES[name] = (float(value), "given") if name in PRICES else options.error(f"--price: expected one of {', '.join(PRICES)}, found {name}")
-    if given.pop("page"):
-        PAGE.write_text(page(PAGE.read_text()))
-    else:
-        print(report(Load(**given)))
+    print(report(Load(**given)))
 
 
 if __name__ == "__main__":
