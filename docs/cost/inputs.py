@@ -1,7 +1,7 @@
 """What the model of costs is made of: prices, quotas, what was measured, what is assumed. Nothing is computed here.
 
-Each entry says where it is from, so that a reader can put in their own. Memory and time limits of the functions, the settings of the
-deployment and the states of the workflow are not here: model.py reads them where they are set.
+Each entry says where it is from, so that a reader can put in their own. Memory and time limits of the functions and the states of the
+workflow are not here: model.py reads them where they are set.
 """
 
 # USD for one, us-east-1, as known in November 2026: list prices without volume discounts, taxes and free tiers. The name is that of AWS's page.
@@ -76,6 +76,9 @@ LINES = {
 # Megabytes that the process of a function held at most, a day of two leads, development build; a release build of recipe 2 held up to 54 less.
 MEMORY_HELD = {"start": 20, "validate": 125, "parse": 171, "transform": 245, "write": 272, "crawl": 28}
 HISTORY_OF_WINDOWS = 1180
+
+# The defaults of a deployment (infra/README.md, Settings).
+SETTINGS = {"startConcurrency": 5, "rawGlacierDays": 90, "workDays": 30, "logDays": 90}
 
 # How objects are read and written, as in the code (shared/store/src/s3) and counted by tests/tests/requests.rs.
 CHUNK, PART = 8 << 20, 24 << 20

@@ -14,12 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import inputs
-from inputs import ASSUMED, CHUNK, DESIGNED, LINES, PART, PRICES
+from inputs import ASSUMED, CHUNK, DESIGNED, LINES, PART, PRICES, SETTINGS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE = REPOSITORY / "docs/cost.md"
 STEPS = json.loads((REPOSITORY / "functions/steps.json").read_text())["steps"]
-SETTINGS = json.loads((REPOSITORY / "infra/settings.json").read_text())
 WORKFLOW = json.loads((REPOSITORY / "statemachine/ecg-pipeline.asl.json").read_text())
 
 DAYS = 30.4
@@ -284,10 +283,10 @@ def limits(load: Load, at_once: float = AT_ONCE, elsewhere: bool = False) -> lis
         Limit("open executions", quota["open executions"] / one.open_s, "a million, if none waits", "the quotas above: what waits for them stays open"),
         Limit("`start`", SETTINGS["startConcurrency"] * BATCH / one.seconds_of("start"), f"{SETTINGS['startConcurrency']} batches of {BATCH} at once",
               "`startConcurrency`"),
-        Limit("S3, work bucket", quota["S3 writes"] / in_work, f"{in_work} writes, while the bucket is one prefix",
+        Limit("S3 work bucket", quota["S3 writes"] / in_work, f"{in_work} writes, while the bucket is one prefix",
               "S3 splits it by itself, in minutes to hours; uploads whose names begin differently", False),
-        Limit("S3, a table's day", quota["S3 writes"], "one write to `table/dt=day/`", "S3 splits it by itself, each day anew; longer files", False),
-        Limit("S3, uploads", quota["S3 reads"] / 3, "three reads, while the bucket is one prefix", "S3 splits it by itself", False),
+        Limit("S3 table's day", quota["S3 writes"], "one write to `table/dt=day/`", "S3 splits it by itself, each day anew; longer files", False),
+        Limit("S3 uploads", quota["S3 reads"] / 3, "three reads, while the bucket is one prefix", "S3 splits it by itself", False),
         Limit("log calls", quota["log calls"] / len(FUNCTIONS), "a call an invocation, if Lambda put none together", "a quota", False),
         Limit("histories", quota["GetExecutionHistory"] / assumed("failed"), f"the net reads one for each failure, {assumed('failed') * 100:g} % of the files",
               "the net waits", False),
@@ -378,26 +377,37 @@ def other_ways(load: Load) -> list[tuple[str, float, float, str]]:
 # -- tables
 
 
-def number(value: float) -> str:
-    """Three digits that count, with commas; whole numbers as they are."""
+def number(value: float, digits: int = 3) -> str:
+    """So many digits that count, with commas; a count as it is."""
     if value == math.inf:
         return "never"
-    if value == round(value) and value < 1e5:
+    if value == 0 or isinstance(value, int):
         return f"{value:,.0f}"
-    digits = 2 - math.floor(math.log10(abs(value)))
-    return f"{round(value, digits):,.{max(0, min(digits, 4))}f}"
+    places = digits - 1 - math.floor(math.log10(abs(value)))
+    return f"{round(value, places):,.{max(0, min(places, 4))}f}"
+
+
+def size(value: float) -> str:
+    """Bytes, in the unit that has three digits or fewer."""
+    unit, by = next(((unit, by) for unit, by in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)) if value >= by), ("B", 1))
+    return f"{number(value / by)} {unit}"
+
+
+def from_one(value: float, least: float) -> str:
+    """What is too small to count is not told."""
+    return number(value) if value >= least else f"< {least:g}"
 
 
 def dollars(value: float) -> str:
-    return f"{value:.2f}" if value < 10 else number(value)
+    return f"{value:.2f}" if value < 10 else number(float(value))
 
 
 def table(header: list[str], rows: list[list[str]], left: int = 1) -> str:
     """Markdown; the first columns and those of words are to the left, numbers to the right."""
-    number_like = re.compile(r"\**[+-]?[\d.,]+( [a-zA-Z%]+)?\**|never|none|")
+    number_like = re.compile(r"\**[<+-]* ?[\d.,]+( [a-zA-Z%]+)?\**|never|none|not listed|")
     words = [index < left or not all(number_like.fullmatch(row[index]) for row in rows) for index in range(len(header))]
     lines = [header, ["---" if word else "---:" for word in words], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines).replace("|  |", "| |")
+    return "\n".join(re.sub(r"(?<=\|) +(?=\|)", " ", f"| {' | '.join(line)} |") for line in lines)
 
 
 STRIP, HALF_HOUR, DAY = Load(), Load(seconds=1800, leads=2), Load(seconds=86400, leads=2)
@@ -410,30 +420,30 @@ def volume(files: float) -> str:
 
 def table_functions() -> str:
     loads = [Recording(load) for load in (STRIP, HALF_HOUR, DAY)]
-    rows = [[f"`{name}`, {STEPS[name]['memory_mb']} MB", *(f"{number(one.measured(name))} ms" for one in loads),
-             *(f"{number(one.seconds_of(name))} s" for one in loads), f"{inputs.MEMORY_HELD[name]} MB"] for name in FUNCTIONS]
-    rows.append(["together", *(f"{number(sum(one.measured(name) for name in FUNCTIONS))} ms" for one in loads),
-                 *(f"{number(one.in_functions_s)} s" for one in loads), ""])
+    rows = [[f"`{name}`, {STEPS[name]['memory_mb']} MB", *(f"{number(one.measured(name), 2)} ms" for one in loads),
+             *(f"{number(one.seconds_of(name), 2)} s" for one in loads), f"{inputs.MEMORY_HELD[name]} MB"] for name in FUNCTIONS]
+    rows.append(["together", *(f"{number(sum(one.measured(name) for name in FUNCTIONS), 2)} ms" for one in loads),
+                 *(f"{number(one.in_functions_s, 2)} s" for one in loads), ""])
     return table(["function, memory", "work: 10 s, 1 lead", "30 min, 2 leads", "24 h, 2 leads", "on Lambda: 10 s", "30 min", "24 h", "most memory held"], rows)
 
 
 def table_recording() -> str:
     loads = [Recording(load) for load in (STRIP, HALF_HOUR, DAY)]
-    of = lambda function: [number(function(one)) for one in loads]  # noqa: E731
-    return table(["a recording makes", "10 s", "30 min", "24 h"], [
-        ["state transitions", *of(lambda one: one.transitions)],
-        ["writes to S3, the first of a day one more", *of(lambda one: one.writes)],
-        ["reads from S3", *of(lambda one: one.reads)],
-        ["calls to Glue, the first of a day some more", *of(lambda one: one.glue_calls)],
-        ["objects of tables", *of(lambda one: len(one.tables))],
-        ["bytes: upload, KB", *of(lambda one: one.measured("upload") / 1e3)],
-        ["bytes: tables, KB", *of(lambda one: one.table_bytes / 1e3)],
-        ["bytes: work objects, KB", *of(lambda one: one.work_bytes / 1e3)],
-        ["bytes: logs, KB", *of(lambda one: one.log_bytes / 1e3)],
-        ["GB s of Lambda: work", *of(lambda one: one.work_gb_s)],
-        ["GB s of Lambda: waiting for S3 and Glue", *of(lambda one: one.waiting_gb_s)],
-        ["seconds from upload to row", *of(lambda one: one.seconds)],
-    ])
+    rows = {
+        "state transitions": lambda one: number(one.transitions),
+        "writes to S3, the first of a day one more": lambda one: number(one.writes),
+        "reads from S3": lambda one: number(one.reads),
+        "calls to Glue, the first of a day some more": lambda one: number(one.glue_calls),
+        "objects of tables": lambda one: number(len(one.tables)),
+        "bytes of the upload": lambda one: size(one.measured("upload")),
+        "bytes of tables": lambda one: size(one.table_bytes),
+        "bytes of work objects": lambda one: size(one.work_bytes),
+        "bytes of logs": lambda one: size(one.log_bytes),
+        "GB s of Lambda: work": lambda one: number(one.work_gb_s, 2),
+        "GB s of Lambda: waiting for S3 and Glue": lambda one: number(one.waiting_gb_s, 2),
+        "seconds from upload to row": lambda one: number(one.seconds, 2),
+    }
+    return table(["a recording makes", "10 s", "30 min", "24 h"], [[name, *map(tell, loads)] for name, tell in rows.items()])
 
 
 def checked() -> list[tuple[str, float, float]]:
@@ -455,7 +465,7 @@ def checked() -> list[tuple[str, float, float]]:
         one = Recording(Load(seconds=seconds, leads=leads))
         found.append((f"processor s, {duration(seconds)} x {leads}", value, sum(one.measured(name) for name in FUNCTIONS) / 1e3))
     (few, first), (many, second), (most, third) = inputs.CHECKS_MANY.items()
-    found.append((f"s of {most:,} files on one machine", third, first + (second - first) / (many - few) * (most - few)))
+    found.append((f"s of {most:,} files on one machine, from {few} and {many:,}", third, first + (second - first) / (many - few) * (most - few)))
     return found
 
 
@@ -467,7 +477,10 @@ def duration(seconds: float) -> str:
 
 
 def table_checked() -> str:
-    rows = [[what, number(measured), number(model), f"{(model / measured - 1) * 100:+.0f} %"] for what, measured, model in checked()]
+    rows = []
+    for what, measured, model in checked():
+        tell = size if "bytes" in what or "log" in what or "history" in what else number
+        rows.append([what, tell(measured), tell(model), f"{round((model / measured - 1) * 100):+d} %".replace("+0", "0")])
     shown = re.compile(r"(writes|reads|table bytes), (1 min|6 h|24 h)|files|processor|real")
     rows = [row for row in rows if shown.search(row[0])]
     return table(["not put in", "measured", "model", "difference"], rows)
@@ -478,7 +491,7 @@ def table_million() -> str:
     what = {
         "Step Functions": f"{one.transitions} transitions x 25 USD per million",
         "S3 requests": f"{one.writes} writes and that of the upload x 5.00, {one.reads} reads x 0.40 per million",
-        "Lambda": f"{number(one.work_gb_s)} GB s of work and {number(one.waiting_gb_s)} GB s of waiting x 13.33 per million (arm64), {len(FUNCTIONS)} calls x 0.20",
+        "Lambda": f"{number(one.work_gb_s, 2)} GB s of work and {number(one.waiting_gb_s, 2)} GB s of waiting x 13.33 per million (arm64), {len(FUNCTIONS)} calls x 0.20",
         "CloudWatch Logs": f"{one.log_bytes / 1e3:.0f} KB x 0.50 per GB",
         "SQS": "a message is sent, received and deleted x 0.40 per million; less in batches",
         "Glue Data Catalog": "a call x 1.00 per million",
@@ -527,18 +540,18 @@ def table_peaks() -> str:
             waiting, opened, hours = after_a_peak(Load(files=files, peak=10), at_once)
             cells += [number(waiting), number(opened), "never" if hours == math.inf else f"{number(hours)} h"]
         rows.append([volume(files), *cells])
-    return table(["files a month", "10 functions: files that wait", "of these open executions", "none waits after",
+    return table(["files a month", "new account: files that wait", "of these open executions", "none waits after",
                   "1,000 functions: files that wait", "of these open executions", "none waits after"], rows)
 
 
 def table_storage() -> str:
     rows = []
-    cases = [("10 s x 1, a million", STRIP), ("the same, compacted", replace(STRIP, compaction=True)),
-             ("24 h x 2, 1,000", Load(files=1000, seconds=86400, leads=2))]
+    cases = [("a million of 10 s, 1 lead", STRIP), ("the same, compacted", replace(STRIP, compaction=True)),
+             ("1,000 of 24 h, 2 leads", replace(DAY, files=1000))]
     for name, load in cases:
         for month in (1, 12, 36):
             stored = kept(load, month)
-            rows.append([f"{name}", f"{month}", *(number(gb) for gb, _ in stored.values()), dollars(sum(usd for _, usd in stored.values()))])
+            rows.append([name, f"{month}", *(number(gb) for gb, _ in stored.values()), dollars(sum(usd for _, usd in stored.values()))])
     return table(["files a month", "month", *(f"{name}, GB" for name in kept(STRIP, 1)), "USD of the month"], rows)
 
 
@@ -546,8 +559,7 @@ def table_queries() -> str:
     rows = []
     for files in VOLUMES:
         before, after = query_of_a_day(Load(files=files)), query_of_a_day(Load(files=files, compaction=True))
-        rows.append([volume(files), *(number(before[name]) for name in ("objects", "seconds", "USD")),
-                     *(number(after[name]) for name in ("objects", "seconds", "USD"))])
+        rows.append([volume(files)] + [from_one(day[name], least) for day in (before, after) for name, least in (("objects", 1), ("seconds", 1), ("USD", 0.01))])
     return table(["files a month", "objects", "seconds at least", "USD of requests", "compacted: objects", "seconds at least", "USD of requests"], rows)
 
 
@@ -580,7 +592,7 @@ def predecessor() -> dict[str, float]:
 def table_predecessor() -> str:
     ours, load = predecessor(), Load(files=700, seconds=86400, leads=2)
     seconds, one = ours.pop("seconds of Lambda"), Recording(load)
-    theirs = {"S3 storage": 2.88, "Athena": 4.39, "Lambda": 0.23, "Glue": 0.04, "logs, traces, queue": 0.0, "CodePipeline, CodeBuild": 1.09}
+    theirs = {"S3 storage": 2.88, "S3 requests": "not listed", "Athena": 4.39, "Lambda": 0.23, "Glue": 0.04, "logs, traces, queue": 0.0, "CodePipeline, CodeBuild": 1.09}
     notes = {
         "S3 storage": "the same amounts; its prices are those of another region",
         "S3 requests": f"700 x ({one.writes + 1} writes, {one.reads} reads)",
@@ -591,7 +603,7 @@ def table_predecessor() -> str:
         "metrics and alarms": "with the free tier 4.00 less",
         "CodePipeline, CodeBuild": "a key; ours runs all tests before it deploys, 0.02 a minute",
     }
-    rows = [[name, dollars(theirs[name]) if name in theirs else "none", dollars(value), notes.get(name, "")] for name, value in ours.items()]
+    rows = [[name, theirs[name] if name == "S3 requests" else dollars(theirs[name]) if name in theirs else "none", dollars(value), notes.get(name, "")] for name, value in ours.items()]
     return table(["service", "predecessor", "ours", ""], rows + [
         ["**together, without builds**", "**7.54**", f"**{dollars(sum(ours.values()))}**", ""]])
 

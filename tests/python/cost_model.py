@@ -61,6 +61,11 @@ class CostModel(unittest.TestCase):
         self.assertEqual(transitions, one.transitions)
         self.assertTrue(one.in_functions_s <= seconds < 2 * one.in_functions_s)
 
+    def test_the_settings_are_the_defaults(self):
+        readme = (ROOT / "infra/README.md").read_text()
+        for name, value in inputs.SETTINGS.items():
+            self.assertTrue(f"| `{name}` | {value} |" in readme, name)
+
     def test_every_input_is_used(self):
         source = Path(model.__file__).read_text()
         for name in [*inputs.PRICES, *inputs.QUOTAS, *inputs.ASSUMED, *inputs.DESIGNED]:
@@ -118,7 +123,7 @@ class CostModel(unittest.TestCase):
         self.assertIn("5,000,000 files a month of 10 s, 2 leads", printed)
         self.assertIn("| compaction |", printed)
         with mock.patch.dict(inputs.PRICES):
-            self.assertIn("| Step Functions | 20 |", run("--price", "transition=4e-6"))
+            self.assertIn("| Step Functions | 20.0 |", run("--price", "transition=4e-6"))
         with self.assertRaises(SystemExit), contextlib.redirect_stderr(io.StringIO()) as said:
             run("--price", "transitions=4e-6")
         self.assertIn("expected one of transition, Express request", said.getvalue())
