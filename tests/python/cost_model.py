@@ -87,6 +87,7 @@ class CostModel(unittest.TestCase):
             r"half an hour takes ([\d.]+) s in functions": half.in_functions_s,
             r"and a day (\d+) s": day.in_functions_s,
             r"in place of ([\d.]+):": strip.in_functions_s,
+            r"of days, Lambda lets (\d+) a second": 1000 / day.in_functions_s,
             r"two leads of ([\d.]+) days": model.longest_recording_s(2)[0] / 86400,
             r"from some ([\d.]+) million files a month with such hours": small["Lambda"] * peaks,
             r"From (\d+) million": passes["StartExecution"] * peaks,
