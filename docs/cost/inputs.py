@@ -80,8 +80,9 @@ HISTORY_OF_WINDOWS = 1180
 # The defaults of a deployment (infra/README.md, Settings).
 SETTINGS = {"startConcurrency": 5, "rawGlacierDays": 90, "workDays": 30, "logDays": 90}
 
-# How objects are read and written, as in the code (shared/store/src/s3) and counted by tests/tests/requests.rs.
+# How objects are read and written, as in the code (shared/store/src/reader.rs, s3) and counted by tests/tests/requests.rs.
 CHUNK, PART = 8 << 20, 24 << 20
+CHUNKS_KEPT = 6
 WINDOWS_FROM_SECONDS = 60
 
 # Nothing of this was measured, because there was no account. Each is on the dear side.

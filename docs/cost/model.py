@@ -101,8 +101,11 @@ class Recording:
         return self.bytes_of(name for names in self.written.values() for name in names)
 
     def reads_of(self, function: str) -> int:
-        """An object is read in chunks; the first request looks it up, too."""
-        return sum(math.ceil(self.measured(name) / CHUNK) if name else 1 for name in self.read[function])
+        """An object is read in chunks; the first request looks it up, too. The end of an Arrow object is read first, and once more where it is out of
+        memory when its turn comes."""
+        chunks = {name: math.ceil(self.measured(name) / CHUNK) for name in self.read[function] if name}
+        again = sum(count > inputs.CHUNKS_KEPT for name, count in chunks.items() if name.endswith(".arrow"))
+        return sum(chunks.values()) + again + self.read[function].count(None)
 
     def writes_of(self, function: str) -> int:
         """A large object is written in parts, between one request that begins and one that ends it."""
