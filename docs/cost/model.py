@@ -222,7 +222,7 @@ def merged_bytes(one: Recording) -> float:
 def kept(load: Load, month: int) -> dict[str, tuple[float, float]]:
     """GB and USD of the month with this number, 1 is the first; as many files come in each month, and none is removed."""
     one = Recording(load)
-    months = lambda days: min(month, days / DAYS)  # noqa: E731
+    months = lambda days: min(month, days / DAYS)
     gb = load.files / 1e9
     glacier_days = SETTINGS["rawGlacierDays"]
     cold = max(0, month - glacier_days / DAYS) if glacier_days and one.measured("upload") >= 128 << 10 else 0
@@ -367,7 +367,7 @@ def other_ways(load: Load) -> list[tuple[str, float, float, str]]:
                                  + load.files * (len(FUNCTIONS) - 1) * price("Lambda call")
                                  + load.files * one.history / 1e9 * price("log GB"))
     ways.append((f"{several} files in one execution", now["Step Functions"] / several, total - saved,
-                 "one id is no longer one run; one file's error is a retry of ten; an event that comes twice comes in another batch; messages above 4 KB"))
+                 "one id is no longer one run; one file's error is a retry or a redrive of ten; an event that comes twice comes in another batch; messages above 4 KB"))
 
     errors = total - load.files * (one.history + assumed("log bytes besides") / 2) / 1e9 * price("log GB")
     ways.append(("`executionLog` = `ERROR`", now["Step Functions"], errors, "none; the console keeps histories for 90 days"))
@@ -616,7 +616,7 @@ TABLES = {name.removeprefix("table_"): function for name, function in list(globa
 
 def page(text: str) -> str:
     """The page with every table between `<!-- model: NAME -->` and `<!-- end -->` written anew."""
-    write = lambda found: f"<!-- model: {found[1]} -->\n{TABLES[found[1]]()}\n<!-- end -->"  # noqa: E731
+    write = lambda found: f"<!-- model: {found[1]} -->\n{TABLES[found[1]]()}\n<!-- end -->"
     return re.sub(r"<!-- model: (\w+) -->\n.*?<!-- end -->", write, text, flags=re.DOTALL)
 
 

@@ -15,9 +15,9 @@ from unittest import mock
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "docs/cost"))
 
-import inputs  # noqa: E402
-import model  # noqa: E402
-from model import Load, Recording  # noqa: E402
+import inputs
+import model
+from model import Load, Recording
 
 # By how much the model may differ, as a share; of everything else that was counted by one in thirty.
 TOLERANCES = {"table bytes": 0.20, "work bytes": 0.05, "functions' log": 0.15, "history": 0.01, "Glue calls": 0.07, "processor s": 0.10, "s of": 0.05}
@@ -75,7 +75,7 @@ class CostModel(unittest.TestCase):
         """Those outside the tables: within a tenth."""
         text = " ".join(model.PAGE.read_text().split())
         month, peaks = model.MONTH_S / 1e6, model.MONTH_S / 1e7
-        cost = lambda load: sum(model.monthly(load).values()) - model.monthly(load)["alarms, metrics, key, secret"]  # noqa: E731
+        cost = lambda load: sum(model.monthly(load).values()) - model.monthly(load)["alarms, metrics, key, secret"]
         passes = {limit.name: limit.files_a_second for limit in model.limits(Load())}
         small = {limit.name: limit.files_a_second for limit in model.limits(Load(), 10, True)}
         strip, half, day = (Recording(load) for load in (model.STRIP, model.HALF_HOUR, model.DAY))
