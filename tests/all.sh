@@ -21,6 +21,9 @@ setup_python
 say "spelling"
 "$TYPOS"
 
+say "the page on costs is what its model prints"
+PYTHONDONTWRITEBYTECODE=1 "$ECG_PYTHON" tests/python/cost_model.py
+
 say "licences, bans and sources of the dependencies"
 "$CARGO_DENY" --locked check bans licenses sources
 

@@ -32,6 +32,11 @@ setup_python
 say "spelling"
 "$TYPOS"
 
+if differs '^docs/cost|^tests/(python/cost|tests/requests)|^infra/(README\.md|quotas\.sh)|^functions/steps\.json|^statemachine/ecg-pipeline\.asl\.json'; then
+  say "the page on costs is what its model prints"
+  PYTHONDONTWRITEBYTECODE=1 "$ECG_PYTHON" tests/python/cost_model.py
+fi
+
 if differs '(^|/)Cargo\.(toml|lock)$|^deny\.toml$'; then
   say "licences, bans and sources of the dependencies"
   "$CARGO_DENY" --locked check bans licenses sources

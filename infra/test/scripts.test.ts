@@ -223,7 +223,7 @@ describe('quotas.sh', () => {
   const none: Answer = { asked: 'service-quotas', fails: 'AccessDeniedException' };
 
   test.each([
-    ['eu-central-1', '10\t10', 'about 10 recordings', 'about 100 recordings', true],
+    ['eu-central-1', '10\t10', 'about 10 recordings', 'about 150 recordings', true],
     ['eu-west-1', '1000\t900', 'about 900 recordings', 'about 300 recordings', false],
   ])('%s with %j: what is possible, and how to ask for more', (region, limits, lambda, states, small) => {
     const { status, stdout } = run('quotas.sh', [], [account(limits), none], { AWS_REGION: region });

@@ -1,7 +1,7 @@
 """How long each function works and how much memory it takes, for a strip, half an hour and a day: `tests/cloud.sh --measure`.
 
 Prints two tables: what each function takes, and what a recording costs besides (calls that are paid for, state transitions,
-bytes of logs), which docs/cost.md is made of. The functions are what ECG_CDK_OUT was synthesised with: build them as they deploy (functions/README.md) and
+bytes of objects and of logs), which go into docs/cost/inputs.py. The functions are what ECG_CDK_OUT was synthesised with: build them as they deploy (functions/README.md) and
 give their folder as ECG_LAMBDA_DIR, or the numbers are those of a development build. Times are those of this machine, memory is
 the most that the process ever held; what Lambda's own runtime takes comes on top.
 """
@@ -55,11 +55,20 @@ def paid_for(cloud: Cloud, executions: list[Execution], calls: list[Call]) -> di
     histories = [states.get_execution_history(executionArn=one.arn, maxResults=1000)["events"] for one in executions]
     ids = {one.recording_id for one in executions}
     logged = sum(len(line) for function in FUNCTIONS for line in cloud.logs(function) if any(one in line for one in ids))
+    s3 = cloud.client("s3")
+
+    def kept(bucket: str) -> int:
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=cloud.outputs[bucket])
+        entries = [entry for page in pages for entry in page.get("Contents", [])]
+        return sum(entry["Size"] for entry in entries if any(one in entry["Key"] for one in ids))
+
     totals = {
         "S3 writes": len(writes),
         "S3 reads": len(reads),
         "Glue calls": sum(call.service == "glue" for call in calls),
         "transitions": sum(event["type"].endswith("StateEntered") for events in histories for event in events),
+        "tables, KB": kept("ProcessedBucketName") / 1e3,
+        "work objects, KB": kept("WorkBucketName") / 1e3,
         "functions' logs, KB": logged / 1e3,
         "history, KB": sum(len(json.dumps(event, default=str)) for events in histories for event in events) / 1e3,
     }
