@@ -1,6 +1,7 @@
 // What is kept whatever happens: locked uploads, the second copy, and what stays when the stack is deleted.
 
 import { readFileSync } from 'node:fs';
+import { CfnResource } from 'aws-cdk-lib';
 import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
 import { asText, copyStack, everything, one, pipeline, resources, statementsOf, type Resource } from './synthesised.ts';
@@ -137,12 +138,14 @@ describe('what happens when the stack is deleted', () => {
   const rows = [...table.matchAll(/^\| [^|`]+ \| (`[^|]+`) \| (kept|removed)\b/gm)].map(([, paths, fate]) => ({
     patterns: paths!.split(', ').map((path) => new RegExp(`^${path.replaceAll('`', '').replaceAll('*', '[^/]+')}$`)), fate,
   }));
-  const stateful = Object.entries({ ...pipeline().template.toJSON().Resources, ...template.toJSON().Resources, ...pipeline({ crawler: true }).template.toJSON().Resources } as Record<string, Resource>)
-    .filter(([, { Type }]) => !NOTHING_IN_THEM.includes(Type))
-    .map(([, { Metadata, Type, DeletionPolicy }]) => ({
-      path: String(Metadata!['aws:cdk:path']).replace(/^[^/]+\//, '').replace(/\/Resource$/, ''), Type,
-      fate: DeletionPolicy?.startsWith('Retain') ? 'kept' : 'removed',
-    }));
+  const stateful = [pipeline(), everything(), pipeline({ crawler: true })].flatMap((made) => {
+    const bodies = made.template.toJSON().Resources as Record<string, Resource>;
+    return made.stack.node.findAll().filter((found): found is CfnResource => found instanceof CfnResource).map((found) => {
+      const { Type, DeletionPolicy } = bodies[made.stack.resolve(found.logicalId) as string]!;
+      const path = found.node.path.replace(/^[^/]+\//, '').replace(/\/Resource$/, '');
+      return { path, Type, fate: DeletionPolicy?.startsWith('Retain') ? 'kept' : 'removed' };
+    });
+  }).filter(({ Type }) => !NOTHING_IN_THEM.includes(Type));
 
   test('is said in README for every resource that holds something', () => {
     expect(stateful.length).toBeGreaterThan(25);
