@@ -149,8 +149,8 @@ def test_tables_are_made_again_from_uploads_that_are_there(everything, copies, u
     prefix, before = uploads
     bucket = everything.outputs["ProcessedBucketName"]
     lose(everything, bucket, of_the_recordings(everything, bucket, prefix))
-    ended, _ = backfill(everything, prefix=prefix, suffix="restored")
-    assert ended["status"] == "SUCCEEDED", (ended.get("error"), ended.get("cause"))
+    ended, _ = backfill(everything, prefix=prefix, suffix="again")
+    assert ended["status"] == "SUCCEEDED", everything.explain(prefix)
     assert rows(everything, prefix) == before
 
 
