@@ -5,7 +5,7 @@ import { copyOf } from '../lib/copy.ts';
 import { DataPipelineStack } from '../lib/data-pipeline-stack.ts';
 import { DeliveryStack } from '../lib/delivery-stack.ts';
 import { secondStageFrom } from '../lib/second-stage.ts';
-import { settingsFile, settingsFrom, wrong } from '../lib/settings.ts';
+import { settingsFile, settingsFrom } from '../lib/settings.ts';
 
 const app = new App({ context: settingsFile() });
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
@@ -13,11 +13,8 @@ const settings = settingsFrom(app.node);
 // The command line tells whose credentials it runs with.
 const here = { account: process.env.CDK_DEFAULT_ACCOUNT, region: process.env.CDK_DEFAULT_REGION };
 new DataPipelineStack(app, settings.name, settings);
-const copy = copyOf(settings);
+const copy = copyOf(settings, here);
 if (copy) {
-  if (!copy.otherAccount && copy.region === here.region) {
-    wrong('secondCopy', 'another region than that of the pipeline, or account/region', settings.secondCopy);
-  }
   new CopyStack(app, settings, copy, here.account);
 }
 if (settings.repository !== '') {

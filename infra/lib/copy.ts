@@ -1,6 +1,6 @@
 // The names of the second copy. Two stacks have to know them that do not know each other: the pipeline, and `copy-stack.ts`.
 
-import { Aws } from 'aws-cdk-lib';
+import { Aws, type Environment } from 'aws-cdk-lib';
 import { wrong, type Settings } from './settings.ts';
 
 export interface Copy {
@@ -20,12 +20,15 @@ export interface Copy {
 /** S3's limit on the name of a bucket. */
 const LONGEST = 63;
 
-/** Where the second copy is, if there is one. */
-export function copyOf({ name, secondCopy }: Settings): Copy | undefined {
+/** Where the second copy is, if there is one. `here` is where the pipeline is, as far as it is known. */
+export function copyOf({ name, secondCopy }: Settings, here: Environment = {}): Copy | undefined {
   if (secondCopy === '') {
     return undefined;
   }
   const [region, number] = secondCopy.split('/').reverse() as [string, string?];
+  if (number === undefined && region === here.region) {
+    wrong('secondCopy', 'another region than that of the pipeline, or account/region', secondCopy);
+  }
   const account = number ?? Aws.ACCOUNT_ID;
   const bucket = (what: string) => `${name}-copy-${what}-${account}-${region}`;
   const room = LONGEST - `-copy-processed-123456789012-${region}`.length;

@@ -66,6 +66,8 @@ test('who locks uploads gives up erasing, and is told so if both were asked for'
 test('a second copy is a region or an account with one, and the name leaves room for the names of its buckets', () => {
   expect(read({ secondCopy: 'eu-west-1' }).secondCopy).toBe('eu-west-1');
   expect(read({ secondCopy: '222222222222/ap-southeast-2' }).secondCopy).toBe('222222222222/ap-southeast-2');
+  expect(() => copyOf(read({ secondCopy: 'eu-west-1' }), { region: 'eu-west-1' })).toThrow('setting secondCopy: expected another region');
+  expect(copyOf(read({ secondCopy: '222222222222/eu-west-1' }), { region: 'eu-west-1' })).toMatchObject({ otherAccount: true });
   const copy = copyOf(read({ secondCopy: '222222222222/ap-southeast-2', name: 'a'.repeat(20) }))!;
   expect(copy.processed).toHaveLength(63);
   expect(() => copyOf(read({ secondCopy: 'ap-southeast-2', name: 'a'.repeat(21) }))).toThrow('setting name: expected at most 20 characters');
