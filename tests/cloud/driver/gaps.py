@@ -15,12 +15,6 @@ LEFT_OUT_BY_SETTING: dict[str, str] = {
     "AWS::Budgets::Budget": "the emulator does not know the type; infra/test holds its limits",
 }
 
-# Properties that the emulator takes and does nothing with; the tests that need one put it in place by S3's own calls.
-IGNORED: dict[tuple[str, str], str] = {
-    ("AWS::S3::Bucket", "ReplicationConfiguration"): "test_loss.py",
-    ("AWS::S3::Bucket", "ObjectLockConfiguration"): "test_loss.py",
-}
-
 # Types that the emulator can make, but not with this property.
 LEFT_OUT_WITH: dict[tuple[str, str], str] = {
     ("AWS::CloudWatch::Alarm", "Metrics"): "the emulator's alarms watch one metric, not a sum of several; infra/test holds the sum",
