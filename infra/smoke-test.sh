@@ -56,20 +56,20 @@ go_back() {
   fi
 }
 
-# Every version of the objects in bucket $1 whose keys begin with $2.
+# Every version of the objects in bucket $1 whose keys begin with $2; with the option $3, if there is one.
 remove() {
   local found object version
   found=$(aws s3api list-object-versions --bucket "$1" --prefix "$2" --query '[Versions,DeleteMarkers][].[Key,VersionId]' --output text) || return
   while IFS=$'\t' read -r object version; do
     if [ -n "$version" ]; then
-      aws s3api delete-object --bucket "$1" --key "$object" --version-id "$version" >/dev/null || return
+      aws s3api delete-object --bucket "$1" --key "$object" --version-id "$version" ${3:-} >/dev/null || return
     fi
   done <<<"$found"
 }
 
 remove_traces() {
   local table location
-  remove "$raw" "${key%"$fixture"}" || return
+  remove "$raw" "${key%"$fixture"}" "$bypass" || return
   if [ "$status" = RUNNING ]; then
     # The net records what was stopped. After that nothing is written any more.
     aws stepfunctions stop-execution --execution-arn "$execution" >/dev/null || return
@@ -102,6 +102,9 @@ read_stack "$stack" || fail "stack $stack" 'one that is deployed' none "infra/de
 raw=$(output RawBucketName) work=$(output WorkBucketName) processed=$(output ProcessedBucketName)
 machine=$(output StateMachineArn) alias=$(output StateMachineAliasArn) version=$(output StateMachineVersionArn)
 workgroup=$(output WorkgroupName) database=$(output DatabaseName)
+# Where uploads are locked, a delivery may remove its own all the same.
+bypass=''
+[ -z "$(output ObjectLockDays)" ] || bypass=--bypass-governance-retention
 logs="aws logs tail /aws/lambda/$stack-start --since 15m"
 trap end EXIT
 

@@ -8,7 +8,8 @@
 #                                  build the functions as they deploy, and name their folder in ECG_LAMBDA_DIR
 #
 # Needs: the Rust toolchain with a C compiler, Python 3 with venv, Node with npm.
-# ECG_CDK_OUT, if set, is used as it is: what an earlier `cdk synth` wrote, nothing is built.
+# ECG_CDK_OUT, if set, is used as it is: what an earlier `cdk synth` wrote, nothing is built. So is ECG_CDK_EVERYTHING, with every
+# setting on; without it the tests that need it are skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 exec 3>&1 1>&2

@@ -71,16 +71,23 @@ setup_infra() {
   fi
 }
 
-# What would deploy with the settings that the tests are written for and the functions of setup_build: ECG_CDK_OUT.
+# What would deploy with the settings that the tests are written for and the functions of setup_build: ECG_CDK_OUT. And with everything
+# that a setting turns on: ECG_CDK_EVERYTHING.
 setup_synth() {
+  export ECG_CDK_OUT=$cache/cdk.out ECG_CDK_EVERYTHING=$cache/cdk-everything.out
+  synth "$ECG_CDK_OUT" '{}'
+  synth "$ECG_CDK_EVERYTHING" 'require("./infra/test/everything.json")'
+}
+
+# Synthesises into the folder $1, with the settings in $2 in place of those of the tests.
+synth() {
   local architecture=x86_64
   case $(uname -m) in aarch64 | arm64) architecture=arm64 ;; esac
-  export ECG_CDK_OUT=$cache/cdk.out
-  rm -rf "$ECG_CDK_OUT"
+  rm -rf "$1"
   local settings=() setting
   while IFS= read -r setting; do
     settings+=(-c "$setting")
-  done < <(node -p 'Object.entries(require("./infra/test/settings.json")).map((setting) => setting.join("=")).join("\n")')
-  (cd infra && npx --no-install cdk synth --quiet -o "$ECG_CDK_OUT" "${settings[@]}" \
+  done < <(node -p "Object.entries({ ...require('./infra/test/settings.json'), ...$2 }).map((setting) => setting.join('=')).join('\n')")
+  (cd infra && npx --no-install cdk synth --quiet -o "$1" "${settings[@]}" \
     -c "architecture=$architecture" -c "lambdaDir=$ECG_LAMBDA_DIR")
 }

@@ -11,13 +11,15 @@ import { Construct } from 'constructs';
 import type { Alerts } from './alerts.ts';
 import type { Net } from './net.ts';
 import type { Settings } from './settings.ts';
-import { STEPS, type Step } from './steps.ts';
+import { ENTRIES, STEPS, type Step } from './steps.ts';
 import type { UploadQueue } from './upload-queue.ts';
 
 const PERIOD = Duration.minutes(5);
 const FAILED = 'executions-failed';
 /** In how much time each recording is promised to be done. */
 const PROMISED = Duration.minutes(10);
+/** From how much of its time limit on a function is near it. */
+const NEAR_PERCENT = 80;
 
 export interface AlarmsProps {
   readonly settings: Settings;
@@ -37,6 +39,8 @@ interface Watched {
   readonly means: string;
   /** A state that lasts, whose end is worth a message too. Counts are over after one period. */
   readonly lasts?: boolean;
+  /** It goes off if in so many periods the metric never came to the threshold. */
+  readonly silentPeriods?: number;
 }
 
 export class Alarms extends Construct {
@@ -47,16 +51,24 @@ export class Alarms extends Construct {
   constructor(scope: Construct, id: string, props: AlarmsProps) {
     super(scope, id);
     const action = new actions.SnsAction(props.alerts.topic);
-    this.all = watched(props).map(({ name, metric, threshold, means, lasts }) => {
+    this.all = watched(props).map(({ name, metric, threshold, means, lasts, silentPeriods }) => {
       const alarm = new cloudwatch.Alarm(this, name, {
         alarmName: `${props.settings.name}-${name}`,
         alarmDescription: means,
         metric,
         threshold,
-        comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-        evaluationPeriods: 1,
         // Nothing happens, nothing is counted.
-        treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
+        ...(silentPeriods
+          ? {
+            comparisonOperator: cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            evaluationPeriods: silentPeriods,
+            treatMissingData: cloudwatch.TreatMissingData.BREACHING,
+          }
+          : {
+            comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            evaluationPeriods: 1,
+            treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
+          }),
       });
       alarm.addAlarmAction(action);
       if (lasts) {
@@ -134,9 +146,7 @@ function watched({ settings, uploads, functions, workflow, net }: AlarmsProps): 
     },
     {
       name: 'start-faults',
-      metric: new cloudwatch.Metric({
-        namespace: settings.name, metricName: 'Faults', dimensionsMap: { step: 'start' }, statistic: cloudwatch.Stats.SUM, period: PERIOD,
-      }),
+      metric: startMetric(settings, 'Faults', PERIOD),
       threshold: 1,
       means: `The function start cannot read a message about an upload. It comes again every three minutes and reaches ${settings.name}-uploads-dead after two days. `
         + `The log says what is wrong with it: /aws/lambda/${settings.name}-start.`,
@@ -155,6 +165,22 @@ function watched({ settings, uploads, functions, workflow, net }: AlarmsProps): 
       means: 'Lambda refused invocations: the account has no free concurrency. Executions wait and none is rejected, but recordings take longer. Ask for a higher quota, or lower what else runs.',
     },
     {
+      name: 'functions-near-limit',
+      metric: nearest(functions),
+      threshold: NEAR_PERCENT,
+      means: `A function took more than ${NEAR_PERCENT} % of its time limit; one that takes all of it is stopped, and the recording fails. `
+        + `"The slowest invocations" in Logs Insights shows which one and with which file. Raise timeout_seconds or memory_mb in functions/steps.json, or cut such recordings.`,
+    },
+    ...(settings.quietHours > 0 ? [{
+      name: 'uploads-quiet',
+      metric: startMetric(settings, 'Files', Duration.hours(1)),
+      threshold: 1,
+      silentPeriods: settings.quietHours,
+      lasts: true,
+      means: `No upload was started for ${settings.quietHours} hours. Do the devices still upload, with rights that are still valid? `
+        + `Where uploads-wait or start-failed is on too, the fault is behind the bucket: /aws/lambda/${settings.name}-start.`,
+    }] : []),
+    {
       name: 'executions-throttled',
       metric: workflow.metricThrottled({ period: PERIOD }),
       threshold: 1,
@@ -165,6 +191,25 @@ function watched({ settings, uploads, functions, workflow, net }: AlarmsProps): 
 
 function visible(queue: sqs.Queue): cloudwatch.Metric {
   return queue.metricApproximateNumberOfMessagesVisible({ period: PERIOD, statistic: cloudwatch.Stats.MAXIMUM });
+}
+
+/** A count that the function start writes into its log (functions/README.md). */
+function startMetric({ name }: Settings, metricName: string, period: Duration): cloudwatch.Metric {
+  return new cloudwatch.Metric({ namespace: name, metricName, dimensionsMap: { step: 'start' }, statistic: cloudwatch.Stats.SUM, period });
+}
+
+/**
+ * The longest invocation of any function, in percent of its time limit. One alarm over all functions costs what an alarm for each would
+ * cost, since each metric in it is counted, but it is one message.
+ */
+function nearest(functions: Record<Step, lambda.Function>): cloudwatch.MathExpression {
+  const parts = STEPS.map((step, at) => `FILL(m${at}, 0) / ${ENTRIES[step].timeout_seconds * 10}`);
+  return new cloudwatch.MathExpression({
+    expression: `MAX([${parts.join(', ')}])`,
+    usingMetrics: Object.fromEntries(STEPS.map((step, at) =>
+      [`m${at}`, functions[step].metricDuration({ period: PERIOD, statistic: cloudwatch.Stats.MAXIMUM })])),
+    label: 'percent of the time limit', period: PERIOD,
+  });
 }
 
 function sum(metrics: cloudwatch.Metric[], label: string): cloudwatch.MathExpression {

@@ -13,10 +13,10 @@ export class Alerts extends Construct {
   readonly topic: sns.Topic;
   private readonly key: kms.Key;
 
-  constructor(scope: Construct, id: string, settings: Settings) {
+  constructor(scope: Construct, id: string, settings: Settings, customerKey?: kms.Key) {
     super(scope, id);
     // A key of our own, because alarms may not use the one that AWS keeps for SNS.
-    this.key = new kms.Key(this, 'Key', {
+    this.key = customerKey ?? new kms.Key(this, 'Key', {
       description: `What ${settings.name} tells its operators`,
       enableKeyRotation: true,
       removalPolicy: RemovalPolicy.DESTROY,
@@ -27,18 +27,7 @@ export class Alerts extends Construct {
       masterKey: this.key,
       enforceSSL: true,
     });
-    const cloudWatch = new iam.ServicePrincipal('cloudwatch.amazonaws.com');
-    this.topic.addToResourcePolicy(new iam.PolicyStatement({
-      principals: [cloudWatch],
-      actions: ['sns:Publish'],
-      resources: [this.topic.topicArn],
-      conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
-    }));
-    // Without that condition: AWS does not say that alarms tell KMS for whom they ask, and a message that is refused here is
-    // gone without a trace. Who may publish is limited above.
-    this.key.addToResourcePolicy(new iam.PolicyStatement({
-      principals: [cloudWatch], actions: ['kms:Decrypt', 'kms:GenerateDataKey'], resources: ['*'],
-    }));
+    this.letIn('cloudwatch.amazonaws.com');
     if (settings.slackChannelId !== '') {
       new SlackChannel(this, 'Slack', {
         workspaceId: settings.slackWorkspaceId,
@@ -51,6 +40,20 @@ export class Alerts extends Construct {
         'Alarms go to an SNS topic that nobody listens to: slackWorkspaceId and slackChannelId in settings.json lead them to Slack, '
         + 'or subscribe an address to the topic (infra/README.md).');
     }
+  }
+
+  /** Lets a service of AWS publish, for this account. */
+  letIn(service: string): void {
+    const principals = [new iam.ServicePrincipal(service)];
+    this.topic.addToResourcePolicy(new iam.PolicyStatement({
+      principals,
+      actions: ['sns:Publish'],
+      resources: [this.topic.topicArn],
+      conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+    }));
+    // Without that condition: AWS does not say that alarms tell KMS for whom they ask, and a message that is refused here is
+    // gone without a trace. Who may publish is limited above.
+    this.key.addToResourcePolicy(new iam.PolicyStatement({ principals, actions: ['kms:Decrypt', 'kms:GenerateDataKey'], resources: ['*'] }));
   }
 
   /** What a role needs in order to publish. */

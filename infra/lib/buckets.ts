@@ -17,17 +17,18 @@ export class Buckets extends Construct {
   readonly processed: s3.Bucket;
   /** Results of Athena's queries. */
   readonly results: s3.Bucket;
+  /** Who read or wrote what: medical data want an answer to that. */
+  readonly accessLogs: s3.Bucket;
 
   constructor(scope: Construct, id: string, settings: Settings) {
     super(scope, id);
 
-    // Who read or wrote what: medical data want an answer to that.
-    const accessLogs = new s3.Bucket(this, 'AccessLogs', {
+    this.accessLogs = new s3.Bucket(this, 'AccessLogs', {
       ...CLOSED,
       lifecycleRules: [{ expiration: Duration.days(settings.logDays), abortIncompleteMultipartUploadAfter: UNFINISHED }],
     });
     const logged = (name: string): s3.BucketProps => ({
-      ...CLOSED, serverAccessLogsBucket: accessLogs, serverAccessLogsPrefix: `${name}/`,
+      ...CLOSED, serverAccessLogsBucket: this.accessLogs, serverAccessLogsPrefix: `${name}/`,
     });
     const expiring: s3.LifecycleRule = {
       expiration: Duration.days(settings.workDays), abortIncompleteMultipartUploadAfter: UNFINISHED,

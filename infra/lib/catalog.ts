@@ -19,6 +19,8 @@ export class Catalog extends Construct {
   readonly workgroupName: string;
   /** Name of the crawler, if there is one. */
   readonly crawlerName?: string;
+  /** What the crawler may do. */
+  crawlerRole?: iam.Role;
 
   constructor(scope: Construct, id: string, settings: Settings, buckets: Buckets) {
     super(scope, id);
@@ -73,7 +75,7 @@ export class Catalog extends Construct {
   private addCrawler(settings: Settings, { processed }: Buckets): glue.CfnCrawler {
     const { partition, region, account } = Stack.of(this);
     const arn = (service: string, name: string) => `arn:${partition}:${service}:${region}:${account}:${name}`;
-    const role = new iam.Role(this, 'CrawlerRole', { assumedBy: new iam.ServicePrincipal('glue.amazonaws.com') });
+    const role = this.crawlerRole = new iam.Role(this, 'CrawlerRole', { assumedBy: new iam.ServicePrincipal('glue.amazonaws.com') });
     const statements = [
       new iam.PolicyStatement({ actions: ['s3:ListBucket'], resources: [processed.bucketArn] }),
       new iam.PolicyStatement({ actions: ['s3:GetObject'], resources: [processed.arnForObjects('*')] }),

@@ -5,17 +5,23 @@ import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { Alarms } from './alarms.ts';
 import { Alerts } from './alerts.ts';
+import { Audit } from './audit.ts';
 import { Buckets } from './buckets.ts';
+import { Budget, tag } from './budget.ts';
 import { Catalog } from './catalog.ts';
+import { CustomerKey, keyActions, TO_READ, TO_WRITE } from './customer-key.ts';
 import { Dashboard } from './dashboard.ts';
 import { acknowledge } from './explain.ts';
 import { Functions } from './functions.ts';
 import { Live } from './live.ts';
 import { LogQueries } from './log-queries.ts';
+import { Loss } from './loss.ts';
 import { Net } from './net.ts';
+import { People } from './people.ts';
 import type { Settings } from './settings.ts';
 import { SmokeTestRole } from './smoke-test-role.ts';
 import { executionsArn, liveArn, stateMachineArn, StateMachines } from './state-machines.ts';
+import { ENTRIES, STEPS } from './steps.ts';
 import { UploadQueue } from './upload-queue.ts';
 
 export interface DataPipelineProps extends StackProps {
@@ -42,7 +48,8 @@ export class DataPipelineStack extends Stack {
     const machines = new StateMachines(this, 'StateMachines', { settings, buckets, functions: functions.byStep });
     const { workflow } = machines;
 
-    const alerts = new Alerts(this, 'Alerts', settings);
+    const customerKey = settings.customerKey ? new CustomerKey(this, 'CustomerKey', settings) : undefined;
+    const alerts = new Alerts(this, 'Alerts', settings, customerKey?.key);
     const net = new Net(this, 'Net', { settings, buckets, functions: functions.byStep, workflow, alerts });
     const alarms = new Alarms(this, 'Alarms', { settings, uploads, functions: functions.byStep, workflow, net, alerts });
     const live = new Live(this, 'Live', { settings, workflow, rollbackAlarm: alarms.failed });
@@ -53,9 +60,31 @@ export class DataPipelineStack extends Stack {
     });
     new LogQueries(this, 'LogQueries', settings, functions.logGroups);
 
-    new SmokeTestRole(this, 'SmokeTest', {
+    new People(this, 'People', { settings, buckets, catalog, key: customerKey?.key });
+    if (settings.auditDays > 0) {
+      new Audit(this, 'Audit', { settings, buckets, customerKey });
+    }
+    if (settings.monthlyBudgetUsd > 0) {
+      new Budget(this, 'Budget', settings, alerts);
+    }
+    new Loss(this, 'Loss', { settings, buckets, customerKey });
+
+    const smokeTest = new SmokeTestRole(this, 'SmokeTest', {
       settings, buckets, catalog, functions: functions.byStep, machines, net: net.machine, trusted: deliveredFrom ?? this.account,
     });
+    if (customerKey) {
+      for (const step of STEPS) {
+        const { rights, rights_with = {} } = ENTRIES[step];
+        customerKey.grant(functions.byStep[step].role!, keyActions(settings.crawler ? rights_with.GLUE_CRAWLER ?? rights : rights));
+      }
+      customerKey.grant(machines.backfill.role, TO_WRITE);
+      customerKey.grant(smokeTest.role, TO_WRITE);
+      if (catalog.crawlerRole) {
+        customerKey.grant(catalog.crawlerRole, TO_READ);
+      }
+      customerKey.encrypt(this, buckets);
+    }
+    tag(this, settings);
 
     this.output('RawBucketName', buckets.raw.bucketName, 'Upload recordings here');
     this.output('WorkBucketName', buckets.work.bucketName, 'What one step leaves for the next');
@@ -72,6 +101,9 @@ export class DataPipelineStack extends Stack {
     this.output('NetDeadLetterQueueUrl', net.deadLetters.queueUrl, 'Events of failed executions that did not reach the net');
     this.output('AlertTopicArn', alerts.topic.topicArn, 'Alarms; subscribe an address to get them by e-mail');
     this.output('DashboardName', settings.name, 'Whether all is well, on one page');
+    if (settings.objectLockDays > 0) {
+      this.output('ObjectLockDays', String(settings.objectLockDays), 'For so long uploads cannot be removed');
+    }
     this.output('SlackSecretName', `${settings.name}/slack`, 'Put the address of a Slack webhook here');
   }
 

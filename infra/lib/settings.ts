@@ -36,8 +36,26 @@ export interface Settings {
   readonly failedAlarm: number;
   /** Minutes for which a new version of the workflow takes a tenth of the executions; 0 is all at once, whatever the alarms say. */
   readonly canaryMinutes: number;
+  /** Hours without an upload after which an alarm goes off; 0 is no such alarm. */
+  readonly quietHours: number;
+  /** What the deployment may cost a month before somebody is told, in USD; 0 is no budget. */
+  readonly monthlyBudgetUsd: number;
   /** A Glue crawler registers tables instead of the function `crawl`. */
   readonly crawler: boolean;
+  /** Prefixes of the raw bucket; for each there is a policy for those who upload below it. */
+  readonly uploadPrefixes: readonly string[];
+  /** Analysts get data through Lake Formation only, and no right to read the processed bucket itself. */
+  readonly lakeFormation: boolean;
+  /** One KMS key of this account encrypts what is kept, in place of keys of AWS. */
+  readonly customerKey: boolean;
+  /** Days for which it is recorded who read or wrote which upload and which object of a table; 0 is no record. */
+  readonly auditDays: number;
+  /** Days for which an upload cannot be removed; 0 is no lock. */
+  readonly objectLockDays: number;
+  /** Whether a person's data can be erased. It cannot where uploads are locked. */
+  readonly forget: boolean;
+  /** Where uploads and tables are copied to: a region, or `account/region`; '' is nowhere. */
+  readonly secondCopy: string;
   /** The Slack workspace that is connected to Amazon Q Developer in chat applications; '' is none. */
   readonly slackWorkspaceId: string;
   /** The channel of that workspace that alarms are posted to; '' is none. */
@@ -79,10 +97,45 @@ export function settingsFrom(node: Node, instead: Record<string, unknown> = {}):
     scanLimitGb: context.whole('scanLimitGb', 1, 100_000),
     failedAlarm: context.whole('failedAlarm', 1, 1_000_000),
     canaryMinutes: context.whole('canaryMinutes', 0, 2100),
-    crawler: context.oneOf('crawler', ['true', 'false']) === 'true',
+    quietHours: context.whole('quietHours', 0, QUIET_HOURS),
+    monthlyBudgetUsd: context.whole('monthlyBudgetUsd', 0, 10_000_000),
+    crawler: context.flag('crawler'),
+    uploadPrefixes: uploadPrefixes(context),
+    lakeFormation: context.flag('lakeFormation'),
+    customerKey: context.flag('customerKey'),
+    auditDays: context.whole('auditDays', 0, 3650),
+    ...loss(context),
     ...slack(context),
     ...source(context),
   };
+}
+
+/** An alarm looks back for a week at most. */
+const QUIET_HOURS = 168;
+
+/** With the slash at its end, since `site-1` would also be `site-10/`. `*`, `?` and `$` mean something else in a policy. */
+const PREFIX = /^[A-Za-z0-9][\w.=-]*(\/[\w.=-]+)*\/$/;
+
+function uploadPrefixes(context: Context): string[] {
+  const prefixes = context.list('uploadPrefixes');
+  for (const prefix of prefixes) {
+    if (!PREFIX.test(prefix) || prefix.length > 60) {
+      wrong('uploadPrefixes', 'prefixes of at most 60 letters, digits, "_", ".", "=", "-" and "/", each with "/" at its end, like "site-1/"', prefix);
+    }
+  }
+  const [twice] = prefixes.filter((prefix, at) => prefixes.indexOf(prefix) !== at);
+  return twice === undefined ? prefixes : wrong('uploadPrefixes', 'each prefix once', twice);
+}
+
+/** What is locked cannot be erased: one of the two has to be given up, and nobody but the user can say which. */
+function loss(context: Context): Pick<Settings, 'objectLockDays' | 'forget' | 'secondCopy'> {
+  const objectLockDays = context.whole('objectLockDays', 0, 36_500);
+  const forget = context.oneOf('forget', ['auto', 'true', 'false']);
+  if (forget === 'true' && objectLockDays > 0) {
+    wrong('forget', `false, since objectLockDays is ${objectLockDays} and a locked upload cannot be erased; or objectLockDays 0`, 'true');
+  }
+  const secondCopy = context.text('secondCopy', /^((\d{12}\/)?[a-z]{2}(-[a-z]+)+-\d)?$/);
+  return { objectLockDays, forget: forget === 'auto' ? objectLockDays === 0 : forget === 'true', secondCopy };
 }
 
 /** Ids as the addresses of Slack's web pages have them. A channel needs its workspace; a workspace does nothing without a channel. */
@@ -150,6 +203,17 @@ class Context {
   oneOf<T extends string>(name: string, values: readonly T[]): T {
     const found = String(this.value(name));
     return values.find((candidate) => candidate === found) ?? wrong(name, `one of ${values.join(', ')}`, found);
+  }
+
+  flag(name: string): boolean {
+    return this.oneOf(name, ['true', 'false']) === 'true';
+  }
+
+  /** A list in the file; on the command line its values with commas between them. */
+  list(name: string): string[] {
+    const found = this.value(name);
+    const values: unknown[] = Array.isArray(found) ? found : String(found).split(',').filter((value) => value !== '');
+    return values.map((value) => (typeof value === 'string' ? value : wrong(name, 'a list of texts', JSON.stringify(found))));
   }
 
   whole(name: string, least: number, most: number): number {

@@ -30,10 +30,12 @@ export interface SmokeTestRoleProps {
 }
 
 export class SmokeTestRole extends Construct {
+  readonly role: iam.Role;
+
   constructor(scope: Construct, id: string, props: SmokeTestRoleProps) {
     super(scope, id);
     const { settings, trusted } = props;
-    const role = new iam.Role(this, 'Role', {
+    const role = this.role = new iam.Role(this, 'Role', {
       roleName: smokeTestRoleName(settings, Stack.of(this).region),
       description: `What a delivery of ${settings.name} may do here to try out what it deployed`,
       assumedBy: new iam.AccountPrincipal(trusted),
@@ -73,6 +75,8 @@ function rights(scope: Construct, { settings, buckets, catalog, functions, machi
 
     allow(['s3:PutObject', 's3:GetObject', 's3:GetObjectVersion'], raw.arnForObjects(UPLOAD)),
     allow(['s3:ListBucketVersions'], raw.bucketArn, work.bucketArn, processed.bucketArn, results.bucketArn),
+    // What it uploaded itself, also where uploads are locked.
+    ...(settings.objectLockDays > 0 ? [allow(['s3:BypassGovernanceRetention'], raw.arnForObjects(UPLOAD))] : []),
     allow(['s3:DeleteObjectVersion'],
       raw.arnForObjects(UPLOAD), work.arnForObjects(RECORDING), results.arnForObjects('results/*'),
       ...TABLES.map((table) => processed.arnForObjects(`${table}/dt=*/${RECORDING}`))),

@@ -88,6 +88,7 @@ test('start reads the queue in batches, answers per message, and is given time',
     FunctionName: { Ref: startId },
     FunctionResponseTypes: ['ReportBatchItemFailures'],
     ScalingConfig: { MaximumConcurrency: 5 },
+    Tags: expect.anything(),
   });
   expect(queue.Properties.VisibilityTimeout).toBeGreaterThanOrEqual(6 * start.Properties.Timeout);
   expect(queue.Properties.RedrivePolicy).toEqual({ deadLetterTargetArn: { 'Fn::GetAtt': [deadId, 'Arn'] }, maxReceiveCount: 1000 });

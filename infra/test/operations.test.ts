@@ -3,8 +3,8 @@
 import { describe, expect, test } from 'vitest';
 import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import { readFileSync } from 'node:fs';
-import { STEPS } from '../lib/steps.ts';
-import { asText, one, pipeline, resources, rightsOf } from './synthesised.ts';
+import { ENTRIES, STEPS } from '../lib/steps.ts';
+import { asText, everything, one, pipeline, resources, rightsOf } from './synthesised.ts';
 
 const { template, stack } = pipeline();
 const SLACK = { slackWorkspaceId: 'T0123ABC', slackChannelId: 'C0123ABC' };
@@ -63,6 +63,33 @@ describe('alarms', () => {
     expect(sum.Expression.split(' + ').sort()).toEqual(stats.map(({ Id }: any) => `FILL(${Id}, 0)`).sort());
   });
 
+  test('functions-near-limit compares the longest invocation of each function with its own time limit', () => {
+    const { Metrics: metrics, Threshold: threshold, ComparisonOperator: operator } = alarm('functions-near-limit');
+    expect([threshold, operator]).toEqual([80, 'GreaterThanOrEqualToThreshold']);
+    const stats = metrics.filter(({ MetricStat }: any) => MetricStat);
+    const [{ Expression: expression }] = metrics.filter(({ Expression }: any) => Expression);
+    const limits = Object.fromEntries(stats.map(({ Id, MetricStat: { Metric: metric, Stat, Period } }: any) => {
+      expect([metric.MetricName, Stat, Period]).toEqual(['Duration', 'Maximum', 300]);
+      const [, per] = new RegExp(`FILL\\(${Id}, 0\\) / (\\d+)`).exec(expression)!;
+      return [asText(metric.Dimensions[0].Value).replace(/^\$\{Functions([A-Za-z]+)[0-9A-F]{8}\}$/, '$1').toLowerCase(), Number(per)];
+    }));
+    // Milliseconds, of which a hundredth is a percent.
+    expect(limits).toEqual(Object.fromEntries(STEPS.map((step) => [step, ENTRIES[step].timeout_seconds * 1000 / 100])));
+    expect(expression).toMatch(/^MAX\(\[.*\]\)$/);
+  });
+
+  test('uploads-quiet goes off when nothing is counted for as long as the setting says, also when there is no metric at all', () => {
+    const quiet = Object.values(resources(everything().template, 'AWS::CloudWatch::Alarm')).map(({ Properties }) => Properties)
+      .filter(({ AlarmName }) => AlarmName === 'ecg-pipeline-uploads-quiet');
+    expect(quiet).toHaveLength(1);
+    expect(quiet[0]).toMatchObject({
+      Namespace: 'ecg-pipeline', MetricName: 'Files', Dimensions: [{ Name: 'step', Value: 'start' }], Statistic: 'Sum', Period: 3600,
+      Threshold: 1, ComparisonOperator: 'LessThanThreshold', EvaluationPeriods: 24, TreatMissingData: 'breaching',
+      AlarmActions: expect.anything(), OKActions: expect.anything(),
+    });
+    expect(alarms.filter(({ AlarmName }) => AlarmName.endsWith('uploads-quiet'))).toEqual([]);
+  });
+
   test('a command in an alarm or on the dashboard is about this pipeline', () => {
     const { template: trial } = pipeline({ name: 'trial', database: 'trial' });
     const texts = [
@@ -77,7 +104,7 @@ describe('alarms', () => {
   });
 
   test('every one goes to the topic, is quiet where nothing happens, and says what to do', () => {
-    expect(alarms).toHaveLength(13);
+    expect(alarms).toHaveLength(14);
     for (const { AlarmName, AlarmActions, OKActions, AlarmDescription, TreatMissingData } of alarms) {
       expect(AlarmActions, AlarmName).toEqual([{ Ref: topicId }]);
       expect(TreatMissingData, AlarmName).toBe('notBreaching');
@@ -134,7 +161,7 @@ describe('Slack', () => {
       SlackWorkspaceId: 'T0123ABC', SlackChannelId: 'C0123ABC', ConfigurationName: 'ecg-pipeline-alerts',
       SnsTopicArns: [{ Ref: one(told, 'AWS::SNS::Topic')[0] }],
     });
-    const [guardId, guard] = one(told, 'AWS::IAM::ManagedPolicy');
+    const [guardId, guard] = one(told, 'AWS::IAM::ManagedPolicy', (_, id) => id.startsWith('AlertsSlack'));
     expect(Properties.GuardrailPolicies).toEqual([{ Ref: guardId }]);
     for (const action of guard.Properties.PolicyDocument.Statement.flatMap(({ Action }: any) => Action)) {
       expect(action).toMatch(/^cloudwatch:(Describe|Get|List)[A-Za-z]+$/);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { asText, one, pipeline } from './synthesised.ts';
+import { asText, everything, one, pipeline } from './synthesised.ts';
 
 const { template } = pipeline();
 
@@ -7,11 +7,18 @@ test('the outputs are those that README, the command line and the emulator suite
   const outputs = Object.fromEntries(
     Object.entries(template.toJSON().Outputs as Record<string, { Value: unknown }>).map(([name, { Value }]) => [name, asText(Value)]));
   expect(Object.keys(outputs).sort()).toEqual([
-    'AlertTopicArn', 'BackfillStateMachineArn', 'DashboardName', 'DatabaseName', 'DeadLetterQueueUrl', 'NetDeadLetterQueueUrl',
+    'AlertTopicArn', 'AnalystPolicyArn', 'BackfillStateMachineArn', 'DashboardName', 'DatabaseName', 'DeadLetterQueueUrl', 'NetDeadLetterQueueUrl',
     'NetStateMachineArn', 'ProcessedBucketName', 'QueueUrl', 'RawBucketName', 'SlackSecretName', 'StateMachineAliasArn',
     'StateMachineArn', 'StateMachineVersionArn', 'WorkBucketName', 'WorkgroupName',
   ]);
   expect(outputs).toMatchObject({ DatabaseName: 'ecg', WorkgroupName: 'ecg-pipeline', SlackSecretName: 'ecg-pipeline/slack' });
+});
+
+test('settings add outputs, and take none away', () => {
+  const outputs = everything().template.toJSON().Outputs as Record<string, { Value: unknown }>;
+  expect(Object.keys(outputs).filter((name) => !(name in template.toJSON().Outputs)).sort()).toEqual(['ObjectLockDays', 'UploaderPolicyArns']);
+  expect(Object.keys(outputs)).toEqual(expect.arrayContaining(Object.keys(template.toJSON().Outputs)));
+  expect(outputs.ObjectLockDays!.Value).toBe('30');
 });
 
 test('the secret for Slack is there and not filled in', () => {

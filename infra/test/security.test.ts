@@ -7,7 +7,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { IConstruct } from 'constructs';
 import { describe, expect, test } from 'vitest';
-import { appWith, delivery, pipeline } from './synthesised.ts';
+import { appWith, copyStack, delivery, EVERYTHING, pipeline } from './synthesised.ts';
 
 function findings(scope: IConstruct): string[] {
   return new AwsSolutionsChecks().validateScope(scope).violations
@@ -20,6 +20,11 @@ const VARIANTS: [string, () => { app: App; stack: Stack }][] = [
   ['the stack as it is', () => pipeline()],
   ['the stack with a crawler', () => pipeline({ crawler: true })],
   ['the stack with Slack', () => pipeline({ slackWorkspaceId: 'T0123ABC', slackChannelId: 'C0123ABC' })],
+  ['the stack with everything', () => pipeline(EVERYTHING)],
+  ['the stack with everything, a crawler and Lake Formation', () => pipeline({ ...EVERYTHING, crawler: true, lakeFormation: true })],
+  ['the second copy', () => copyStack()],
+  ['the second copy in another account', () => copyStack({ secondCopy: '222222222222/eu-west-1' })],
+  ['the second copy without key and lock', () => copyStack({ customerKey: false, objectLockDays: 0 })],
   ['the delivery from CodeCommit', () => delivery()],
   ['the delivery from GitHub', () => delivery({ repository: 'us/ecg', connectionArn: CONNECTION })],
   ['the delivery of x86_64', () => delivery({ architecture: 'x86_64' })],

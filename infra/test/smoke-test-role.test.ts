@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { asText, one, pipeline } from './synthesised.ts';
+import { asText, everything, one, pipeline, statementsOf } from './synthesised.ts';
 
 const { template } = pipeline();
 const [roleId, role] = one(template, 'AWS::IAM::Role', ({ Properties }) => asText(Properties.RoleName ?? '').includes('-smoke-'));
@@ -46,6 +46,17 @@ test('this account may take it on, under a name that another region can use too'
     { Action: 'sts:AssumeRole', Effect: 'Allow', Principal: { AWS: expect.anything() } },
   ]);
   expect(asText(role.Properties.AssumeRolePolicyDocument.Statement[0].Principal.AWS)).toBe('arn:${AWS::Partition}:iam::${AWS::AccountId}:root');
+});
+
+test('where uploads are locked it may remove those of the smoke test, and asks for that only there', () => {
+  const [id] = one(everything().template, 'AWS::IAM::Role', ({ Properties }) => asText(Properties.RoleName ?? '').includes('-smoke-'));
+  const [, locked] = one(everything().template, 'AWS::IAM::Policy', ({ Properties }) => Properties.Roles.some((name: any) => name.Ref === id));
+  const bypass = statementsOf(locked).filter(({ actions }) => actions.includes('s3:BypassGovernanceRetention'));
+  expect(bypass.flatMap(({ resources }) => resources)).toEqual(['${BucketsRaw.Arn}/smoke-test/*']);
+  expect(resourcesOf('s3:BypassGovernanceRetention')).toEqual([]);
+  const script = readFileSync(new URL('../smoke-test.sh', import.meta.url), 'utf8');
+  expect(script.match(/--bypass-governance-retention/g)).toHaveLength(1);
+  expect(script).toMatch(/\[ -z "\$\(output ObjectLockDays\)" \] \|\| bypass=--bypass-governance-retention/);
 });
 
 test('it removes what the smoke test made, and versions of functions but no function', () => {

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
+import { CopyStack } from '../lib/copy-stack.ts';
+import { copyOf } from '../lib/copy.ts';
 import { DataPipelineStack } from '../lib/data-pipeline-stack.ts';
 import { DeliveryStack } from '../lib/delivery-stack.ts';
 import { secondStageFrom } from '../lib/second-stage.ts';
@@ -23,6 +25,9 @@ export interface Resource {
 /** The settings that the tests are written for. Whatever a deployment sets in `settings.json`, it has to pass the tests. */
 export const SETTINGS = JSON.parse(readFileSync(new URL('settings.json', import.meta.url), 'utf8')) as Record<string, unknown>;
 
+/** What they are with everything that a setting turns on. The emulator suite deploys it too. */
+export const EVERYTHING = JSON.parse(readFileSync(new URL('everything.json', import.meta.url), 'utf8')) as Record<string, unknown>;
+
 /** An app as the command line makes it, with those settings, some of them changed. */
 export function appWith(changed: Record<string, unknown> = {}): App {
   const flags = JSON.parse(readFileSync(new URL('../cdk.json', import.meta.url), 'utf8')) as { context: object };
@@ -36,6 +41,21 @@ export function appWith(changed: Record<string, unknown> = {}): App {
 export function pipeline(changed: Record<string, unknown> = {}) {
   const app = appWith(changed);
   const stack = new DataPipelineStack(app, 'Pipeline', settingsFrom(app.node));
+  return { app, stack, template: Template.fromStack(stack) };
+}
+
+let full: ReturnType<typeof pipeline> | undefined;
+
+/** The same with everything that a setting turns on; made once. */
+export function everything() {
+  return full ??= pipeline(EVERYTHING);
+}
+
+/** The stack of the second copy of those settings, some of them changed. */
+export function copyStack(changed: Record<string, unknown> = {}) {
+  const app = appWith({ ...EVERYTHING, ...changed });
+  const settings = settingsFrom(app.node);
+  const stack = new CopyStack(app, settings, copyOf(settings)!);
   return { app, stack, template: Template.fromStack(stack) };
 }
 
@@ -79,6 +99,29 @@ export function asText(value: any): string {
     return value['Fn::Join'][1].map(asText).join(value['Fn::Join'][0]);
   }
   throw new Error(`no text for ${JSON.stringify(value)}`);
+}
+
+export interface Statement {
+  readonly effect: string;
+  readonly actions: string[];
+  /** Without the marks that CDK adds to names, and without account, region and partition: `glue database/ecg`, `${BucketsRaw.Arn}/*`. */
+  readonly resources: string[];
+  readonly conditions?: Record<string, Record<string, unknown>>;
+}
+
+/** The statements of a policy, in a form that can be read. */
+export function statementsOf(policy: Resource): Statement[] {
+  return policy.Properties.PolicyDocument.Statement.map(({ Effect, Action, Resource, Condition }: any) => ({
+    effect: Effect,
+    actions: [Action].flat(),
+    resources: [Resource].flat().map((resource: any) => readable(asText(resource))),
+    ...(Condition && { conditions: Condition }),
+  }));
+}
+
+function readable(text: string): string {
+  return text.replaceAll(/([A-Za-z])[0-9A-F]{8}(?=[.}])/g, '$1')
+    .replace(/^arn:\$\{AWS::Partition\}:([a-z0-9]+):(?:\$\{AWS::Region\})?:(?:\$\{AWS::AccountId\})?:/, '$1 ');
 }
 
 /** `action on resource` for each right of the role of a construct, named by its path. */

@@ -48,6 +48,19 @@ def cloud():
         pytest.fail("\n".join(told.wrong), pytrace=False)
 
 
+@pytest.fixture(scope="session")
+def everything():
+    """The pipeline, deployed with everything that a setting turns on."""
+    if not os.environ.get("ECG_CDK_EVERYTHING"):
+        pytest.skip("ECG_CDK_EVERYTHING does not name the folder that cdk synth wrote with every setting")
+    deployed = Cloud(Path(os.environ["ECG_CDK_EVERYTHING"]).resolve())
+    try:
+        deployed.start()
+        yield deployed
+    finally:
+        deployed.stop()
+
+
 @pytest.fixture
 def another_cloud():
     """Makes a deployed pipeline beside that of the session, for what would disturb other tests."""

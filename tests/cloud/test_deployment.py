@@ -5,14 +5,14 @@ import json
 import pytest
 from driver.cloud import FUNCTIONS, STACK
 from driver.deploy import client
-from driver.gaps import LEFT_OUT, LEFT_OUT_WITH, REF_MEANS, deployable
+from driver.gaps import LEFT_OUT, LEFT_OUT_BY_SETTING, LEFT_OUT_WITH, REF_MEANS, deployable
 from driver.processes import wait_until
 
 OUTPUTS = {
     "RawBucketName", "WorkBucketName", "ProcessedBucketName", "StateMachineArn", "StateMachineAliasArn", "StateMachineVersionArn",
     "BackfillStateMachineArn", "WorkgroupName",
     "DatabaseName", "QueueUrl", "DeadLetterQueueUrl", "SlackSecretName", "NetStateMachineArn", "NetDeadLetterQueueUrl",
-    "AlertTopicArn", "DashboardName",
+    "AlertTopicArn", "DashboardName", "AnalystPolicyArn",
 }
 
 
@@ -42,6 +42,14 @@ def test_every_other_resource_was_made(cloud):
     assert {name: status.get(name) for name in template["Resources"]} == dict.fromkeys(template["Resources"], "CREATE_COMPLETE")
 
 
+def test_every_other_resource_of_every_setting_was_made(everything):
+    template, _ = deployable(everything.stack.template)
+    pages = everything.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=STACK)
+    status = {resource["LogicalResourceId"]: resource["ResourceStatus"] for page in pages for resource in page["StackResourceSummaries"]}
+    assert {name: status.get(name) for name in template["Resources"]} == dict.fromkeys(template["Resources"], "CREATE_COMPLETE")
+    assert {"AnalystPolicyArn", "UploaderPolicyArns", "ObjectLockDays"} <= everything.outputs.keys()
+
+
 def test_the_functions_are_what_was_built(cloud):
     for function in FUNCTIONS:
         made_of = cloud.client("lambda").get_function_configuration(FunctionName=f"{STACK}-{function}")
@@ -58,8 +66,16 @@ def test_every_placeholder_of_the_workflow_was_filled(cloud, machine):
 
 @pytest.mark.parametrize("kind, name", [*((kind, None) for kind in LEFT_OUT), *LEFT_OUT_WITH])
 def test_what_is_left_out_is_still_impossible(cloud, kind, name):
-    bodies = [body for body in cloud.stack.template["Resources"].values()
-              if body["Type"] == kind and (name is None or name in body["Properties"])]
+    still_impossible(cloud, cloud.stack.template, kind, name)
+
+
+@pytest.mark.parametrize("kind", LEFT_OUT_BY_SETTING)
+def test_what_is_left_out_of_every_setting_is_still_impossible(everything, kind):
+    still_impossible(everything, everything.stack.template, kind)
+
+
+def still_impossible(cloud, template, kind, name=None):
+    bodies = [body for body in template["Resources"].values() if body["Type"] == kind and (name is None or name in body["Properties"])]
     assert bodies, f"the template has no {kind} with {name} any more: take it from the list"
     result = made(cloud, "still-impossible", {"Resources": {"One": {"Type": kind, "Properties": literal(bodies[0]["Properties"])}}})
     assert result["StackStatus"] != "CREATE_COMPLETE", f"the emulator makes {kind} now: take it from the list"

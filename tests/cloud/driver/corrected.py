@@ -10,7 +10,7 @@ import time
 
 from ministack.app import main
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import lambda_svc, stepfunctions, sts
+from ministack.services import athena, lambda_svc, stepfunctions, sts
 
 from . import exact, quotas, versions, workflows
 
@@ -73,13 +73,18 @@ def take_every_connection_as_secure():
 
 def name_the_resource_in_the_policy_check():
     """`GetDatabase` is about a database; the emulator checks the right for a table of that name. A version or an alias of a state machine is
-    authorised by the machine's own ARN.
+    authorised by the machine's own ARN, and a query of Athena or a saved one by the workgroup that it is in.
     """
     extract = iam_actions.extract_resource_arn
 
     def extract_the_resource(service, method, path, headers, body, query, region, account):
         if headers.get("x-amz-target") == "AWSGlue.GetDatabase":
             return f"arn:aws:glue:{region}:{account}:database/{json.loads(body)['Name']}"
+        if service == "athena":
+            asked = json.loads(body or b"{}")
+            found = athena._executions.get(asked.get("QueryExecutionId")) or athena._named_queries.get(asked.get("NamedQueryId"))
+            if found:
+                return f"arn:aws:athena:{region}:{account}:workgroup/{found['WorkGroup']}"
         if headers.get("x-amz-target") == "AWSStepFunctions.StartExecution":
             return ":".join(json.loads(body)["stateMachineArn"].split(":")[:7])
         return extract(service, method, path, headers, body, query, region, account)

@@ -9,6 +9,12 @@ LEFT_OUT: dict[str, str] = {
     "AWS::Athena::NamedQuery": "the emulator does not know the type; test_views.py takes the queries from the template",
 }
 
+# The same, of what a setting makes only.
+LEFT_OUT_BY_SETTING: dict[str, str] = {
+    "AWS::CloudTrail::Trail": "the emulator does not know the type, and records no data events; infra/test holds its selectors",
+    "AWS::Budgets::Budget": "the emulator does not know the type; infra/test holds its limits",
+}
+
 # Types that the emulator can make, but not with this property.
 LEFT_OUT_WITH: dict[tuple[str, str], str] = {
     ("AWS::CloudWatch::Alarm", "Metrics"): "the emulator's alarms watch one metric, not a sum of several; infra/test holds the sum",
@@ -28,7 +34,7 @@ def deployable(template: dict) -> tuple[dict, dict[str, dict]]:
     resources = template["Resources"]
     attributes = {name: REF_MEANS[body["Type"]][0] for name, body in resources.items() if body["Type"] in REF_MEANS}
     left_out = {name: body for name, body in resources.items()
-                if body["Type"] in LEFT_OUT or any(_has(body, *gap) for gap in LEFT_OUT_WITH)}
+                if body["Type"] in LEFT_OUT | LEFT_OUT_BY_SETTING or any(_has(body, *gap) for gap in LEFT_OUT_WITH)}
     rest = {name: _asking_for(body, attributes) for name, body in resources.items() if name not in left_out}
     return template | {"Resources": rest}, left_out
 
