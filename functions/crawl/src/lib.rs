@@ -1,8 +1,9 @@
 //! The crawl step: registers in the catalog what was written, and publishes it.
 //!
-//! It reads the Parquet footers, checks them against the table and the number of rows, then makes sure of the
-//! database, the tables with their column comments, and their `dt` partitions. It looks first: an object in the work bucket
-//! says that all of it was made for these tables and this day, and one call of the catalog that the partition is still there.
+//! It reads the Parquet footers, checks them against the table and the number of rows, then makes sure of the `dt` partitions.
+//! The tables are not its business: on AWS the function `catalog` makes them at each deployment, locally opening the lake does.
+//! It looks first: an object in the work bucket says that the partitions of this day were made for these tables, and one call of
+//! the catalog that the last of them is still there.
 //! Its last act is to copy the objects that write held
 //! back into their places, the row of `recordings` last: who sees it finds everything else, and a run that fails before it has
 //! no such row, so that an upload is in `recordings` or in `rejections`, never in both. Until then the rows of an earlier run
@@ -14,16 +15,13 @@ use arrow_schema::Schema;
 use ecg_core::message::{CrawlOutput, TableObject, WriteOutput};
 use ecg_core::{StepError, content_id, layout};
 use ecg_lake::{Lake, catalog_error, write_error};
-use ecg_store::{ColumnSpec, Location, StoreError, TableSpec};
-use ecg_tables::{PARTITION, PARTITION_COMMENT, RECORDINGS, Table};
-
-const DATABASE_COMMENT: &str = "ECG recordings: segments, beats and features, made by ecg-pipeline";
+use ecg_store::{CatalogError, Location, StoreError, TableSpec};
+use ecg_tables::{RECORDINGS, Table};
 
 /// Registers what write wrote.
 ///
 /// # Errors
-/// `Internal` if an object is not what write said or the catalog holds an incompatible column (it names it), else
-/// what the store or the catalog says.
+/// `Internal` if an object is not what write said or the catalog has no such table, else what the store or the catalog says.
 pub async fn run(lake: &Lake, input: WriteOutput) -> Result<CrawlOutput, StepError> {
     let mut tables = Vec::new();
     let mut specs = Vec::new();
@@ -35,7 +33,7 @@ pub async fn run(lake: &Lake, input: WriteOutput) -> Result<CrawlOutput, StepErr
         if object.staged.is_some() {
             held_back.push((seen, object));
         }
-        specs.push(table_spec(lake, table));
+        specs.push(lake.table_spec(table));
         tables.push(table.name.to_owned());
     }
     register(lake, &specs, &input.dt).await?;
@@ -46,7 +44,7 @@ pub async fn run(lake: &Lake, input: WriteOutput) -> Result<CrawlOutput, StepErr
     })
 }
 
-/// Makes sure of the tables and of their partitions of one day.
+/// Makes sure of the partitions of one day.
 async fn register(lake: &Lake, specs: &[TableSpec], dt: &str) -> Result<(), StepError> {
     let Some(last) = specs.last() else {
         return Ok(());
@@ -73,23 +71,30 @@ async fn register(lake: &Lake, specs: &[TableSpec], dt: &str) -> Result<(), Step
         Err(StoreError::NotFound(_)) => {}
         Err(error) => return Err(lake.error_at(&registered, &error)),
     }
-    catalog
-        .ensure_tables(&lake.database, DATABASE_COMMENT, specs)
-        .await
-        .map_err(|error| catalog_error(&error))?;
     // In the order in which objects are published, so that the partition that is looked for was the last.
     for spec in specs {
         catalog
             .ensure_partition(spec, &values, &location(spec))
             .await
-            .map_err(|error| catalog_error(&error))?;
+            .map_err(|error| missing_table(&error, spec))?;
     }
     let written = lake.store.put(&registered, definition.into()).await;
     written.map_err(|error| write_error(&error))?;
     Ok(())
 }
 
-/// Starts a crawler instead: it finds the objects, the tables and the partitions by itself. One that runs already is
+/// As [`catalog_error`]; where there is no table, who makes it.
+fn missing_table(error: &CatalogError, spec: &TableSpec) -> StepError {
+    match error {
+        CatalogError::NotFound { .. } => StepError::Internal(format!(
+            "{error}; expected the table {}, which the function `catalog` makes at each deployment, and `ecg` when it opens a lake",
+            spec.table()
+        )),
+        _ => catalog_error(error),
+    }
+}
+
+/// Starts a crawler instead: it finds the objects and adds the partitions by itself. One that runs already is
 /// fine: what it has passed by already, the next run finds.
 ///
 /// # Errors
@@ -121,27 +126,6 @@ async fn publish(lake: &Lake, mut held_back: Vec<(Location, &TableObject)>) -> R
         copied.map_err(|error| lake.error_at(&staged, &error))?;
     }
     Ok(())
-}
-
-/// A table as the catalog describes it.
-pub fn table_spec(lake: &Lake, table: &Table) -> TableSpec {
-    let column = |name: &str, hive_type: &str, comment: &str| ColumnSpec {
-        name: name.to_owned(),
-        hive_type: hive_type.to_owned(),
-        comment: comment.to_owned(),
-    };
-    TableSpec {
-        database: lake.database.clone(),
-        name: table.name.to_owned(),
-        comment: table.comment.to_owned(),
-        columns: table
-            .columns
-            .iter()
-            .map(|c| column(c.name, c.kind.hive_type(), c.comment))
-            .collect(),
-        partition_keys: vec![column(PARTITION, "string", PARTITION_COMMENT)],
-        location: format!("s3://{}/{}", lake.processed, layout::table_prefix(table.name)),
-    }
 }
 
 /// Looks at an object and returns its location, pinned to the version that was looked at.

@@ -1,0 +1,132 @@
+//! The real binary between a Lambda runtime, a Glue and an Athena that this test plays on loopback: what it asks for and what it
+//! answers.
+
+// A test may stop at the first surprise.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use ecg_testing::lambda::{Lambda, Request, Response};
+use serde_json::{Value, json};
+
+fn catalog() -> Lambda {
+    Lambda::new(env!("CARGO_BIN_EXE_catalog"))
+        .variable("WORK_BUCKET", "work")
+        .variable("PROCESSED_BUCKET", "processed")
+        .variable("GLUE_DATABASE", "ward")
+        .variable("ATHENA_WORKGROUP", "ecg-pipeline")
+}
+
+fn error(code: &str, message: &str) -> Response {
+    Response::json(400, json!({ "__type": code, "message": message }))
+}
+
+/// Glue and Athena with nothing in them.
+#[derive(Default)]
+struct Services {
+    database: Option<String>,
+    tables: BTreeMap<String, Value>,
+    statements: Vec<Value>,
+    looked: usize,
+    /// What Athena says of a statement that makes the view of this name.
+    failing: Option<(&'static str, Value)>,
+}
+
+impl Services {
+    fn answer(&mut self, request: &Request) -> Response {
+        let target = request.header("x-amz-target").unwrap().to_owned();
+        let (_, operation) = target.split_once('.').unwrap();
+        let asked = request.json();
+        let missing = |what: &str| error("EntityNotFoundException", what);
+        if operation.contains("Table") {
+            assert_eq!(asked["DatabaseName"], "ward");
+        }
+        match operation {
+            "GetTables" if self.database.is_none() => missing("Database ward not found."),
+            "GetTables" => {
+                let tables: Vec<&Value> = self.tables.values().collect();
+                Response::json(200, json!({ "TableList": tables }))
+            }
+            "GetDatabase" if self.database.is_none() => missing("Database ward not found."),
+            "CreateDatabase" => {
+                let name = asked["DatabaseInput"]["Name"].as_str().unwrap();
+                self.database = Some(name.to_owned());
+                Response::json(200, json!({}))
+            }
+            "GetTable" => match self.tables.get(asked["Name"].as_str().unwrap()) {
+                Some(table) => Response::json(200, json!({ "Table": table })),
+                None => missing("no such table"),
+            },
+            "CreateTable" if self.database.is_some() => {
+                let mut table = asked["TableInput"].clone();
+                table["DatabaseName"] = json!("ward");
+                let name = table["Name"].as_str().unwrap().to_owned();
+                assert!(self.tables.insert(name, table).is_none());
+                Response::json(200, json!({}))
+            }
+            "StartQueryExecution" => {
+                assert_eq!(asked["WorkGroup"], "ecg-pipeline");
+                assert_eq!(asked["QueryExecutionContext"], json!({ "Database": "ward" }));
+                assert!(asked["ClientRequestToken"].as_str().unwrap().len() >= 32);
+                self.statements.push(asked["QueryString"].clone());
+                Response::json(200, json!({ "QueryExecutionId": self.statements.len().to_string() }))
+            }
+            "GetQueryExecution" => {
+                let id: usize = asked["QueryExecutionId"].as_str().unwrap().parse().unwrap();
+                let sql = self.statements[id - 1].as_str().unwrap();
+                self.looked += 1;
+                let status = match &self.failing {
+                    _ if self.looked % 2 == 1 => json!({ "State": "QUEUED" }),
+                    Some((view, status)) if sql.contains(&format!("VIEW \"{view}\"")) => status.clone(),
+                    _ => json!({ "State": "SUCCEEDED" }),
+                };
+                let execution = json!({ "QueryExecutionId": id.to_string(), "Status": status });
+                Response::json(200, json!({ "QueryExecution": execution }))
+            }
+            _ => panic!("{target}: {asked}"),
+        }
+    }
+}
+
+/// The answers to as many events, and what was asked for, in order.
+fn invoke(services: Services, events: usize) -> (Vec<String>, Vec<String>) {
+    let services = Mutex::new(services);
+    let events = vec![json!({}); events];
+    let run = catalog().invoke(events, move |request: &Request| services.lock().unwrap().answer(request));
+    let asked = run.requests.iter().map(|request| {
+        let target = request.header("x-amz-target").unwrap();
+        target.split_once('.').unwrap().1.to_owned()
+    });
+    (run.answers.clone(), asked.collect())
+}
+
+#[test]
+fn an_empty_account_then_one_where_all_is_there() {
+    let (answers, asked) = invoke(Services::default(), 2);
+    let made = r#"{"tables":["recordings","segments","beats","windows","rejections"],"views":["samples","current","unresolved"]}"#;
+    assert_eq!(answers, [made, made]);
+    let mut expected = vec!["GetTables", "GetDatabase", "CreateDatabase"];
+    expected.extend(["GetTable", "CreateTable"].repeat(5));
+    let view = ["StartQueryExecution", "GetQueryExecution", "GetQueryExecution"];
+    expected.extend(view.repeat(3));
+    expected.push("GetTables");
+    expected.extend(view.repeat(3));
+    assert_eq!(asked, expected);
+}
+
+#[test]
+fn what_athena_says_of_a_view() {
+    let status = |state: &str| json!({ "State": state, "StateChangeReason": "COLUMN_NOT_FOUND: line 2:8" });
+    for state in ["FAILED", "CANCELLED"] {
+        let services = Services {
+            failing: Some(("unresolved", status(state))),
+            ..Services::default()
+        };
+        let (answers, _) = invoke(services, 1);
+        let answer: Value = serde_json::from_str(&answers[0]).unwrap();
+        assert_eq!(answer["errorType"], "Internal");
+        let words = format!("making the view `unresolved`: Athena: {state}: COLUMN_NOT_FOUND: line 2:8");
+        assert_eq!(answer["errorMessage"], words);
+    }
+}
