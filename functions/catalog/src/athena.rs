@@ -40,11 +40,18 @@ impl Statements for Athena {
     }
 
     async fn state(&self, id: &str) -> Result<State, StepError> {
-        let found = self.client.get_query_execution().query_execution_id(id).send().await;
+        let found = self
+            .client
+            .get_query_execution()
+            .query_execution_id(id)
+            .send()
+            .await;
         let found = found.map_err(|error| failed("GetQueryExecution", &error))?;
         let status = found.query_execution.and_then(|execution| execution.status);
         let status = status.ok_or_else(|| {
-            StepError::Internal(format!("GetQueryExecution: expected a status of {id}, found none"))
+            StepError::Internal(format!(
+                "GetQueryExecution: expected a status of {id}, found none"
+            ))
         })?;
         Ok(match status.state {
             Some(QueryExecutionState::Succeeded) => State::Succeeded,
@@ -60,10 +67,7 @@ impl Statements for Athena {
     }
 }
 
-fn failed<E>(
-    operation: &str,
-    error: &SdkError<E, aws_sdk_athena::config::http::HttpResponse>,
-) -> StepError
+fn failed<E>(operation: &str, error: &SdkError<E, aws_sdk_athena::config::http::HttpResponse>) -> StepError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {

@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 use ecg_core::StepError;
 use ecg_lake::Lake;
-use ecg_store::{Catalog, CatalogError, ColumnSpec, LocalCatalog, Partition, TableChange, TableName, TableSpec};
+use ecg_store::{
+    Catalog, CatalogError, ColumnSpec, LocalCatalog, Partition, TableChange, TableName, TableSpec,
+};
 use ecg_tables::{BEATS, RECORDINGS, TABLES, views};
 use ecg_testing::MemoryStore;
 use step_catalog::{Answer, State, Statements};
@@ -58,7 +60,9 @@ impl Statements for Athena {
     async fn state(&self, id: &str) -> Result<State, StepError> {
         let number: usize = id.parse().unwrap();
         let Some(name) = self.views().get(number).cloned() else {
-            return Err(StepError::Internal(format!("GetQueryExecution: InvalidRequestException: {id}")));
+            return Err(StepError::Internal(format!(
+                "GetQueryExecution: InvalidRequestException: {id}"
+            )));
         };
         let mut looked = self.looked.borrow_mut();
         let looked = looked.entry(id.to_owned()).or_default();
@@ -66,7 +70,10 @@ impl Statements for Athena {
         if *looked < 3 {
             return Ok(State::Running);
         }
-        let attempts = self.views()[..=number].iter().filter(|view| **view == name).count();
+        let attempts = self.views()[..=number]
+            .iter()
+            .filter(|view| **view == name)
+            .count();
         Ok(match self.failing {
             Some((view, times, retryable)) if view == name && attempts <= times => State::Failed {
                 reason: "Athena: FAILED: line 1:8: no such thing".to_owned(),
@@ -119,7 +126,11 @@ async fn tables_then_views_and_a_second_run_changes_no_table() {
     assert_eq!(made, expected);
     assert_eq!(athena.views(), views::VIEW_NAMES);
     for table in TABLES {
-        let found = lake.catalog().unwrap().describe(&TableName::new("ecg", table.name)).await;
+        let found = lake
+            .catalog()
+            .unwrap()
+            .describe(&TableName::new("ecg", table.name))
+            .await;
         assert_eq!(found.unwrap(), lake.table_spec(table));
     }
     let before = files(folder.path());
@@ -146,7 +157,10 @@ async fn tables_that_exist_are_adopted_and_no_column_is_dropped() {
     catalog.ensure_table(&existing).await.unwrap();
 
     step_catalog::run(&lake, &Athena::default()).await.unwrap();
-    let found = catalog.describe(&TableName::new("ecg", "recordings")).await.unwrap();
+    let found = catalog
+        .describe(&TableName::new("ecg", "recordings"))
+        .await
+        .unwrap();
     let mut columns = wanted.columns.clone();
     columns.pop();
     columns.extend([extra, missing]);
@@ -173,7 +187,11 @@ async fn a_column_of_another_type_is_named_and_no_view_is_made() {
 async fn a_view_that_fails_is_named_with_the_words_of_athena() {
     let refused = "making the view `current`: Athena: FAILED: line 1:8: no such thing";
     for (failing, views, outcome) in [
-        (Athena::failing("current", 9, false), vec!["samples", "current"], Err(refused)),
+        (
+            Athena::failing("current", 9, false),
+            vec!["samples", "current"],
+            Err(refused),
+        ),
         (
             Athena::failing("current", 9, true),
             vec!["samples", "current", "current", "current"],
@@ -187,7 +205,9 @@ async fn a_view_that_fails_is_named_with_the_words_of_athena() {
     ] {
         let folder = tempfile::tempdir().unwrap();
         let made = step_catalog::run(&lake(folder.path()), &failing).await;
-        let made = made.map(|_| ()).map_err(|error| (error.name(), error.to_string()));
+        let made = made
+            .map(|_| ())
+            .map_err(|error| (error.name(), error.to_string()));
         assert_eq!(made, outcome.map_err(|words| ("Internal", words.to_owned())));
         assert_eq!(failing.views(), views);
     }
@@ -201,7 +221,11 @@ struct Denies(LocalCatalog, AtomicU32);
 impl Catalog for Denies {
     async fn ensure_database(&self, database: &str, comment: &str) -> Result<(), CatalogError> {
         let left = |left: u32| left.checked_sub(1);
-        if self.1.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_ok() {
+        if self
+            .1
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, left)
+            .is_ok()
+        {
             return Err(CatalogError::PermissionDenied {
                 operation: "creating the database".to_owned(),
                 object: database.to_owned(),
@@ -215,11 +239,21 @@ impl Catalog for Denies {
         self.0.ensure_table(spec).await
     }
 
-    async fn has_partition(&self, spec: &TableSpec, values: &[String], location: &str) -> Result<bool, CatalogError> {
+    async fn has_partition(
+        &self,
+        spec: &TableSpec,
+        values: &[String],
+        location: &str,
+    ) -> Result<bool, CatalogError> {
         self.0.has_partition(spec, values, location).await
     }
 
-    async fn ensure_partition(&self, spec: &TableSpec, values: &[String], location: &str) -> Result<(), CatalogError> {
+    async fn ensure_partition(
+        &self,
+        spec: &TableSpec,
+        values: &[String],
+        location: &str,
+    ) -> Result<(), CatalogError> {
         self.0.ensure_partition(spec, values, location).await
     }
 

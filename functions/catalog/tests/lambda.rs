@@ -70,7 +70,10 @@ impl Services {
                 assert_eq!(asked["QueryExecutionContext"], json!({ "Database": "ward" }));
                 assert!(asked["ClientRequestToken"].as_str().unwrap().len() >= 32);
                 self.statements.push(asked["QueryString"].clone());
-                Response::json(200, json!({ "QueryExecutionId": self.statements.len().to_string() }))
+                Response::json(
+                    200,
+                    json!({ "QueryExecutionId": self.statements.len().to_string() }),
+                )
             }
             "GetQueryExecution" => {
                 let id: usize = asked["QueryExecutionId"].as_str().unwrap().parse().unwrap();
@@ -93,7 +96,9 @@ impl Services {
 fn invoke(services: Services, events: usize) -> (Vec<String>, Vec<String>) {
     let services = Mutex::new(services);
     let events = vec![json!({}); events];
-    let run = catalog().invoke(events, move |request: &Request| services.lock().unwrap().answer(request));
+    let run = catalog().invoke(events, move |request: &Request| {
+        services.lock().unwrap().answer(request)
+    });
     let asked = run.requests.iter().map(|request| {
         let target = request.header("x-amz-target").unwrap();
         target.split_once('.').unwrap().1.to_owned()

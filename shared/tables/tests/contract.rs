@@ -91,15 +91,14 @@ fn views() {
 fn a_view_names_its_columns_and_what_is_before_it() {
     let mut known: Vec<&str> = TABLES.iter().map(|table| table.name).collect();
     let views = views::views();
-    assert_eq!(
-        views.each_ref().map(|view| view.name),
-        views::VIEW_NAMES
-    );
+    assert_eq!(views.each_ref().map(|view| view.name), views::VIEW_NAMES);
     for view in &views {
         for text in [&view.athena, &view.local] {
             assert!(!text.contains(".*") && !text.contains("SELECT *"), "{text}");
             let words: Vec<&str> = text.split_whitespace().collect();
-            let read = words.windows(2).filter(|pair| ["FROM", "JOIN"].contains(&pair[0]));
+            let read = words
+                .windows(2)
+                .filter(|pair| ["FROM", "JOIN"].contains(&pair[0]));
             for name in read.map(|pair| pair[1]).filter(|name| !name.contains('(')) {
                 let name = name.trim_end_matches(')');
                 assert!(known.contains(&name), "{}: {name} is not there yet", view.name);

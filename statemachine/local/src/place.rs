@@ -182,7 +182,8 @@ impl Place {
             database: ecg_tables::DATABASE.to_owned(),
         };
         // On AWS the function `catalog` does this at each deployment.
-        futures::executor::block_on(lake.ensure_tables(catalog.as_ref())).map_err(|error| error.to_string())?;
+        futures::executor::block_on(lake.ensure_tables(catalog.as_ref()))
+            .map_err(|error| error.to_string())?;
         let journal = Journal::open(&self.root.join(journal::FILE), &boot(), |lost| {
             self.roll_back(lost)
         });
