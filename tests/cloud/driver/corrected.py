@@ -10,7 +10,7 @@ import time
 
 from ministack.app import main
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import lambda_svc, stepfunctions, sts
+from ministack.services import athena, lambda_svc, stepfunctions, sts
 
 from . import exact, quotas, versions, views, workflows
 
@@ -73,13 +73,16 @@ def take_every_connection_as_secure():
 
 def name_the_resource_in_the_policy_check():
     """`GetDatabase` is about a database; the emulator checks the right for a table of that name. A version or an alias of a state machine is
-    authorised by the machine's own ARN.
+    authorised by the machine's own ARN. To look at a statement of Athena is about the workgroup that it runs in.
     """
     extract = iam_actions.extract_resource_arn
 
     def extract_the_resource(service, method, path, headers, body, query, region, account):
         if headers.get("x-amz-target") == "AWSGlue.GetDatabase":
             return f"arn:aws:glue:{region}:{account}:database/{json.loads(body)['Name']}"
+        if headers.get("x-amz-target") == "AmazonAthena.GetQueryExecution":
+            execution = athena._executions.get_scoped(account, region, json.loads(body)["QueryExecutionId"])
+            return f"arn:aws:athena:{region}:{account}:workgroup/{execution['WorkGroup']}"
         if headers.get("x-amz-target") == "AWSStepFunctions.StartExecution":
             return ":".join(json.loads(body)["stateMachineArn"].split(":")[:7])
         return extract(service, method, path, headers, body, query, region, account)
