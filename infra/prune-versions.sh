@@ -33,9 +33,6 @@ define "$machine"
 define "$(output NetStateMachineArn)"
 define "$(output BackfillStateMachineArn)"
 
-# When a deployment fails, CloudFormation calls the version of the function catalog that the one before had called.
-definitions+="\"$(output CatalogFunctionArn)\""
-
 versions=$(aws stepfunctions list-state-machine-versions --state-machine-arn "$machine" \
   --query 'stateMachineVersions[].[stateMachineVersionArn,creationDate]' --output text)
 while read -r version created; do

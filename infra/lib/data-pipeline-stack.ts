@@ -40,7 +40,7 @@ export class DataPipelineStack extends Stack {
       liveArn: liveArn(this, settings.name),
       executionsArn: executionsArn(this, settings.name),
     });
-    new CatalogAtDeployment(this, 'CatalogAtDeployment', { settings, catalog, functions: functions.byStep });
+    new CatalogAtDeployment(this, 'CatalogAtDeployment', { catalog, functions: functions.byStep });
     const machines = new StateMachines(this, 'StateMachines', { settings, buckets, functions: functions.byStep });
     const { workflow } = machines;
 
@@ -68,7 +68,6 @@ export class DataPipelineStack extends Stack {
     this.output('BackfillStateMachineArn', machines.backfill.stateMachineArn, 'Runs everything below a prefix again');
     this.output('WorkgroupName', catalog.workgroupName, 'Athena workgroup');
     this.output('DatabaseName', catalog.databaseName, 'Glue database');
-    this.output('CatalogFunctionArn', functions.byStep.catalog.currentVersion.functionArn, 'Makes database, tables and views; this deployment ran it');
     this.output('QueueUrl', uploads.queue.queueUrl, 'Events of uploads');
     this.output('DeadLetterQueueUrl', uploads.deadLetters.queueUrl, 'Events that could not be read');
     this.output('NetStateMachineArn', net.machine.stateMachineArn, 'Records and tells what the workflow could not');

@@ -36,7 +36,7 @@ export interface Settings {
   readonly failedAlarm: number;
   /** Minutes for which a new version of the workflow takes a tenth of the executions; 0 is all at once, whatever the alarms say. */
   readonly canaryMinutes: number;
-  /** A Glue crawler registers tables instead of the function `crawl`. */
+  /** A Glue crawler adds partitions instead of the function `crawl`. */
   readonly crawler: boolean;
   /** The Slack workspace that is connected to Amazon Q Developer in chat applications; '' is none. */
   readonly slackWorkspaceId: string;

@@ -7,7 +7,7 @@ test('the outputs are those that README, the command line and the emulator suite
   const outputs = Object.fromEntries(
     Object.entries(template.toJSON().Outputs as Record<string, { Value: unknown }>).map(([name, { Value }]) => [name, asText(Value)]));
   expect(Object.keys(outputs).sort()).toEqual([
-    'AlertTopicArn', 'BackfillStateMachineArn', 'CatalogFunctionArn', 'DashboardName', 'DatabaseName', 'DeadLetterQueueUrl', 'NetDeadLetterQueueUrl',
+    'AlertTopicArn', 'BackfillStateMachineArn', 'DashboardName', 'DatabaseName', 'DeadLetterQueueUrl', 'NetDeadLetterQueueUrl',
     'NetStateMachineArn', 'ProcessedBucketName', 'QueueUrl', 'RawBucketName', 'SlackSecretName', 'StateMachineAliasArn',
     'StateMachineArn', 'StateMachineVersionArn', 'WorkBucketName', 'WorkgroupName',
   ]);

@@ -14,7 +14,6 @@ const OUTPUTS = Object.entries({
   StateMachineArn: MACHINE, StateMachineAliasArn: `${MACHINE}:live`, StateMachineVersionArn: `${MACHINE}:4`,
   NetStateMachineArn: `${MACHINE}-net`, BackfillStateMachineArn: `${MACHINE}-backfill`,
   RawBucketName: 'raw', WorkBucketName: 'work', ProcessedBucketName: 'processed', WorkgroupName: 'ecg-pipeline', DatabaseName: 'ecg',
-  CatalogFunctionArn: 'arn:aws:lambda:eu-central-1:111111111111:function:ecg-pipeline-catalog:2',
 }).map((pair) => pair.join('\t')).join('\n');
 
 interface Answer {
@@ -193,7 +192,7 @@ describe('prune-versions.sh', () => {
   const ago = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString();
   const definition = (...versions: string[]) => JSON.stringify(versions.map((version) => `arn:aws:lambda:eu-central-1:111111111111:function:${version}`));
 
-  function removed(machines: [number, string, string][], functions: string, definitions: Record<string, string>, of = 'write'): string[] {
+  function removed(machines: [number, string, string][], functions: string, definitions: Record<string, string>): string[] {
     const { status, stderr, asked } = run('prune-versions.sh', ['ecg-pipeline'], [
       ...stack(),
       { asked: 'stepfunctions describe-state-machine-alias', text: `${MACHINE}:2\t${MACHINE}:4` },
@@ -201,7 +200,7 @@ describe('prune-versions.sh', () => {
       { asked: 'stepfunctions describe-state-machine --', text: '[]' },
       { asked: 'stepfunctions list-state-machine-versions', text: machines.map(([number, created]) => `${MACHINE}:${number}\t${created}`).join('\n') },
       ...machines.map(([number, , last]) => ({ asked: `stepfunctions list-executions --state-machine-arn ${MACHINE}:${number} `, text: last })),
-      { asked: `lambda list-versions-by-function --function-name ecg-pipeline-${of} `, text: functions },
+      { asked: 'lambda list-versions-by-function --function-name ecg-pipeline-write ', text: functions },
       { asked: 'lambda list-versions-by-function', text: '' },
       { asked: 'stepfunctions delete-state-machine-version', text: '' },
       { asked: 'lambda delete-function', text: '' },
@@ -228,11 +227,6 @@ describe('prune-versions.sh', () => {
     expect(removed([], functions, {})).toEqual([1, 2, 3].map((version) => `ecg-pipeline-write --qualifier ${version}`));
     expect(removed([[7, ago(30), ago(3)]], functions, { ':7': definition('ecg-pipeline-write:2'), '-net': definition('ecg-pipeline-write:1') }))
       .toEqual(['ecg-pipeline-write --qualifier 3']);
-  });
-
-  test('the version of catalog that the deployment called stays: a rollback calls it again', () => {
-    const functions = [1, 2, 3].map((version) => `${version}\t${ago(60 - version)}`).join('\n');
-    expect(removed([], functions, {}, 'catalog')).toEqual(['ecg-pipeline-catalog --qualifier 1']);
   });
 });
 

@@ -1,7 +1,8 @@
 """Who owns the catalog: the function `catalog` makes tables and views at each deployment, and adopts what is there.
 
 What this does not show: Athena itself (driver/views.py keeps views with the list of their columns and refuses stale ones, as Trino does),
-what Athena is granted while it makes a view, and CDK's provider behind the trigger (driver/views.py plays it, from its source).
+what Athena is granted while it makes a view, and in which order CloudFormation takes an update back: the code of `catalog` before the resource that
+it serves, or after it. After it, the views are those of the release that is taken back, over tables that have its columns.
 """
 
 import threading
@@ -10,6 +11,7 @@ import time
 import pytest
 from driver import trino
 from driver.cloud import STACK, unique
+from driver.ministack import ACCOUNT, REGION
 from driver.next_release import REPOSITORY, program
 from driver.release import with_canary_minutes, with_other_code
 
@@ -207,10 +209,11 @@ def test_a_deployment_that_fails_later_calls_the_version_before_again(another_cl
     cloud = another_cloud()
     mine = tables(cloud)
     next_one = with_other_code(cloud.stack, tmp_path, "second", {"catalog": program(COLUMN)})
-    # A resource after the trigger that cannot be made.
-    for body in next_one.template["Resources"].values():
-        if body["Type"] == "AWS::StepFunctions::StateMachine" and body["Properties"]["StateMachineName"] == STACK:
-            body["Properties"]["DefinitionString"] = "{}"
+    # A resource after it that cannot be made.
+    resources = next_one.template["Resources"]
+    [made] = [name for name, body in resources.items() if body["Type"] == "Custom::Catalog"]
+    resources["Impossible"] = {"Type": "Custom::Impossible", "DependsOn": [made], "Properties": {
+        "ServiceToken": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:nobody"}}
     with pytest.raises(RuntimeError, match="ROLLBACK_COMPLETE"):
         cloud.deploy(next_one)
     found = tables(cloud)

@@ -19,7 +19,6 @@ MACHINES = ("ecg-pipeline", "ecg-pipeline-backfill", "ecg-pipeline-net")
 ELSEWHERE = {
     "Functions": "functions: test_rights.py holds them against the calls of their binaries",
     "SmokeTest": "scripts of the delivery: infra/test holds who may take it on; whether it suffices, the first delivery shows",
-    "AWSCDKTrigger": "CDK's provider, which calls catalog: infra/test holds that it may do that and write its log",
 }
 
 

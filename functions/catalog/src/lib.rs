@@ -5,6 +5,8 @@
 
 #[cfg(feature = "lambda")]
 mod athena;
+#[cfg(feature = "lambda")]
+mod deployment;
 
 use std::future::Future;
 use std::time::Duration;
@@ -14,11 +16,13 @@ use ecg_lake::{Lake, catalog_error};
 use ecg_store::CatalogError;
 use ecg_tables::TABLES;
 use ecg_tables::views::{View, views};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::time::sleep;
 
 #[cfg(feature = "lambda")]
 pub use athena::Athena;
+#[cfg(feature = "lambda")]
+pub use deployment::Request;
 
 /// How long to wait before a statement is looked at again.
 const POLL: Duration = Duration::from_millis(300);
@@ -56,17 +60,16 @@ pub enum State {
     },
 }
 
-/// What the function is sent: nothing that counts.
-#[derive(Debug, Deserialize)]
-pub struct Request {}
-
 /// What is there now.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Answer {
     /// Names of the tables.
     pub tables: Vec<&'static str>,
     /// Names of the views, in the order in which they were made.
     pub views: Vec<&'static str>,
+    /// Why a deployment failed, which was told to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
 }
 
 #[cfg(feature = "lambda")]
@@ -86,6 +89,7 @@ pub async fn run(lake: &Lake, statements: &impl Statements) -> Result<Answer, St
     Ok(Answer {
         tables: TABLES.map(|table| table.name).to_vec(),
         views: views.map(|view| view.name).to_vec(),
+        failed: None,
     })
 }
 

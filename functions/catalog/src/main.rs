@@ -1,9 +1,14 @@
 //! The Lambda `catalog`: makes database, tables and views. What it does is in the library; this only ties it to AWS.
 
+use std::time::Duration;
+
 use ecg_core::StepError;
 use ecg_lake::Lake;
 use ecg_lambda::config::{self, ATHENA_WORKGROUP};
 use step_catalog::{Answer, Athena, Request};
+
+/// How long it may take, below the function's time limit: a deployment that is not answered waits for an hour.
+const LONGEST: Duration = Duration::from_secs(100);
 
 /// The places, and who runs statements of SQL in them.
 struct Settings {
@@ -26,6 +31,20 @@ async fn settings() -> Result<Settings, String> {
     })
 }
 
-async fn catalog(settings: &Settings, _: Request) -> Result<Answer, StepError> {
-    step_catalog::run(&settings.lake, &settings.athena).await
+async fn catalog(settings: &Settings, request: Request) -> Result<Answer, StepError> {
+    if request.removes() {
+        return request.tell(Ok(Answer::default())).await;
+    }
+    let run = step_catalog::run(&settings.lake, &settings.athena);
+    let late = |_| {
+        Err(StepError::Transient(format!(
+            "expected tables and views within {} s, found them not done",
+            LONGEST.as_secs()
+        )))
+    };
+    let outcome = tokio::time::timeout(LONGEST, run).await.unwrap_or_else(late);
+    if let Err(error) = &outcome {
+        tracing::error!(error = error.name(), cause = %error, "the catalog is not as it should be");
+    }
+    request.tell(outcome).await
 }

@@ -122,6 +122,7 @@ async fn tables_then_views_and_a_second_run_changes_no_table() {
     let expected = Answer {
         tables: TABLES.map(|table| table.name).to_vec(),
         views: views::VIEW_NAMES.to_vec(),
+        failed: None,
     };
     assert_eq!(made, expected);
     assert_eq!(athena.views(), views::VIEW_NAMES);

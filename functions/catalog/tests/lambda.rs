@@ -5,7 +5,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::sync::Mutex;
+use std::thread;
 
 use ecg_testing::lambda::{Lambda, Request, Response};
 use serde_json::{Value, json};
@@ -93,9 +96,9 @@ impl Services {
 }
 
 /// The answers to as many events, and what was asked for, in order.
-fn invoke(services: Services, events: usize) -> (Vec<String>, Vec<String>) {
+fn invoke(services: Services, events: &[Value]) -> (Vec<String>, Vec<String>) {
     let services = Mutex::new(services);
-    let events = vec![json!({}); events];
+    let events = events.to_vec();
     let run = catalog().invoke(events, move |request: &Request| {
         services.lock().unwrap().answer(request)
     });
@@ -108,7 +111,7 @@ fn invoke(services: Services, events: usize) -> (Vec<String>, Vec<String>) {
 
 #[test]
 fn an_empty_account_then_one_where_all_is_there() {
-    let (answers, asked) = invoke(Services::default(), 2);
+    let (answers, asked) = invoke(Services::default(), &[json!({}), json!({})]);
     let made = r#"{"tables":["recordings","segments","beats","windows","rejections"],"views":["samples","current","unresolved"]}"#;
     assert_eq!(answers, [made, made]);
     let mut expected = vec!["GetTables", "GetDatabase", "CreateDatabase"];
@@ -128,10 +131,72 @@ fn what_athena_says_of_a_view() {
             failing: Some(("unresolved", status(state))),
             ..Services::default()
         };
-        let (answers, _) = invoke(services, 1);
+        let (answers, _) = invoke(services, &[json!({})]);
         let answer: Value = serde_json::from_str(&answers[0]).unwrap();
         assert_eq!(answer["errorType"], "Internal");
         let words = format!("making the view `unresolved`: Athena: {state}: COLUMN_NOT_FOUND: line 2:8");
         assert_eq!(answer["errorMessage"], words);
     }
+}
+
+/// Events of CloudFormation, and what it is told at their address.
+fn deploy(services: Services, kind: &str) -> (Value, Vec<String>, String, Value) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let told = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let (mut text, mut buffer) = (String::new(), [0; 4096]);
+        while !text.ends_with('}') {
+            let read = stream.read(&mut buffer).unwrap();
+            text += std::str::from_utf8(&buffer[..read]).unwrap();
+        }
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        text
+    });
+    let event = json!({
+        "RequestType": kind, "ResponseURL": format!("http://{address}/signed?a=b"), "StackId": "stack", "RequestId": "request",
+        "ResourceType": "Custom::Catalog", "LogicalResourceId": "Catalog", "ResourceProperties": { "Version": "arn:7" },
+    });
+    let (answers, asked) = invoke(services, &[event]);
+    let told = told.join().unwrap();
+    let (head, body) = told.split_once("\r\n\r\n").unwrap();
+    let answer = serde_json::from_str(&answers[0]).unwrap();
+    (
+        answer,
+        asked,
+        head.to_ascii_lowercase(),
+        serde_json::from_str(body).unwrap(),
+    )
+}
+
+#[test]
+fn a_deployment_is_told() {
+    let (answer, asked, head, told) = deploy(Services::default(), "Create");
+    assert_eq!(answer["views"], json!(["samples", "current", "unresolved"]));
+    assert!(!asked.is_empty());
+    assert!(head.starts_with("put /signed?a=b "), "{head}");
+    // The address is signed for that.
+    assert!(
+        head.contains("\r\ncontent-type: \r\n") || head.contains("\r\ncontent-type:\r\n"),
+        "{head}"
+    );
+    let of = |status: &str| json!({ "Status": status, "PhysicalResourceId": "catalog", "StackId": "stack", "RequestId": "request", "LogicalResourceId": "Catalog" });
+    assert_eq!(told, of("SUCCESS"));
+
+    // A failure is told and no error: Lambda would try again what CloudFormation rolls back.
+    let services = Services {
+        failing: Some(("samples", json!({ "State": "FAILED", "StateChangeReason": "no" }))),
+        ..Services::default()
+    };
+    let (answer, _, _, told) = deploy(services, "Update");
+    let mut expected = of("FAILED");
+    expected["Reason"] = json!("making the view `samples`: Athena: FAILED: no");
+    assert_eq!(told, expected);
+    assert_eq!(answer["failed"], expected["Reason"]);
+
+    // With the stack nothing goes.
+    let (_, asked, _, told) = deploy(Services::default(), "Delete");
+    assert_eq!((asked, told), (Vec::new(), of("SUCCESS")));
 }

@@ -16,8 +16,7 @@ def with_other_code(stack: Stack, folder: Path, name: str, bootstrap: dict[str, 
     """
     template = json.dumps(stack.template)
     steps = {body["Properties"]["Code"]["S3Key"]: body["Properties"]["FunctionName"].rsplit("-", 1)[1]
-             for body in stack.template["Resources"].values()
-             if body["Type"] == "AWS::Lambda::Function" and "FunctionName" in body["Properties"]}
+             for body in stack.template["Resources"].values() if body["Type"] == "AWS::Lambda::Function"}
     assets = []
     for asset in stack.assets:
         if asset.key in steps:

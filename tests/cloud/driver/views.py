@@ -1,4 +1,4 @@
-"""Athena's views and CDK's trigger, which ministack 1.5.33 does not make. Part of `corrected.py`.
+"""Athena's views, which ministack 1.5.33 does not keep, and how CloudFormation calls a function. Part of `corrected.py`.
 
 Views as documented and as Trino does it: `CREATE OR REPLACE VIEW` resolves its query against the catalog and keeps a table of the
 kind VIRTUAL_VIEW there, with the text and the list of its columns. A query through the view is refused as stale where the text has
@@ -7,17 +7,17 @@ those that its objects do not have are null.
 
 What this does not show: what Athena grants and checks while it makes a view (here it asks for no right but the one to start the statement).
 
-A trigger as CDK's provider does it (aws-cdk-lib/custom-resource-handlers): made and changed it calls the version of the function that
-`HandlerArn` names, without an event, and fails with what the function says; removed it calls nothing.
+A function that serves a custom resource is invoked asynchronously: where there is no free concurrency, Lambda tries again (for hours;
+here as long as the resource waits). The emulator's CloudFormation invokes it once.
 """
 
 import base64
 import json
 import re
+import time
 
 import duckdb
 from ministack.services import athena, glue, lambda_svc
-from ministack.services.cloudformation import provisioners
 
 from . import trino
 
@@ -27,7 +27,7 @@ _DUCKDB = {"string": "VARCHAR", "int": "INTEGER", "bigint": "BIGINT", "float": "
 
 
 def install():
-    """Views, columns and the trigger."""
+    """Views, columns and waiting."""
     run = athena._run_duckdb
 
     async def run_with_views(query, database, catalog=None):
@@ -39,7 +39,7 @@ def install():
     athena._run_duckdb = run_with_views
     athena._duckdb_type = _duckdb_type
     athena._table_relation = _with_every_column(athena._table_relation)
-    provisioners._RESOURCE_HANDLERS |= {"Custom::Trigger": {"create": _call, "update": _call_again, "delete": lambda physical_id, props: None}}
+    lambda_svc._execute_function_with_config_scope = _until_there_is_capacity(lambda_svc._execute_function_with_config_scope)
 
 
 def _schema(database: str) -> trino.Schema:
@@ -121,20 +121,14 @@ def _with_every_column(relation):
     return with_every_column
 
 
-def _call(logical_id, props, stack_name):
-    function, configuration, _ = lambda_svc._get_func_record_for_ref(props["HandlerArn"])
-    if function is None:
-        raise ValueError(f"{props['HandlerArn']}: no such function or version")
-    record = lambda_svc._execution_record_for_config(function, configuration)
-    # An invocation without an event has an empty one.
-    result = lambda_svc._execute_function_with_config_scope(record, {})
-    if result.get("error"):
-        body = result["body"]
-        body = json.loads(body) if isinstance(body, (str, bytes)) else body
-        raise ValueError(body.get("errorMessage", json.dumps(body)))
-    return f"{stack_name}-{logical_id}", {}
+def _until_there_is_capacity(execute):
+    """Events of CloudFormation wait while Lambda refuses."""
 
+    def execute_or_wait(function, event):
+        result = execute(function, event)
+        while result.get("throttle") and "ResponseURL" in event:
+            time.sleep(0.2)
+            result = execute(function, event)
+        return result
 
-def _call_again(physical_id, old_props, new_props, stack_name):
-    _call(physical_id, new_props, stack_name)
-    return physical_id, {}
+    return execute_or_wait
