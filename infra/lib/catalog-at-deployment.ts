@@ -1,6 +1,5 @@
 // The function `catalog` at each deployment: database, tables and views are made before the functions of the new release change, so
-// before they write rows. A deployment at which it fails is rolled back, which calls it
-// once more, for the version before.
+// before they write rows. A deployment at which it fails is rolled back, which calls it once more, for the version before.
 //
 // A custom resource that the function serves itself. CloudFormation invokes it asynchronously, so where uploads use all of the account's
 // concurrency the deployment waits. CDK's Trigger would invoke it synchronously through a provider of its own: then Lambda refuses, the
