@@ -1,5 +1,5 @@
-// What makes objects tables: the database, Athena's workgroup with its limits, and saved queries. The tables themselves
-// come from the function `crawl`, which knows their columns.
+// What makes objects tables: the database, Athena's workgroup with its limits, and saved queries. Tables and views are made by the
+// function `catalog`, which knows their columns (catalog-at-deployment.ts), partitions by the function `crawl`.
 
 import { RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as athena from 'aws-cdk-lib/aws-athena';
@@ -8,15 +8,19 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import type { Buckets } from './buckets.ts';
 import { acknowledge, explain } from './explain.ts';
-import { savedQueries, views } from './queries.ts';
+import { savedQueries } from './queries.ts';
 import type { Settings } from './settings.ts';
+import tables from '../tables.json' with { type: 'json' };
 
-/** The tables, which are prefixes of the processed bucket as well. */
-export const TABLES = ['recordings', 'segments', 'beats', 'windows', 'rejections'];
+/** The tables, which are prefixes of the processed bucket as well. A test of shared/tables writes the file. */
+export const TABLES: readonly string[] = tables;
 
 export class Catalog extends Construct {
   readonly databaseName: string;
   readonly workgroupName: string;
+  readonly database: glue.CfnDatabase;
+  readonly workgroup: athena.CfnWorkGroup;
+  readonly crawler?: glue.CfnCrawler;
   /** Name of the crawler, if there is one. */
   readonly crawlerName?: string;
   /** What the crawler may do. */
@@ -25,7 +29,7 @@ export class Catalog extends Construct {
   constructor(scope: Construct, id: string, settings: Settings, buckets: Buckets) {
     super(scope, id);
     const { account } = Stack.of(this);
-    const database = new glue.CfnDatabase(this, 'Database', {
+    this.database = new glue.CfnDatabase(this, 'Database', {
       catalogId: account,
       databaseInput: {
         name: settings.database,
@@ -33,10 +37,11 @@ export class Catalog extends Construct {
         locationUri: buckets.processed.s3UrlForObject(),
       },
     });
-    database.applyRemovalPolicy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE);
+    // With its tables, which are no resources of the stack: what a release added stays when an update is taken back.
+    this.database.applyRemovalPolicy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE);
     this.databaseName = settings.database;
 
-    const workgroup = new athena.CfnWorkGroup(this, 'Workgroup', {
+    this.workgroup = new athena.CfnWorkGroup(this, 'Workgroup', {
       name: settings.name,
       description: 'Queries on ECG recordings, with a limit on what one query scans.',
       // With its history of queries, if the stack goes.
@@ -54,24 +59,21 @@ export class Catalog extends Construct {
     });
     this.workgroupName = settings.name;
 
-    const save = (constructId: string, name: string, description: string, queryString: string) => {
-      new athena.CfnNamedQuery(this, constructId, {
-        database: settings.database, workGroup: settings.name, name, description, queryString,
-      }).addResourceDependency(workgroup);
-    };
-    for (const view of views()) {
-      save(`View-${view.name}`, `create view ${view.name}`, view.comment, `CREATE OR REPLACE VIEW "${view.name}" AS${view.sql}`);
-    }
     for (const query of savedQueries()) {
-      save(`Query-${query.number}`, `${query.number} ${query.title}`, 'From docs/queries.md, where the answer is explained.', query.sql);
+      new athena.CfnNamedQuery(this, `Query-${query.number}`, {
+        database: settings.database, workGroup: settings.name, name: `${query.number} ${query.title}`,
+        description: 'From docs/queries.md, where the answer is explained.', queryString: query.sql,
+      }).addResourceDependency(this.workgroup);
     }
 
     if (settings.crawler) {
       this.crawlerName = settings.name;
-      this.addCrawler(settings, buckets).addResourceDependency(database);
+      this.crawler = this.addCrawler(settings, buckets);
+      this.crawler.addResourceDependency(this.database);
     }
   }
 
+  /** It adds partitions to the tables that are there. It makes and changes no table, which is also all that its role allows. */
   private addCrawler(settings: Settings, { processed }: Buckets): glue.CfnCrawler {
     const { partition, region, account } = Stack.of(this);
     const arn = (service: string, name: string) => `arn:${partition}:${service}:${region}:${account}:${name}`;
@@ -81,9 +83,8 @@ export class Catalog extends Construct {
       new iam.PolicyStatement({ actions: ['s3:GetObject'], resources: [processed.arnForObjects('*')] }),
       new iam.PolicyStatement({
         actions: [
-          'glue:GetDatabase', 'glue:GetTable', 'glue:GetTables', 'glue:CreateTable', 'glue:UpdateTable', 'glue:GetPartition',
-          'glue:GetPartitions', 'glue:BatchGetPartition', 'glue:BatchCreatePartition', 'glue:BatchUpdatePartition',
-          'glue:UpdatePartition',
+          'glue:GetDatabase', 'glue:GetTable', 'glue:GetTables', 'glue:GetPartition', 'glue:GetPartitions', 'glue:BatchGetPartition',
+          'glue:CreatePartition', 'glue:BatchCreatePartition',
         ],
         resources: ['catalog', `database/${settings.database}`, `table/${settings.database}/*`].map((name) => arn('glue', name)),
       }),
@@ -99,8 +100,10 @@ export class Catalog extends Construct {
       description: 'Started by the function crawl. Bills ten minutes each time.',
       role: role.roleArn,
       databaseName: settings.database,
-      targets: { s3Targets: TABLES.map((table) => ({ path: processed.s3UrlForObject(`${table}/`) })) },
-      schemaChangePolicy: { updateBehavior: 'UPDATE_IN_DATABASE', deleteBehavior: 'LOG' },
+      // Tables of the catalog as targets: with places in S3 it would make a table of what it finds there.
+      targets: { catalogTargets: [{ databaseName: settings.database, tables: [...TABLES] }] },
+      // LOG: a change of columns is logged, and new partitions are added all the same.
+      schemaChangePolicy: { updateBehavior: 'LOG', deleteBehavior: 'LOG' },
       configuration: JSON.stringify({
         Version: 1.0,
         Grouping: { TableGroupingPolicy: 'CombineCompatibleSchemas' },

@@ -9,6 +9,7 @@ import { Audit } from './audit.ts';
 import { Buckets } from './buckets.ts';
 import { Budget, tag } from './budget.ts';
 import { Catalog } from './catalog.ts';
+import { CatalogAtDeployment } from './catalog-at-deployment.ts';
 import { CustomerKey, keyActions, TO_READ, TO_WRITE } from './customer-key.ts';
 import { Dashboard } from './dashboard.ts';
 import { acknowledge } from './explain.ts';
@@ -45,6 +46,7 @@ export class DataPipelineStack extends Stack {
       liveArn: liveArn(this, settings.name),
       executionsArn: executionsArn(this, settings.name),
     });
+    new CatalogAtDeployment(this, 'CatalogAtDeployment', { catalog, functions: functions.byStep });
     const machines = new StateMachines(this, 'StateMachines', { settings, buckets, functions: functions.byStep });
     const { workflow } = machines;
 

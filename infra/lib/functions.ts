@@ -93,6 +93,7 @@ function environmentOf(step: Step, { settings, buckets, catalog, slackSecret, li
     STATE_MACHINE_ARN: liveArn,
     GLUE_DATABASE: catalog.databaseName,
     GLUE_CRAWLER: catalog.crawlerName,
+    ATHENA_WORKGROUP: catalog.workgroupName,
     SLACK_SECRET: slackSecret.secretArn,
     METRICS_NAMESPACE: settings.name,
     RUST_LOG: undefined,
@@ -108,7 +109,7 @@ function environmentOf(step: Step, { settings, buckets, catalog, slackSecret, li
 function rightsOf(step: Step, environment: Record<string, string>, logGroup: logs.LogGroup, props: FunctionsProps): iam.PolicyStatement[] {
   const { rights, rights_with = {} } = ENTRIES[step];
   const variable = Object.keys(rights_with).find((name) => name in environment);
-  const { databaseName, crawlerName } = props.catalog;
+  const { databaseName, crawlerName, workgroupName } = props.catalog;
   const others: Record<string, string[]> = {
     log: [logGroup.logGroupArn],
     // Also through an alias: Step Functions authorizes on the machine's own ARN.
@@ -117,15 +118,16 @@ function rightsOf(step: Step, environment: Record<string, string>, logGroup: log
     queue: [props.uploads.queue.queueArn],
     catalog: ['catalog', `database/${databaseName}`, `table/${databaseName}/*`].map((name) => arn(props, 'glue', name)),
     crawler: [arn(props, 'glue', `crawler/${crawlerName}`)],
+    workgroup: [arn(props, 'athena', `workgroup/${workgroupName}`)],
     slack_secret: [props.slackSecret.secretArn],
   };
   const resources = (place: string): string[] => {
-    const [, bucket, below] = /^(raw|work|processed)(?:\/(.+))?$/.exec(place) ?? [];
+    const [, bucket, below] = /^(raw|work|processed|results)(?:\/(.+))?$/.exec(place) ?? [];
     if (bucket === undefined) {
-      if (!(place in others)) throw unknown(step, 'place', place, ['raw', 'work', 'processed', ...Object.keys(others)]);
+      if (!(place in others)) throw unknown(step, 'place', place, ['raw', 'work', 'processed', 'results', ...Object.keys(others)]);
       return others[place]!;
     }
-    const { bucketArn } = props.buckets[bucket as 'raw' | 'work' | 'processed'];
+    const { bucketArn } = props.buckets[bucket as 'raw' | 'work' | 'processed' | 'results'];
     return [below === undefined ? bucketArn : `${bucketArn}/${below}`];
   };
   return Object.entries({ ...EVERY.rights, ...(variable === undefined ? rights : rights_with[variable]) })

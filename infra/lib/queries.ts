@@ -1,23 +1,11 @@
-// SQL that is written elsewhere: the views in shared/tables/src/views.rs (`views.json` is made from it by a test there),
-// the questions in docs/queries.md. Nothing is written twice.
+// SQL that is written elsewhere: the questions in docs/queries.md. Nothing is written twice.
 
 import { readFileSync } from 'node:fs';
-
-export interface View {
-  readonly name: string;
-  readonly comment: string;
-  readonly sql: string;
-}
 
 export interface SavedQuery {
   readonly number: string;
   readonly title: string;
   readonly sql: string;
-}
-
-/** The views in Athena's dialect, in an order in which they can be created. */
-export function views(): View[] {
-  return JSON.parse(readFileSync(new URL('../views.json', import.meta.url), 'utf8')) as View[];
 }
 
 /** The questions of docs/queries.md in Athena's dialect. */

@@ -40,7 +40,7 @@ export interface Settings {
   readonly quietHours: number;
   /** What the deployment may cost a month before somebody is told, in USD; 0 is no budget. */
   readonly monthlyBudgetUsd: number;
-  /** A Glue crawler registers tables instead of the function `crawl`. */
+  /** A Glue crawler adds partitions instead of the function `crawl`. */
   readonly crawler: boolean;
   /** Prefixes of the raw bucket; for each there is a policy for those who upload below it. */
   readonly uploadPrefixes: readonly string[];

@@ -16,7 +16,7 @@ export type Rights = Readonly<Record<string, readonly string[]>>;
 
 export interface Entry extends Given {
   readonly does: string;
-  /** Whether the workflow calls it. `start` starts the workflow. */
+  /** Whether the workflow calls it. `start` starts the workflow; a deployment calls `catalog`. */
   readonly in_workflow: boolean;
   /**
    * Lambda gives one processor for 1769 MB and a share of it for less, so where samples are computed memory buys speed. A day of

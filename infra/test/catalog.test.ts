@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { TABLES } from '../lib/catalog.ts';
-import { queriesIn, savedQueries, views } from '../lib/queries.ts';
+import { queriesIn, savedQueries } from '../lib/queries.ts';
 import { asText, one, pipeline, resources } from './synthesised.ts';
 
 const { template } = pipeline();
@@ -28,27 +28,17 @@ test('the workgroup limits what a query scans and encrypts what it answers', () 
   expect(configuration.ResultConfiguration.EncryptionConfiguration).toEqual({ EncryptionOption: 'SSE_S3' });
 });
 
-test('every view and every question of the document is a saved query', () => {
+test('every question of the document is a saved query', () => {
   const saved = Object.values(resources(template, 'AWS::Athena::NamedQuery')).map(({ Properties }) => Properties);
   const document = readFileSync(new URL('../../docs/queries.md', import.meta.url), 'utf8');
   const headings = [...document.matchAll(/^## (\d+\. .+)$/gm)].map(([, heading]) => heading!.replace('. ', ' '));
   expect(headings.length).toBeGreaterThan(10);
-  expect(saved.map(({ Name }) => Name).sort())
-    .toEqual([...headings, 'create view samples', 'create view current', 'create view unresolved'].sort());
+  expect(saved.map(({ Name }) => Name).sort()).toEqual([...headings].sort());
   for (const query of saved) {
     expect(query).toMatchObject({ Database: 'ecg', WorkGroup: 'ecg-pipeline' });
     // CloudFormation's limits.
     expect(query.Name.length).toBeLessThanOrEqual(128);
     expect(query.Description.length).toBeLessThanOrEqual(1024);
-  }
-});
-
-test('a view is what shared/tables says', () => {
-  for (const view of views()) {
-    const golden = readFileSync(new URL(`../../shared/tables/tests/golden/${view.name}.sql`, import.meta.url), 'utf8');
-    expect(golden).toContain(`-- Athena${view.sql}\n-- DataFusion`);
-    const [, { Properties }] = one(template, 'AWS::Athena::NamedQuery', (found) => found.Properties.Name === `create view ${view.name}`);
-    expect(Properties.QueryString).toBe(`CREATE OR REPLACE VIEW "${view.name}" AS${view.sql}`);
   }
 });
 

@@ -224,7 +224,7 @@ test.each([['arm64', '--arm64', 'aarch64'], ['x86_64', '--x86-64', 'x86_64']])('
 test('a function that does not come as far as the runtime stops the build', () => {
   const { status, stderr } = build('arm64', { cpu: 'aarch64', said: 'libc.so.6: version GLIBC_2.38 not found' });
   expect(status).toBe(1);
-  expect(stderr).toMatch(/^error: start\/bootstrap: expected a program for arm64 .*, found libc.so.6: version GLIBC_2.38 not found\n$/);
+  expect(stderr).toMatch(/^error: catalog\/bootstrap: expected a program for arm64 .*, found libc.so.6: version GLIBC_2.38 not found\n$/);
 });
 
 test('for another processor they are started under qemu', () => {

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { TABLES } from '../lib/catalog.ts';
 import { ENTRIES, EVERY, STEPS, type Rights, type Step } from '../lib/steps.ts';
-import { asText, one, pipeline, resources } from './synthesised.ts';
+import { asText, one, pipeline, resources, rightsOf } from './synthesised.ts';
 
 const { template } = pipeline();
 const { template: withCrawler } = pipeline({ crawler: true });
@@ -30,8 +30,10 @@ describe.each(STEPS)('%s', (step) => {
 test('crawl with a crawler may only start it, and no catalog', () => {
   expect(granted(withCrawler, 'crawl')).toEqual(listed(ENTRIES.crawl.rights_with!.GLUE_CRAWLER!));
   const [, { Properties }] = one(withCrawler, 'AWS::Glue::Crawler');
-  expect(Properties.Targets.S3Targets.map(({ Path }: any) => asText(Path).replace(/^.*}\//, '')))
-    .toEqual(['recordings/', 'segments/', 'beats/', 'windows/', 'rejections/']);
+  expect(Properties.Targets).toEqual({ CatalogTargets: [{ DatabaseName: 'ecg', Tables: ['recordings', 'segments', 'beats', 'windows', 'rejections'] }] });
+  expect(Properties.SchemaChangePolicy).toEqual({ UpdateBehavior: 'LOG', DeleteBehavior: 'LOG' });
+  expect(rightsOf(withCrawler, 'CatalogCrawler').filter((right) => /^glue:(?!Get|BatchGet)/.test(right)).map((right) => right.split(' ')[0]))
+    .toEqual(['glue:BatchCreatePartition', 'glue:CreatePartition'].flatMap((action) => [action, action, action]));
   expect(Object.keys(resources(template, 'AWS::Glue::Crawler'))).toEqual([]);
 });
 
@@ -61,9 +63,9 @@ function granted(from: typeof template, step: Step): string[] {
       const text = asText(resource);
       expect(text, action).not.toBe('*');
       // The least that can be named: all objects or those below a prefix, the bucket itself for a listing.
-      const bucket = /^\$\{Buckets(Raw|Work|Processed)[0-9A-F]{8}\.Arn\}(.*)$/.exec(text);
+      const bucket = /^\$\{Buckets(Raw|Work|Processed|Results)[0-9A-F]{8}\.Arn\}(.*)$/.exec(text);
       if (bucket) {
-        expect(bucket[2], action).toMatch(action === 's3:ListBucket' ? /^$/ : /^\/([a-z]+\/)?\*$/);
+        expect(bucket[2], action).toMatch(['s3:ListBucket', 's3:GetBucketLocation'].includes(action) ? /^$/ : /^\/([a-z]+\/)?\*$/);
       }
       return `${bucket ? `${bucket[1]!.toLowerCase()}${bucket[2]}` : '-'} ${action}`;
     })));
@@ -78,6 +80,6 @@ function roleOf(from: typeof template, step: Step) {
 /** The same from the file, with what all functions may do. */
 function listed(rights: Rights): string[] {
   const all = Object.entries({ ...EVERY.rights, ...rights }).flatMap(([place, actions]) =>
-    actions.map((action) => `${/^(raw|work|processed)(\/|$)/.test(place) ? place : '-'} ${action}`));
+    actions.map((action) => `${/^(raw|work|processed|results)(\/|$)/.test(place) ? place : '-'} ${action}`));
   return [...new Set(all)].sort();
 }

@@ -93,6 +93,18 @@ describe('before-deployment.sh', () => {
     expect(asked.filter((line) => line.startsWith('lambda')).map((line) => line.split(' ').slice(1, 4).join(' ')))
       .toEqual(STEPS.map((step) => `publish-version --function-name ecg-pipeline-${step}`));
   });
+
+  test('but for one that the stack does not have again', () => {
+    const again = (said: string) => before([
+      ...stack('UPDATE_ROLLBACK_COMPLETE'), alias, { asked: 'lambda publish-version --function-name ecg-pipeline-catalog', fails: said },
+      { asked: 'lambda publish-version', text: 'arn' },
+    ]);
+    for (const said of ['ResourceNotFoundException', 'AccessDeniedException']) {
+      const { status, asked } = again(`An error occurred (${said}) when calling the PublishVersion operation`);
+      expect([status, asked.filter((line) => line.startsWith('lambda')).length]).toEqual([0, STEPS.length]);
+    }
+    expect(again('An error occurred (ServiceException)').status).toBe(1);
+  });
 });
 
 describe('smoke-test.sh', () => {

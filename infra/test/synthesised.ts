@@ -84,6 +84,23 @@ export function one(template: Template, type: string, fits: (resource: Resource,
   return found[0]!;
 }
 
+/** What a resource has to wait for, itself or through others. */
+export function before(
+  template: Template, id: string, all = template.toJSON().Resources as Record<string, Resource>, seen = new Set<string>(),
+): Set<string> {
+  const text = JSON.stringify(all[id]);
+  const named = [
+    ...[all[id]?.DependsOn ?? []].flat(),
+    ...[...text.matchAll(/"Ref":"(\w+)"/g)].map(([, ref]) => ref!),
+    ...[...text.matchAll(/"Fn::GetAtt":\["(\w+)"/g)].map(([, ref]) => ref!),
+  ];
+  for (const next of named.filter((name) => name in all && !seen.has(name))) {
+    seen.add(next);
+    before(template, next, all, seen);
+  }
+  return seen;
+}
+
 /** A value of a template as text: `${Id.Attribute}` for what only the deployment knows. */
 export function asText(value: any): string {
   if (typeof value === 'string') {

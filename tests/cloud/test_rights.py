@@ -15,10 +15,13 @@ from test_start import s3_record, sqs_event
 POLLED = "Lambda polls the queue for the function, with the function's role"
 LOGGED = "Lambda writes the log for the function, with the function's role"
 NOT_FOUND = "no call: it makes S3 answer 'not there' instead of 'forbidden' about an object that is missing"
+ATHENAS = "Athena writes what a statement answers with the rights of the function that started it"
 LONG_FOOTER = "the rest of a Parquet footer that is longer than the 64 KiB that are read at first, of the version that has it"
 
 # Rights that no call of the binary shows.
 WITHOUT_A_CALL = {
+    "catalog": {f"s3:{action} on results": ATHENAS for action in (
+        "GetBucketLocation", "ListBucket", "GetObject", "PutObject", "AbortMultipartUpload", "ListMultipartUploadParts")},
     "start": {"sqs:ReceiveMessage": POLLED, "sqs:DeleteMessage": POLLED, "sqs:GetQueueAttributes": POLLED},
     "validate": {"s3:ListBucket on raw": NOT_FOUND},
     "parse": {"s3:ListBucket on raw": NOT_FOUND},
@@ -53,7 +56,7 @@ def an_object_without_a_version(cloud, key):
 
 
 def a_catalog_from_before(cloud, good):
-    """A table and its partition of an older pipeline, with a column less; then no catalog at all."""
+    """A table and its partition of an older pipeline, with a column less: crawl mends the partition, catalog the table. Then no catalog at all."""
     glue, database = cloud.client("glue"), cloud.outputs["DatabaseName"]
     table = glue.get_table(DatabaseName=database, Name="recordings")["Table"]
     columns = table["StorageDescriptor"]["Columns"]
@@ -70,11 +73,13 @@ def a_catalog_from_before(cloud, good):
     key = unique("rights-older") + "1 NSR/900m (0).mat"
     cloud.put(key, good)
     cloud.succeeded(key)
+    assert cloud.invoke("catalog", {})[1] is False
     assert glue.get_table(DatabaseName=database, Name="recordings")["Table"]["StorageDescriptor"]["Columns"] == columns
     [partition] = glue.get_partitions(DatabaseName=database, TableName="recordings")["Partitions"]
     assert partition["StorageDescriptor"]["Columns"] == columns
 
     glue.delete_database(Name=database)
+    assert cloud.invoke("catalog", {})[1] is False
     key = unique("rights-none") + "1 NSR/900m (0).mat"
     cloud.put(key, good)
     execution = cloud.succeeded(key)

@@ -1,27 +1,14 @@
-"""The named queries that the stack brings: the views, as Athena answers them.
+"""The views that the deployment made, as Athena answers through them and as the local engine does.
 
-The emulator makes no named queries, so they are taken from the template. Its Athena speaks DuckDB and keeps no view between
-two queries, so a view's query is asked in a WITH clause.
+The emulator's Athena speaks DuckDB; driver/views.py keeps the views.
 """
 
 import json
-import re
 import shutil
 import subprocess
 
 import pytest
 from driver.cloud import unique
-
-CREATE_VIEW = re.compile(r"\s*CREATE\s+OR\s+REPLACE\s+VIEW\s+(\"?[\w.]+\"?)\s+AS\s+(.*)", re.IGNORECASE | re.DOTALL)
-
-
-@pytest.fixture(scope="module")
-def views(cloud):
-    """Each view's query by its name."""
-    texts = [body["Properties"]["QueryString"] for body in cloud.stack.template["Resources"].values()
-             if body["Type"] == "AWS::Athena::NamedQuery"]
-    found = [CREATE_VIEW.fullmatch(text.strip().rstrip(";")) for text in texts]
-    return {match[1].strip('"').split(".")[-1]: match[2] for match in found if match}
 
 
 @pytest.fixture(scope="module")
@@ -55,38 +42,30 @@ def same_files(cloud, ecg, fixtures, tmp_path_factory):
     return prefix, local
 
 
-def through(views, name, sql):
-    return f"with {name} as ({views[name]}) {sql}"
-
-
-def test_there_is_one_for_each_view(views):
-    assert {"samples", "current", "unresolved"} <= views.keys()
-
-
-def test_current(cloud, views, same_files):
+def test_current(cloud, same_files):
     prefix, local = same_files
     sql = f"select source_key, content_sha256 from current where source_key like '{prefix}%' order by source_key"
-    rows = cloud.query(through(views, "current", sql))
+    rows = cloud.query(sql)
     assert rows == local(sql)
     # Of the key with two versions there is one row, and three recordings behind it.
     assert len(rows) == 2
     assert len(cloud.query(f"select 1 as one from recordings where source_key like '{prefix}%'")) == 3
 
 
-def test_unresolved(cloud, views, same_files):
+def test_unresolved(cloud, same_files):
     prefix, local = same_files
     sql = f"select source_key, step, error from unresolved where source_key like '{prefix}%'"
-    rows = cloud.query(through(views, "unresolved", sql))
+    rows = cloud.query(sql)
     assert rows == local(sql) == [{"source_key": prefix + "text.mat", "step": "validate", "error": "Rejected"}]
 
 
-def test_samples(cloud, views, same_files):
+def test_samples(cloud, same_files):
     prefix, local = same_files
     # Ids differ between the cloud and the lake: they are put away by joining the key.
     sql = (f"select r.source_key, r.content_sha256, s.lead, s.sample, s.time_s, s.mv, s.missing, s.ecg_data from samples s "
            f"join recordings r on r.recording_id = s.recording_id where r.source_key like '{prefix}%' "
            f"order by r.source_key, r.content_sha256, s.lead, s.sample")
-    rows, expected = cloud.query(through(views, "samples", sql)), local(sql)
+    rows, expected = cloud.query(sql), local(sql)
     assert len(rows) == len(expected) == 3 * 3600
     for row, other in zip(rows, expected, strict=True):
         assert (row["source_key"], int(row["lead"]), int(row["sample"]), row["missing"] == "true") \

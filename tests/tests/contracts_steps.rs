@@ -41,7 +41,7 @@ struct Fresh {
     folder: tempfile::TempDir,
 }
 
-fn fresh(store: impl FnOnce(&Path) -> Arc<dyn Store>) -> Fresh {
+async fn fresh(store: impl FnOnce(&Path) -> Arc<dyn Store>) -> Fresh {
     let folder = tempfile::tempdir().unwrap();
     let lake = Lake {
         store: store(folder.path()),
@@ -52,15 +52,16 @@ fn fresh(store: impl FnOnce(&Path) -> Arc<dyn Store>) -> Fresh {
         processed: "processed".to_owned(),
         database: "ecg".to_owned(),
     };
+    lake.ensure_tables(lake.catalog().unwrap()).await.unwrap();
     Fresh { lake, folder }
 }
 
-fn in_memory() -> Fresh {
-    fresh(|_| Arc::new(MemoryStore::default()))
+async fn in_memory() -> Fresh {
+    fresh(|_| Arc::new(MemoryStore::default())).await
 }
 
-fn on_disk() -> Fresh {
-    fresh(|folder| Arc::new(LocalStore::open(folder, ["local"]).unwrap()))
+async fn on_disk() -> Fresh {
+    fresh(|folder| Arc::new(LocalStore::open(folder, ["local"]).unwrap())).await
 }
 
 impl Fresh {
@@ -208,7 +209,7 @@ fn releases(message: &Value, optional: &[&str]) -> Vec<Value> {
 /// During a deployment the functions of two releases talk to each other.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_step_understands_the_release_before_and_the_next_one() {
-    let place = in_memory();
+    let place = in_memory().await;
     let lake = &place.lake;
     let file = "recordings/header/two-leads.mat";
     let input = place.upload(file, file).await;
@@ -323,7 +324,7 @@ async fn what_the_steps_leave() {
         ("one-lead", "recordings/1 NSR/900m (0).mat"),
         ("two-leads", "recordings/header/two-leads.mat"),
     ] {
-        let place = in_memory();
+        let place = in_memory().await;
         let input = place.upload(file, file).await;
         let done = run(&place.lake, &input).await;
         ecg_testing::golden::check(format!("{GOLDEN}/{name}.messages.json"), &done.messages.text());
@@ -365,7 +366,7 @@ async fn what_the_steps_leave() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_rejected_recording_leaves() {
-    let place = in_memory();
+    let place = in_memory().await;
     let input = place.upload("malformed/constant.mat", "a/constant.mat").await;
     let mut messages = Messages::default();
     let execution = format!("{}-r2", input.recording_id);
@@ -431,7 +432,7 @@ async fn what_a_rejected_recording_leaves() {
 /// the failure that is recorded.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reason_reaches_the_row_field_by_field() {
-    let place = in_memory();
+    let place = in_memory().await;
     let file = "recordings/1 NSR/900m (0).mat";
     let mut input = place.upload(file, "1 NSR/900m (0).mat").await;
     let mut messages = Messages::default();
@@ -529,7 +530,7 @@ async fn the_same_input_gives_the_same_bytes_in_every_store() {
         "recordings/header/two-leads.mat",
     ] {
         let mut all = Vec::new();
-        for place in [in_memory(), in_memory(), on_disk()] {
+        for place in [in_memory().await, in_memory().await, on_disk().await] {
             let input = place.upload(file, file).await;
             let done = run(&place.lake, &input).await;
             let first = hashes(&place, &done).await;
@@ -554,7 +555,7 @@ async fn messages_are_small_for_the_longest_key_and_sixteen_leads() {
     let mut key = "記録".repeat(170);
     key.push_str(".mat");
     assert_eq!(key.len(), 1024);
-    let place = in_memory();
+    let place = in_memory().await;
     let signal = "r.mat 16 200 12 0 0 0 0 ableitung mit einem langen namen\n";
     let header = format!("r {leads} 100 {samples}\n{}", signal.repeat(leads as usize));
     let beside = Location::new("local", key.replace(".mat", ".hea"));
@@ -568,7 +569,7 @@ async fn messages_are_small_for_the_longest_key_and_sixteen_leads() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn parquet_is_what_athena_reads_well() {
-    let place = in_memory();
+    let place = in_memory().await;
     let input = place
         .upload("recordings/header/two-leads.mat", "two-leads.mat")
         .await;
@@ -637,7 +638,7 @@ async fn pyarrow_reads_the_tables() {
         println!("skipped: the environment variable ECG_PYTHON does not name a Python with pyarrow");
         return;
     };
-    let place = on_disk();
+    let place = on_disk().await;
     let input = place.upload("recordings/warn/gap.mat", "gap.mat").await;
     let done = run(&place.lake, &input).await;
     let processed = place.folder.path().join("processed");
@@ -686,7 +687,7 @@ async fn pyarrow_reads_the_tables() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn steps_refuse_what_the_step_before_did_not_write() {
-    let place = in_memory();
+    let place = in_memory().await;
     let input = place
         .upload("recordings/1 NSR/900m (0).mat", "1 NSR/900m (0).mat")
         .await;
@@ -802,7 +803,7 @@ async fn steps_refuse_what_the_step_before_did_not_write() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn validate_looks_at_the_upload_and_its_header() {
-    let place = in_memory();
+    let place = in_memory().await;
     let file = "recordings/header/two-leads.mat";
     let input = place.upload(file, "x/two-leads.mat").await;
     let mut messages = Messages::default();
@@ -852,7 +853,7 @@ async fn validate_looks_at_the_upload_and_its_header() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sequencer_orders_the_versions_of_a_key() {
-    let place = on_disk();
+    let place = on_disk().await;
     // Of one moment, and worked on out of order: only the sequencer tells which is the newest. A longer one is not less
     // than a shorter one that begins alike, and `9` comes before `A`.
     for (file, sequencer) in [

@@ -102,6 +102,7 @@ async fn execute(file: &[u8], faults: &[(usize, Fault)]) -> Ended {
         processed: "processed".to_owned(),
         database: "ecg".to_owned(),
     };
+    lake.ensure_tables(lake.catalog().unwrap()).await.unwrap();
     let input = ExecutionInput::new(
         ID.to_owned(),
         Source {

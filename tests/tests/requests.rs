@@ -59,6 +59,7 @@ async fn requests(file: &Path) -> (usize, usize) {
         processed: "processed".to_owned(),
         database: "ecg".to_owned(),
     };
+    lake.ensure_tables(lake.catalog().unwrap()).await.unwrap();
     let source = source(&lake, "a/b.mat").await;
     asked.lock().unwrap().clear();
     run(&lake, &source).await;

@@ -1,8 +1,9 @@
 //! The crawl step: registers in the catalog what was written, and publishes it.
 //!
-//! It reads the Parquet footers, checks them against the table and the number of rows, then makes sure of the
-//! database, the tables with their column comments, and their `dt` partitions. It looks first: an object in the work bucket
-//! says that all of it was made for these tables and this day, and one call of the catalog that the partition is still there.
+//! It reads the Parquet footers, checks them against the table and the number of rows, then makes sure of the `dt` partitions.
+//! The tables are not its business: on AWS the function `catalog` makes them at each deployment, locally opening the lake does.
+//! It looks first: an object in the work bucket says that the partitions of this day were made for these tables, and one call of
+//! the catalog that the last of them is still there.
 //! Its last act is to copy the objects that write held
 //! back into their places, the row of `recordings` last: who sees it finds everything else, and a run that fails before it has
 //! no such row, so that an upload is in `recordings` or in `rejections`, never in both. Until then the rows of an earlier run
@@ -15,16 +16,13 @@ use arrow_schema::Schema;
 use ecg_core::message::{CrawlOutput, TableObject, WriteOutput};
 use ecg_core::{StepError, content_id, layout};
 use ecg_lake::{Lake, catalog_error, write_error};
-use ecg_store::{Location, StoreError, TableSpec};
+use ecg_store::{CatalogError, Location, StoreError, TableSpec};
 use ecg_tables::{RECORDINGS, Table};
-
-const DATABASE_COMMENT: &str = "ECG recordings: segments, beats and features, made by ecg-pipeline";
 
 /// Registers what write wrote.
 ///
 /// # Errors
-/// `Internal` if an object is not what write said or the catalog holds an incompatible column (it names it), else
-/// what the store or the catalog says.
+/// `Internal` if an object is not what write said or the catalog has no such table, else what the store or the catalog says.
 pub async fn run(lake: &Lake, input: WriteOutput) -> Result<CrawlOutput, StepError> {
     let mut specs = Vec::new();
     let mut held_back = Vec::new();
@@ -57,7 +55,7 @@ pub async fn settle(lake: &Lake, input: WriteOutput) -> Result<CrawlOutput, Step
     })
 }
 
-/// Makes sure of the tables and of their partitions of one day.
+/// Makes sure of the partitions of one day.
 async fn register(lake: &Lake, specs: &[TableSpec], dt: &str) -> Result<(), StepError> {
     let Some(last) = specs.last() else {
         return Ok(());
@@ -78,10 +76,6 @@ async fn register(lake: &Lake, specs: &[TableSpec], dt: &str) -> Result<(), Step
         Err(StoreError::NotFound(_)) => {}
         Err(error) => return Err(lake.error_at(&registered, &error)),
     }
-    catalog
-        .ensure_tables(&lake.database, DATABASE_COMMENT, specs)
-        .await
-        .map_err(|error| catalog_error(&error))?;
     // Of a sealed day compaction keeps the partitions.
     if lake.day(dt).is_sealed().await? {
         return Ok(());
@@ -91,14 +85,25 @@ async fn register(lake: &Lake, specs: &[TableSpec], dt: &str) -> Result<(), Step
         catalog
             .ensure_partition(spec, &values, &location(spec))
             .await
-            .map_err(|error| catalog_error(&error))?;
+            .map_err(|error| missing_table(&error, spec))?;
     }
     let written = lake.store.put(&registered, definition.into()).await;
     written.map_err(|error| write_error(&error))?;
     Ok(())
 }
 
-/// Starts a crawler instead: it finds the objects, the tables and the partitions by itself. One that runs already is
+/// As [`catalog_error`]; where there is no table, who makes it.
+fn missing_table(error: &CatalogError, spec: &TableSpec) -> StepError {
+    match error {
+        CatalogError::NotFound { .. } => StepError::Internal(format!(
+            "{error}; expected the table {}, which the function `catalog` makes at each deployment, and `ecg` when it opens a lake",
+            spec.table()
+        )),
+        _ => catalog_error(error),
+    }
+}
+
+/// Starts a crawler instead: it finds the objects and adds the partitions by itself. One that runs already is
 /// fine: what it has passed by already, the next run finds.
 ///
 /// # Errors

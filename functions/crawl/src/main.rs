@@ -1,4 +1,4 @@
-//! The Lambda `crawl`: makes Glue tell the truth about what was written. What it does is in the library; this only ties
+//! The Lambda `crawl`: registers in Glue what was written. What it does is in the library; this only ties
 //! it to AWS.
 
 use ecg_core::StepError;

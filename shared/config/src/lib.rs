@@ -12,8 +12,10 @@ pub const WORK_BUCKET: &str = "WORK_BUCKET";
 pub const PROCESSED_BUCKET: &str = "PROCESSED_BUCKET";
 /// The database of the catalog; `ecg` where it is not set.
 pub const GLUE_DATABASE: &str = "GLUE_DATABASE";
-/// A Glue crawler to start instead of registering tables and partitions.
+/// A Glue crawler to start instead of registering partitions.
 pub const GLUE_CRAWLER: &str = "GLUE_CRAWLER";
+/// Athena's workgroup, in which views are made.
+pub const ATHENA_WORKGROUP: &str = "ATHENA_WORKGROUP";
 /// The ARN of the workflow.
 pub const STATE_MACHINE_ARN: &str = "STATE_MACHINE_ARN";
 /// The name or ARN of the secret that holds the way to Slack; without it the message is only logged.
@@ -88,6 +90,14 @@ impl StartSettings {
 /// The value of a variable that may be missing; empty counts as missing.
 pub fn optional(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The value of a variable that has to be there.
+///
+/// # Errors
+/// A sentence that names it.
+pub fn required(name: &str) -> Result<String, String> {
+    required_in(&optional, name)
 }
 
 fn required_in(lookup: Lookup<'_>, name: &str) -> Result<String, String> {

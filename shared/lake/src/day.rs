@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ecg_core::{StepError, layout};
-use ecg_store::{CatalogError, Location, ObjectMeta, StoreError, TableSpec};
+use ecg_store::{CatalogError, Location, ObjectMeta, StoreError};
 use ecg_tables::{TABLES, Table};
 use serde::{Deserialize, Serialize};
 
@@ -694,26 +694,6 @@ impl Lake {
     /// The location of a prefix of the processed bucket, as the catalog has it.
     pub fn location(&self, prefix: &str) -> String {
         format!("s3://{}/{prefix}", self.processed)
-    }
-
-    /// A table as the catalog describes it.
-    pub fn table_spec(&self, table: &Table) -> TableSpec {
-        use ecg_store::ColumnSpec;
-        let columns = table.columns.iter();
-        TableSpec {
-            database: self.database.clone(),
-            name: table.name.to_owned(),
-            comment: table.comment.to_owned(),
-            columns: columns
-                .map(|column| ColumnSpec::new(column.name, column.kind.hive_type(), column.comment))
-                .collect(),
-            partition_keys: vec![ColumnSpec::new(
-                ecg_tables::PARTITION,
-                "string",
-                ecg_tables::PARTITION_COMMENT,
-            )],
-            location: self.location(&layout::table_prefix(table.name)),
-        }
     }
 }
 

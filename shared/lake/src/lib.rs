@@ -8,7 +8,11 @@ use std::sync::Arc;
 
 use ecg_core::message::{Source, one_line};
 use ecg_core::{Details, StepError, layout};
-use ecg_store::{Catalog, CatalogError, Location, ObjectMeta, ObjectReader, ObjectWriter, Store, StoreError};
+use ecg_store::{
+    Catalog, CatalogError, ColumnSpec, Location, ObjectMeta, ObjectReader, ObjectWriter, Store, StoreError,
+    TableSpec,
+};
+use ecg_tables::{DATABASE_COMMENT, PARTITION, PARTITION_COMMENT, TABLES, Table};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +44,33 @@ impl Lake {
     pub fn catalog(&self) -> Result<&dyn Catalog, StepError> {
         let none = || StepError::Internal("expected a lake with a catalog, found one without".to_owned());
         self.catalog.as_deref().ok_or_else(none)
+    }
+
+    /// Makes the database and every table of the catalog. Of what exists already columns are added and comments changed: see
+    /// [`ecg_store::catalog::evolve`].
+    ///
+    /// # Errors
+    /// What the catalog says; [`CatalogError::Incompatible`] names a table that additions cannot make ours.
+    pub async fn ensure_tables(&self, catalog: &dyn Catalog) -> Result<(), CatalogError> {
+        let specs = TABLES.map(|table| self.table_spec(table));
+        catalog
+            .ensure_tables(&self.database, DATABASE_COMMENT, &specs)
+            .await
+    }
+
+    /// A table as the catalog describes it.
+    pub fn table_spec(&self, table: &Table) -> TableSpec {
+        let columns = table.columns.iter();
+        TableSpec {
+            database: self.database.clone(),
+            name: table.name.to_owned(),
+            comment: table.comment.to_owned(),
+            columns: columns
+                .map(|column| ColumnSpec::new(column.name, column.kind.hive_type(), column.comment))
+                .collect(),
+            partition_keys: vec![ColumnSpec::new(PARTITION, "string", PARTITION_COMMENT)],
+            location: format!("s3://{}/{}", self.processed, layout::table_prefix(table.name)),
+        }
     }
 
     /// The pinned location of an upload.

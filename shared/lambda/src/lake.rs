@@ -7,7 +7,7 @@ use ecg_lake::Lake;
 use ecg_store::{Catalog, S3Store};
 
 /// The lake of a step that reads and writes objects and has no business with the catalog: the SDK of Glue is linked into
-/// crawl only, and so are the rights to use it granted.
+/// crawl and catalog only, and so are the rights to use it granted.
 ///
 /// # Errors
 /// A sentence that names the variable that is missing.

@@ -33,7 +33,7 @@ pub fn markdown() -> String {
         );
     }
     text.push_str("\n## Views\n");
-    for view in views::VIEWS {
+    for view in views::views() {
         let _ = write!(
             text,
             "\n### {}\n\n{}\n\nIn Athena:\n\n```sql\n{}\n```\n",

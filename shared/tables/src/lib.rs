@@ -17,6 +17,9 @@ pub use definitions::{BEATS, RECORDINGS, REJECTIONS, SEGMENTS, TABLES, WINDOWS};
 /// The default name of the database.
 pub const DATABASE: &str = "ecg";
 
+/// The comment of the database.
+pub const DATABASE_COMMENT: &str = "ECG recordings: segments, beats and features, made by ecg-pipeline";
+
 /// The partition column of every table: the UTC day of the upload as `YYYY-MM-DD`.
 pub const PARTITION: &str = "dt";
 

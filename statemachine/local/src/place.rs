@@ -173,13 +173,17 @@ impl Place {
         }
         let catalog = LocalCatalog::open(self.root.join("catalog")).map_err(|error| error.to_string())?;
         let objects = LakeStore::new(self.store()?);
+        let catalog = Arc::new(catalog);
         let lake = Lake {
             store: Arc::new(objects.clone()),
-            catalog: Some(Arc::new(catalog)),
+            catalog: Some(catalog.clone()),
             work: WORK.to_owned(),
             processed: PROCESSED.to_owned(),
             database: ecg_tables::DATABASE.to_owned(),
         };
+        // On AWS the function `catalog` does this at each deployment.
+        futures::executor::block_on(lake.ensure_tables(catalog.as_ref()))
+            .map_err(|error| error.to_string())?;
         let journal = Journal::open(&self.root.join(journal::FILE), &boot(), |lost| {
             self.roll_back(lost)
         });

@@ -12,7 +12,7 @@ from ministack.app import main
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import athena, lambda_svc, stepfunctions, sts
 
-from . import exact, quotas, versions, workflows
+from . import exact, quotas, versions, views, workflows
 
 # Function environments at work at the same time. On AWS each has a machine of its own; here hundreds of processes would
 # share two cores, and everything would time out. While no quotas are on, further invocations wait, which looks like a slower
@@ -145,6 +145,7 @@ if __name__ == "__main__":
     evaluate_jsonata_in_a_distributed_map()
     workflows.install()
     versions.install()
+    views.install()
     hide_messages_in_scaled_time()
     start_and_wait_as_aws_does()
     exact.correct()

@@ -16,6 +16,7 @@ def correct():
     take_booleans_only_for_conditions()
     give_numbers_as_numbers()
     find_tables_as_glue_does()
+    refuse_partitions_of_a_missing_table()
     folder = Path(os.environ["TMPDIR"])
     integrations.judge_every_call(stepfunctions, folder)
     # Without, the suite does not start (conftest.py); a cloud that somebody starts by hand does.
@@ -76,3 +77,15 @@ def find_tables_as_glue_does():
             if key.startswith(f"{data['DatabaseName']}/") and pattern.fullmatch(table["Name"])]})
 
     glue._get_tables = get_tables
+
+
+def refuse_partitions_of_a_missing_table():
+    """Glue says that the table is missing; the emulator makes the partition."""
+    create = glue._create_partition
+
+    def create_partition(data):
+        if f"{data['DatabaseName']}/{data['TableName']}" not in glue._tables:
+            return glue.error_response_json("EntityNotFoundException", f"Table {data['TableName']} not found.", 400)
+        return create(data)
+
+    glue._create_partition = create_partition

@@ -6,7 +6,7 @@
 # Types that the emulator cannot make.
 LEFT_OUT: dict[str, str] = {
     "AWS::Logs::QueryDefinition": "the emulator does not know the type, and has no Logs Insights; infra/test holds the queries",
-    "AWS::Athena::NamedQuery": "the emulator does not know the type; test_views.py takes the queries from the template",
+    "AWS::Athena::NamedQuery": "the emulator does not know the type; test_sql.py reads the queries in the template",
 }
 
 # The same, of what a setting makes only.

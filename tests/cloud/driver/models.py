@@ -20,7 +20,7 @@ import botocore.session
 from botocore.model import OperationModel, ServiceModel, Shape
 
 # The name in a signature to botocore's.
-SERVICES = {"s3": "s3", "glue": "glue", "states": "stepfunctions", "secretsmanager": "secretsmanager"}
+SERVICES = {"s3": "s3", "glue": "glue", "states": "stepfunctions", "secretsmanager": "secretsmanager", "athena": "athena"}
 
 # Errors that any operation may answer (page "Common errors" of each service), and S3's, which has none in its model.
 COMMON_ERRORS = {

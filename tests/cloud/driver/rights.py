@@ -5,13 +5,13 @@ For S3 an action is told with its bucket: `s3:GetObject on raw`.
 
 import hashlib
 import json
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from .cloud import FUNCTIONS, STACK, STEPS_FILE, Cloud
 from .proxy import Call
 
 # X-Amz-Target begins with the protocol's name of the service; IAM has its own.
-_IAM_NAMES = {"AWSStepFunctions": "states", "AWSGlue": "glue", "secretsmanager": "secretsmanager", "AmazonSQS": "sqs"}
+_IAM_NAMES = {"AWSStepFunctions": "states", "AWSGlue": "glue", "secretsmanager": "secretsmanager", "AmazonSQS": "sqs", "AmazonAthena": "athena"}
 
 
 def granted(cloud: Cloud) -> dict[str, set[str]]:
@@ -64,7 +64,9 @@ def _configuration(cloud: Cloud, function: str) -> dict:
 
 
 def _buckets(cloud: Cloud) -> dict[str, str]:
-    return {cloud.outputs[f"{name}BucketName"]: name.lower() for name in ("Raw", "Work", "Processed")}
+    workgroup = cloud.client("athena").get_work_group(WorkGroup=cloud.outputs["WorkgroupName"])["WorkGroup"]
+    results = urlsplit(workgroup["Configuration"]["ResultConfiguration"]["OutputLocation"]).netloc
+    return {cloud.outputs[f"{name}BucketName"]: name.lower() for name in ("Raw", "Work", "Processed")} | {results: "results"}
 
 
 def _allowed(cloud: Cloud, document: dict | str) -> set[str]:

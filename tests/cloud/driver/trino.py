@@ -36,18 +36,10 @@ def tables(golden: Path) -> Schema:
     for name in TABLES:
         columns = [line.split(" # ")[0].split(" | ") for line in (golden / f"{name}.columns").read_text().splitlines()]
         # Glue writes a list as array<float>, Trino as array(real).
-        schema[name] = {column[0]: _trino(column[3]) for column in columns}
+        schema[name] = {column[0]: type_of(column[3]) for column in columns}
         partition = re.search(r"^partition (\w+) (\w+):", (golden / "tables.txt").read_text(), re.MULTILINE)
-        schema[name][partition[1]] = _trino(partition[2])
+        schema[name][partition[1]] = type_of(partition[2])
     return schema
-
-
-def view(sql: str) -> tuple[str, exp.Expression]:
-    """Name and query of a CREATE OR REPLACE VIEW."""
-    [statement] = sqlglot.parse(sql, read=DIALECT)
-    if not (isinstance(statement, exp.Create) and statement.kind == "VIEW" and statement.args.get("replace")):
-        raise AssertionError(f"expected CREATE OR REPLACE VIEW, found {sql[:60]}")
-    return statement.this.name, statement.expression
 
 
 def resolved(sql: str | exp.Expression, schema: Schema) -> dict[str, str]:
@@ -75,10 +67,10 @@ def resolved(sql: str | exp.Expression, schema: Schema) -> dict[str, str]:
 
 
 def texts(repository: Path, template: dict) -> dict[str, str]:
-    """Every query that the documents, the scripts and the stack give to Athena, by where it stands. Without the views."""
+    """Every query that the documents, the scripts and the stack give to Athena, by where it stands."""
     found = {}
     for body in template["Resources"].values():
-        if body["Type"] == "AWS::Athena::NamedQuery" and not is_view(body["Properties"]["QueryString"]):
+        if body["Type"] == "AWS::Athena::NamedQuery":
             found[f"saved query {body['Properties']['Name']}"] = body["Properties"]["QueryString"]
     for path in _documents(repository):
         place = path.relative_to(repository)
@@ -95,20 +87,10 @@ def texts(repository: Path, template: dict) -> dict[str, str]:
     return found
 
 
-def views(template: dict) -> list[str]:
-    """The views that the stack saves, in the order in which they can be made."""
-    return [body["Properties"]["QueryString"] for body in template["Resources"].values()
-            if body["Type"] == "AWS::Athena::NamedQuery" and is_view(body["Properties"]["QueryString"])]
-
-
-def is_view(sql: str) -> bool:
-    """Whether it makes a view."""
-    return sql.lstrip().upper().startswith("CREATE")
-
-
-def view_file(repository: Path) -> list[dict]:
-    """infra/views.json."""
-    return json.loads((repository / "infra/views.json").read_text())
+def views(repository: Path) -> dict[str, str]:
+    """Each view's query by its name, in the order in which the function `catalog` makes them."""
+    text = (repository / "docs/tables.md").read_text().split("\n## Views\n")[1]
+    return dict(re.findall(r"^### (\w+)\n.*?^```sql\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
 
 
 def _documents(repository: Path) -> list[Path]:
@@ -144,9 +126,9 @@ def _functions_are_known(sql: str):
         raise AssertionError(f"not among the functions of Trino that are known here: {sorted(unknown)}")
 
 
-def _trino(glue: str) -> str:
+def type_of(glue: str) -> str:
     """Glue's name of a type as Trino's."""
     names = {"string": "varchar", "float": "real", "int": "integer"}
     if match := re.fullmatch(r"array<(\w+)>", glue):
-        return f"array({_trino(match[1])})"
+        return f"array({type_of(match[1])})"
     return names.get(glue, glue)

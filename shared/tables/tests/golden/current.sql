@@ -1,7 +1,16 @@
 -- The `recordings`, only the newest version of each key.
 
 -- Athena
-SELECT recordings.*
+SELECT recordings.recording_id, recordings.record, recordings.fragment, recordings.label,
+       recordings.source_bucket, recordings.source_key, recordings.source_version, recordings.source_etag,
+       recordings.source_size, recordings.content_sha256, recordings.format, recordings.sampling_frequency_hz,
+       recordings.leads, recordings.samples, recordings.duration_s, recordings.gain, recordings.baseline,
+       recordings.units, recordings.calibration_source, recordings.missing_samples, recordings.quality,
+       recordings.warnings, recordings.heart_rate_bpm, recordings.uploaded_at, recordings.pipeline_version,
+       recordings.rules_version, recordings.source_sequencer, recordings.lead_names, recordings.lead_gains,
+       recordings.lead_baselines, recordings.beats, recordings.run, recordings.recipe_version,
+       recordings.subject_id, recordings.device_id, recordings.recorded_at, recordings.age, recordings.sex,
+       recordings.dt
 FROM recordings
 JOIN (SELECT recording_id AS newest_id,
              row_number() OVER (PARTITION BY source_bucket, source_key
@@ -17,7 +26,16 @@ JOIN (SELECT recording_id AS newest_id,
   ON newest.newest_id = recordings.recording_id AND newest.age = 1
 
 -- DataFusion
-SELECT recordings.*
+SELECT recordings.recording_id, recordings.record, recordings.fragment, recordings.label,
+       recordings.source_bucket, recordings.source_key, recordings.source_version, recordings.source_etag,
+       recordings.source_size, recordings.content_sha256, recordings.format, recordings.sampling_frequency_hz,
+       recordings.leads, recordings.samples, recordings.duration_s, recordings.gain, recordings.baseline,
+       recordings.units, recordings.calibration_source, recordings.missing_samples, recordings.quality,
+       recordings.warnings, recordings.heart_rate_bpm, recordings.uploaded_at, recordings.pipeline_version,
+       recordings.rules_version, recordings.source_sequencer, recordings.lead_names, recordings.lead_gains,
+       recordings.lead_baselines, recordings.beats, recordings.run, recordings.recipe_version,
+       recordings.subject_id, recordings.device_id, recordings.recorded_at, recordings.age, recordings.sex,
+       recordings.dt
 FROM recordings
 JOIN (SELECT recording_id AS newest_id,
              row_number() OVER (PARTITION BY source_bucket, source_key

@@ -1,7 +1,11 @@
 -- The `rejections` without a later success: what still needs somebody's attention.
 
 -- Athena
-SELECT rejections.*
+SELECT rejections.recording_id, rejections.execution, rejections.step, rejections.error, rejections.cause,
+       rejections.expected, rejections.found, rejections.offset, rejections.source_bucket,
+       rejections.source_key, rejections.source_version, rejections.source_size, rejections.attempts,
+       rejections.uploaded_at, rejections.pipeline_version, rejections.rules_version, rejections.run,
+       rejections.dt
 FROM rejections
 WHERE NOT EXISTS (SELECT 1 FROM recordings
                   WHERE recordings.recording_id = rejections.recording_id
@@ -10,7 +14,11 @@ WHERE NOT EXISTS (SELECT 1 FROM recordings
                     AND coalesce(recordings.run, 0) >= coalesce(rejections.run, 0))
 
 -- DataFusion
-SELECT rejections.*
+SELECT rejections.recording_id, rejections.execution, rejections.step, rejections.error, rejections.cause,
+       rejections.expected, rejections.found, rejections.offset, rejections.source_bucket,
+       rejections.source_key, rejections.source_version, rejections.source_size, rejections.attempts,
+       rejections.uploaded_at, rejections.pipeline_version, rejections.rules_version, rejections.run,
+       rejections.dt
 FROM rejections
 WHERE NOT EXISTS (SELECT 1 FROM recordings
                   WHERE recordings.recording_id = rejections.recording_id

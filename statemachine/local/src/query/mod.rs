@@ -101,7 +101,7 @@ fn unknown_table(context: &SessionContext, statement: &Statement) -> Option<Stri
         .into_iter()
         .find(|name| !context.table_exist(name.clone()).unwrap_or(false))?;
     let tables = TABLES.map(|table| table.name);
-    let views = views::VIEWS.map(|view| view.name);
+    let views = views::VIEW_NAMES;
     let likeness = |known: &str| normalized_levenshtein(&unknown.table().to_lowercase(), known);
     let nearest = tables
         .into_iter()

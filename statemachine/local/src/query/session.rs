@@ -74,8 +74,8 @@ pub(super) async fn open(lake: &Path, may_join: bool) -> Result<SessionContext> 
             .with_schema(table_arrow::schema(table));
         context.register_table(table.name, Arc::new(ListingTable::try_new(config)?))?;
     }
-    for view in views::VIEWS {
-        let plan = context.state().create_logical_plan(view.local).await?;
+    for view in views::views() {
+        let plan = context.state().create_logical_plan(&view.local).await?;
         let provider = datafusion::datasource::view::ViewTable::new(plan, Some(view.local.trim().to_owned()));
         context.register_table(view.name, Arc::new(provider))?;
     }
