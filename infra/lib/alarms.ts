@@ -9,6 +9,7 @@ import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { Alerts } from './alerts.ts';
+import type { Compaction } from './compaction.ts';
 import type { Net } from './net.ts';
 import type { Settings } from './settings.ts';
 import { ENTRIES, STEPS, type Step } from './steps.ts';
@@ -27,6 +28,7 @@ export interface AlarmsProps {
   readonly functions: Record<Step, lambda.Function>;
   readonly workflow: sfn.StateMachine;
   readonly net: Net;
+  readonly compaction: Compaction | undefined;
   readonly alerts: Alerts;
 }
 
@@ -80,7 +82,7 @@ export class Alarms extends Construct {
   }
 }
 
-function watched({ settings, uploads, functions, workflow, net }: AlarmsProps): Watched[] {
+function watched({ settings, uploads, functions, workflow, net, compaction }: AlarmsProps): Watched[] {
   // The command looks at `ecg-pipeline` where no other machine is named.
   const ecg = (command: string) => `ecg ${command} --aws --state-machine ${settings.name}`;
   return [
@@ -171,6 +173,14 @@ function watched({ settings, uploads, functions, workflow, net }: AlarmsProps): 
       means: `A function took more than ${NEAR_PERCENT} % of its time limit; one that takes all of it is stopped, and the recording fails. `
         + `"The slowest invocations" in Logs Insights shows which one and with which file. Raise timeout_seconds or memory_mb in functions/steps.json, or cut such recordings.`,
     },
+    ...(compaction ? [{
+      name: 'compaction-failed',
+      metric: sum([
+        compaction.machine.metricFailed({ period: PERIOD }), compaction.machine.metricTimedOut({ period: PERIOD }),
+      ], 'did not succeed'),
+      threshold: 1,
+      means: `Days were not compacted. Tables and queries are right, and get slower until it succeeds; the next hour tries again. The execution of ${compaction.machine.stateMachineName} says which days and why.`,
+    }] : []),
     ...(settings.quietHours > 0 ? [{
       name: 'uploads-quiet',
       metric: startMetric(settings, 'Files', Duration.hours(1)),

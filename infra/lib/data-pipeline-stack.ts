@@ -10,6 +10,7 @@ import { Buckets } from './buckets.ts';
 import { Budget, tag } from './budget.ts';
 import { Catalog } from './catalog.ts';
 import { CatalogAtDeployment } from './catalog-at-deployment.ts';
+import { Compaction } from './compaction.ts';
 import { CustomerKey, keyActions, TO_READ, TO_WRITE } from './customer-key.ts';
 import { Dashboard } from './dashboard.ts';
 import { acknowledge } from './explain.ts';
@@ -49,11 +50,14 @@ export class DataPipelineStack extends Stack {
     new CatalogAtDeployment(this, 'CatalogAtDeployment', { catalog, functions: functions.byStep });
     const machines = new StateMachines(this, 'StateMachines', { settings, buckets, functions: functions.byStep });
     const { workflow } = machines;
+    const compaction = settings.compactAfterHours > 0
+      ? new Compaction(this, 'Compaction', { settings, functions: functions.byStep })
+      : undefined;
 
     const customerKey = settings.customerKey ? new CustomerKey(this, 'CustomerKey', settings) : undefined;
     const alerts = new Alerts(this, 'Alerts', settings, customerKey?.key);
     const net = new Net(this, 'Net', { settings, buckets, functions: functions.byStep, workflow, alerts });
-    const alarms = new Alarms(this, 'Alarms', { settings, uploads, functions: functions.byStep, workflow, net, alerts });
+    const alarms = new Alarms(this, 'Alarms', { settings, uploads, functions: functions.byStep, workflow, net, compaction, alerts });
     const live = new Live(this, 'Live', { settings, workflow, rollbackAlarm: alarms.failed });
     // Uploads wait in the queue until there is an alias to start them through, and until the new version has proved itself.
     functions.byStep.start.node.addDependency(live.alias);

@@ -42,6 +42,8 @@ export interface Settings {
   readonly monthlyBudgetUsd: number;
   /** A Glue crawler adds partitions instead of the function `crawl`. */
   readonly crawler: boolean;
+  /** Hours after its end (UTC) from which a day is compacted; 0 is never. */
+  readonly compactAfterHours: number;
   /** Prefixes of the raw bucket; for each there is a policy for those who upload below it. */
   readonly uploadPrefixes: readonly string[];
   /** Analysts get data through Lake Formation only, and no right to read the processed bucket itself. */
@@ -100,6 +102,7 @@ export function settingsFrom(node: Node, instead: Record<string, unknown> = {}):
     quietHours: context.whole('quietHours', 0, QUIET_HOURS),
     monthlyBudgetUsd: context.whole('monthlyBudgetUsd', 0, 10_000_000),
     crawler: context.flag('crawler'),
+    compactAfterHours: compactAfterHours(context),
     uploadPrefixes: uploadPrefixes(context),
     lakeFormation: context.flag('lakeFormation'),
     customerKey: context.flag('customerKey'),
@@ -108,6 +111,15 @@ export function settingsFrom(node: Node, instead: Record<string, unknown> = {}):
     ...slack(context),
     ...source(context),
   };
+}
+
+/** A crawler knows nothing of where compaction has put a day, and would add what is in neither place. */
+function compactAfterHours(context: Context): number {
+  const hours = context.whole('compactAfterHours', 0, 720);
+  if (hours > 0 && context.flag('crawler')) {
+    wrong('compactAfterHours', '0, since crawler is true and a crawler cannot be used with compaction', String(hours));
+  }
+  return hours;
 }
 
 /** An alarm looks back for a week at most. */

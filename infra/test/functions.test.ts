@@ -66,7 +66,10 @@ const RECORDS_ONE_ROW = { RecordFailure: 'write', RegisterFailure: 'crawl' };
 test('a function gives up before its state does', () => {
   const { States: backfill } = JSON.parse(workflowFile('backfill.asl.json')).States.Objects.ItemProcessor;
   const files = ['ecg-pipeline.asl.json', 'net.asl.json'].map((file) => JSON.parse(workflowFile(file)).States);
-  const states = [...files, backfill].flatMap((file) => Object.entries(file)) as [string, any][];
+  const { States: compaction } = JSON.parse(workflowFile('compact.asl.json'));
+  const { States: day } = compaction.EachDay.ItemProcessor;
+  const { States: slice } = day.EachSlice.ItemProcessor;
+  const states = [...files, backfill, compaction, day, slice].flatMap((file) => Object.entries(file)) as [string, any][];
   const called = new Set<string>();
   for (const [name, state] of states) {
     const step = STEPS.find((candidate) => state.Arguments?.FunctionName === `\${${candidate}}`);

@@ -129,7 +129,7 @@ const NOTHING_IN_THEM = [
   'AWS::CloudWatch::Alarm', 'AWS::CloudWatch::Dashboard', 'AWS::Events::Rule', 'AWS::Glue::Crawler', 'AWS::IAM::ManagedPolicy',
   'AWS::IAM::Policy', 'AWS::IAM::Role', 'AWS::KMS::Alias', 'AWS::Lambda::EventSourceMapping', 'AWS::Lambda::Function',
   'AWS::Logs::QueryDefinition', 'AWS::S3::BucketPolicy', 'AWS::SNS::TopicPolicy', 'AWS::SQS::QueuePolicy',
-  'AWS::StepFunctions::StateMachineAlias',
+  'AWS::StepFunctions::StateMachineAlias', 'Custom::Catalog',
 ];
 
 describe('what happens when the stack is deleted', () => {

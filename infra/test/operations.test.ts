@@ -104,7 +104,7 @@ describe('alarms', () => {
   });
 
   test('every one goes to the topic, is quiet where nothing happens, and says what to do', () => {
-    expect(alarms).toHaveLength(14);
+    expect(alarms).toHaveLength(15);
     for (const { AlarmName, AlarmActions, OKActions, AlarmDescription, TreatMissingData } of alarms) {
       expect(AlarmActions, AlarmName).toEqual([{ Ref: topicId }]);
       expect(TreatMissingData, AlarmName).toBe('notBreaching');
@@ -172,7 +172,7 @@ describe('Slack', () => {
 
 describe('the net', () => {
   test('hears of every execution of the workflow that did not succeed, and of nothing else', () => {
-    const [, { Properties }] = one(template, 'AWS::Events::Rule');
+    const [, { Properties }] = one(template, 'AWS::Events::Rule', (found) => found.Properties.Name === 'ecg-pipeline-not-succeeded');
     const [workflowId] = one(template, 'AWS::StepFunctions::StateMachine', (found) => found.Properties.StateMachineName === 'ecg-pipeline');
     expect(Properties.EventPattern).toEqual({
       source: ['aws.states'],

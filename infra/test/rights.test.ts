@@ -37,11 +37,11 @@ test('crawl with a crawler may only start it, and no catalog', () => {
   expect(Object.keys(resources(template, 'AWS::Glue::Crawler'))).toEqual([]);
 });
 
-test('crawl may put the objects of every table, but for those of rejections, which write puts', () => {
+test('crawl may put the objects of every table, but for those of rejections, which write puts, and the registers of days', () => {
   for (const stack of [template, withCrawler]) {
     const puts = granted(stack, 'crawl').filter((right) => /^processed\/.* s3:PutObject$/.test(right));
-    const tables = TABLES.filter((table) => table !== 'rejections');
-    expect(puts.sort()).toEqual(tables.map((table) => `processed/${table}/* s3:PutObject`).sort());
+    const places = TABLES.filter((table) => table !== 'rejections').concat(stack === template ? ['compact/days'] : []);
+    expect(puts.sort()).toEqual(places.map((place) => `processed/${place}/* s3:PutObject`).sort());
   }
 });
 
@@ -65,7 +65,7 @@ function granted(from: typeof template, step: Step): string[] {
       // The least that can be named: all objects or those below a prefix, the bucket itself for a listing.
       const bucket = /^\$\{Buckets(Raw|Work|Processed|Results)[0-9A-F]{8}\.Arn\}(.*)$/.exec(text);
       if (bucket) {
-        expect(bucket[2], action).toMatch(['s3:ListBucket', 's3:GetBucketLocation'].includes(action) ? /^$/ : /^\/([a-z]+\/)?\*$/);
+        expect(bucket[2], action).toMatch(['s3:ListBucket', 's3:GetBucketLocation'].includes(action) ? /^$/ : /^\/([a-z]+\/)*\*$/);
       }
       return `${bucket ? `${bucket[1]!.toLowerCase()}${bucket[2]}` : '-'} ${action}`;
     })));

@@ -18,7 +18,7 @@ test('so have the settings of the tests', () => {
 });
 
 test('what the command line gives is text, and means the same', () => {
-  expect(read({ workDays: '20', crawler: 'true', logDays: '30' })).toMatchObject({ workDays: 20, crawler: true, logDays: 30 });
+  expect(read({ workDays: '20', crawler: 'true', compactAfterHours: '0', logDays: '30' })).toMatchObject({ workDays: 20, crawler: true, logDays: 30 });
 });
 
 describe.each([
@@ -26,7 +26,7 @@ describe.each([
   ['profiles', 'nowhere.toml'],
   ['rawGlacierDays', -1], ['rawGlacierDays', 1.5], ['rawGlacierDays', ''], ['workDays', 14], ['workDays', 'x'], ['logDays', 31],
   ['executionLog', 'OFF'], ['startConcurrency', 1], ['startConcurrency', 1001], ['scanLimitGb', 0], ['failedAlarm', 0], ['canaryMinutes', -1],
-  ['canaryMinutes', 2101], ['crawler', 'yes'],
+  ['canaryMinutes', 2101], ['crawler', 'yes'], ['compactAfterHours', 721],
   ['quietHours', 169], ['monthlyBudgetUsd', -1], ['monthlyBudgetUsd', 1.5], ['lakeFormation', 'yes'], ['customerKey', 1], ['auditDays', 3651],
   ['objectLockDays', -1], ['forget', 'yes'], ['secondCopy', 'Ireland'], ['secondCopy', '1234/eu-west-1'],
   ['uploadPrefixes', ['site-1']], ['uploadPrefixes', ['/']], ['uploadPrefixes', ['*/']], ['uploadPrefixes', ['${aws:username}/']],

@@ -8,7 +8,7 @@ const machine = (name: string) =>
   one(template, 'AWS::StepFunctions::StateMachine', ({ Properties }) => Properties.StateMachineName === name)[1].Properties;
 const placeholders = (text: string) => [...new Set([...text.matchAll(/\$\{([^}]*)\}/g)].map(([, name]) => name))].sort();
 
-describe.each([['ecg-pipeline', 'ecg-pipeline.asl.json'], ['ecg-pipeline-backfill', 'backfill.asl.json'], ['ecg-pipeline-net', 'net.asl.json']])('%s', (name, file) => {
+describe.each([['ecg-pipeline', 'ecg-pipeline.asl.json'], ['ecg-pipeline-backfill', 'backfill.asl.json'], ['ecg-pipeline-net', 'net.asl.json'], ['ecg-pipeline-compact', 'compact.asl.json']])('%s', (name, file) => {
   test('is the file as it is', () => expect(machine(name).DefinitionString).toBe(workflowFile(file)));
 
   test('has a value for every name in the file, and none that is not there', () => {
@@ -32,7 +32,7 @@ test('what is logged of executions is a setting', () => {
   }
 });
 
-test.each(['ecg-pipeline', 'ecg-pipeline-net', 'ecg-pipeline-backfill'])('each step of %s is a version of the function of that name', (name) => {
+test.each(['ecg-pipeline', 'ecg-pipeline-net', 'ecg-pipeline-backfill', 'ecg-pipeline-compact'])('each step of %s is a version of the function of that name', (name) => {
   const steps = Object.entries(machine(name).DefinitionSubstitutions).filter(([key]) => STEPS.includes(key as Step)) as [string, any][];
   expect(steps.length).toBeGreaterThan(0);
   for (const [step, arn] of steps) {
@@ -81,4 +81,16 @@ test('the backfill may run itself, the workflow and start, and read what lies in
 test('the rights of the backfill name the Map state as the file does', () => {
   expect(JSON.parse(workflowFile('backfill.asl.json')).States.Objects.Label).toBe('objects');
   expect(JSON.parse(workflowFile('backfill.asl.json')).States.Objects.ResultWriter.Arguments.Prefix).toBe('backfill');
+});
+
+test('compaction runs once an hour, on its function only, and not beside a crawler', () => {
+  const [, rule] = one(template, 'AWS::Events::Rule', ({ Properties }) => Properties.Name === 'ecg-pipeline-compact');
+  expect(rule.Properties.ScheduleExpression).toBe('rate(1 hour)');
+  expect(rule.Properties.Targets[0].Input).toBe('{"after_hours":6}');
+  const rights = rightsOf(template, 'CompactionMachine').filter((right) => !/^(logs|xray):/.test(right));
+  expect(rights.map((right) => right.replace(/^.*Functions([A-Z][a-z]+).*?(:\*)?$/, '$1$2')).sort()).toEqual(['Compact', 'Compact:*']);
+  expect(() => pipeline({ crawler: true, compactAfterHours: 6 })).toThrow('setting compactAfterHours: expected 0, since crawler is true');
+  const { template: without } = pipeline({ compactAfterHours: 0 });
+  expect(Object.values(resources(without, 'AWS::StepFunctions::StateMachine')).map(({ Properties }) => Properties.StateMachineName))
+    .not.toContain('ecg-pipeline-compact');
 });

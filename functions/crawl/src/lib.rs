@@ -43,11 +43,12 @@ pub async fn run(lake: &Lake, input: WriteOutput) -> Result<CrawlOutput, StepErr
 /// Makes sure that queries get what was published: the end of [`run`], for a caller who knows that it has come so far.
 ///
 /// # Errors
-/// `Throttled` while it has to wait for the compaction of the day.
+/// `Throttled`, whatever the reason: the row of `recordings` is there, so the execution must not fail any more, and waits.
 pub async fn settle(lake: &Lake, input: WriteOutput) -> Result<CrawlOutput, StepError> {
     if let Some(object) = input.objects.first() {
         let published = object.staged.as_ref().unwrap_or(&object.key);
-        lake.day(&input.dt).settle(published).await?;
+        let settled = lake.day(&input.dt).settle(published).await;
+        settled.map_err(|error| StepError::Throttled(error.to_string()))?;
     }
     Ok(CrawlOutput {
         recording_id: input.recording_id,

@@ -32,6 +32,38 @@ struct Content {
     last_modified_ms: i64,
 }
 
+/// When a write happens.
+enum Condition<'a> {
+    None,
+    Absent,
+    Unchanged(&'a str),
+}
+
+impl Condition<'_> {
+    fn check(
+        &self,
+        operation: &str,
+        location: &Location,
+        current: Option<&Content>,
+    ) -> Result<(), StoreError> {
+        let context = |message: String| ErrorContext::new(operation, location, message);
+        match (self, current) {
+            (Condition::None, _) | (Condition::Absent, None) => Ok(()),
+            (Condition::Absent, Some(_)) => Err(StoreError::AlreadyExists(context(
+                "there is an object under the key".to_owned(),
+            ))),
+            (Condition::Unchanged(_), None) => Err(StoreError::NotFound(context(
+                "no such object in memory".to_owned(),
+            ))),
+            (Condition::Unchanged(etag), Some(found)) if found.md5 == *etag => Ok(()),
+            (Condition::Unchanged(etag), Some(found)) => Err(StoreError::AlreadyExists(context(format!(
+                "expected the object {etag}, found {}",
+                found.md5
+            )))),
+        }
+    }
+}
+
 impl MemoryStore {
     /// An empty store; buckets named in `versioned_buckets` keep what is overwritten.
     pub fn new(versioned_buckets: impl IntoIterator<Item = impl Into<String>>) -> MemoryStore {
@@ -67,24 +99,12 @@ impl MemoryStore {
         })
     }
 
-    /// Checks that the current object has this ETag.
-    fn check(&self, operation: &str, location: &Location, etag: &str) -> Result<(), StoreError> {
-        let found = self.find(operation, location)?.md5;
-        if found == etag {
-            return Ok(());
-        }
-        let message = format!("expected the object {etag}, found {found}");
-        Err(StoreError::AlreadyExists(ErrorContext::new(
-            operation, location, message,
-        )))
-    }
-
     fn store(
         &self,
         operation: &str,
         location: &Location,
         bytes: Bytes,
-        only_if_absent: bool,
+        condition: Condition<'_>,
     ) -> Result<WrittenObject, StoreError> {
         location.check_for_write(operation)?;
         let md5 = Md5::digest(&bytes)
@@ -102,12 +122,7 @@ impl MemoryStore {
             .objects
             .entry((location.bucket.clone(), location.key.clone()))
             .or_default();
-        if only_if_absent && !contents.is_empty() {
-            let message = "there is an object under the key";
-            return Err(StoreError::AlreadyExists(ErrorContext::new(
-                operation, location, message,
-            )));
-        }
+        condition.check(operation, location, contents.last())?;
         if self.versioned_buckets.contains(&location.bucket) {
             contents.retain(|content| content.md5 != md5);
         } else {
@@ -150,11 +165,11 @@ impl Store for MemoryStore {
     }
 
     async fn put(&self, location: &Location, bytes: Bytes) -> Result<WrittenObject, StoreError> {
-        self.store("writing", location, bytes, false)
+        self.store("writing", location, bytes, Condition::None)
     }
 
     async fn put_if_absent(&self, location: &Location, bytes: Bytes) -> Result<WrittenObject, StoreError> {
-        self.store("writing, if absent,", location, bytes, true)
+        self.store("writing, if absent,", location, bytes, Condition::Absent)
     }
 
     async fn put_if_unchanged(
@@ -163,27 +178,32 @@ impl Store for MemoryStore {
         etag: &str,
         bytes: Bytes,
     ) -> Result<WrittenObject, StoreError> {
-        self.check("writing, if unchanged,", location, etag)?;
-        self.store("writing, if unchanged,", location, bytes, false)
+        self.store(
+            "writing, if unchanged,",
+            location,
+            bytes,
+            Condition::Unchanged(etag),
+        )
     }
 
     async fn delete(&self, location: &Location) -> Result<(), StoreError> {
         location.check("removing")?;
-        let current = Location::new(&location.bucket, &location.key);
-        if let Some(etag) = &location.version {
-            match self.check("removing", &current, etag) {
-                Err(StoreError::NotFound(_)) => return Ok(()),
-                checked => checked?,
-            }
-        }
         let mut state = self.lock();
-        state.objects.remove(&(current.bucket, current.key));
+        let name = (location.bucket.clone(), location.key.clone());
+        let Some(contents) = state.objects.get(&name) else {
+            return Ok(());
+        };
+        if let Some(etag) = &location.version {
+            Condition::Unchanged(etag).check("removing", location, contents.last())?;
+        }
+        // What was removed from a versioned bucket is not kept here.
+        state.objects.remove(&name);
         Ok(())
     }
 
     async fn copy(&self, from: &Location, to: &Location) -> Result<(), StoreError> {
         let content = self.find("copying", from)?;
-        self.store("copying to", to, content.bytes, false)?;
+        self.store("copying to", to, content.bytes, Condition::None)?;
         Ok(())
     }
 
@@ -237,6 +257,11 @@ impl Upload for MemoryUpload {
             location,
             bytes,
         } = *self;
-        store.store("finishing the upload of", &location, bytes.into(), false)
+        store.store(
+            "finishing the upload of",
+            &location,
+            bytes.into(),
+            Condition::None,
+        )
     }
 }

@@ -15,6 +15,7 @@ use crate::compact::{self, Compaction};
 use crate::journal::Journal;
 use crate::lake_store::LakeStore;
 use crate::place::Place;
+use crate::progress::tell;
 
 /// Largest input or output of a step in bytes: messages point at objects, they do not carry them.
 const MESSAGE_BYTES_MAX: usize = 4096;
@@ -62,7 +63,13 @@ impl Steps {
             crawled = step_crawl::settle(&self.lake, input.clone()).await;
             if let Err(StepError::Throttled(_)) = crawled {
                 let compacted = self.compaction().run(compact::of_day(&input.dt)).await;
-                compacted.map_err(StepError::Internal)?;
+                compacted.map_err(|why| {
+                    tell(&format!(
+                        "{}: waits, because its day cannot be compacted: {why}",
+                        input.recording_id
+                    ));
+                    StepError::Throttled(why)
+                })?;
                 crawled = step_crawl::settle(&self.lake, input.clone()).await;
             }
         }
