@@ -1,7 +1,7 @@
 //! The tasks of compaction over small objects of a day, and what is read afterwards.
 
 // Helpers of tests fail the test.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
