@@ -14,6 +14,7 @@ use std::time::Duration;
 use ecg_tests::cli::{ecg, start};
 use ecg_tests::files::{malformed, recordings};
 use ecg_tests::lake::{TestLake, text};
+use ecg_tests::python::{python_with, run};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -105,6 +106,16 @@ fn the_tables_answer_as_before_from_a_few_files() {
         "{small} small files, {large} large ones"
     );
 
+    // A day with one object only.
+    let one = TestLake::new();
+    one.run(&malformed().join("truncated-level4.mat"), 1);
+    let rejected = one.query("select * from rejections");
+    one.ecg(&["compact"]).expect(0);
+    assert_eq!(
+        (one.query("select * from rejections"), rejected.len()),
+        (rejected.clone(), 1)
+    );
+
     // Again: nothing to do.
     let again = lake.ecg(&["compact", "--json"]).expect(0).json();
     assert_eq!(again, json!({ "days": [] }));
@@ -151,6 +162,52 @@ fn of_a_sealed_day_only_large_files_are_left_and_what_comes_late_is_compacted_at
         (files(&lake, "segments"), files(&lake, "compact/segments")),
         (0, 1)
     );
+}
+
+/// Another engine reads the tables through the locations of the catalog, before and after.
+#[test]
+fn duckdb_gives_the_same_answers_through_the_views() {
+    let Some(python) = python_with(&["duckdb"]) else {
+        return;
+    };
+    let lake = TestLake::new();
+    lake.run(&synth(&lake, "some", 0..3), 0);
+    lake.run(&malformed(), 1);
+    let script = "import duckdb, sys\n\
+                  duckdb.sql(open(sys.argv[1]).read())\n\
+                  print([duckdb.sql(sql).fetchall()[0] for sql in sys.argv[2:]])";
+    let queries = [
+        "select count(*), count(distinct dt), min(dt) < '2100' from segments",
+        "select count(*), count(heart_rate_bpm) from recordings",
+        "select count(*), sum(sample) from beats",
+        "select count(*), count(cause) from rejections",
+        "select count(*), round(sum(mv), 6), round(sum(ecg_data), 6), sum(missing::int) from samples",
+        "select count(*) from current",
+        "select count(*) from unresolved",
+        "select count(*) from windows",
+    ];
+    let answers = |when: &str| {
+        let file = lake.beside("lake.sql");
+        fs::write(&file, lake.ecg(&["views"]).expect(0).stdout).unwrap();
+        let answers = run(&python, script, &[&[text(&file)][..], &queries].concat());
+        assert!(answers.contains("(3, 1, True)"), "{when}: {answers}");
+        answers
+    };
+    let before = answers("before");
+    lake.ecg(&["compact", "--keep-days", "0"]).expect(0);
+    assert_eq!(answers("after"), before);
+    let counted = lake.count("select count(*) from samples");
+    assert!(before.contains(&format!("({counted}, ")), "{before}");
+    let athena = lake
+        .ecg(&["views", "--engine", "athena", "--at", "s3://bucket/processed/"])
+        .expect(0)
+        .stdout;
+    assert!(
+        athena.contains("SET LOCATION 's3://bucket/processed/compact/beats/dt="),
+        "{athena}"
+    );
+    let refused = lake.ecg(&["views", "--engine", "athena"]).expect(2);
+    assert!(refused.stderr.contains("--at"), "{refused:?}");
 }
 
 struct Ends<'a>(&'a AtomicBool);

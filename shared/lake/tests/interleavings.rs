@@ -6,7 +6,12 @@
 //! keep what they document: that a change which was answered is seen by every later read.
 
 // A test that cannot go on stops.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::unimplemented, clippy::print_stdout)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::unimplemented,
+    clippy::print_stdout
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -24,7 +24,8 @@ pub fn element(kind: Kind) -> Option<Field> {
     Some(Field::new("element", data_type, false))
 }
 
-fn field(column: &Column) -> Field {
+/// The field of a column.
+pub fn field(column: &Column) -> Field {
     let data_type = match (element(column.kind), column.kind) {
         (Some(element), _) => DataType::List(Arc::new(element)),
         (None, Kind::Int) => DataType::Int32,

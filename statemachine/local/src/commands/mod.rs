@@ -10,6 +10,7 @@ mod run;
 mod runs;
 mod show;
 mod synth;
+mod views;
 mod workflow;
 
 use std::process::ExitCode;
@@ -25,6 +26,7 @@ use self::rerun::RerunArgs;
 use self::run::RunArgs;
 use self::runs::RunsArgs;
 use self::show::ShowArgs;
+use self::views::ViewsArgs;
 use self::workflow::WorkflowCommand;
 
 /// From ECG recordings to a table that answers SQL, on one machine.
@@ -62,6 +64,8 @@ pub(crate) enum Command {
     Synth(ecg_synth::SynthArgs),
     /// Tell what a file is, and how it would be judged
     Inspect(InspectArgs),
+    /// Print the SQL that makes tables and views over the lake in DuckDB, Athena or DataFusion
+    Views(ViewsArgs),
     /// Try a workflow file
     #[command(subcommand)]
     Workflow(WorkflowCommand),
@@ -80,6 +84,7 @@ impl Command {
             Command::Backfill(args) => backfill::run(&args),
             Command::Synth(args) => synth::run(&args),
             Command::Inspect(args) => inspect::run(&args),
+            Command::Views(args) => views::run(&args),
             Command::Workflow(command) => workflow::run(&command),
         }
     }
