@@ -35,15 +35,15 @@ class TimedOut(Exception):
     """The execution is over: the time limit of the state machine is reached, or it was stopped."""
 
 
-def patched(function, *changes: tuple[str, str]):
-    """The function with parts of its text replaced; fails where the emulator's text is another one."""
+def patched(function, *changes: tuple[str, str], module=stepfunctions):
+    """The function of that module with parts of its text replaced; fails where the emulator's text is another one."""
     text = textwrap.dedent(inspect.getsource(function))
     for old, new in changes:
         if text.count(old) != 1:
             raise RuntimeError(f"{function.__qualname__}: expected once, found {text.count(old)} times: {old}")
         text = text.replace(old, new)
-    exec(compile(text, inspect.getsourcefile(function), "exec"), vars(stepfunctions))  # noqa: S102
-    return vars(stepfunctions)[function.__name__]
+    exec(compile(text, inspect.getsourcefile(function), "exec"), vars(module))  # noqa: S102
+    return vars(module)[function.__name__]
 
 
 def scale() -> float:
@@ -288,6 +288,11 @@ def install():
     except _ExecutionError as err:
         _fail_execution'''),
     )
+    # What is stopped, or out of time, does nothing more within a Map either.
+    patched(stepfunctions._run_sub_machine, (
+        "        state_type = state_def.get(\"Type\")\n", "        state_type = state_def.get(\"Type\")\n        _aws_check_time(execution)\n"))
+    patched(stepfunctions._run_map_items, (
+        "raise err if isinstance(err, _ExecutionError)", "raise err if isinstance(err, (_ExecutionError, _AwsTimedOut))"))
     patched(
         stepfunctions._emit_execution_status_event,
         ('redrivable = failed', 'redrivable = status in ("FAILED", "TIMED_OUT", "ABORTED")'),
