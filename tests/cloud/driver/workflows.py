@@ -78,6 +78,13 @@ def check_time(execution: dict):
         raise TimedOut
 
 
+def output_of_succeed(state: dict, found, ctx: dict):
+    """The Output of a Succeed state; the emulator knows OutputPath only."""
+    if stepfunctions._state_query_language(state, ctx) == "JSONata":
+        return stepfunctions._apply_jsonata_output(state, found, ctx, default=found)
+    return stepfunctions._apply_output_path(state, found, ctx)
+
+
 def begin(execution: dict, machine: dict) -> dict:
     """The definition of an execution that begins or goes on; its time limit counts from now."""
     definition = json.loads(execution.get("definition") or machine["definition"])
@@ -252,7 +259,7 @@ def install():
     module |= {
         "_aws_begin": begin, "_aws_check_time": check_time, "_aws_wait_before_retry": wait_before_retry, "_AwsTimedOut": TimedOut,
         "_aws_end_as_timed_out": end_as_timed_out, "_aws_redrive": redrive, "_aws_invoked": invoked, "_aws_copy": copy.deepcopy,
-        "_scaled_sleep": sleep_scaled,
+        "_scaled_sleep": sleep_scaled, "_aws_output": output_of_succeed,
     }
     patched(
         stepfunctions._execute_task,
@@ -263,6 +270,7 @@ def install():
     )
     patched(
         stepfunctions._run_execution,
+        ("current_input = _apply_output_path(state_def, current_input, ctx)", "current_input = _aws_output(state_def, current_input, ctx)"),
         ('definition = json.loads(sm["definition"])', "definition = _aws_begin(execution, sm)"),
         ('''        current_input = {}
 
@@ -289,8 +297,11 @@ def install():
         _fail_execution'''),
     )
     # What is stopped, or out of time, does nothing more within a Map either.
-    patched(stepfunctions._run_sub_machine, (
-        "        state_type = state_def.get(\"Type\")\n", "        state_type = state_def.get(\"Type\")\n        _aws_check_time(execution)\n"))
+    patched(
+        stepfunctions._run_sub_machine,
+        ("        state_type = state_def.get(\"Type\")\n", "        state_type = state_def.get(\"Type\")\n        _aws_check_time(execution)\n"),
+        ("return _apply_output_path(state_def,", "return _aws_output(state_def,"),
+    )
     patched(stepfunctions._run_map_items, (
         "raise err if isinstance(err, _ExecutionError)", "raise err if isinstance(err, (_ExecutionError, _AwsTimedOut))"))
     patched(
