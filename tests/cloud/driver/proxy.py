@@ -6,6 +6,7 @@ function the session of its own role. On request a call is answered with an erro
 
 import http.client
 import re
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -68,7 +69,7 @@ class Proxy:
             def keep(self, exchange: Exchange):
                 proxy._exchanges.append(exchange)
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
@@ -105,6 +106,13 @@ class Proxy:
         """Ends it."""
         self._server.shutdown()
         self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        # A function that was killed does not wait for its answer.
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
