@@ -36,7 +36,7 @@ class Call:
 
 @dataclass
 class Exchange:
-    """A request and its answer, for models.py. There is none where the answer is not the emulator's."""
+    """A request and its answer, for models.py. There is none where the answer is not the emulator's, or nobody waited for it."""
 
     request: models.Request
     answer: models.Answer | None = None
@@ -153,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.record(replace(call, status=answer.status))
         length = answer.getheader("Content-Length")
         answered = {name.lower(): value for name, value in answer.getheaders()}
-        exchange.answer = models.Answer(answer.status, answered, b"")
+        whole = models.Answer(answer.status, answered, b"")
         # Not what is downloaded.
         judged = call.service != "s3" or answer.status >= 300 or "xml" in answered.get("content-type", "")
         kept = b""
@@ -164,19 +164,20 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "HEAD" or answer.status in (204, 304):
             self.end_headers()
             answer.read()
+            exchange.answer = whole
             return
         if length is None:
             content = answer.read()
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
-            exchange.answer = replace(exchange.answer, body=content if judged else b"")
+            exchange.answer = replace(whole, body=content if judged else b"")
             return
         self.end_headers()
         while chunk := answer.read(_CHUNK):
             self.wfile.write(chunk)
             kept += chunk if judged else b""
-        exchange.answer = replace(exchange.answer, body=kept)
+        exchange.answer = replace(whole, body=kept)
 
     def _answer(self, body: bytes, headers: dict[str, str]) -> http.client.HTTPResponse:
         """What the emulator answers. It closes connections that nobody used for a while, which says nothing about the request."""
