@@ -5,6 +5,7 @@ are walked, so that a right that nobody needs stands out.
 """
 
 import subprocess
+import time
 
 import pytest
 from driver import compaction, rights
@@ -48,8 +49,9 @@ def rare_paths(cloud, ecg, fixtures, tmp_path_factory):
     # A rerun asks for the execution that was there first.
     backfill(cloud, prefix=prefix + "1", suffix="rights")
     a_catalog_from_before(cloud, good)
-    days_of_compaction(cloud, good)
     parts_that_do_not_arrive(cloud, ecg, tmp_path_factory.mktemp("rights"))
+    # Last: what comes on this day afterwards would wait.
+    days_of_compaction(cloud, good)
 
 
 def an_object_without_a_version(cloud, key):
@@ -109,6 +111,8 @@ def days_of_compaction(cloud, good):
         compaction.compact(cloud, day=day)
     late = more("late")
     wait_until("it waits", 60, lambda: compaction.register(cloud, day).get("late"), lambda: cloud.explain(late))
+    # S3 tells whole seconds.
+    time.sleep(1.1)
     compaction.compact(cloud, day=day)
     compaction.let_listed_count(cloud, day)
     cloud.succeeded(late)
