@@ -27,7 +27,7 @@ FULL_MB = 1769  # Lambda gives one processor for so much memory, and a share for
 FUNCTIONS = ("start", "validate", "parse", "transform", "write", "crawl")
 AT_ONCE, NEW_ACCOUNT = inputs.QUOTAS["Lambda at once"][0], 10
 BATCH = 10  # messages that one invocation of `start` takes (infra/lib/functions.ts)
-FIXED_METRICS, FIXED_ALARMS = 12, 28  # functions/README.md; infra/lib/alarms.ts, metrics of all alarms
+FIXED_METRICS, FIXED_ALARMS = 12, 30  # functions/README.md; infra/lib/alarms.ts, metrics of all alarms
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,10 @@ class Recording:
         self.tables = ["segments", "beats", *(["windows"] if self.windows else []), "recordings"]
         made = [f"transformed-{table}.arrow" for table in self.tables]
         parquet = [f"{table}.parquet" for table in self.tables]
-        # What each function reads and writes of which size is known. `.hea` beside the upload: a request without a size.
+        # What each function reads and writes of which size is known. `.hea` beside the upload: a request without a size. Crawl looks whether the
+        # day is registered, at the end of each object, and at the day's register.
         self.read = {"start": [], "validate": ["upload", None], "parse": ["verdict.json", "upload"], "transform": ["parsed.arrow"],
-                     "write": made, "crawl": [None] * (len(parquet) + 1)}
+                     "write": made, "crawl": [None] * (len(parquet) + 2)}
         self.written = {"start": [], "validate": ["verdict.json"], "parse": ["parsed.arrow"], "transform": made, "write": parquet,
                         "crawl": [None] * len(parquet)}
         self.transitions = transitions_of_workflow()
@@ -196,13 +197,10 @@ def compaction(load: Load) -> dict[str, float]:
     objects = load.files * len(one.tables)
     merging_s = objects * seconds_to_merge_one()
     large = max(DAYS * len(one.tables), load.files * merged_bytes(one) / 1e6 / designed("MB of a large object"))
-    crawl_s = load.files * designed("reads of crawl") * assumed("seconds of a call")
     return {
         "reads and lists": objects * (designed("reads of an object") * price("S3 read") + price("S3 write") / designed("listed")),
         "large objects": large * price("S3 write"),
         "Lambda": merging_s * FULL_MB / 1024 * price("Lambda GB s"),
-        "crawl": load.files * designed("reads of crawl") * price("S3 read")
-        + crawl_s * STEPS["crawl"]["memory_mb"] / 1024 * price("Lambda GB s"),
     }
 
 
@@ -659,7 +657,7 @@ def main():
     options.add_argument("--leads", type=int, default=1)
     options.add_argument("--sampling-hz", type=float, default=360)
     options.add_argument("--peak", type=float, default=1, help="how many times the mean the busiest hour has")
-    options.add_argument("--compaction", action="store_true", help="closed days are merged (designed, not built)")
+    options.add_argument("--compaction", action="store_true", help="closed days are merged")
     options.add_argument("--price", action="append", default=[], metavar="NAME=USD", help="another price of inputs.py, for one")
     given = vars(options.parse_args())
     for name, value in (text.split("=") for text in given.pop("price")):

@@ -67,5 +67,5 @@ def test_requests_to_s3(cloud, fixtures):
         ("parse", "GET"): 2, ("parse", "PUT"): 1,
         ("transform", "GET"): 1, ("transform", "PUT"): 3,
         ("write", "GET"): 3, ("write", "PUT"): 3,
-        ("crawl", "HEAD"): 1, ("crawl", "GET"): 3, ("crawl", "PUT"): 3,
+        ("crawl", "HEAD"): 1, ("crawl", "GET"): 4, ("crawl", "PUT"): 3,
     }

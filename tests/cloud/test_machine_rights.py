@@ -13,7 +13,7 @@ from driver.machine_rights import Grant
 from driver.ministack import ACCOUNT, REGION
 from driver.template import Template
 
-MACHINES = ("ecg-pipeline", "ecg-pipeline-backfill", "ecg-pipeline-net")
+MACHINES = ("ecg-pipeline", "ecg-pipeline-backfill", "ecg-pipeline-compact", "ecg-pipeline-net")
 
 # Roles that are not judged here.
 ELSEWHERE = {
@@ -95,9 +95,9 @@ def test_a_machine_is_run_by_step_functions_only(template):
         assert rights.trusts(role, "states.amazonaws.com", {"aws:SourceArn": arn, "aws:SourceAccount": ACCOUNT}), role
 
 
-def test_the_rule_starts_the_net_and_can_do_nothing_else(template):
+def test_each_rule_starts_its_machine_and_can_do_nothing_else(template):
     needed = rights.needs_of_rules(template)
-    assert len(needed) == 1
+    assert len(needed) == 2
     for role, needs in needed.items():
         assert rights.judge(needs, rights.grants(template, role)) == ([], [])
         [body] = [body for logical_id, body in template.of("AWS::IAM::Role").items() if logical_id.lower() == role]

@@ -5,10 +5,12 @@ are walked, so that a right that nobody needs stands out.
 """
 
 import subprocess
+import time
 
 import pytest
-from driver import rights
+from driver import compaction, rights
 from driver.cloud import FUNCTIONS, unique
+from driver.processes import wait_until
 from test_backfill import backfill
 from test_start import s3_record, sqs_event
 
@@ -16,6 +18,7 @@ POLLED = "Lambda polls the queue for the function, with the function's role"
 LOGGED = "Lambda writes the log for the function, with the function's role"
 NOT_FOUND = "no call: it makes S3 answer 'not there' instead of 'forbidden' about an object that is missing"
 ATHENAS = "Athena writes what a statement answers with the rights of the function that started it"
+LARGE = "an upload of a large object in parts, one of which does not arrive"
 LONG_FOOTER = "the rest of a Parquet footer that is longer than the 64 KiB that are read at first, of the version that has it"
 
 # Rights that no call of the binary shows.
@@ -25,7 +28,10 @@ WITHOUT_A_CALL = {
     "start": {"sqs:ReceiveMessage": POLLED, "sqs:DeleteMessage": POLLED, "sqs:GetQueueAttributes": POLLED},
     "validate": {"s3:ListBucket on raw": NOT_FOUND},
     "parse": {"s3:ListBucket on raw": NOT_FOUND},
-    "crawl": {"s3:ListBucket on work": NOT_FOUND, "s3:GetObjectVersion on processed": LONG_FOOTER},
+    "crawl": {
+        "s3:ListBucket on work": NOT_FOUND, "s3:ListBucket on processed": NOT_FOUND, "s3:GetObjectVersion on processed": LONG_FOOTER,
+    },
+    "compact": {"s3:AbortMultipartUpload on processed": LARGE},
 }
 FOR_THE_LOG = {"logs:CreateLogStream": LOGGED, "logs:PutLogEvents": LOGGED}
 
@@ -44,6 +50,8 @@ def rare_paths(cloud, ecg, fixtures, tmp_path_factory):
     backfill(cloud, prefix=prefix + "1", suffix="rights")
     a_catalog_from_before(cloud, good)
     parts_that_do_not_arrive(cloud, ecg, tmp_path_factory.mktemp("rights"))
+    # Last: what comes on this day afterwards would wait.
+    days_of_compaction(cloud, good)
 
 
 def an_object_without_a_version(cloud, key):
@@ -84,6 +92,32 @@ def a_catalog_from_before(cloud, good):
     cloud.put(key, good)
     execution = cloud.succeeded(key)
     assert cloud.query(f"select source_key from recordings where recording_id = '{execution.name}'") == [{"source_key": key}]
+
+
+def days_of_compaction(cloud, good):
+    """A day is compacted, opened again by a late recording, compacted, sealed, emptied of small objects, and gets a late recording."""
+    day = cloud.query("select max(dt) as dt from recordings")[0]["dt"]
+    prefix = unique("rights-compaction")
+
+    def more(name):
+        cloud.put(f"{prefix}{name}/1 NSR/900m (0).mat", good)
+        return f"{prefix}{name}/1 NSR/900m (0).mat"
+
+    compaction.compact(cloud, day=day)
+    cloud.succeeded(more("opens"))
+    compaction.compact(cloud, day=day)
+    for days in (31, 2):
+        compaction.let_days_pass(cloud, day, days)
+        compaction.compact(cloud, day=day)
+    late = more("late")
+    wait_until("it waits", 60, lambda: compaction.register(cloud, day).get("late"), lambda: cloud.explain(late))
+    # S3 tells whole seconds.
+    time.sleep(1.1)
+    compaction.compact(cloud, day=day)
+    compaction.let_listed_count(cloud, day)
+    cloud.succeeded(late)
+    # Closed days only.
+    assert compaction.compact(cloud, after_hours=6) == []
 
 
 def parts_that_do_not_arrive(cloud, ecg, folder):

@@ -48,7 +48,7 @@ class CostModel(unittest.TestCase):
 
     def test_requests_are_those_that_the_test_in_rust_counts(self):
         source = (ROOT / "tests/tests/requests.rs").read_text()
-        counted = re.findall(r'\("(\d+)([sm])", "(\d)", \((\d+) \+ 1, (\d+)\)\)', source)
+        counted = re.findall(r'\("(\d+)([sm])", "(\d)", \((\d+) \+ 1, (\d+) \+ 1\)\)', source)
         self.assertEqual(len(counted), 2)
         for length, unit, leads, writes, reads in counted:
             one = Recording(Load(seconds=int(length) * {"s": 1, "m": 60}[unit], leads=int(leads)))
@@ -102,8 +102,8 @@ class CostModel(unittest.TestCase):
             with self.subTest(words):
                 self.assertTrue(found)
                 self.assertAlmostEqual(float(found[1].replace(",", "")) / value, 1, delta=0.1)
-        # Storage that is saved pays for merging after six months, and not after five.
-        saved = [sum(usd for _, usd in model.kept(Load(), at).values()) - sum(usd for _, usd in model.kept(Load(compaction=True), at).values()) for at in (5, 6)]
+        # Storage that is saved pays for merging after five months, and not after four.
+        saved = [sum(usd for _, usd in model.kept(Load(), at).values()) - sum(usd for _, usd in model.kept(Load(compaction=True), at).values()) for at in (4, 5)]
         self.assertTrue(saved[0] < merged < saved[1], (saved, merged))
 
     def test_twice_the_files_are_twice_the_dollars_but_for_what_is_fixed(self):

@@ -12,7 +12,7 @@ from ministack.app import main
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import athena, lambda_svc, stepfunctions, sts
 
-from . import exact, quotas, versions, views, workflows
+from . import exact, partitions, quotas, versions, views, workflows
 
 # Function environments at work at the same time. On AWS each has a machine of its own; here hundreds of processes would
 # share two cores, and everything would time out. While no quotas are on, further invocations wait, which looks like a slower
@@ -146,6 +146,7 @@ if __name__ == "__main__":
     workflows.install()
     versions.install()
     views.install()
+    partitions.install()
     hide_messages_in_scaled_time()
     start_and_wait_as_aws_does()
     exact.correct()

@@ -6,6 +6,7 @@ function the session of its own role. On request a call is answered with an erro
 
 import http.client
 import re
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -35,7 +36,7 @@ class Call:
 
 @dataclass
 class Exchange:
-    """A request and its answer, for models.py. There is none where the answer is not the emulator's."""
+    """A request and its answer, for models.py. There is none where the answer is not the emulator's, or nobody waited for it."""
 
     request: models.Request
     answer: models.Answer | None = None
@@ -68,7 +69,7 @@ class Proxy:
             def keep(self, exchange: Exchange):
                 proxy._exchanges.append(exchange)
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
@@ -105,6 +106,13 @@ class Proxy:
         """Ends it."""
         self._server.shutdown()
         self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        # A function that was killed does not wait for its answer.
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -145,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.record(replace(call, status=answer.status))
         length = answer.getheader("Content-Length")
         answered = {name.lower(): value for name, value in answer.getheaders()}
-        exchange.answer = models.Answer(answer.status, answered, b"")
+        whole = models.Answer(answer.status, answered, b"")
         # Not what is downloaded.
         judged = call.service != "s3" or answer.status >= 300 or "xml" in answered.get("content-type", "")
         kept = b""
@@ -156,19 +164,20 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "HEAD" or answer.status in (204, 304):
             self.end_headers()
             answer.read()
+            exchange.answer = whole
             return
         if length is None:
             content = answer.read()
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
-            exchange.answer = replace(exchange.answer, body=content if judged else b"")
+            exchange.answer = replace(whole, body=content if judged else b"")
             return
         self.end_headers()
         while chunk := answer.read(_CHUNK):
             self.wfile.write(chunk)
             kept += chunk if judged else b""
-        exchange.answer = replace(exchange.answer, body=kept)
+        exchange.answer = replace(whole, body=kept)
 
     def _answer(self, body: bytes, headers: dict[str, str]) -> http.client.HTTPResponse:
         """What the emulator answers. It closes connections that nobody used for a while, which says nothing about the request."""

@@ -9,6 +9,8 @@ const jsonata = require(process.env.ECG_JSONATA);
 function asStepFunctions(expression) {
   expression.registerFunction('eval', () => { throw Object.assign(new Error('$eval is not available'), { code: 'T1006' }); });
   expression.registerFunction('parse', (text) => (text === undefined ? undefined : JSON.parse(text)), '<s-:x>');
+  expression.registerFunction('range', (start, end, step) => (
+    Array.from({ length: Math.max(0, Math.floor((end - start) / step) + 1) }, (_, at) => start + at * step)), '<nnn:a<n>>');
 }
 
 async function answer({ expression, bindings }) {

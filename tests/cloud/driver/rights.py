@@ -114,4 +114,6 @@ def _needed_of_s3(cloud: Cloud, call: Call) -> set[str]:
             return needed
         case "DELETE" if "uploadId" in query:
             return {f"s3:AbortMultipartUpload on {bucket}"}
+        case "DELETE":
+            return {f"s3:DeleteObject on {bucket}"}
     raise LookupError(f"no action is known for {call}")

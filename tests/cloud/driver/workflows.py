@@ -35,15 +35,15 @@ class TimedOut(Exception):
     """The execution is over: the time limit of the state machine is reached, or it was stopped."""
 
 
-def patched(function, *changes: tuple[str, str]):
-    """The function with parts of its text replaced; fails where the emulator's text is another one."""
+def patched(function, *changes: tuple[str, str], module=stepfunctions):
+    """The function of that module with parts of its text replaced; fails where the emulator's text is another one."""
     text = textwrap.dedent(inspect.getsource(function))
     for old, new in changes:
         if text.count(old) != 1:
             raise RuntimeError(f"{function.__qualname__}: expected once, found {text.count(old)} times: {old}")
         text = text.replace(old, new)
-    exec(compile(text, inspect.getsourcefile(function), "exec"), vars(stepfunctions))  # noqa: S102
-    return vars(stepfunctions)[function.__name__]
+    exec(compile(text, inspect.getsourcefile(function), "exec"), vars(module))  # noqa: S102
+    return vars(module)[function.__name__]
 
 
 def scale() -> float:
@@ -76,6 +76,13 @@ def check_time(execution: dict):
     """Ends an execution whose time is over, or that somebody has stopped: else it would try again and again."""
     if execution["status"] != "RUNNING" or time.monotonic() >= execution.get("deadline", float("inf")):
         raise TimedOut
+
+
+def output_of_succeed(state: dict, found, ctx: dict):
+    """The Output of a Succeed state; the emulator knows OutputPath only."""
+    if stepfunctions._state_query_language(state, ctx) == "JSONata":
+        return stepfunctions._apply_jsonata_output(state, found, ctx, default=found)
+    return stepfunctions._apply_output_path(state, found, ctx)
 
 
 def begin(execution: dict, machine: dict) -> dict:
@@ -252,7 +259,7 @@ def install():
     module |= {
         "_aws_begin": begin, "_aws_check_time": check_time, "_aws_wait_before_retry": wait_before_retry, "_AwsTimedOut": TimedOut,
         "_aws_end_as_timed_out": end_as_timed_out, "_aws_redrive": redrive, "_aws_invoked": invoked, "_aws_copy": copy.deepcopy,
-        "_scaled_sleep": sleep_scaled,
+        "_scaled_sleep": sleep_scaled, "_aws_output": output_of_succeed,
     }
     patched(
         stepfunctions._execute_task,
@@ -263,6 +270,7 @@ def install():
     )
     patched(
         stepfunctions._run_execution,
+        ("current_input = _apply_output_path(state_def, current_input, ctx)", "current_input = _aws_output(state_def, current_input, ctx)"),
         ('definition = json.loads(sm["definition"])', "definition = _aws_begin(execution, sm)"),
         ('''        current_input = {}
 
@@ -288,6 +296,14 @@ def install():
     except _ExecutionError as err:
         _fail_execution'''),
     )
+    # What is stopped, or out of time, does nothing more within a Map either.
+    patched(
+        stepfunctions._run_sub_machine,
+        ("        state_type = state_def.get(\"Type\")\n", "        state_type = state_def.get(\"Type\")\n        _aws_check_time(execution)\n"),
+        ("return _apply_output_path(state_def,", "return _aws_output(state_def,"),
+    )
+    patched(stepfunctions._run_map_items, (
+        "raise err if isinstance(err, _ExecutionError)", "raise err if isinstance(err, (_ExecutionError, _AwsTimedOut))"))
     patched(
         stepfunctions._emit_execution_status_event,
         ('redrivable = failed', 'redrivable = status in ("FAILED", "TIMED_OUT", "ABORTED")'),
