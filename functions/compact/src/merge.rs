@@ -6,6 +6,7 @@ use std::iter;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::ArrowError;
+use arrow_select::concat::concat_batches;
 use ecg_core::{StepError, layout};
 use ecg_lake::{Generation, Lake, blocking, codec_error, step_error};
 use ecg_store::{Location, StoreError};
@@ -13,7 +14,7 @@ use ecg_tables::Table;
 use futures::{StreamExt, stream};
 use tokio::sync::mpsc;
 
-use crate::source::{Source, batches, conform};
+use crate::source::{BATCH_ROWS, Source, batches, conform};
 use crate::{Answer, Slice, name_column};
 
 /// A larger object is read piece by piece.
@@ -174,7 +175,22 @@ struct Merge<B> {
 }
 
 impl<B: Iterator<Item = Result<RecordBatch, ArrowError>>> Merge<B> {
+    /// Some hundred rows at a time: each batch has some hundred buffers, and a recording of ten seconds one row.
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
+        let (mut batches, mut rows) = (Vec::new(), 0);
+        while rows < BATCH_ROWS
+            && let Some(batch) = self.next_piece()?
+        {
+            rows += batch.num_rows();
+            batches.push(batch);
+        }
+        match batches.first() {
+            None => Ok(None),
+            Some(first) => concat_batches(&first.schema(), &batches).map(Some),
+        }
+    }
+
+    fn next_piece(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
         while self.ready.is_empty() {
             match self.base.as_mut().and_then(Iterator::next).transpose()? {
                 Some(batch) => self.take_over(&batch)?,

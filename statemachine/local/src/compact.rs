@@ -12,21 +12,36 @@ use ecg_core::StepError;
 use ecg_lake::{Lake, Waits};
 use serde_json::{Value, json};
 use step_compact::{Answer, Request};
+use tokio::sync::Semaphore;
 
 use crate::execute::{MACHINE_ARN, ROLE_ARN, now};
 use crate::journal::Journal;
+
+/// Slices that are merged at a time.
+const MERGING: usize = 2;
 
 const WORKFLOW: &str = include_str!("../../compact.asl.json");
 
 /// What compacts the days of a lake.
 #[derive(Clone)]
 pub(crate) struct Compaction {
-    pub(crate) lake: Lake,
-    pub(crate) journal: Journal,
-    pub(crate) waits: Waits,
+    lake: Lake,
+    journal: Journal,
+    waits: Waits,
+    /// See [`MERGING`].
+    merging: Arc<Semaphore>,
 }
 
 impl Compaction {
+    pub(crate) fn new(lake: Lake, journal: Journal, waits: Waits) -> Compaction {
+        Compaction {
+            lake,
+            journal,
+            waits,
+            merging: Arc::new(Semaphore::new(MERGING)),
+        }
+    }
+
     /// Runs the workflow, and returns what it answers of each day.
     ///
     /// # Errors
@@ -69,6 +84,10 @@ impl Compaction {
                 .and_then(|()| self.journal.sync())
                 .map_err(|error| internal(&error))?;
         }
+        let _turn = match request {
+            Request::Merge { .. } => Some(self.merging.acquire().await.map_err(|error| internal(&error))?),
+            _ => None,
+        };
         step_compact::run(&self.lake, &self.waits, now().timestamp_millis(), request).await
     }
 }

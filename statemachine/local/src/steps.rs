@@ -77,11 +77,7 @@ impl Steps {
     }
 
     fn compaction(&self) -> Compaction {
-        Compaction {
-            lake: self.lake.clone(),
-            journal: self.journal.clone(),
-            waits: Waits::LOCAL,
-        }
+        Compaction::new(self.lake.clone(), self.journal.clone(), Waits::LOCAL)
     }
 
     async fn notify(&self, input: NotifyInput) -> Result<NotifyOutput, StepError> {

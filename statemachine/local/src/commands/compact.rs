@@ -41,14 +41,11 @@ pub(crate) fn run(args: &CompactArgs) -> Result<ExitCode, String> {
     let place = args.lake.place();
     place.existing()?;
     let open = place.open()?;
-    let compaction = Compaction {
-        lake: open.lake.clone(),
-        journal: open.journal.clone(),
-        waits: Waits {
-            keep_ms: i64::from(args.keep_days) * 24 * 3_600_000,
-            ..Waits::LOCAL
-        },
+    let waits = Waits {
+        keep_ms: i64::from(args.keep_days) * 24 * 3_600_000,
+        ..Waits::LOCAL
     };
+    let compaction = Compaction::new(open.lake.clone(), open.journal.clone(), waits);
     let input = match &args.day {
         Some(day) => crate::compact::of_day(day),
         // Nobody else is at work in the lake, so today can be compacted as well.
