@@ -39,7 +39,7 @@ export function appWith(changed: Record<string, unknown> = {}): App {
 
 /** The stack of the data pipeline and its template. With a crawler there is no compaction, unless a test says otherwise. */
 export function pipeline(changed: Record<string, unknown> = {}) {
-  const app = appWith({ ...(changed.crawler && { compactAfterHours: 0 }), ...changed });
+  const app = appWith({ ...(changed.crawler ? { compactAfterHours: 0 } : {}), ...changed });
   const stack = new DataPipelineStack(app, 'Pipeline', settingsFrom(app.node));
   return { app, stack, template: Template.fromStack(stack) };
 }
