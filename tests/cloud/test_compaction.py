@@ -321,6 +321,31 @@ def test_of_a_sealed_day_large_objects_are_left_and_what_comes_late_waits(cloud,
     assert cloud.query(f"select run from recordings where recording_id = '{first[0].recording_id}'") == [{"run": "1"}]
 
 
+def test_what_comes_late_while_a_sealed_day_moves_holds_nothing_up(cloud, day, recordings):
+    """Crawl changes the register between the two writes of a move, which then has to go on with what it finds."""
+    recordings(2)
+    compacted_with_all_before(cloud, day)
+    for days in (31, 2):
+        let_days_pass(cloud, day, days)
+        compact(cloud, day=day)
+    # As a late recording leaves it.
+    compaction.write_register(cloud, day, lambda found: found.update(late=True))
+    told = []
+
+    def late(call):
+        if call.target == "AWSGlue.BatchUpdatePartition" and not told:
+            told.append(call)
+            compaction.write_register(cloud, day, lambda found: found.update(late=True))
+        return False
+
+    with cloud.proxy.failing(late):
+        arn = compaction.start(cloud, day=day)
+        found = compaction.ended(cloud, arn, 30)
+    assert found["status"] == "SUCCEEDED" and found["days"][0]["moved"], compaction.explain(cloud, arn)
+    assert len(told) == 1 and register(cloud, day)["late"]
+    assert locations(cloud, day) == everywhere("000002")
+
+
 def waiting(cloud) -> int:
     """Executions that published something into a sealed day."""
     return cloud.client("s3").list_objects_v2(Bucket=cloud.outputs["WorkBucketName"], Prefix="late/")["KeyCount"]
