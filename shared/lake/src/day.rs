@@ -98,7 +98,7 @@ impl Waits {
         request_ms: 20 * MINUTE_MS,
         query_ms: 24 * HOUR_MS,
         keep_ms: 30 * 24 * HOUR_MS,
-        given_up_ms: 12 * HOUR_MS,
+        given_up_ms: 2 * HOUR_MS,
         listed_ms: MINUTE_MS,
     };
 
@@ -549,18 +549,29 @@ impl Day<'_> {
         let number = register.generation;
         self.move_tables(|table| layout::generation_prefix(table, self.day, number))
             .await?;
-        register.phase = Phase::Compacted;
-        if let Some(base) = register.current.replace(number) {
-            // No invocation lasts an hour, and until its end queries may have found the old one.
-            register.left.insert(base, register.since_ms + HOUR_MS);
-            register.phase = Phase::Sealed;
-            register.collected = false;
+        let mut etag = etag.to_owned();
+        for _ in 0..ATTEMPTS {
+            let mut moved = register.clone();
+            moved.phase = Phase::Compacted;
+            if let Some(base) = moved.current.replace(number) {
+                // No invocation lasts an hour, and until its end queries may have found the old one.
+                moved.left.insert(base, register.since_ms + HOUR_MS);
+                moved.phase = Phase::Sealed;
+                moved.collected = false;
+            }
+            if let Some(next) = moved.next.take() {
+                moved.listed_ms = next.listed_ms;
+                moved.erased.retain(|name| !next.erased.contains(name));
+            }
+            if self.change(&etag, &moved).await?.is_some() {
+                break;
+            }
+            // Of a sealed day others may say meanwhile that something came late, or is erased.
+            match self.read().await? {
+                Some((found, seen)) if found.is_same_move(&register) => (register, etag) = (found, seen.etag),
+                _ => break,
+            }
         }
-        if let Some(next) = register.next.take() {
-            register.listed_ms = next.listed_ms;
-            register.erased.retain(|name| !next.erased.contains(name));
-        }
-        self.change(etag, &register).await?;
         Ok(())
     }
 
@@ -675,6 +686,12 @@ impl Register {
             Phase::Announced | Phase::Moving => self.current.is_some(),
             Phase::Open | Phase::Compacted | Phase::Opening => false,
         }
+    }
+
+    /// Whether the tables are being moved by the same call.
+    fn is_same_move(&self, other: &Register) -> bool {
+        (self.phase, self.generation, &self.by, self.since_ms)
+            == (other.phase, other.generation, &other.by, other.since_ms)
     }
 
     fn to(&self, phase: Phase) -> Register {
