@@ -4,8 +4,6 @@
 //! view of an older release names its columns and does not mind a new one. Running it twice changes nothing.
 
 #[cfg(feature = "lambda")]
-mod athena;
-#[cfg(feature = "lambda")]
 mod deployment;
 
 use std::future::Future;
@@ -19,8 +17,6 @@ use ecg_tables::views::{View, views};
 use serde::Serialize;
 use tokio::time::sleep;
 
-#[cfg(feature = "lambda")]
-pub use athena::Athena;
 #[cfg(feature = "lambda")]
 pub use deployment::Request;
 
@@ -58,6 +54,22 @@ pub enum State {
         /// Whether the service says that the same statement may succeed later.
         retryable: bool,
     },
+}
+
+#[cfg(feature = "lambda")]
+impl Statements for ecg_lambda::athena::Athena {
+    async fn start(&self, sql: &str) -> Result<String, StepError> {
+        self.start(sql).await
+    }
+
+    async fn state(&self, id: &str) -> Result<State, StepError> {
+        use ecg_lambda::athena::State as Told;
+        Ok(match self.state(id).await? {
+            Told::Running => State::Running,
+            Told::Succeeded => State::Succeeded,
+            Told::Failed { reason, retryable } => State::Failed { reason, retryable },
+        })
+    }
 }
 
 /// What is there now.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use ecg_core::StepError;
 use ecg_lake::Lake;
+use ecg_lambda::athena::Athena;
 use ecg_lambda::config::{self, ATHENA_WORKGROUP};
-use step_catalog::{Answer, Athena, Request};
+use step_catalog::{Answer, Request};
 
 /// How long it may take, below the function's time limit: a deployment that is not answered waits for an hour.
 const LONGEST: Duration = Duration::from_secs(100);

@@ -18,8 +18,9 @@ use std::future::Future;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use ecg_core::StepError;
-use ecg_core::layout::SMOKE_TEST;
+use ecg_core::layout::{self, SMOKE_TEST};
 use ecg_core::message::ExecutionInput;
+use ecg_lake::Lake;
 use futures::future::join_all;
 use serde::Serialize;
 
@@ -54,6 +55,8 @@ pub struct Starter<W> {
     pub raw_bucket: String,
     /// The workflow.
     pub workflow: W,
+    /// Where it is said which recordings were erased.
+    pub lake: Lake,
 }
 
 /// What became of a batch. As JSON it is the answer that Lambda reads, and nothing else.
@@ -140,7 +143,15 @@ async fn start_all<W: Executions>(starter: &Starter<W>, message: &SqsMessage) ->
     };
     for input in &contents.uploads {
         let (recording_id, key) = (&input.recording_id, &input.source.key);
-        match starter.workflow.start(input).await {
+        match start_one(starter, input).await {
+            // A line that names it would outlive its erasure.
+            Err(StepError::Erased) => {
+                tracing::info!(
+                    message_id,
+                    tombstone = layout::tombstone(recording_id),
+                    "erased, not started"
+                );
+            }
             Ok(started) => {
                 tracing::info!(
                     message_id,
@@ -164,12 +175,25 @@ async fn start_all<W: Executions>(starter: &Starter<W>, message: &SqsMessage) ->
     outcome
 }
 
+async fn start_one<W: Executions>(
+    starter: &Starter<W>,
+    input: &ExecutionInput,
+) -> Result<Started, StepError> {
+    if starter.lake.is_erased(&input.recording_id).await? {
+        return Err(StepError::Erased);
+    }
+    starter.workflow.start(input).await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::{Value, json};
     use std::cell::RefCell;
     use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use ecg_testing::MemoryStore;
 
     /// A workflow that knows the names it has seen, as Step Functions does, and throttles on demand.
     #[derive(Default)]
@@ -221,6 +245,7 @@ mod tests {
     async fn check(throttled: &'static str, messages: &[(&str, String)], keys: &[&str], answer: &str) {
         let starter = Starter {
             raw_bucket: "raw".into(),
+            lake: lake(),
             workflow: Fake {
                 throttled,
                 ..Fake::default()
@@ -233,6 +258,35 @@ mod tests {
             .collect();
         started.sort();
         assert_eq!(started, keys, "{messages:?}");
+    }
+
+    /// A lake in which nothing was erased.
+    pub(crate) fn lake() -> Lake {
+        Lake {
+            store: Arc::new(MemoryStore::default()),
+            catalog: None,
+            work: "work".into(),
+            processed: "processed".into(),
+            database: "ecg".into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_erased_is_not_started() {
+        let starter = Starter {
+            raw_bucket: "raw".into(),
+            workflow: Fake::default(),
+            lake: lake(),
+        };
+        // The version of the object is its ETag here.
+        let erased = ecg_core::recording_id("raw", "a.mat", "0f");
+        let tombstone = starter.lake.processed(&layout::tombstone_key(&erased));
+        starter.lake.store.put(&tombstone, "{}".into()).await.unwrap();
+        let messages = [("m1", body(&["a.mat", "b.mat"])), ("m2", body(&["a.mat"]))];
+        let response = run(&starter, batch(&messages)).await.unwrap();
+        assert_eq!(serde_json::to_string(&response).unwrap(), NONE);
+        assert_eq!(response.started.len(), 1);
+        assert!(!starter.workflow.executions.borrow().contains_key(&erased));
     }
 
     const NONE: &str = r#"{"batchItemFailures":[]}"#;
@@ -305,6 +359,7 @@ mod tests {
     async fn what_was_started_is_counted_once() {
         let starter = Starter {
             raw_bucket: "raw".into(),
+            lake: lake(),
             workflow: Fake {
                 throttled: "busy.mat",
                 ..Fake::default()
@@ -324,6 +379,7 @@ mod tests {
     async fn the_answer_is_exactly_what_lambda_reads() {
         let starter = Starter {
             raw_bucket: "raw".into(),
+            lake: lake(),
             workflow: Fake::default(),
         };
         let messages = [
@@ -340,6 +396,7 @@ mod tests {
     async fn what_can_not_be_named_takes_the_batch_back() {
         let starter = Starter {
             raw_bucket: "raw".into(),
+            lake: lake(),
             workflow: Fake::default(),
         };
         let event = serde_json::from_value(json!({ "Records": [{ "body": "no" }] })).unwrap();

@@ -6,13 +6,15 @@ use step_start::{Starter, StepFunctions};
 
 #[tokio::main]
 async fn main() -> Result<(), ecg_lambda::Error> {
-    let starter = match StartSettings::read(&config::optional) {
-        Ok(settings) => {
+    let lake = ecg_lambda::object_lake().await;
+    let starter = match StartSettings::read(&config::optional).and_then(|settings| Ok((settings, lake?))) {
+        Ok((settings, lake)) => {
             let client = aws_sdk_sfn::Client::new(&ecg_lambda::aws_config().await);
             let workflow = StepFunctions::new(client, settings.state_machine_arn);
             Ok(Starter {
                 raw_bucket: settings.raw_bucket,
                 workflow,
+                lake,
             })
         }
         Err(reason) => Err(reason),

@@ -148,6 +148,7 @@ mod tests {
     ) -> Result<Named, StepError> {
         let starter = Starter {
             raw_bucket: "raw".into(),
+            lake: crate::tests::lake(),
             workflow: Memory(memory),
         };
         let stored = json!({ "bucket": "raw", "key": key, "head": head, "suffix": suffix });
@@ -241,6 +242,7 @@ mod tests {
     async fn another_bucket_is_refused() {
         let starter = Starter {
             raw_bucket: "uploads".into(),
+            lake: crate::tests::lake(),
             workflow: Memory(None),
         };
         let stored = json!({ "bucket": "raw", "key": "a.mat", "head": head() });

@@ -27,7 +27,7 @@ pub const MAX_PROFILES_BYTES: u64 = 256 * 1024;
 /// Judges an upload. `profiles` are those of the deployment; one that the input names counts before them.
 ///
 /// # Errors
-/// `Rejected` with the verdict's reason, or if the object is gone or its header too large to be one; else what the store
+/// `Erased` if the recording or its content was; `Rejected` with the verdict's reason, or if the object is gone or its header too large to be one; else what the store
 /// says.
 pub async fn run(
     lake: &Lake,
@@ -38,6 +38,16 @@ pub async fn run(
     let execution = work_prefix(&execution, &input.recording_id).to_owned();
     let recording_id = input.recording_id.clone();
     let judged = judge(lake, profiles, input).await;
+    // The upload of an erased recording is gone; the same bytes may come back as another one.
+    let erased = match &judged {
+        Ok(verdict) => verdict.content_sha256.as_deref(),
+        Err(_) => Some(recording_id.as_str()),
+    };
+    if let Some(erased) = erased
+        && lake.is_erased(erased).await?
+    {
+        return Err(StepError::Erased);
+    }
     let verdict = lake.keep_reason(&execution, judged).await?;
     let verdict_key = layout::verdict_key(&execution);
     lake.write_json(&verdict_key, &verdict).await?;

@@ -14,7 +14,7 @@ use ecg_parquet::{encode, transcode};
 /// Writes what transform made, or records a failure.
 ///
 /// # Errors
-/// `Internal` if the input has neither or both, else what the store says.
+/// `Internal` if the input has neither or both, `Erased` for a failure of a recording that was erased, else what the store says.
 pub async fn run(lake: &Lake, input: WriteInput) -> Result<WriteOutput, StepError> {
     let dt = utc_day(input.source.uploaded_at_ms).ok_or_else(|| {
         let found = format!("{} ms since 1970", input.source.uploaded_at_ms);
@@ -73,6 +73,10 @@ async fn write_rejection(
     dt: &str,
     failure: &Failure,
 ) -> Result<TableObject, StepError> {
+    // Its upload disappeared under a running execution, or the execution was stopped.
+    if lake.is_erased(&input.recording_id).await? {
+        return Err(StepError::Erased);
+    }
     let table = &ecg_tables::REJECTIONS;
     let execution = work_prefix(&input.execution, &input.recording_id);
     let reason = match failure.error.as_str() {

@@ -10,6 +10,8 @@ pub const RAW_BUCKET: &str = "RAW_BUCKET";
 pub const WORK_BUCKET: &str = "WORK_BUCKET";
 /// The bucket of the tables.
 pub const PROCESSED_BUCKET: &str = "PROCESSED_BUCKET";
+/// The bucket of the results of queries.
+pub const RESULTS_BUCKET: &str = "RESULTS_BUCKET";
 /// The database of the catalog; `ecg` where it is not set.
 pub const GLUE_DATABASE: &str = "GLUE_DATABASE";
 /// A Glue crawler to start instead of registering partitions.

@@ -21,6 +21,9 @@ pub enum StepError {
     /// The input is at fault; the same call fails again. Never retried.
     #[error("{0}")]
     Rejected(Details),
+    /// The recording was erased, and must not come back. Nothing of it is recorded and nobody is told: the execution ends.
+    #[error("this recording was erased, and stays out")]
+    Erased,
     /// Somebody else wrote first. (An upload that was replaced meanwhile is not there under its version any more: that
     /// is `Rejected`.)
     #[error("{0}")]
@@ -32,11 +35,12 @@ pub enum StepError {
 
 impl StepError {
     /// Every name that a step can fail with, as the workflow file has to know them.
-    pub const NAMES: [&'static str; 6] = [
+    pub const NAMES: [&'static str; 7] = [
         "Throttled",
         "Transient",
         "Incomplete",
         "Rejected",
+        "Erased",
         "Conflict",
         "Internal",
     ];
@@ -48,6 +52,7 @@ impl StepError {
             StepError::Transient(_) => "Transient",
             StepError::Incomplete(_) => "Incomplete",
             StepError::Rejected(_) => "Rejected",
+            StepError::Erased => "Erased",
             StepError::Conflict(_) => "Conflict",
             StepError::Internal(_) => "Internal",
         }

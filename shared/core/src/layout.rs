@@ -79,9 +79,16 @@ pub fn late_key(object: &str) -> String {
     format!("late/{object}.json")
 }
 
-/// The name by which an erased recording is known, which does not tell its id: 32 hexadecimal digits.
-pub fn tombstone(recording_id: &str) -> String {
-    content_id(format!("erased {recording_id}").as_bytes(), 32)
+/// The name by which an erased recording is known, made of its id or of the hash of its content, which it does not tell: 32
+/// hexadecimal digits.
+pub fn tombstone(name: &str) -> String {
+    content_id(format!("erased {name}").as_bytes(), 32)
+}
+
+/// That a recording was erased and must not come back: `erased/<tombstone>.json` in the processed bucket. There is one for its id
+/// and one for each hash of its content.
+pub fn tombstone_key(name: &str) -> String {
+    format!("erased/{}.json", tombstone(name))
 }
 
 /// The endings of the names of recordings, in lower case, with the dot; upper case counts as well. What the object is gets

@@ -133,6 +133,19 @@ impl Lake {
         Ok(ObjectWriter::new(upload, tokio::runtime::Handle::current()))
     }
 
+    /// Whether a recording was erased, by its id or by a hash of its content.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn is_erased(&self, name: &str) -> Result<bool, StepError> {
+        let tombstone = self.processed(&layout::tombstone_key(name));
+        match self.store.head(&tombstone).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::NotFound(_)) => Ok(false),
+            Err(error) => Err(self.error_at(&tombstone, &error)),
+        }
+    }
+
     /// Reads a small JSON object of the work bucket.
     ///
     /// # Errors

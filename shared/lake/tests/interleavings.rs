@@ -26,8 +26,8 @@ use bytes::Bytes;
 use ecg_core::{StepError, layout};
 use ecg_lake::{Begun, Generation, Lake, Waits};
 use ecg_store::{
-    Catalog, CatalogError, ErrorContext, ListedObject, Location, ObjectMeta, Partition, Store, StoreError,
-    TableChange, TableName, TableSpec, Upload, WrittenObject,
+    Catalog, CatalogError, ErrorContext, ListedObject, ListedVersion, Location, ObjectMeta, Partition, Store,
+    StoreError, TableChange, TableName, TableSpec, Upload, WrittenObject,
 };
 use ecg_tables::{RECORDINGS, SEGMENTS, Table};
 use ecg_testing::MemoryStore;
@@ -618,6 +618,14 @@ impl Store for World {
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<ListedObject>, StoreError> {
         self.pause().await;
         self.memory.list(bucket, prefix).await
+    }
+
+    async fn versions(&self, _: &str, _: &str) -> Result<Vec<ListedVersion>, StoreError> {
+        unimplemented!()
+    }
+
+    async fn purge(&self, _: &str, _: &[ListedVersion]) -> Result<(), StoreError> {
+        unimplemented!()
     }
 }
 

@@ -280,6 +280,7 @@ mod tests {
             StepError::Transient("slow down".into()),
             StepError::Incomplete(Details::new("header (.hea)", "`a.hea`", "none")),
             StepError::Rejected(Details::new("val", "2 leads", "0").at(Some(24))),
+            StepError::Erased,
             StepError::Conflict("changed".into()),
             StepError::Internal("a \"bug\"".into()),
         ];

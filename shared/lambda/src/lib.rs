@@ -4,11 +4,14 @@
 //!   name of its [`StepError`].
 //! * [`logs`] writes JSON lines, and each invocation ends with a line of [`metrics`].
 //! * `lake` (feature `s3`) opens the places of a deployment; only with feature `glue` is the SDK of Glue linked.
+//! * `athena` (feature `athena`) runs statements of SQL.
 //!
 //! Settings come from [`ecg_config`], once, before the first event. The clock here is for Lambda's deadline, for
 //! metrics, and for how many messages notify sends: no time from it reaches a table.
 
 mod answer;
+#[cfg(feature = "athena")]
+pub mod athena;
 #[cfg(feature = "aws")]
 mod aws;
 mod clock;

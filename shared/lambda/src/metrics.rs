@@ -89,6 +89,7 @@ pub(crate) fn counts_of(error: &StepError) -> Vec<(Metric, u64)> {
         StepError::Throttled(_)
         | StepError::Incomplete(_)
         | StepError::Transient(_)
+        | StepError::Erased
         | StepError::Conflict(_)
         | StepError::Internal(_) => Vec::new(),
     }

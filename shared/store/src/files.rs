@@ -13,6 +13,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// A counter for unique names of the temporary files of one process.
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
+/// Removes a file, if it is there, and the folders below `top` that are empty then.
+pub(crate) fn remove_with_folders(file: &Path, top: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    for folder in file.ancestors().skip(1).take_while(|folder| *folder != top) {
+        // One that is not empty, or that somebody else removes at the same time, stays or is gone.
+        if fs::remove_dir(folder).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// A temporary file. Dropping it removes the file, unless it was renamed.
 #[derive(Debug)]
 pub(crate) struct TemporaryFile {

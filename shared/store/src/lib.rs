@@ -37,5 +37,5 @@ pub use location::Location;
 pub use reader::ObjectReader;
 #[cfg(feature = "s3")]
 pub use s3::S3Store;
-pub use store::{ListedObject, ObjectMeta, Store, Upload, WrittenObject};
+pub use store::{ListedObject, ListedVersion, ObjectMeta, Store, Upload, WrittenObject};
 pub use writer::ObjectWriter;

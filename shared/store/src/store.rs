@@ -1,7 +1,7 @@
 //! The interface to objects in S3, in a directory or in memory.
 //!
 //! A step that fails deletes nothing, and a repeated step overwrites its output with the same content. [`Store::delete`] is for
-//! compaction and for the erasure of a recording.
+//! compaction, and [`Store::purge`] for the erasure of a recording.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -91,6 +91,13 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Returns the current objects whose keys begin with `prefix`, sorted by the bytes of the key. The prefix is a
     /// plain string: `a` matches `ab`, `a/` does not.
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<ListedObject>, StoreError>;
+
+    /// Returns every version of the objects whose keys begin with `prefix`, sorted by the bytes of the key: the current one, those
+    /// that were overwritten or removed, and the delete markers. Without versions an object has one.
+    async fn versions(&self, bucket: &str, prefix: &str) -> Result<Vec<ListedVersion>, StoreError>;
+
+    /// Removes versions for good. One that is not there is no error.
+    async fn purge(&self, bucket: &str, versions: &[ListedVersion]) -> Result<(), StoreError>;
 }
 
 /// A write in progress. If it is dropped without [`Upload::finish`], no object is written.
@@ -146,6 +153,23 @@ pub struct ListedObject {
     /// ETag as in [`ObjectMeta`]. `None` in a versioned bucket of a [`crate::LocalStore`], which would have to read the
     /// content.
     pub etag: Option<String>,
+}
+
+/// One entry of a listing of versions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedVersion {
+    /// The key, without URL encoding.
+    pub key: String,
+    /// The version id; on S3 `null` in a bucket without versions, in a [`crate::LocalStore`] what [`ObjectMeta::version`] says.
+    pub version: String,
+    /// Whether a read without a version returns it, or finds no object because of it: a delete marker.
+    pub is_current: bool,
+    /// Whether it is a delete marker, which has no content.
+    pub is_marker: bool,
+    /// Size in bytes.
+    pub size: u64,
+    /// Time of the write, in milliseconds since 1970-01-01 UTC.
+    pub last_modified_ms: i64,
 }
 
 /// The maximum length of a key on S3, in bytes.

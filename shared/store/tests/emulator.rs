@@ -143,7 +143,7 @@ async fn s3() {
         known_gaps: Vec::new(),
     };
     let ran = suite.run().await;
-    assert_eq!(ran.len(), 21, "{ran:?}");
+    assert_eq!(ran.len(), 22, "{ran:?}");
 
     // What the device said with the object.
     let location = Location::new("raw", "with-metadata.mat");

@@ -21,14 +21,14 @@ fn suite(store: Arc<dyn Store>) -> StoreSuite {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn memory() {
-    assert_eq!(suite(Arc::new(MemoryStore::new(["raw"]))).run().await.len(), 21);
+    assert_eq!(suite(Arc::new(MemoryStore::new(["raw"]))).run().await.len(), 22);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn local_directory() {
     let root = tempfile::tempdir().unwrap();
     let suite = suite(Arc::new(LocalStore::open(root.path(), ["raw"]).unwrap()));
-    assert_eq!(suite.run().await.len(), 21);
+    assert_eq!(suite.run().await.len(), 22);
     // A second process on the same directory finds everything as it was left.
     let again = StoreSuite {
         store: Arc::new(LocalStore::open(root.path(), ["raw"]).unwrap()),

@@ -9,6 +9,28 @@ pub struct Table {
     pub comment: &'static str,
     /// The columns in order, without the partition.
     pub columns: &'static [Column],
+    /// How a recording is erased from it.
+    pub erased_by: ErasedBy,
+}
+
+/// How the rows of a recording are erased from a table. Those in large objects are left out when their day is compacted again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErasedBy {
+    /// All rows of a recording are in the object `<recording_id>.parquet` of its day, and it has no other rows.
+    Recording,
+    /// The rows of each run are in the object `<execution>.parquet` of the day of the upload, and it has no other rows.
+    Execution,
+}
+
+impl ErasedBy {
+    /// Whether the object of this name, without `.parquet`, has rows of the recording.
+    pub fn is_of(self, recording_id: &str, name: &str) -> bool {
+        match (self, name.strip_prefix(recording_id)) {
+            (_, Some("")) => true,
+            (ErasedBy::Execution, Some(suffix)) => suffix.starts_with('-'),
+            _ => false,
+        }
+    }
 }
 
 /// A column of a table.

@@ -1,6 +1,6 @@
 //! The tables themselves.
 
-use crate::column::{Column, Kind, Table};
+use crate::column::{Column, ErasedBy, Kind, Table};
 
 /// Every table.
 pub const TABLES: [&Table; 5] = [&RECORDINGS, &SEGMENTS, &BEATS, &WINDOWS, &REJECTIONS];
@@ -183,6 +183,7 @@ pub const RECORDINGS: Table = Table {
             "male (M or male in the source) or female (F or female); null where it says anything else; personal data",
         ),
     ],
+    erased_by: ErasedBy::Recording,
 };
 
 /// One row per recording, lead and 10-second segment.
@@ -352,6 +353,7 @@ pub const SEGMENTS: Table = Table {
         ),
         may("sqi", Kind::Double, "quality index bsqi * template_corr, 0 to 1"),
     ],
+    erased_by: ErasedBy::Recording,
 };
 
 /// One row per detected beat.
@@ -453,6 +455,7 @@ pub const BEATS: Table = Table {
             "rr_ms where this beat and the one before are of type N",
         ),
     ],
+    erased_by: ErasedBy::Recording,
 };
 
 /// One row per recording, lead and five minutes, and one for the whole lead.
@@ -621,6 +624,7 @@ pub const WINDOWS: Table = Table {
             "scaling exponent of detrended fluctuation analysis, 4 to 16 beats; null below 64 intervals",
         ),
     ],
+    erased_by: ErasedBy::Recording,
 };
 
 /// One row per failed run.
@@ -666,4 +670,5 @@ pub const REJECTIONS: Table = Table {
         may("rules_version", Kind::Text, "version of the table of limits"),
         RUN,
     ],
+    erased_by: ErasedBy::Execution,
 };

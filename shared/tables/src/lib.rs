@@ -11,7 +11,7 @@ pub mod dictionary;
 pub mod parsed;
 pub mod views;
 
-pub use column::{Column, Kind, Table};
+pub use column::{Column, ErasedBy, Kind, Table};
 pub use definitions::{BEATS, RECORDINGS, REJECTIONS, SEGMENTS, TABLES, WINDOWS};
 
 /// The default name of the database.

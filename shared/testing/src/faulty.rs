@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use ecg_store::{ListedObject, Location, ObjectMeta, Store, StoreError, Upload, WrittenObject};
+use ecg_store::{
+    ListedObject, ListedVersion, Location, ObjectMeta, Store, StoreError, Upload, WrittenObject,
+};
 
 /// What goes wrong.
 #[derive(Debug, Clone)]
@@ -184,6 +186,18 @@ impl Store for FaultyStore {
             self.inner.list(bucket, prefix),
         )
         .await
+    }
+
+    async fn versions(&self, bucket: &str, prefix: &str) -> Result<Vec<ListedVersion>, StoreError> {
+        let location = Location::new(bucket, prefix);
+        let versions = self.inner.versions(bucket, prefix);
+        self.run("versions", &location, versions).await
+    }
+
+    async fn purge(&self, bucket: &str, versions: &[ListedVersion]) -> Result<(), StoreError> {
+        let first = versions.first().map_or("", |listed| &listed.key);
+        let purge = self.inner.purge(bucket, versions);
+        self.run("purge", &Location::new(bucket, first), purge).await
     }
 }
 

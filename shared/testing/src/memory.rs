@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use md5::{Digest, Md5};
 
-use ecg_store::{ErrorContext, ListedObject, Location, ObjectMeta, Store, StoreError, Upload, WrittenObject};
+use ecg_store::{
+    ErrorContext, ListedObject, ListedVersion, Location, ObjectMeta, Store, StoreError, Upload, WrittenObject,
+};
 
 /// Objects in memory. ETag and version are the MD5 of the content, as in a [`ecg_store::LocalStore`]; the time
 /// is what [`MemoryStore::set_time_ms`] said last, so that tests are repeatable. Cloning shares the objects.
@@ -30,6 +32,13 @@ struct Content {
     bytes: Bytes,
     md5: String,
     last_modified_ms: i64,
+    /// Whether it says that the object was removed.
+    is_marker: bool,
+}
+
+/// What a read without a version finds.
+fn current(contents: &[Content]) -> Option<&Content> {
+    contents.last().filter(|content| !content.is_marker)
 }
 
 /// When a write happens.
@@ -91,8 +100,11 @@ impl MemoryStore {
             .objects
             .get(&(location.bucket.clone(), location.key.clone()));
         let found = contents.and_then(|contents| match &location.version {
-            None => contents.last(),
-            Some(version) => contents.iter().rev().find(|content| content.md5 == *version),
+            None => current(contents),
+            Some(version) => contents
+                .iter()
+                .rev()
+                .find(|content| content.md5 == *version && !content.is_marker),
         });
         found.cloned().ok_or_else(|| {
             StoreError::NotFound(ErrorContext::new(operation, location, "no such object in memory"))
@@ -122,7 +134,7 @@ impl MemoryStore {
             .objects
             .entry((location.bucket.clone(), location.key.clone()))
             .or_default();
-        condition.check(operation, location, contents.last())?;
+        condition.check(operation, location, current(contents))?;
         if self.versioned_buckets.contains(&location.bucket) {
             contents.retain(|content| content.md5 != md5);
         } else {
@@ -132,6 +144,7 @@ impl MemoryStore {
             bytes,
             md5,
             last_modified_ms,
+            is_marker: false,
         });
         Ok(written)
     }
@@ -190,14 +203,27 @@ impl Store for MemoryStore {
         location.check("removing")?;
         let mut state = self.lock();
         let name = (location.bucket.clone(), location.key.clone());
-        let Some(contents) = state.objects.get(&name) else {
+        let last_modified_ms = state.now_ms;
+        let Some(contents) = state.objects.get_mut(&name) else {
+            return Ok(());
+        };
+        let Some(found) = current(contents) else {
             return Ok(());
         };
         if let Some(etag) = &location.version {
-            Condition::Unchanged(etag).check("removing", location, contents.last())?;
+            Condition::Unchanged(etag).check("removing", location, Some(found))?;
         }
-        // What was removed from a versioned bucket is not kept here.
-        state.objects.remove(&name);
+        if self.versioned_buckets.contains(&location.bucket) {
+            let md5 = format!("marker {}", contents.len());
+            contents.push(Content {
+                bytes: Bytes::new(),
+                md5,
+                last_modified_ms,
+                is_marker: true,
+            });
+        } else {
+            state.objects.remove(&name);
+        }
         Ok(())
     }
 
@@ -225,7 +251,7 @@ impl Store for MemoryStore {
             .range(from..)
             .take_while(|((of, key), _)| of == bucket && key.starts_with(prefix))
             .filter_map(|((_, key), contents)| {
-                let current = contents.last()?;
+                let current = current(contents)?;
                 Some(ListedObject {
                     key: key.clone(),
                     size: current.bytes.len() as u64,
@@ -235,6 +261,44 @@ impl Store for MemoryStore {
             })
             .collect();
         Ok(found)
+    }
+
+    async fn versions(&self, bucket: &str, prefix: &str) -> Result<Vec<ListedVersion>, StoreError> {
+        let state = self.lock();
+        let from = (bucket.to_owned(), prefix.to_owned());
+        let all = state
+            .objects
+            .range(from..)
+            .take_while(|((of, key), _)| of == bucket && key.starts_with(prefix));
+        let found = all.flat_map(|((_, key), contents)| {
+            let last = contents.len().saturating_sub(1);
+            contents
+                .iter()
+                .enumerate()
+                .map(move |(place, content)| ListedVersion {
+                    key: key.clone(),
+                    version: content.md5.clone(),
+                    is_current: place == last,
+                    is_marker: content.is_marker,
+                    size: content.bytes.len() as u64,
+                    last_modified_ms: content.last_modified_ms,
+                })
+        });
+        Ok(found.collect())
+    }
+
+    async fn purge(&self, bucket: &str, versions: &[ListedVersion]) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        for listed in versions {
+            let name = (bucket.to_owned(), listed.key.clone());
+            if let Some(contents) = state.objects.get_mut(&name) {
+                contents.retain(|content| content.md5 != listed.version);
+                if contents.is_empty() {
+                    state.objects.remove(&name);
+                }
+            }
+        }
+        Ok(())
     }
 }
 

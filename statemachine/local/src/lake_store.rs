@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use ecg_store::{
-    ErrorContext, ListedObject, LocalStore, Location, ObjectMeta, Store, StoreError, Upload, WrittenObject,
+    ErrorContext, ListedObject, ListedVersion, LocalStore, Location, ObjectMeta, Store, StoreError, Upload,
+    WrittenObject,
 };
 
 use crate::execute::now;
@@ -222,6 +223,15 @@ impl Store for LakeStore {
     /// Without what is in memory.
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<ListedObject>, StoreError> {
         self.files.list(bucket, prefix).await
+    }
+
+    /// Without what is in memory.
+    async fn versions(&self, bucket: &str, prefix: &str) -> Result<Vec<ListedVersion>, StoreError> {
+        self.files.versions(bucket, prefix).await
+    }
+
+    async fn purge(&self, bucket: &str, versions: &[ListedVersion]) -> Result<(), StoreError> {
+        self.files.purge(bucket, versions).await
     }
 }
 

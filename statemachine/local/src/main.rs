@@ -10,6 +10,7 @@ mod compact;
 mod discover;
 mod execute;
 mod executions;
+mod forget;
 mod inspect;
 mod journal;
 mod lake_store;

@@ -40,13 +40,13 @@ impl Ran {
 
     /// Whether nothing is left to do about it.
     pub(crate) fn settled(&self) -> bool {
-        self.accepted() || matches!(self.end, End::Elsewhere(_))
+        self.accepted() || matches!(self.end, End::Elsewhere(_) | End::Erased)
     }
 
     pub(crate) fn closed(&self) -> Option<&Closed> {
         match &self.end {
             End::Now(closed) | End::Before(closed, _) => Some(closed),
-            End::Elsewhere(_) | End::Broken(_) => None,
+            End::Elsewhere(_) | End::Erased | End::Broken(_) => None,
         }
     }
 }

@@ -42,6 +42,7 @@ struct Counts {
     failed: usize,
     before: usize,
     elsewhere: usize,
+    erased: usize,
 }
 
 impl Summary {
@@ -55,6 +56,7 @@ impl Summary {
             counts.before += usize::from(matches!(ran.end, End::Before(..)));
             match (&ran.end, ran.closed()) {
                 (End::Elsewhere(_), _) => counts.elsewhere += 1,
+                (End::Erased, _) => counts.erased += 1,
                 _ if ran.accepted() => counts.accepted += 1,
                 (_, Some(closed)) if closed.error.as_deref() == Some("Rejected") => counts.rejected += 1,
                 _ => counts.failed += 1,
@@ -179,6 +181,9 @@ impl Answer for Summary {
         if counts.elsewhere > 0 {
             let _ = write!(text, "; in the lake under another key: {}", counts.elsewhere);
         }
+        if counts.erased > 0 {
+            let _ = write!(text, "; erased with `ecg forget` and left out: {}", counts.erased);
+        }
         let problems = &self.discovery.problems;
         for (kind, what) in [
             (ProblemKind::Unreadable, "could not be read"),
@@ -273,6 +278,7 @@ impl Answer for Summary {
                     "accepted": ran.accepted(),
                     "done_before": matches!(ran.end, End::Before(..)),
                     "changed_since": changed(ran).map(|(_, what)| what),
+                    "erased": matches!(ran.end, End::Erased),
                     "in_the_lake_as": elsewhere(ran).map(|(_, key)| key),
                     "reason": if ran.settled() { None } else { Some(why(ran)) },
                     "seconds": ran.took.as_secs_f64(),
@@ -342,5 +348,6 @@ fn why(ran: &Ran) -> String {
         End::Now(closed) | End::Before(closed, _) => reason(closed),
         End::Broken(message) => message.clone(),
         End::Elsewhere(key) => key.clone(),
+        End::Erased => "erased".to_owned(),
     }
 }

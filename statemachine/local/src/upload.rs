@@ -56,6 +56,8 @@ pub(crate) enum End {
     Before(Closed, Option<String>),
     /// The file is in the lake under this other key.
     Elsewhere(String),
+    /// The recording was erased and stays out of the lake.
+    Erased,
     /// The file could not be put into the lake, or the run not recorded.
     Broken(String),
 }
@@ -108,7 +110,11 @@ impl Uploads {
         }
         let recording_id = recording_id(&source.bucket, &source.key, &source.version);
         let mut execution = String::new();
-        let end = self.run_upload(found, source, wanted, &mut execution).await;
+        let end = match self.is_erased(&recording_id, &source.version).await {
+            Ok(true) => Ok(End::Erased),
+            Ok(false) => self.run_upload(found, source, wanted, &mut execution).await,
+            Err(error) => Err(error),
+        };
         Ended {
             recording_id,
             execution,
@@ -152,6 +158,17 @@ impl Uploads {
             other.file.display(),
             found.file.display(),
         ))))
+    }
+
+    /// Whether the recording was erased: by its id, or by its content, of which the version is the MD5.
+    async fn is_erased(&self, recording_id: &str, version: &str) -> Result<bool, String> {
+        let lake = &self.executor.steps.lake;
+        for name in [recording_id, version] {
+            if lake.is_erased(name).await.map_err(|error| error.to_string())? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn run_upload(

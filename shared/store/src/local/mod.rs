@@ -38,7 +38,7 @@ use crate::error::{ErrorContext, StoreError};
 use crate::files;
 use crate::location::Location;
 use crate::names;
-use crate::store::{ListedObject, ObjectMeta, Store, Upload, WrittenObject};
+use crate::store::{ListedObject, ListedVersion, ObjectMeta, Store, Upload, WrittenObject};
 use upload::{LocalUpload, UploadState};
 
 /// A store of objects as files below a root directory. Cloning is cheap and shares the cache of MD5s.
@@ -66,6 +66,9 @@ const KNOWN_MD5_MAX: usize = 8192;
 const TEMPORARY: &str = ".tmp";
 const VERSIONS: &str = ".versions";
 const LOCK: &str = ".lock";
+
+/// What the name of a kept version begins with, before the MD5.
+const KEPT: &str = ".v-";
 
 impl LocalStore {
     /// Opens a root directory, and creates it if it does not exist. The buckets in `versioned_buckets` keep overwritten
@@ -315,6 +318,101 @@ impl Store for LocalStore {
         found.sort_by(|a, b| a.key.cmp(&b.key));
         Ok(found)
     }
+
+    async fn versions(&self, bucket: &str, prefix: &str) -> Result<Vec<ListedVersion>, StoreError> {
+        let operation = "listing the versions of";
+        let shared = &self.shared;
+        let location = Location::new(bucket, prefix);
+        let failed = |error: io::Error| StoreError::from_file_error(operation, &location, &error);
+        let mut found = Vec::new();
+        for object in self.list(bucket, prefix).await? {
+            let version = match object.etag {
+                Some(etag) => etag,
+                None => {
+                    let file = File::open(shared.path(&Location::new(bucket, &object.key)));
+                    file.and_then(|file| shared.md5_of(&file)).map_err(failed)?
+                }
+            };
+            found.push(ListedVersion {
+                key: object.key,
+                version,
+                is_current: true,
+                is_marker: false,
+                size: object.size,
+                last_modified_ms: object.last_modified_ms,
+            });
+        }
+        let kept = shared.bucket(&location).join(VERSIONS);
+        walk_versions(&kept, &kept, prefix, &mut found).map_err(failed)?;
+        found.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(found)
+    }
+
+    async fn purge(&self, bucket: &str, versions: &[ListedVersion]) -> Result<(), StoreError> {
+        let operation = "removing for good";
+        let shared = &self.shared;
+        for listed in versions {
+            let location = Location::new(bucket, &listed.key);
+            location.check(operation)?;
+            let failed = |error: io::Error| StoreError::from_file_error(operation, &location, &error);
+            let _changing = shared.lock_bucket(&location).map_err(failed)?;
+            if listed.is_current {
+                match shared.check_current(operation, &location, &listed.version) {
+                    Ok(()) => {
+                        files::remove_with_folders(&shared.path(&location), &shared.bucket(&location))
+                            .map_err(failed)?;
+                    }
+                    // It was replaced meanwhile.
+                    Err(StoreError::NotFound(_) | StoreError::AlreadyExists(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            if shared.is_versioned(bucket) {
+                let kept = shared.version_path(&location, &listed.version);
+                files::remove_with_folders(&kept, &shared.bucket(&location)).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Collects the kept versions below `directory` of objects whose keys begin with `prefix`.
+fn walk_versions(
+    kept: &Path,
+    directory: &Path,
+    prefix: &str,
+    found: &mut Vec<ListedVersion>,
+) -> io::Result<()> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            walk_versions(kept, &path, prefix, found)?;
+            continue;
+        }
+        let key = directory.strip_prefix(kept).ok().and_then(names::path_to_key);
+        let name = entry.file_name();
+        let version = name.to_str().and_then(|name| name.strip_prefix(KEPT));
+        if let Some((key, version)) = key.zip(version)
+            && key.starts_with(prefix)
+        {
+            let metadata = entry.metadata()?;
+            found.push(ListedVersion {
+                key,
+                version: version.to_owned(),
+                is_current: false,
+                is_marker: false,
+                size: metadata.len(),
+                last_modified_ms: modified_ms(&metadata),
+            });
+        }
+    }
+    Ok(())
 }
 
 impl Shared {
@@ -334,7 +432,7 @@ impl Shared {
         self.bucket(location)
             .join(VERSIONS)
             .join(names::key_to_path(&location.key))
-            .join(format!(".v-{md5}"))
+            .join(format!("{KEPT}{md5}"))
     }
 
     fn is_versioned(&self, bucket: &str) -> bool {

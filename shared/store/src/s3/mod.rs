@@ -15,7 +15,8 @@
 //! * Without the permission `s3:ListBucket`, S3 returns "access denied" for an object that does not exist.
 //!
 //! Required permissions: `s3:GetObject`, `s3:GetObjectVersion`, `s3:PutObject`, `s3:AbortMultipartUpload`,
-//! `s3:ListBucket`, and `s3:DeleteObject` for [`Store::delete`].
+//! `s3:ListBucket`; `s3:DeleteObject` for [`Store::delete`]; `s3:ListBucketVersions` and `s3:DeleteObjectVersion` for
+//! [`Store::versions`] and [`Store::purge`].
 
 mod answers;
 mod upload;
@@ -28,12 +29,13 @@ use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, EncodingType, MetadataDirective};
 use bytes::Bytes;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use crate::aws::{Failure, FailureKind, classify};
 use crate::checksum::ChecksumAlgorithm;
 use crate::error::{ErrorContext, StoreError};
 use crate::location::Location;
-use crate::store::{ListedObject, ObjectMeta, Store, Upload, WrittenObject};
+use crate::store::{ListedObject, ListedVersion, ObjectMeta, Store, Upload, WrittenObject};
 use answers::{
     Facts, Pin, check_length, checksum_of, collect, cut_out, decode_key, encode_key, from_failure,
     from_sdk_error, milliseconds, object_meta, parse_content_range, parse_size, written,
@@ -55,6 +57,10 @@ macro_rules! checksum_in {
         )
     };
 }
+
+/// Versions that [`Store::purge`] removes at a time. DeleteObjects would remove a thousand with one request, but cannot name keys that XML
+/// cannot have.
+const PURGED_AT_ONCE: usize = 16;
 
 /// A store of objects in S3. Cloning is cheap and shares the connections.
 #[derive(Debug, Clone)]
@@ -86,6 +92,19 @@ impl S3Store {
         {
             Err(error) => from_sdk_error(operation, location, &error),
             Ok(_) => from_failure(operation, location, failure),
+        }
+    }
+
+    /// Removes one version for good.
+    async fn purge_one(&self, bucket: &str, listed: &ListedVersion) -> Result<(), StoreError> {
+        let operation = "removing for good";
+        let location = Location::new(bucket, &listed.key).with_version(&listed.version);
+        location.check(operation)?;
+        let removal = self.client.delete_object().bucket(bucket).key(&listed.key);
+        let removed = removal.version_id(&listed.version).send().await;
+        match removed.map_err(|error| from_sdk_error(operation, &location, &error)) {
+            Ok(_) | Err(StoreError::NotFound(_)) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
@@ -363,7 +382,81 @@ impl Store for S3Store {
         found.sort_by(|a, b| a.key.cmp(&b.key));
         Ok(found)
     }
+
+    async fn versions(&self, bucket: &str, prefix: &str) -> Result<Vec<ListedVersion>, StoreError> {
+        let operation = "listing the versions of";
+        Location::new(bucket, "x").check(operation)?;
+        let location = Location::new(bucket, prefix);
+        let mut found = Vec::new();
+        let (mut key_marker, mut version_marker) = (None, None);
+        loop {
+            let page = self
+                .client
+                .list_object_versions()
+                .bucket(bucket)
+                .prefix(prefix)
+                .encoding_type(EncodingType::Url)
+                .set_key_marker(key_marker)
+                .set_version_id_marker(version_marker)
+                .send()
+                .await
+                .map_err(|error| from_sdk_error(operation, &location, &error))?;
+            let encoded = page.encoding_type == Some(EncodingType::Url);
+            let decoded = |key: Option<String>| {
+                let key = key.unwrap_or_default();
+                let key = if encoded { decode_key(&key) } else { Some(key) };
+                key.ok_or_else(|| {
+                    let message = "expected URL-encoded UTF-8 keys in the listing";
+                    StoreError::Other(ErrorContext::new(operation, &location, message))
+                })
+            };
+            for version in page.versions.unwrap_or_default() {
+                found.push(ListedVersion {
+                    key: decoded(version.key)?,
+                    version: version.version_id.unwrap_or_else(|| NO_VERSION.to_owned()),
+                    is_current: version.is_latest.unwrap_or(false),
+                    is_marker: false,
+                    size: version
+                        .size
+                        .and_then(|size| u64::try_from(size).ok())
+                        .unwrap_or(0),
+                    last_modified_ms: milliseconds(version.last_modified),
+                });
+            }
+            for marker in page.delete_markers.unwrap_or_default() {
+                found.push(ListedVersion {
+                    key: decoded(marker.key)?,
+                    version: marker.version_id.unwrap_or_else(|| NO_VERSION.to_owned()),
+                    is_current: marker.is_latest.unwrap_or(false),
+                    is_marker: true,
+                    size: 0,
+                    last_modified_ms: milliseconds(marker.last_modified),
+                });
+            }
+            if page.is_truncated != Some(true) {
+                break;
+            }
+            // The marker of the next page is sent as it came, or as a key if it came encoded.
+            key_marker = page.next_key_marker.map(|key| decoded(Some(key))).transpose()?;
+            version_marker = page.next_version_id_marker;
+        }
+        found.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(found)
+    }
+
+    async fn purge(&self, bucket: &str, versions: &[ListedVersion]) -> Result<(), StoreError> {
+        let removals = versions
+            .iter()
+            .map(|listed| self.purge_one(bucket, listed).boxed());
+        stream::iter(removals.collect::<Vec<_>>())
+            .buffer_unordered(PURGED_AT_ONCE)
+            .try_collect()
+            .await
+    }
 }
+
+/// The version id of an object in a bucket without versions.
+const NO_VERSION: &str = "null";
 
 /// When a write happens.
 enum Condition<'a> {

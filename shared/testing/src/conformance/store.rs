@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use ecg_store::{Location, Store, StoreError};
+use ecg_store::{ListedVersion, Location, Store, StoreError};
 
 /// A store under test, and what the suite may do to it.
 #[derive(Debug, Clone)]
@@ -54,6 +54,7 @@ impl StoreSuite {
             unfinished_uploads,
             list_prefixes,
             list_many,
+            versions_and_purge,
             concurrent_writers,
         );
         ran
@@ -639,6 +640,67 @@ async fn list_many(suite: &StoreSuite) {
         written.unwrap().unwrap();
     }
     assert_eq!(suite.keys("many/").await, expected);
+}
+
+async fn versions_and_purge(suite: &StoreSuite) {
+    let store = &suite.store;
+    let key = "purge/ä b/1%+.bin";
+    let (plain, versioned) = (suite.at(key), suite.versioned(key));
+    for location in [&plain, &versioned] {
+        for seed in [61, 62] {
+            store
+                .put(location, pattern(100 + seed as usize, seed))
+                .await
+                .unwrap();
+        }
+        let neighbour = Location::new(&location.bucket, format!("{key}2"));
+        store.put(&neighbour, pattern(7, 63)).await.unwrap();
+    }
+    let of = async |location: &Location| {
+        let found = store.versions(&location.bucket, "purge/").await.unwrap();
+        assert!(found.is_sorted_by_key(|version| version.key.clone()));
+        found
+            .into_iter()
+            .filter(|version| version.key == location.key)
+            .collect::<Vec<_>>()
+    };
+    let sizes = |found: &[ListedVersion]| {
+        let mut sizes: Vec<(bool, u64)> = found.iter().map(|one| (one.is_current, one.size)).collect();
+        sizes.sort_unstable();
+        sizes
+    };
+    assert_eq!(sizes(&of(&plain).await), [(true, 162)]);
+    let both = of(&versioned).await;
+    assert_eq!(sizes(&both), [(false, 161), (true, 162)]);
+    // What is named is gone, and nothing else.
+    let (current, old): (Vec<_>, Vec<_>) = both.into_iter().partition(|version| version.is_current);
+    store.purge(&versioned.bucket, &old).await.unwrap();
+    assert_eq!(sizes(&of(&versioned).await), [(true, 162)]);
+    let pinned = versioned.with_version(&old[0].version);
+    let error = store.get(&pinned, LIMIT).await.unwrap_err();
+    assert!(matches!(error, StoreError::NotFound(_)), "{error:?}");
+    assert_eq!(store.get(&versioned, LIMIT).await.unwrap().1, pattern(162, 62));
+    store.purge(&versioned.bucket, &current).await.unwrap();
+    assert_eq!(of(&versioned).await, []);
+    // A second time, as after a lost answer.
+    store.purge(&versioned.bucket, &current).await.unwrap();
+    let found = of(&plain).await;
+    store.purge(&plain.bucket, &found).await.unwrap();
+    assert_eq!(of(&plain).await, []);
+    // What was removed with `delete` is there as a version.
+    store.put(&versioned, pattern(5, 64)).await.unwrap();
+    store.delete(&versioned).await.unwrap();
+    let left = of(&versioned).await;
+    assert!(
+        left.iter()
+            .any(|version| version.size == 5 && !version.is_current)
+    );
+    store.purge(&versioned.bucket, &left).await.unwrap();
+    assert_eq!(of(&versioned).await, []);
+    for location in [&plain, &versioned] {
+        let neighbour = Location::new(&location.bucket, format!("{key}2"));
+        assert_eq!(store.get(&neighbour, LIMIT).await.unwrap().1, pattern(7, 63));
+    }
 }
 
 async fn concurrent_writers(suite: &StoreSuite) {

@@ -2,6 +2,7 @@
 
 mod backfill;
 mod compact;
+mod forget;
 mod inspect;
 mod query;
 mod redrive;
@@ -19,6 +20,7 @@ use clap::{Parser, Subcommand};
 
 use self::backfill::BackfillArgs;
 use self::compact::CompactArgs;
+use self::forget::ForgetArgs;
 use self::inspect::InspectArgs;
 use self::query::QueryArgs;
 use self::redrive::RedriveArgs;
@@ -58,6 +60,8 @@ pub(crate) enum Command {
     Rerun(RerunArgs),
     /// Make few large files of the many small ones of each day
     Compact(CompactArgs),
+    /// Erase recordings for good: uploads, rows, and everything that is recorded of them
+    Forget(ForgetArgs),
     /// On AWS: run the pipeline for every recording below a prefix of the raw bucket
     Backfill(BackfillArgs),
     /// Make a synthetic recording whose beats are known
@@ -81,6 +85,7 @@ impl Command {
             Command::Redrive(args) => redrive::run(&args),
             Command::Rerun(args) => rerun::run(&args),
             Command::Compact(args) => compact::run(&args),
+            Command::Forget(args) => forget::run(&args),
             Command::Backfill(args) => backfill::run(&args),
             Command::Synth(args) => synth::run(&args),
             Command::Inspect(args) => inspect::run(&args),

@@ -6,7 +6,7 @@
 //! each. Until then an execution carries the start of the machine in which it was written: [`Journal::open`] takes those of
 //! another start for lost, because their objects may not be whole.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io;
 use std::mem;
@@ -29,6 +29,9 @@ const COMMIT_EVERY: Duration = Duration::from_millis(100);
 
 /// Between two syncs: what a power cut may lose.
 const SYNC_EVERY: Duration = Duration::from_secs(5);
+
+/// How long to wait for a reader that has the file locked.
+const BUSY: Duration = Duration::from_secs(30);
 
 /// What is waiting is committed at once when it is more than this, in bytes.
 const WAITING_BYTES_MAX: usize = 8 << 20;
@@ -308,6 +311,40 @@ impl Journal {
         self.commit(true)
     }
 
+    /// Removes everything that is recorded of recordings, and writes the file anew, so that its free pages have nothing of them either.
+    ///
+    /// # Errors
+    /// What SQLite says, or that another process reads the journal all the time.
+    pub(crate) fn erase(&self, recordings: &BTreeSet<String>) -> io::Result<()> {
+        self.commit(true)?;
+        let erased = || -> rusqlite::Result<bool> {
+            let mut connection = Connection::open(&self.0.file)?;
+            connection.busy_timeout(BUSY)?;
+            let transaction = connection.transaction()?;
+            for recording_id in recordings {
+                for table in ["history", "checkpoints"] {
+                    let sql = format!(
+                        "delete from {table} where execution in (select id from executions where recording_id = ?1)"
+                    );
+                    transaction.prepare_cached(&sql)?.execute([recording_id])?;
+                }
+                transaction
+                    .prepare_cached("delete from executions where recording_id = ?1")?
+                    .execute([recording_id])?;
+            }
+            transaction.commit()?;
+            connection.execute_batch("vacuum")?;
+            connection.query_row("pragma wal_checkpoint(truncate)", [], |row| row.get(0))
+        };
+        match erased().map_err(|error| failed(&self.0.file, &error))? {
+            false => Ok(()),
+            true => Err(io::Error::other(format!(
+                "{}: another process reads it, and so what was removed is still in the file; run this again",
+                self.0.file.display()
+            ))),
+        }
+    }
+
     /// Brings all files of the lake to the disk.
     ///
     /// # Errors
@@ -476,7 +513,7 @@ fn sync_file_system(folder: &Path) -> io::Result<()> {
 /// Sets up the file, where that has not been done, and the connection.
 fn prepare(connection: &mut Connection, new: bool) -> rusqlite::Result<()> {
     // A reader that cannot share memory with us, on a network folder, has the file locked for a moment.
-    connection.busy_timeout(Duration::from_secs(30))?;
+    connection.busy_timeout(BUSY)?;
     // Where WAL is not possible, SQLite answers with the mode that it keeps; everything works then, but readers wait.
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "normal")?;

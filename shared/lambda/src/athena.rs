@@ -1,12 +1,16 @@
-//! Athena as the one that runs statements.
+//! Statements of SQL in Athena.
+
+use std::time::Duration;
 
 use aws_sdk_athena::Client;
 use aws_sdk_athena::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_athena::types::{QueryExecutionContext, QueryExecutionState};
 use ecg_core::StepError;
-use ecg_lambda::service_error;
 
-use crate::{State, Statements};
+use crate::service_error;
+
+/// Between two looks at a statement that runs.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// A database, and the workgroup in which statements run.
 #[derive(Debug, Clone)]
@@ -27,8 +31,28 @@ impl Athena {
     }
 }
 
-impl Statements for Athena {
-    async fn start(&self, sql: &str) -> Result<String, StepError> {
+/// How far a statement is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It waits or runs.
+    Running,
+    /// It has done its work.
+    Succeeded,
+    /// It has failed.
+    Failed {
+        /// What Athena says.
+        reason: String,
+        /// Whether it may succeed next time.
+        retryable: bool,
+    },
+}
+
+impl Athena {
+    /// Starts a statement and returns its id.
+    ///
+    /// # Errors
+    /// What Athena says.
+    pub async fn start(&self, sql: &str) -> Result<String, StepError> {
         let context = QueryExecutionContext::builder().database(&self.database);
         let request = (self.client.start_query_execution())
             .work_group(&self.workgroup)
@@ -39,7 +63,11 @@ impl Statements for Athena {
         started.query_execution_id.ok_or_else(no_id)
     }
 
-    async fn state(&self, id: &str) -> Result<State, StepError> {
+    /// How far a statement is.
+    ///
+    /// # Errors
+    /// What Athena says.
+    pub async fn state(&self, id: &str) -> Result<State, StepError> {
         let found = self
             .client
             .get_query_execution()
@@ -64,6 +92,39 @@ impl Statements for Athena {
             },
             _ => State::Running,
         })
+    }
+
+    /// Runs a query and returns the rows of its answer, without the names of the columns. It waits as long as the query takes.
+    ///
+    /// # Errors
+    /// What Athena says.
+    pub async fn query(&self, sql: &str) -> Result<Vec<Vec<Option<String>>>, StepError> {
+        let id = self.start(sql).await?;
+        loop {
+            match self.state(&id).await? {
+                State::Succeeded => break,
+                State::Failed { reason, retryable } if retryable => return Err(StepError::Transient(reason)),
+                State::Failed { reason, .. } => return Err(StepError::Internal(reason)),
+                State::Running => tokio::time::sleep(LOOK_EVERY).await,
+            }
+        }
+        let (mut rows, mut token) = (Vec::new(), None);
+        loop {
+            let page = self.client.get_query_results().query_execution_id(&id);
+            let page = page.set_next_token(token).send().await;
+            let page = page.map_err(|error| failed("GetQueryResults", &error))?;
+            for row in page.result_set.and_then(|set| set.rows).unwrap_or_default() {
+                let values = row.data.unwrap_or_default().into_iter();
+                rows.push(values.map(|value| value.var_char_value).collect());
+            }
+            token = page.next_token;
+            if token.is_none() {
+                break;
+            }
+        }
+        // The first row is the names.
+        rows.drain(..rows.len().min(1));
+        Ok(rows)
     }
 }
 

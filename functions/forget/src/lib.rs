@@ -1,0 +1,398 @@
+//! Erasure: removes every version of an upload, its rows in every table and generation, and what the steps left of it, for good.
+//!
+//! 1. [`Selection::sql`] and [`related_sql`] find the recordings, [`plan`] the versions of their uploads.
+//! 2. [`bury`] leaves tombstones, so that nothing of them is processed again, whichever way it comes back.
+//! 3. [`erase`] removes. It is called again until [`Left`] is empty: large objects that a query may still read, or that have to be
+//!    made anew without the rows, take time.
+//!
+//! Each can be repeated after it was interrupted. `docs/adr/0027-erasure.md` has the design, and what stays where.
+
+#[cfg(feature = "lambda")]
+mod lambda;
+mod select;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use ecg_core::{StepError, day, layout, recording_id};
+use ecg_lake::{Lake, Phase, Waits, step_error, write_error};
+use ecg_store::{ListedVersion, Location, StoreError};
+use ecg_tables::TABLES;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+#[cfg(feature = "lambda")]
+pub use lambda::{Answer, Places, Request, run};
+pub use select::{Row, Selection, related_sql};
+
+/// Recordings that are looked at, or removed, at a time.
+const AT_ONCE: usize = 8;
+
+/// Milliseconds of a day.
+const DAY_MS: i64 = 24 * 3_600_000;
+
+/// Recordings that are to be erased.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erasure {
+    /// The bucket of the uploads.
+    pub raw: String,
+    /// What is erased.
+    pub recordings: Vec<Recording>,
+    /// Days of which generations up to this one have rows of them. Known once the small objects are gone.
+    #[serde(default)]
+    pub generations: BTreeMap<String, u32>,
+}
+
+/// A recording that is to be erased: one version of one upload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recording {
+    /// Its id.
+    pub recording_id: String,
+    /// The key of the upload.
+    pub key: String,
+    /// The version of the upload.
+    pub version: String,
+    /// Size of the upload in bytes; 0 if only rows are left of it.
+    pub bytes: u64,
+    /// SHA-256 of the content, where a table has it.
+    pub sha256: Option<String>,
+    /// Days that may have rows of it.
+    pub days: BTreeSet<String>,
+}
+
+/// What could not be removed yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    /// Days of which large objects with its rows are there: until they are compacted again, and no query reads the old ones.
+    pub days: BTreeSet<String>,
+}
+
+impl Erasure {
+    fn ids(&self) -> BTreeSet<String> {
+        let ids = self.recordings.iter();
+        ids.map(|recording| recording.recording_id.clone()).collect()
+    }
+
+    /// Adds the recordings of an erasure that was interrupted.
+    pub fn take_over(&mut self, unfinished: Erasure) {
+        let known = self.ids();
+        let others = unfinished.recordings.into_iter();
+        self.recordings
+            .extend(others.filter(|recording| !known.contains(&recording.recording_id)));
+    }
+
+    fn keys(&self) -> BTreeSet<&str> {
+        self.recordings
+            .iter()
+            .map(|recording| recording.key.as_str())
+            .collect()
+    }
+
+    /// Every day that may have rows of them.
+    pub fn days(&self) -> BTreeSet<&str> {
+        let days = self.recordings.iter().flat_map(|recording| &recording.days);
+        days.map(String::as_str).collect()
+    }
+}
+
+/// What has to be erased with these rows: every version of their uploads, and the uploads below a prefix of the key, whether they have
+/// rows or not.
+///
+/// # Errors
+/// What the store says.
+pub async fn plan(lake: &Lake, raw: &str, rows: &[Row], prefix: Option<&str>) -> Result<Erasure, StepError> {
+    let mut found: BTreeMap<String, Recording> = BTreeMap::new();
+    for row in rows {
+        let recording = found
+            .entry(row.recording_id.clone())
+            .or_insert_with(|| Recording {
+                recording_id: row.recording_id.clone(),
+                key: row.key.clone(),
+                version: row.version.clone(),
+                bytes: 0,
+                sha256: None,
+                days: BTreeSet::new(),
+            });
+        recording.sha256 = recording.sha256.take().or_else(|| row.sha256.clone());
+        recording.days.insert(row.day.clone());
+    }
+    let mut prefixes: BTreeSet<String> = rows.iter().map(|row| row.key.clone()).collect();
+    let wanted = |key: &str| prefix.is_some_and(|prefix| key.starts_with(prefix));
+    prefixes.retain(|key| !wanted(key));
+    let keys = prefixes.clone();
+    prefixes.extend(prefix.map(str::to_owned));
+    let listings = prefixes.iter().map(|prefix| versions(lake, raw, prefix).boxed());
+    let listed: Vec<Vec<ListedVersion>> = stream::iter(listings.collect::<Vec<_>>())
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await?;
+    for upload in listed.into_iter().flatten() {
+        let ours = keys.contains(&upload.key) || (wanted(&upload.key) && layout::is_recording(&upload.key));
+        if upload.is_marker || !ours {
+            continue;
+        }
+        let recording_id = recording_id(raw, &upload.key, &upload.version);
+        let recording = found.entry(recording_id.clone()).or_insert_with(|| Recording {
+            recording_id,
+            key: upload.key,
+            version: upload.version,
+            bytes: 0,
+            sha256: None,
+            days: BTreeSet::new(),
+        });
+        recording.bytes = upload.size;
+        // A row has the day of the event. S3 says when an upload in parts began, and clocks differ.
+        let around = [-DAY_MS, 0, DAY_MS].map(|ms| day::utc_day(upload.last_modified_ms + ms));
+        recording.days.extend(around.into_iter().flatten());
+    }
+    Ok(Erasure {
+        raw: raw.to_owned(),
+        recordings: found.into_values().collect(),
+        generations: BTreeMap::new(),
+    })
+}
+
+/// Leaves tombstones: for the id of each recording, and for the hash of its content. An upload of which no table knows the hash is read.
+///
+/// # Errors
+/// What the store says.
+pub async fn bury(lake: &Lake, erasure: &Erasure) -> Result<(), StepError> {
+    each(&erasure.recordings, async |recording: &Recording| {
+        let mut names = vec![recording.recording_id.clone()];
+        match &recording.sha256 {
+            Some(sha256) => names.push(sha256.clone()),
+            None => names.extend(sha256_of(lake, &erasure.raw, recording).await?),
+        }
+        // In a lake on one machine the version is the MD5 of the content.
+        names.push(recording.version.clone());
+        for name in names {
+            let tombstone = lake.processed(&layout::tombstone_key(&name));
+            match lake
+                .store
+                .put_if_absent(&tombstone, Bytes::from_static(b"{}\n"))
+                .await
+            {
+                Ok(_) | Err(StoreError::AlreadyExists(_) | StoreError::Conflict(_)) => {}
+                Err(error) => return Err(write_error(&error)),
+            }
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Names of executions of which something is found: of each recording, and of its reruns as far as they left something.
+///
+/// # Errors
+/// What the store says.
+pub async fn executions(lake: &Lake, erasure: &Erasure) -> Result<BTreeSet<String>, StepError> {
+    let mut names = erasure.ids();
+    let works = erasure
+        .recordings
+        .iter()
+        .map(|recording| work(lake, recording).boxed());
+    let works: Vec<Vec<ListedVersion>> = stream::iter(works.collect::<Vec<_>>())
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await?;
+    let found = works.iter().flatten();
+    names.extend(found.filter_map(|object| Some(object.key.split_once('/')?.0.to_owned())));
+    Ok(names)
+}
+
+/// Removes what can be removed now. `waits` as compaction has them; where they are 0 nobody else is at work in the lake.
+///
+/// # Errors
+/// `Throttled` while a day has to wait for a compaction, else what the store or the catalog says.
+pub async fn erase(lake: &Lake, erasure: &mut Erasure, waits: &Waits) -> Result<Left, StepError> {
+    each(&erasure.recordings, async |recording: &Recording| {
+        let objects = work(lake, recording).await?;
+        purge(lake, &lake.work, objects).await?;
+        for day in &recording.days {
+            for table in TABLES {
+                let prefix = layout::partition_prefix(table.name, day);
+                let named = format!("{prefix}{}", recording.recording_id);
+                let objects = versions(lake, &lake.processed, &named).await?;
+                let of_recording = |object: &ListedVersion| {
+                    let name = object.key.strip_prefix(&prefix);
+                    let name = name.and_then(|name| name.strip_suffix(".parquet"));
+                    name.is_some_and(|name| table.erased_by.is_of(&recording.recording_id, name))
+                };
+                let objects = objects.into_iter().filter(of_recording);
+                purge(lake, &lake.processed, objects.collect()).await?;
+                let late = layout::late_key(&named);
+                let late = late.trim_end_matches(".json");
+                purge(lake, &lake.work, versions(lake, &lake.work, late).await?).await?;
+            }
+        }
+        Ok(())
+    })
+    .await?;
+    uploads(lake, erasure).await?;
+
+    // Only now: whoever changes the small objects of a day tells its register afterwards.
+    let days: BTreeSet<String> = erasure.days().into_iter().map(str::to_owned).collect();
+    for name in &days {
+        let of_day: BTreeSet<String> = (erasure.recordings.iter())
+            .filter(|recording| recording.days.contains(name))
+            .map(|recording| recording.recording_id.clone())
+            .collect();
+        let day = lake.day(name);
+        if erasure.generations.contains_key(name) {
+            continue;
+        }
+        day.erase(&of_day).await?;
+        if let Some((register, _)) = day.read().await? {
+            erasure.generations.insert(name.clone(), register.generation);
+        }
+    }
+    let mut left = Left::default();
+    let ids = erasure.ids();
+    for (day, through) in &erasure.generations {
+        if !generations(lake, day, *through, &ids, waits).await? {
+            left.days.insert(day.clone());
+        }
+    }
+    Ok(left)
+}
+
+/// Removes every version of the uploads, and of the headers that belong to no other recording.
+async fn uploads(lake: &Lake, erasure: &Erasure) -> Result<(), StepError> {
+    let keys = erasure.keys();
+    let headers: BTreeSet<String> = keys.iter().filter_map(|key| layout::header_key(key)).collect();
+    let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
+    each(&keys, async |key: &String| {
+        let found = versions(lake, &erasure.raw, key).await?.into_iter();
+        purge(lake, &erasure.raw, found.filter(|one| one.key == *key).collect()).await
+    })
+    .await?;
+    let headers: Vec<String> = headers.into_iter().collect();
+    each(&headers, async |header: &String| {
+        let stem = header.trim_end_matches("hea");
+        let beside = versions(lake, &erasure.raw, stem).await?;
+        let shared = beside
+            .iter()
+            .any(|one| layout::header_key(&one.key).as_ref() == Some(header));
+        if shared {
+            return Ok(());
+        }
+        let found = beside.into_iter().filter(|one| one.key == *header);
+        purge(lake, &erasure.raw, found.collect()).await
+    })
+    .await
+}
+
+/// Removes the generations of a day up to `through`, which have the rows, where no query can need them. `false`: something is left.
+async fn generations(
+    lake: &Lake,
+    name: &str,
+    through: u32,
+    ids: &BTreeSet<String>,
+    waits: &Waits,
+) -> Result<bool, StepError> {
+    let day = lake.day(name);
+    let alone = waits.query_ms == 0 && waits.request_ms == 0;
+    let Some((register, _)) = day.read().await? else {
+        return Ok(true);
+    };
+    let at_work = matches!(register.phase, Phase::Announced | Phase::Moving | Phase::Opening);
+    let mut done = day.is_erased(ids).await? && !(at_work && register.generation <= through);
+    for table in TABLES {
+        let all = layout::generation_prefix(table.name, name, 0);
+        let prefix = all.trim_end_matches("000000/");
+        let mut removable = Vec::new();
+        for object in versions(lake, &lake.processed, prefix).await? {
+            if number(&object.key, prefix).is_none_or(|number| number > through) {
+                continue;
+            }
+            // Compaction removes what no query can need: what it has removed is an old version.
+            let read = register.current == number(&object.key, prefix);
+            if read || (object.is_current && !object.is_marker && !alone) {
+                done = false;
+            } else {
+                removable.push(object);
+            }
+        }
+        if done || !alone {
+            purge(lake, &lake.processed, removable).await?;
+        }
+    }
+    // Its plans name the recordings.
+    let prefix = format!("compact/{name}/");
+    let plans = versions(lake, &lake.work, &prefix).await?.into_iter();
+    let plans: Vec<ListedVersion> = plans
+        .filter(|plan| number(&plan.key, &prefix).is_some_and(|number| number <= through))
+        .collect();
+    if at_work && register.generation <= through {
+        done &= plans.is_empty();
+    } else {
+        purge(lake, &lake.work, plans).await?;
+    }
+    Ok(done)
+}
+
+/// The generation that a key names after its prefix.
+fn number(key: &str, prefix: &str) -> Option<u32> {
+    key.strip_prefix(prefix)?.split('/').next()?.parse().ok()
+}
+
+/// What the steps left of a recording, and of its reruns.
+async fn work(lake: &Lake, recording: &Recording) -> Result<Vec<ListedVersion>, StepError> {
+    let mut found = Vec::new();
+    let id = &recording.recording_id;
+    for prefix in [
+        id.clone(),
+        layout::late_key(id).trim_end_matches(".json").to_owned(),
+    ] {
+        let of_recording = |object: &ListedVersion| {
+            let rest = object.key.strip_prefix(&prefix);
+            rest.is_some_and(|rest| rest.starts_with(['/', '-']))
+        };
+        let objects = versions(lake, &lake.work, &prefix).await?;
+        found.extend(objects.into_iter().filter(of_recording));
+    }
+    Ok(found)
+}
+
+/// SHA-256 of an upload; none if it is gone.
+async fn sha256_of(lake: &Lake, raw: &str, recording: &Recording) -> Result<Option<String>, StepError> {
+    let location = Location::new(raw, &recording.key).with_version(&recording.version);
+    let meta = match lake.store.head(&location).await {
+        Ok(meta) => meta,
+        Err(StoreError::NotFound(_)) => return Ok(None),
+        Err(error) => return Err(step_error(&error)),
+    };
+    let (chunk, mut at, mut hash) = (lake.store.chunk_bytes(), 0, Sha256::new());
+    while at < meta.size {
+        let bytes = lake.store.get_range(&meta.location, at..at + chunk).await;
+        hash.update(bytes.map_err(|error| step_error(&error))?);
+        at += chunk;
+    }
+    let hex = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Some(hex))
+}
+
+async fn versions(lake: &Lake, bucket: &str, prefix: &str) -> Result<Vec<ListedVersion>, StepError> {
+    let found = lake.store.versions(bucket, prefix).await;
+    found.map_err(|error| write_error(&error))
+}
+
+async fn purge(lake: &Lake, bucket: &str, versions: Vec<ListedVersion>) -> Result<(), StepError> {
+    if versions.is_empty() {
+        return Ok(());
+    }
+    let removed = lake.store.purge(bucket, &versions).await;
+    removed.map_err(|error| write_error(&error))
+}
+
+/// Does something with each, some at a time.
+async fn each<'a, T: Sync>(
+    all: &'a [T],
+    work: impl AsyncFn(&'a T) -> Result<(), StepError>,
+) -> Result<(), StepError> {
+    stream::iter(all)
+        .map(Ok)
+        .try_for_each_concurrent(AT_ONCE, |one| work(one))
+        .await
+}
