@@ -10,6 +10,7 @@ import type * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { Alerts } from './alerts.ts';
 import type { Compaction } from './compaction.ts';
+import type { Forgetting } from './forgetting.ts';
 import type { Net } from './net.ts';
 import type { Settings } from './settings.ts';
 import { ENTRIES, STEPS, type Step } from './steps.ts';
@@ -29,6 +30,7 @@ export interface AlarmsProps {
   readonly workflow: sfn.StateMachine;
   readonly net: Net;
   readonly compaction: Compaction | undefined;
+  readonly forgetting: Forgetting | undefined;
   readonly alerts: Alerts;
 }
 
@@ -82,7 +84,7 @@ export class Alarms extends Construct {
   }
 }
 
-function watched({ settings, uploads, functions, workflow, net, compaction }: AlarmsProps): Watched[] {
+function watched({ settings, uploads, functions, workflow, net, compaction, forgetting }: AlarmsProps): Watched[] {
   // The command looks at `ecg-pipeline` where no other machine is named.
   const ecg = (command: string) => `ecg ${command} --aws --state-machine ${settings.name}`;
   return [
@@ -180,6 +182,15 @@ function watched({ settings, uploads, functions, workflow, net, compaction }: Al
       ], 'did not succeed'),
       threshold: 1,
       means: `Days were not compacted. Tables and queries are right, and get slower until it succeeds; the next hour tries again. The execution of ${compaction.machine.stateMachineName} says which days and why.`,
+    }] : []),
+    ...(forgetting ? [{
+      name: 'erasure-failed',
+      metric: sum([
+        forgetting.machine.metricFailed({ period: PERIOD }), forgetting.machine.metricTimedOut({ period: PERIOD }),
+      ], 'did not succeed'),
+      threshold: 1,
+      means: `An erasure did not end, and something of the recordings is still there. The execution of ${forgetting.machine.stateMachineName} says why; `
+        + 'the same `ecg forget --aws ... --yes` does the rest.',
     }] : []),
     ...(settings.quietHours > 0 ? [{
       name: 'uploads-quiet',

@@ -14,6 +14,7 @@ import { Compaction } from './compaction.ts';
 import { CustomerKey, keyActions, TO_READ, TO_WRITE } from './customer-key.ts';
 import { Dashboard } from './dashboard.ts';
 import { acknowledge } from './explain.ts';
+import { Forgetting } from './forgetting.ts';
 import { Functions } from './functions.ts';
 import { Live } from './live.ts';
 import { LogQueries } from './log-queries.ts';
@@ -53,11 +54,12 @@ export class DataPipelineStack extends Stack {
     const compaction = settings.compactAfterHours > 0
       ? new Compaction(this, 'Compaction', { settings, functions: functions.byStep })
       : undefined;
+    const forgetting = settings.forget ? new Forgetting(this, 'Forgetting', { settings, functions: functions.byStep }) : undefined;
 
     const customerKey = settings.customerKey ? new CustomerKey(this, 'CustomerKey', settings) : undefined;
     const alerts = new Alerts(this, 'Alerts', settings, customerKey?.key);
     const net = new Net(this, 'Net', { settings, buckets, functions: functions.byStep, workflow, alerts });
-    const alarms = new Alarms(this, 'Alarms', { settings, uploads, functions: functions.byStep, workflow, net, compaction, alerts });
+    const alarms = new Alarms(this, 'Alarms', { settings, uploads, functions: functions.byStep, workflow, net, compaction, forgetting, alerts });
     const live = new Live(this, 'Live', { settings, workflow, rollbackAlarm: alarms.failed });
     // Uploads wait in the queue until there is an alias to start them through, and until the new version has proved itself.
     functions.byStep.start.node.addDependency(live.alias);
@@ -107,6 +109,9 @@ export class DataPipelineStack extends Stack {
     this.output('NetDeadLetterQueueUrl', net.deadLetters.queueUrl, 'Events of failed executions that did not reach the net');
     this.output('AlertTopicArn', alerts.topic.topicArn, 'Alarms; subscribe an address to get them by e-mail');
     this.output('DashboardName', settings.name, 'Whether all is well, on one page');
+    if (forgetting) {
+      this.output('ForgetStateMachineArn', forgetting.machine.stateMachineArn, 'Erases recordings: ecg forget --aws');
+    }
     if (settings.objectLockDays > 0) {
       this.output('ObjectLockDays', String(settings.objectLockDays), 'For so long uploads cannot be removed');
     }

@@ -90,6 +90,7 @@ function environmentOf(step: Step, { settings, buckets, catalog, slackSecret, li
     RAW_BUCKET: buckets.raw.bucketName,
     WORK_BUCKET: buckets.work.bucketName,
     PROCESSED_BUCKET: buckets.processed.bucketName,
+    RESULTS_BUCKET: buckets.results.bucketName,
     STATE_MACHINE_ARN: liveArn,
     GLUE_DATABASE: catalog.databaseName,
     GLUE_CRAWLER: catalog.crawlerName,
@@ -107,7 +108,9 @@ function environmentOf(step: Step, { settings, buckets, catalog, slackSecret, li
 }
 
 function rightsOf(step: Step, environment: Record<string, string>, logGroup: logs.LogGroup, props: FunctionsProps): iam.PolicyStatement[] {
-  const { rights, rights_with = {} } = ENTRIES[step];
+  const { rights_with = {} } = ENTRIES[step];
+  // Where nothing may be erased, nobody can make it do so.
+  const rights = step === 'forget' && !props.settings.forget ? {} : ENTRIES[step].rights;
   const variable = Object.keys(rights_with).find((name) => name in environment);
   const { databaseName, crawlerName, workgroupName } = props.catalog;
   const others: Record<string, string[]> = {

@@ -65,7 +65,7 @@ const RECORDS_ONE_ROW = { RecordFailure: 'write', RegisterFailure: 'crawl' };
 
 test('a function gives up before its state does', () => {
   const { States: backfill } = JSON.parse(workflowFile('backfill.asl.json')).States.Objects.ItemProcessor;
-  const files = ['ecg-pipeline.asl.json', 'net.asl.json'].map((file) => JSON.parse(workflowFile(file)).States);
+  const files = ['ecg-pipeline.asl.json', 'net.asl.json', 'forget.asl.json'].map((file) => JSON.parse(workflowFile(file)).States);
   const { States: compaction } = JSON.parse(workflowFile('compact.asl.json'));
   const { States: day } = compaction.EachDay.ItemProcessor;
   const { States: slice } = day.EachSlice.ItemProcessor;
@@ -118,6 +118,7 @@ describe('environment', () => {
     expect(of('start').RAW_BUCKET).toEqual(bucket('Raw'));
     expect(of('write').WORK_BUCKET).toEqual(bucket('Work'));
     expect(of('write').PROCESSED_BUCKET).toEqual(bucket('Processed'));
+    expect(of('forget').RESULTS_BUCKET).toEqual(bucket('Results'));
     expect(asText(of('start').STATE_MACHINE_ARN)).toMatch(/:stateMachine:ecg-pipeline:live$/);
     expect(of('crawl')).toMatchObject({ GLUE_DATABASE: 'ecg' });
     expect(of('catalog')).toMatchObject({ GLUE_DATABASE: 'ecg', ATHENA_WORKGROUP: 'ecg-pipeline' });

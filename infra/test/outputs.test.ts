@@ -7,17 +7,17 @@ test('the outputs are those that README, the command line and the emulator suite
   const outputs = Object.fromEntries(
     Object.entries(template.toJSON().Outputs as Record<string, { Value: unknown }>).map(([name, { Value }]) => [name, asText(Value)]));
   expect(Object.keys(outputs).sort()).toEqual([
-    'AlertTopicArn', 'AnalystPolicyArn', 'BackfillStateMachineArn', 'DashboardName', 'DatabaseName', 'DeadLetterQueueUrl', 'NetDeadLetterQueueUrl',
+    'AlertTopicArn', 'AnalystPolicyArn', 'BackfillStateMachineArn', 'DashboardName', 'DatabaseName', 'DeadLetterQueueUrl', 'ForgetStateMachineArn', 'NetDeadLetterQueueUrl',
     'NetStateMachineArn', 'ProcessedBucketName', 'QueueUrl', 'RawBucketName', 'SlackSecretName', 'StateMachineAliasArn',
     'StateMachineArn', 'StateMachineVersionArn', 'WorkBucketName', 'WorkgroupName',
   ]);
   expect(outputs).toMatchObject({ DatabaseName: 'ecg', WorkgroupName: 'ecg-pipeline', SlackSecretName: 'ecg-pipeline/slack' });
 });
 
-test('settings add outputs, and take none away', () => {
+test('settings add outputs; only a lock takes one away, because what is locked cannot be erased', () => {
   const outputs = everything().template.toJSON().Outputs as Record<string, { Value: unknown }>;
   expect(Object.keys(outputs).filter((name) => !(name in template.toJSON().Outputs)).sort()).toEqual(['ObjectLockDays', 'UploaderPolicyArns']);
-  expect(Object.keys(outputs)).toEqual(expect.arrayContaining(Object.keys(template.toJSON().Outputs)));
+  expect(Object.keys(template.toJSON().Outputs).filter((name) => !(name in outputs))).toEqual(['ForgetStateMachineArn']);
   expect(outputs.ObjectLockDays!.Value).toBe('30');
 });
 

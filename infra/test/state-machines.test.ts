@@ -8,7 +8,7 @@ const machine = (name: string) =>
   one(template, 'AWS::StepFunctions::StateMachine', ({ Properties }) => Properties.StateMachineName === name)[1].Properties;
 const placeholders = (text: string) => [...new Set([...text.matchAll(/\$\{([^}]*)\}/g)].map(([, name]) => name))].sort();
 
-describe.each([['ecg-pipeline', 'ecg-pipeline.asl.json'], ['ecg-pipeline-backfill', 'backfill.asl.json'], ['ecg-pipeline-net', 'net.asl.json'], ['ecg-pipeline-compact', 'compact.asl.json']])('%s', (name, file) => {
+describe.each([['ecg-pipeline', 'ecg-pipeline.asl.json'], ['ecg-pipeline-backfill', 'backfill.asl.json'], ['ecg-pipeline-net', 'net.asl.json'], ['ecg-pipeline-compact', 'compact.asl.json'], ['ecg-pipeline-forget', 'forget.asl.json']])('%s', (name, file) => {
   test('is the file as it is', () => expect(machine(name).DefinitionString).toBe(workflowFile(file)));
 
   test('has a value for every name in the file, and none that is not there', () => {
@@ -93,4 +93,16 @@ test('compaction runs once an hour, on its function only, and not beside a crawl
   const { template: without } = pipeline({ compactAfterHours: 0 });
   expect(Object.values(resources(without, 'AWS::StepFunctions::StateMachine')).map(({ Properties }) => Properties.StateMachineName))
     .not.toContain('ecg-pipeline-compact');
+});
+
+test('erasure is there unless it is turned off, on its function only, which has no rights then', () => {
+  const rights = rightsOf(template, 'ForgettingMachine').filter((right) => !/^(logs|xray):/.test(right));
+  expect(rights.map((right) => right.replace(/^.*Functions([A-Z][a-z]+).*?(:\*)?$/, '$1$2')).sort()).toEqual(['Forget', 'Forget:*']);
+  expect(rightsOf(template, 'FunctionsForgetRole').some((right) => right.startsWith('s3:DeleteObjectVersion'))).toBe(true);
+  for (const settings of [{ forget: 'false' }, { objectLockDays: 30 }]) {
+    const { template: without } = pipeline(settings);
+    expect(Object.values(resources(without, 'AWS::StepFunctions::StateMachine')).map(({ Properties }) => Properties.StateMachineName))
+      .not.toContain('ecg-pipeline-forget');
+    expect(rightsOf(without, 'FunctionsForgetRole').filter((right) => !right.startsWith('logs:'))).toEqual([]);
+  }
 });

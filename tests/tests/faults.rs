@@ -308,12 +308,13 @@ async fn a_failure_of_the_failure_branch_does_not_hide_the_first() {
             .contains("expected a numeric class, found struct"),
         "{cause:?}"
     );
-    let first = rejected
+    // The verdict is the last that validate does.
+    let verdict = rejected
         .operations
         .iter()
-        .position(|operation| operation.contains("processed/"))
+        .position(|operation| operation.contains("verdict.json"))
         .unwrap();
-    for number in first..rejected.operations.len() {
+    for number in verdict + 1..rejected.operations.len() {
         let what = &rejected.operations[number];
         let fault = Fault::Error(StoreError::PermissionDenied(context()));
         let ended = execute(&bad, &[(number, fault)]).await;

@@ -125,7 +125,7 @@ async fn synthetic(arguments: &[&str]) -> (usize, usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_fits_into_one_request() {
     // Half an hour has windows, too: one more table.
-    for (duration, leads, expected) in [("10s", "1", (11 + 1, 13 + 1)), ("30m", "2", (14 + 1, 15 + 1))] {
+    for (duration, leads, expected) in [("10s", "1", (11 + 1, 14 + 1)), ("30m", "2", (14 + 1, 16 + 1))] {
         let found = synthetic(&["--duration", duration, "--leads", leads]).await;
         assert_eq!(found, expected, "{duration}");
     }

@@ -355,18 +355,23 @@ async fn work(lake: &Lake, recording: &Recording) -> Result<Vec<ListedVersion>, 
     Ok(found)
 }
 
-/// SHA-256 of an upload; none if it is gone.
+/// SHA-256 of an upload; none if it is gone, or archived and cannot be read.
 async fn sha256_of(lake: &Lake, raw: &str, recording: &Recording) -> Result<Option<String>, StepError> {
     let location = Location::new(raw, &recording.key).with_version(&recording.version);
     let meta = match lake.store.head(&location).await {
         Ok(meta) => meta,
-        Err(StoreError::NotFound(_)) => return Ok(None),
-        Err(error) => return Err(step_error(&error)),
+        Err(error @ (StoreError::Throttled(_) | StoreError::Transient(_))) => return Err(step_error(&error)),
+        Err(_) => return Ok(None),
     };
     let (chunk, mut at, mut hash) = (lake.store.chunk_bytes(), 0, Sha256::new());
     while at < meta.size {
-        let bytes = lake.store.get_range(&meta.location, at..at + chunk).await;
-        hash.update(bytes.map_err(|error| step_error(&error))?);
+        match lake.store.get_range(&meta.location, at..at + chunk).await {
+            Ok(bytes) => hash.update(bytes),
+            Err(error @ (StoreError::Throttled(_) | StoreError::Transient(_))) => {
+                return Err(step_error(&error));
+            }
+            Err(_) => return Ok(None),
+        }
         at += chunk;
     }
     let hex = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();

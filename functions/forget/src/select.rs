@@ -72,12 +72,17 @@ impl Selection {
 /// Statements that find what belongs to these: other versions of their uploads, and uploads with the same bytes.
 pub fn related_sql(rows: &BTreeSet<Row>) -> Vec<String> {
     let keys: BTreeSet<&String> = rows.iter().map(|row| &row.key).collect();
+    // Where a version is a hash of the content, equal ones are the same bytes.
+    let versions: BTreeSet<&String> = rows.iter().map(|row| &row.version).collect();
     let hashes: BTreeSet<&String> = rows.iter().filter_map(|row| row.sha256.as_ref()).collect();
-    let (keys, hashes): (Vec<_>, Vec<_>) = (keys.into_iter().collect(), hashes.into_iter().collect());
+    let (keys, versions): (Vec<_>, Vec<_>) = (keys.into_iter().collect(), versions.into_iter().collect());
+    let hashes: Vec<_> = hashes.into_iter().collect();
     let mut statements = Vec::new();
-    for keys in keys.chunks(VALUES) {
-        let condition = format!("source_key in ({})", list(keys));
-        statements.push(select(&condition, &condition));
+    for (column, values) in [("source_key", keys), ("source_version", versions)] {
+        for values in values.chunks(VALUES) {
+            let condition = format!("{column} in ({})", list(values));
+            statements.push(select(&condition, &condition));
+        }
     }
     for hashes in hashes.chunks(VALUES) {
         statements.push(select(&format!("content_sha256 in ({})", list(hashes)), "false"));

@@ -40,12 +40,21 @@ pub async fn run(
     let judged = judge(lake, profiles, input).await;
     // The upload of an erased recording is gone; the same bytes may come back as another one.
     let erased = match &judged {
-        Ok(verdict) => verdict.content_sha256.as_deref(),
-        Err(_) => Some(recording_id.as_str()),
+        Ok(Verdict {
+            content_sha256: Some(sha256),
+            reason,
+            ..
+        }) => match lake.is_erased(sha256).await {
+            Ok(erased) => erased,
+            // A reason to reject it is told before this one.
+            Err(_) if reason.is_some() => false,
+            Err(error) => return Err(error),
+        },
+        // Where that cannot be told, the failure branch looks again.
+        Err(StepError::Rejected(_)) => lake.is_erased(&recording_id).await.unwrap_or(false),
+        Ok(_) | Err(_) => false,
     };
-    if let Some(erased) = erased
-        && lake.is_erased(erased).await?
-    {
+    if erased {
         return Err(StepError::Erased);
     }
     let verdict = lake.keep_reason(&execution, judged).await?;

@@ -16,6 +16,7 @@ const README: &str = include_str!("../../../functions/README.md");
 const CONFIG: &str = include_str!("../../config/src/lib.rs");
 const WORKFLOW: &str = include_str!("../../../statemachine/ecg-pipeline.asl.json");
 const BACKFILL: &str = include_str!("../../../statemachine/backfill.asl.json");
+const FORGET: &str = include_str!("../../../statemachine/forget.asl.json");
 const COMPACT: &str = include_str!("../../../statemachine/compact.asl.json");
 const NET: &str = include_str!("../../../statemachine/net.asl.json");
 
@@ -68,7 +69,10 @@ fn differences(
         }
         let (calling, place) = match step["in_workflow"] == true {
             true => (workflow, "ecg-pipeline.asl.json"),
-            false => (others, "backfill.asl.json, net.asl.json or compact.asl.json"),
+            false => (
+                others,
+                "backfill.asl.json, net.asl.json, compact.asl.json or forget.asl.json",
+            ),
         };
         if !calling.contains(name) {
             found.push(format!(
@@ -93,7 +97,7 @@ fn differences(
 #[test]
 fn each_entry_has_its_crate_and_its_state_and_the_other_way_round() {
     let (file, crates) = (file(), crates());
-    let (workflow, others) = (called(&[WORKFLOW]), called(&[BACKFILL, NET, COMPACT]));
+    let (workflow, others) = (called(&[WORKFLOW]), called(&[BACKFILL, NET, COMPACT, FORGET]));
     assert_eq!(differences(&file, &crates, &workflow, &others), [""; 0]);
 
     let unwritten = || BTreeSet::from(["unwritten".to_owned()]);

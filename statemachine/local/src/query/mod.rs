@@ -20,6 +20,9 @@ use ecg_tables::{TABLES, views};
 pub(crate) use places::Places;
 pub(crate) use print::{Format, Window, print, table};
 
+/// How often a query is begun whose days are moved meanwhile.
+const ATTEMPTS: u32 = 5;
+
 /// A name this close to a table's is taken for a slip of the fingers: the share of characters that agree.
 const NEAR: f64 = 0.6;
 
@@ -28,22 +31,54 @@ const NEAR: f64 = 0.6;
 /// # Errors
 /// What is wrong with the query, in one text.
 pub(crate) async fn ask(lake: &Path, sql: &str, may_join: bool) -> Result<SendableRecordBatchStream, String> {
-    let context = session::open(lake, may_join).await;
-    rows(&context.map_err(|error| words(&error))?, sql).await
+    let mut attempt = 1;
+    loop {
+        let context = session::open(lake, may_join).await;
+        match rows(&context.map_err(|error| words(&error))?, sql).await {
+            // Nothing was answered yet.
+            Err(Refused::Moved(_)) if attempt < ATTEMPTS => attempt += 1,
+            answer => return answer.map_err(|(Refused::Moved(why) | Refused::Wrong(why))| why),
+        }
+    }
 }
 
-async fn rows(context: &SessionContext, sql: &str) -> Result<SendableRecordBatchStream, String> {
+/// Why a query has no answer.
+#[derive(Debug)]
+enum Refused {
+    /// A day was moved while it was listed; the next attempt finds it.
+    Moved(String),
+    Wrong(String),
+}
+
+impl From<&DataFusionError> for Refused {
+    fn from(error: &DataFusionError) -> Refused {
+        let mut inner: Option<&(dyn std::error::Error + 'static)> = Some(error);
+        while let Some(error) = inner {
+            if error.is::<places::Moved>() {
+                return Refused::Moved(error.to_string());
+            }
+            inner = error.source();
+        }
+        Refused::Wrong(words(error))
+    }
+}
+
+async fn rows(context: &SessionContext, sql: &str) -> Result<SendableRecordBatchStream, Refused> {
     let state = context.state();
     let dialect = state.config_options().sql_parser.dialect;
     let statement = state
         .sql_to_statement(sql, &dialect)
-        .map_err(|error| words(&error))?;
+        .map_err(|error| Refused::from(&error))?;
     if !reads(&statement) {
-        return Err(only_reads(&statement));
+        return Err(Refused::Wrong(only_reads(&statement)));
     }
     let plan = match state.statement_to_plan(statement.clone()).await {
         Ok(plan) => plan,
-        Err(error) => return Err(unknown_table(context, &statement).unwrap_or_else(|| words(&error))),
+        Err(error) => {
+            return Err(
+                unknown_table(context, &statement).map_or_else(|| Refused::from(&error), Refused::Wrong)
+            );
+        }
     };
     // Without this, `explain analyze` could create tables and write files.
     let options = SQLOptions::new()
@@ -51,13 +86,16 @@ async fn rows(context: &SessionContext, sql: &str) -> Result<SendableRecordBatch
         .with_allow_dml(false)
         .with_allow_statements(false);
     if options.verify_plan(&plan).is_err() {
-        return Err(only_reads(&statement));
+        return Err(Refused::Wrong(only_reads(&statement)));
     }
     let frame = context
         .execute_logical_plan(plan)
         .await
-        .map_err(|error| words(&error))?;
-    frame.execute_stream().await.map_err(|error| words(&error))
+        .map_err(|error| Refused::from(&error))?;
+    frame
+        .execute_stream()
+        .await
+        .map_err(|error| Refused::from(&error))
 }
 
 fn reads(statement: &Statement) -> bool {

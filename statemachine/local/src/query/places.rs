@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::common::DataFusionError;
@@ -20,10 +21,16 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
+/// A day was moved while it was listed.
+#[derive(Debug, thiserror::Error)]
+#[error("the rows of {0} were moved while the query began; run it again")]
+pub(super) struct Moved(String);
+
 /// The files of a lake, and where each partition is.
 #[derive(Debug)]
 pub(crate) struct Places {
     files: LocalFileSystem,
+    catalog: Arc<LocalCatalog>,
     /// The folder below the tables' folder, by `<table>/dt=<day>`.
     partitions: BTreeMap<String, String>,
 }
@@ -34,8 +41,8 @@ impl Places {
         let failed = |error: CatalogError| DataFusionError::External(Box::new(error));
         let processed = lake.join("processed");
         let mut partitions = BTreeMap::new();
+        let catalog = Arc::new(LocalCatalog::at(lake.join("catalog")));
         if processed.is_dir() {
-            let catalog = LocalCatalog::at(lake.join("catalog"));
             for table in TABLES {
                 let found = match catalog.partitions(&TableName::new(DATABASE, table.name)).await {
                     Ok(found) => found,
@@ -57,7 +64,11 @@ impl Places {
             true => LocalFileSystem::new_with_prefix(processed)?,
             false => LocalFileSystem::new(),
         };
-        Ok(Places { files, partitions })
+        Ok(Places {
+            files,
+            catalog,
+            partitions,
+        })
     }
 
     /// The partitions of a table: each day with its folder below that of the tables.
@@ -70,6 +81,33 @@ impl Places {
                 .strip_prefix('=')?;
             Some((day, place.as_str()))
         })
+    }
+
+    /// Nothing, or an error where a partition was moved since: an erasure removes large objects once it has moved the partition away from
+    /// them, and then the listing may be of a part of them.
+    fn still_there(&self, partition: &str, place: &str) -> BoxStream<'static, Result<ObjectMeta>> {
+        let (table, day) = partition.split_once('/').unwrap_or_default();
+        let name = TableName::new(DATABASE, table);
+        let day = day
+            .trim_start_matches(PARTITION)
+            .trim_start_matches('=')
+            .to_owned();
+        let (catalog, place) = (self.catalog.clone(), place.to_owned());
+        let check = async move {
+            let found = catalog
+                .partition_location(&name, std::slice::from_ref(&day))
+                .await;
+            let found = found.ok().flatten().unwrap_or_default();
+            let found = found.strip_prefix("s3://processed/").unwrap_or_default();
+            match found.trim_end_matches('/') == place {
+                true => None,
+                false => Some(Err(Error::Generic {
+                    store: "lake",
+                    source: Box::new(Moved(day)),
+                })),
+            }
+        };
+        stream::once(check).filter_map(std::future::ready).boxed()
     }
 
     fn place(&self, key: &Key) -> Result<Key> {
@@ -108,7 +146,7 @@ impl ObjectStore for Places {
         let chosen = self.partitions.iter().filter(|(partition, _)| below(partition));
         let listed: Vec<_> = chosen
             .map(|(partition, place)| {
-                let partition = partition.clone();
+                let (partition, moved) = (partition.clone(), partition.clone());
                 self.files
                     .list(Some(&Key::from(place.as_str())))
                     .map_ok(move |mut object| {
@@ -116,6 +154,8 @@ impl ObjectStore for Places {
                         object.location = Key::from(format!("{partition}/{name}"));
                         object
                     })
+                    .chain(self.still_there(&moved, place))
+                    .boxed()
             })
             .collect();
         stream::iter(listed).flatten().boxed()
