@@ -104,7 +104,7 @@ describe('alarms', () => {
   });
 
   test('every one goes to the topic, is quiet where nothing happens, and says what to do', () => {
-    expect(alarms).toHaveLength(15);
+    expect(alarms).toHaveLength(16);
     for (const { AlarmName, AlarmActions, OKActions, AlarmDescription, TreatMissingData } of alarms) {
       expect(AlarmActions, AlarmName).toEqual([{ Ref: topicId }]);
       expect(TreatMissingData, AlarmName).toBe('notBreaching');

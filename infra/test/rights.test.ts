@@ -65,7 +65,7 @@ function granted(from: typeof template, step: Step): string[] {
       // The least that can be named: all objects or those below a prefix, the bucket itself for a listing.
       const bucket = /^\$\{Buckets(Raw|Work|Processed|Results)[0-9A-F]{8}\.Arn\}(.*)$/.exec(text);
       if (bucket) {
-        expect(bucket[2], action).toMatch(['s3:ListBucket', 's3:GetBucketLocation'].includes(action) ? /^$/ : /^\/([a-z]+\/)*\*$/);
+        expect(bucket[2], action).toMatch(['s3:ListBucket', 's3:ListBucketVersions', 's3:GetBucketLocation'].includes(action) ? /^$/ : /^\/([a-z]+\/)*\*$/);
       }
       return `${bucket ? `${bucket[1]!.toLowerCase()}${bucket[2]}` : '-'} ${action}`;
     })));

@@ -98,11 +98,11 @@ test('compaction runs once an hour, on its function only, and not beside a crawl
 test('erasure is there unless it is turned off, on its function only, which has no rights then', () => {
   const rights = rightsOf(template, 'ForgettingMachine').filter((right) => !/^(logs|xray):/.test(right));
   expect(rights.map((right) => right.replace(/^.*Functions([A-Z][a-z]+).*?(:\*)?$/, '$1$2')).sort()).toEqual(['Forget', 'Forget:*']);
-  expect(rightsOf(template, 'FunctionsForgetRole').some((right) => right.startsWith('s3:DeleteObjectVersion'))).toBe(true);
+  expect(rightsOf(template, 'FunctionsForget').some((right) => right.startsWith('s3:DeleteObjectVersion'))).toBe(true);
   for (const settings of [{ forget: 'false' }, { objectLockDays: 30 }]) {
     const { template: without } = pipeline(settings);
     expect(Object.values(resources(without, 'AWS::StepFunctions::StateMachine')).map(({ Properties }) => Properties.StateMachineName))
       .not.toContain('ecg-pipeline-forget');
-    expect(rightsOf(without, 'FunctionsForgetRole').filter((right) => !right.startsWith('logs:'))).toEqual([]);
+    expect(rightsOf(without, 'FunctionsForget').filter((right) => !right.startsWith('logs:'))).toEqual([]);
   }
 });

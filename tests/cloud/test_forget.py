@@ -102,7 +102,8 @@ def test_no_byte_is_left_and_it_does_not_come_back(cloud, fixtures, forget):
     days = [(date.today() - timedelta(days=back)).isoformat() for back in (5, 9)]
     # In the first day large objects are read, in the second one small objects.
     stays = [upload(cloud, f"stays{number}.mat", other, day) for number, day in enumerate(days)]
-    gone = [upload(cloud, f"zq7 ward/gone{number}.mat", body + bytes(8 * number), day) for number, day in enumerate(days)]
+    more = (fixtures / "recordings/formats/level5-compressed.mat").read_bytes()
+    gone = [upload(cloud, f"zq7 ward/gone{number}.mat", [body, more][number], day) for number, day in enumerate(days)]
     upload(cloud, "zq8/twin.mat", body, days[1])
     made = [cloud.succeeded(key) for key in [*stays, *gone, "zq8/twin.mat"]]
     # A second version, which is rejected.
