@@ -9,6 +9,7 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use ecg_core::day::utc_day;
 use ecg_core::layout;
+use ecg_journal::{BUCKET, Filter, Place, lake_option};
 use ecg_lake::Waits;
 use futures::TryStreamExt;
 use serde_json::{Value, json};
@@ -16,13 +17,11 @@ use step_forget::{Erasure, Row, Selection, related_sql};
 
 use super::{NAMED, list, sum};
 use crate::compact::{Compaction, of_day};
-use crate::executions::Filter;
 use crate::executions::local::find;
+use crate::open_lake::OpenLake;
 use crate::output::{Answer, print_answer};
-use crate::place::{BUCKET, OpenLake, Place};
-use crate::query;
 use crate::runtime::{processors, runtime};
-use crate::terminal::{lake_option, shell_word};
+use crate::terminal::shell_word;
 
 /// In the work bucket: an erasure that has begun. Where one was interrupted, the next one ends it.
 const UNFINISHED: &str = "forget/unfinished.json";
@@ -44,7 +43,7 @@ pub(crate) fn in_lake(
     json: bool,
 ) -> Result<ExitCode, String> {
     place.existing()?;
-    let open = place.open()?;
+    let open = OpenLake::open(place)?;
     let done = runtime(processors())?.block_on(forget(place, &open, selection, yes));
     open.journal.close().map_err(|error| error.to_string())?;
     print_answer(&done?, json)
@@ -134,7 +133,7 @@ async fn find_all(place: &Place, open: &OpenLake, selection: Selection) -> Resul
 }
 
 async fn ask(place: &Place, sql: &str) -> Result<Vec<Row>, String> {
-    let batches = query::ask(place.root(), sql, true).await?;
+    let batches = ecg_query::ask(place.root(), sql, true).await?;
     let batches: Vec<_> = batches.try_collect().await.map_err(|error| error.to_string())?;
     let mut rows = Vec::new();
     for batch in batches {

@@ -3,7 +3,6 @@
 mod build_side;
 mod md5;
 mod places;
-mod print;
 mod session;
 
 use std::path::Path;
@@ -17,8 +16,7 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use ecg_tables::{TABLES, views};
 
-pub(crate) use places::Places;
-pub(crate) use print::{Format, Window, print, table};
+pub use places::Places;
 
 /// How often a query is begun whose days are moved meanwhile.
 const ATTEMPTS: u32 = 5;
@@ -30,7 +28,7 @@ const NEAR: f64 = 0.6;
 ///
 /// # Errors
 /// What is wrong with the query, in one text.
-pub(crate) async fn ask(lake: &Path, sql: &str, may_join: bool) -> Result<SendableRecordBatchStream, String> {
+pub async fn ask(lake: &Path, sql: &str, may_join: bool) -> Result<SendableRecordBatchStream, String> {
     let mut attempt = 1;
     loop {
         let context = session::open(lake, may_join).await;
@@ -121,7 +119,7 @@ fn only_reads(statement: &Statement) -> String {
 }
 
 /// What DataFusion says, or what to do where it says only what happened.
-fn words(error: &DataFusionError) -> String {
+pub fn words(error: &DataFusionError) -> String {
     if matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) {
         return format!(
             "the query needs more memory than it may use ({} MiB); select less: fewer columns, \
