@@ -27,7 +27,7 @@ FULL_MB = 1769  # Lambda gives one processor for so much memory, and a share for
 FUNCTIONS = ("start", "validate", "parse", "transform", "write", "crawl")
 AT_ONCE, NEW_ACCOUNT = inputs.QUOTAS["Lambda at once"][0], 10
 BATCH = 10  # messages that one invocation of `start` takes (infra/lib/functions.ts)
-FIXED_METRICS, FIXED_ALARMS = 12, 30  # functions/README.md; infra/lib/alarms.ts, metrics of all alarms
+FIXED_METRICS, FIXED_ALARMS = 12, 32  # functions/README.md; infra/lib/alarms.ts, metrics of all alarms
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,10 @@ class Recording:
         self.tables = ["segments", "beats", *(["windows"] if self.windows else []), "recordings"]
         made = [f"transformed-{table}.arrow" for table in self.tables]
         parquet = [f"{table}.parquet" for table in self.tables]
-        # What each function reads and writes of which size is known. `.hea` beside the upload: a request without a size. Crawl looks whether the
+        # What each function reads and writes of which size is known. `.hea` beside the upload, and
+        # tombstones for the id and for the content: requests without a size. Crawl looks whether the
         # day is registered, at the end of each object, and at the day's register.
-        self.read = {"start": [], "validate": ["upload", None], "parse": ["verdict.json", "upload"], "transform": ["parsed.arrow"],
+        self.read = {"start": [None], "validate": ["upload", None, None], "parse": ["verdict.json", "upload"], "transform": ["parsed.arrow"],
                      "write": made, "crawl": [None] * (len(parquet) + 2)}
         self.written = {"start": [], "validate": ["verdict.json"], "parse": ["parsed.arrow"], "transform": made, "write": parquet,
                         "crawl": [None] * len(parquet)}

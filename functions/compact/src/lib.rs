@@ -11,11 +11,11 @@ mod source;
 use ecg_core::{StepError, day, layout};
 use ecg_lake::{Begun, Generation, Lake, Waits, catalog_error, step_error, write_error};
 use ecg_store::CatalogError;
-use ecg_tables::{RECORDINGS, REJECTIONS, TABLES, Table};
+use ecg_tables::{ErasedBy, RECORDINGS, REJECTIONS, TABLES, Table};
 use serde::{Deserialize, Serialize};
 
 /// Most small objects of a slice.
-const SLICE_OBJECTS: usize = 4096;
+const SLICE_OBJECTS: usize = 16_384;
 
 /// What is read for a slice, in bytes: one more object may go above.
 const SLICE_BYTES: u64 = 256 << 20;
@@ -23,8 +23,11 @@ const SLICE_BYTES: u64 = 256 << 20;
 /// Most days that one execution compacts, the oldest first.
 const DAYS: usize = 100;
 
+/// Largest plan, and list of the objects of a slice, in bytes.
+const PLAN_BYTES_MAX: u64 = 64 << 20;
+
 /// Most objects that one call of the task `clean` removes.
-const REMOVED: usize = 20_000;
+const REMOVED: usize = 400_000;
 
 /// A task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,12 +42,19 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after_hours: Option<i32>,
     },
-    /// Begins a generation of a day, and divides it into slices.
+    /// Begins a generation of a day.
     Begin {
         /// The day, `YYYY-MM-DD`.
         day: String,
         /// Name of the execution.
         execution: String,
+    },
+    /// Divides the next table of the day into slices: to list millions of objects takes minutes.
+    Divide {
+        /// The day.
+        day: String,
+        /// The generation.
+        generation: u32,
     },
     /// Makes the object of a slice.
     Merge {
@@ -89,12 +99,14 @@ pub enum Answer {
         /// Days that need something, the oldest first.
         days: Vec<String>,
     },
-    /// To `begin`: a generation, and how many slices it has. To nothing to be done: generation 0.
+    /// To `begin` and `divide`: a generation, and how many slices it has so far. To nothing to be done: generation 0.
     Begun {
         /// The generation.
         generation: u32,
         /// Its slices.
         slices: u32,
+        /// Whether there are tables that are not divided yet.
+        more: bool,
         /// Why there is none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         busy: Option<String>,
@@ -127,6 +139,8 @@ impl ecg_lambda::Counts for Answer {}
 #[derive(Debug, Serialize, Deserialize)]
 struct Plan {
     generation: Generation,
+    /// Tables that are divided.
+    tables: usize,
     /// The objects of the generation.
     slices: Vec<String>,
 }
@@ -180,16 +194,19 @@ pub async fn run(lake: &Lake, waits: &Waits, now_ms: i64, request: Request) -> R
             Ok(Answer::Days { days })
         }
         Request::Begin { day, execution } => begin(lake, waits, now_ms, &day, &execution).await,
+        Request::Divide { day, generation } => divide(lake, &day, generation).await,
         Request::Merge {
             day,
             generation,
             slice,
         } => {
-            let plan: Plan = lake.read_json(&plan_key(&day, generation)).await?;
+            let plan = plan(lake, &day, generation).await?;
             let target = plan.slices.get(slice as usize);
             let target =
                 target.ok_or_else(|| StepError::Internal(format!("{day}: there is no slice {slice}")))?;
-            let slice: Slice = lake.read_json(&slice_key(&day, generation, slice)).await?;
+            let slice: Slice = lake
+                .read_long_json(&slice_key(&day, generation, slice), PLAN_BYTES_MAX)
+                .await?;
             merge::run(lake, &day, &plan.generation, &slice, target).await
         }
         Request::Move {
@@ -197,7 +214,7 @@ pub async fn run(lake: &Lake, waits: &Waits, now_ms: i64, request: Request) -> R
             generation,
             execution,
         } => {
-            let plan: Plan = lake.read_json(&plan_key(&day, generation)).await?;
+            let plan = plan(lake, &day, generation).await?;
             for slice in &plan.slices {
                 let location = lake.processed(slice);
                 let found = lake.store.head(&location).await;
@@ -220,7 +237,19 @@ pub async fn run(lake: &Lake, waits: &Waits, now_ms: i64, request: Request) -> R
         Request::Clean { day } => {
             let prefix = format!("compact/{day}/");
             let plans = lake.store.list(&lake.work, &prefix).await;
+            // A compaction that is at work needs its own.
+            let at_work = match lake.day(&day).read().await? {
+                Some((register, _)) if register.phase.is_at_work() => register.generation,
+                _ => u32::MAX,
+            };
+            let over = |key: &str| {
+                let number = key.strip_prefix(&prefix)?.split('/').next()?;
+                Some(number.parse::<u32>().ok()? < at_work)
+            };
             for plan in plans.map_err(|error| step_error(&error))? {
+                if over(&plan.key) == Some(false) {
+                    continue;
+                }
                 let removed = lake.store.delete(&lake.work(&plan.key)).await;
                 removed.map_err(|error| write_error(&error))?;
             }
@@ -264,6 +293,7 @@ async fn begin(
     let nothing = |busy| Answer::Begun {
         generation: 0,
         slices: 0,
+        more: false,
         busy,
     };
     let generation = match lake.day(day).begin(execution, now_ms, waits).await? {
@@ -272,28 +302,45 @@ async fn begin(
         Begun::Busy(by) => return Ok(nothing(Some(by))),
     };
     let number = generation.number;
-    let mut plan = Plan {
+    let plan = Plan {
         generation,
+        tables: 0,
         slices: Vec::new(),
     };
-    for table in TABLES {
-        for (within, slice) in slices(lake, day, table, &plan.generation)
-            .await?
-            .iter()
-            .enumerate()
-        {
-            let key = slice_key(day, number, plan.slices.len() as u32);
+    if let Err(error) = lake.write_json(&plan_key(day, number), &plan).await {
+        // Else the day would wait for an execution that does not go on.
+        lake.day(day).give_up(number, execution, now_ms).await?;
+        return Err(error);
+    }
+    Ok(plan.answer())
+}
+
+/// Divides the next table. It can be repeated: the plan says where it was.
+async fn divide(lake: &Lake, day: &str, generation: u32) -> Result<Answer, StepError> {
+    let mut plan = plan(lake, day, generation).await?;
+    if let Some(table) = TABLES.get(plan.tables) {
+        let prefix = layout::generation_prefix(table.name, day, generation);
+        let slices = slices(lake, day, table, &plan.generation).await?;
+        for (within, slice) in slices.iter().enumerate() {
+            let key = slice_key(day, generation, plan.slices.len() as u32);
             lake.write_json(&key, slice).await?;
-            let prefix = layout::generation_prefix(table.name, day, number);
             plan.slices.push(format!("{prefix}{within:05}.parquet"));
         }
+        plan.tables += 1;
+        lake.write_json(&plan_key(day, generation), &plan).await?;
     }
-    lake.write_json(&plan_key(day, number), &plan).await?;
-    Ok(Answer::Begun {
-        generation: number,
-        slices: plan.slices.len() as u32,
-        busy: None,
-    })
+    Ok(plan.answer())
+}
+
+impl Plan {
+    fn answer(&self) -> Answer {
+        Answer::Begun {
+            generation: self.generation.number,
+            slices: self.slices.len() as u32,
+            more: self.tables < TABLES.len(),
+            busy: None,
+        }
+    }
 }
 
 /// Divides the rows of a table.
@@ -358,11 +405,15 @@ async fn bases(
 
 /// The column by which the small objects of a table are named.
 fn name_column(table: &Table) -> &'static str {
-    if table.name == REJECTIONS.name {
-        "execution"
-    } else {
-        "recording_id"
+    match table.erased_by {
+        ErasedBy::Execution => "execution",
+        ErasedBy::Recording => "recording_id",
     }
+}
+
+async fn plan(lake: &Lake, day: &str, generation: u32) -> Result<Plan, StepError> {
+    lake.read_long_json(&plan_key(day, generation), PLAN_BYTES_MAX)
+        .await
 }
 
 fn plan_key(day: &str, generation: u32) -> String {

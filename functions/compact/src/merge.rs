@@ -67,7 +67,13 @@ pub(crate) async fn run(
                 .transpose()
                 .map_err(|error| codec_error(&error))?,
             small: Receiver { receive, next: None },
-            is_erased: Box::new(move |name| erased.contains(&layout::tombstone(name))),
+            is_erased: Box::new(move |name| {
+                !erased.is_empty()
+                    && table
+                        .erased_by
+                        .recordings(name)
+                        .any(|id| erased.contains(&layout::tombstone(id)))
+            }),
             replaced: None,
             ready: VecDeque::new(),
             rows: Vec::new(),

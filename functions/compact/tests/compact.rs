@@ -120,12 +120,25 @@ impl Fixture {
             day: DAY.to_owned(),
             execution: execution.clone(),
         };
-        match self.task(begin).await.unwrap() {
-            Answer::Begun { generation: 0, .. } => None,
-            Answer::Begun {
-                generation, slices, ..
-            } => Some(((generation, slices), execution)),
-            other => panic!("{other:?}"),
+        let mut answer = self.task(begin).await.unwrap();
+        loop {
+            let Answer::Begun {
+                generation,
+                slices,
+                more,
+                ..
+            } = answer
+            else {
+                panic!("{answer:?}")
+            };
+            if generation == 0 {
+                return None;
+            }
+            if !more {
+                return Some(((generation, slices), execution));
+            }
+            let day = DAY.to_owned();
+            answer = self.task(Request::Divide { day, generation }).await.unwrap();
         }
     }
 

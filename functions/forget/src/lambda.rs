@@ -5,16 +5,23 @@ use std::collections::BTreeSet;
 
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sfn::types::ExecutionStatus;
 use ecg_core::StepError;
 use ecg_lake::{Lake, Waits, write_error};
 use ecg_lambda::athena::Athena;
 use ecg_lambda::service_error;
 use serde::{Deserialize, Serialize};
 
-use crate::{Erasure, Left, Row, Selection, bury, erase, executions, plan, purge, related_sql, versions};
+use crate::{
+    Erasure, LIST_BYTES_MAX, Left, Recording, Related, Row, Selection, bury, erase, executions, plan, purge,
+    versions,
+};
 
-/// Largest list of recordings in bytes.
-const LIST_BYTES_MAX: u64 = 256 << 20;
+/// Recordings of one call: each takes some 30 requests.
+const BATCH: usize = 1000;
+
+/// How long a function of the workflow may run, and a request may take, in milliseconds.
+const INVOCATION_MS: i64 = 200_000;
 
 /// Most recordings, and days, that an answer names.
 const NAMED: usize = 10;
@@ -80,8 +87,10 @@ pub enum Answer {
     },
     /// To `bury`.
     Buried {
-        /// Executions that were running and are stopped.
-        stopped: usize,
+        /// Executions that were under way within the last minutes, and are stopped.
+        under_way: usize,
+        /// Whether there are more recordings.
+        more: bool,
     },
     /// To `erase`.
     Erased {
@@ -89,16 +98,18 @@ pub enum Answer {
         recordings: usize,
         /// Days of which something is left for now: some of them.
         left: Vec<String>,
+        /// Whether there are more recordings.
+        more: bool,
     },
 }
 
 impl ecg_lambda::Counts for Answer {}
 
-/// Does a task.
+/// Does a task. `now_ms` is the time in milliseconds since 1970-01-01 UTC.
 ///
 /// # Errors
 /// `Throttled` while a day has to wait for a compaction, else what a service says.
-pub async fn run(places: &Places, request: Request) -> Result<Answer, StepError> {
+pub async fn run(places: &Places, now_ms: i64, request: Request) -> Result<Answer, StepError> {
     let lake = &places.lake;
     match request {
         Request::Find { execution, selection } => {
@@ -120,27 +131,35 @@ pub async fn run(places: &Places, request: Request) -> Result<Answer, StepError>
             })
         }
         Request::Bury { execution } => {
-            let erasure = get(lake, &execution).await?;
-            bury(lake, &erasure).await?;
-            let mut stopped = 0;
-            for name in executions(lake, &erasure).await? {
-                stopped += usize::from(stop(&places.executions, &places.workflow, &name).await?);
-            }
-            Ok(Answer::Buried { stopped })
+            let mut erasure = get(lake, &execution).await?;
+            let under_way = stop_all(places, bury(lake, &mut erasure, BATCH).await?, now_ms).await?;
+            put(lake, &execution, &erasure).await?;
+            Ok(Answer::Buried {
+                under_way,
+                more: erasure.buried < erasure.recordings.len(),
+            })
         }
         Request::Erase { execution } => {
             let mut erasure = get(lake, &execution).await?;
-            let erased = erase(lake, &mut erasure, &Waits::ON_AWS).await;
-            // The generations that it found have to be known next time.
+            // A rerun may have begun since, unseen.
+            let next = erasure.recordings.iter().skip(erasure.removed).take(BATCH);
+            let next: Vec<Recording> = next.cloned().collect();
+            if stop_all(places, &next, now_ms).await? > 0 {
+                return Err(StepError::Throttled(
+                    "an execution of the recording was under way a moment ago".to_owned(),
+                ));
+            }
+            let erased = erase(lake, &mut erasure, &Waits::ON_AWS, now_ms, BATCH).await;
+            // What it found and did has to be known next time.
             put(lake, &execution, &erasure).await?;
-            let Left { days } = erased?;
+            let Left { more, days } = erased?;
             purge(
                 lake,
                 &places.results,
                 versions(lake, &places.results, RESULTS).await?,
             )
             .await?;
-            if days.is_empty() {
+            if days.is_empty() && !more {
                 purge(
                     lake,
                     &lake.work,
@@ -151,30 +170,34 @@ pub async fn run(places: &Places, request: Request) -> Result<Answer, StepError>
             Ok(Answer::Erased {
                 recordings: erasure.recordings.len(),
                 left: days.into_iter().take(NAMED).collect(),
+                more,
             })
         }
     }
 }
 
+/// Stops executions of recordings, and returns how many were under way within the last minutes: a function that they called may be at work.
+async fn stop_all(places: &Places, recordings: &[Recording], now_ms: i64) -> Result<usize, StepError> {
+    let mut under_way = 0;
+    for name in executions(&places.lake, recordings).await? {
+        let ended_ms = stop(&places.executions, &places.workflow, &name).await?;
+        under_way += usize::from(ended_ms.is_some_and(|ended_ms| now_ms - ended_ms < INVOCATION_MS));
+    }
+    Ok(under_way)
+}
+
 /// What is selected, and what belongs to it.
 async fn find(athena: &Athena, selection: &Selection) -> Result<Vec<Row>, StepError> {
     let mut statements = selection.sql();
-    let mut rows = BTreeSet::new();
-    let mut asked = BTreeSet::new();
+    let (mut rows, mut related) = (BTreeSet::new(), Related::default());
     while let Some(sql) = statements.pop() {
-        if !asked.insert(sql.clone()) {
-            continue;
-        }
-        let before = rows.len();
         for columns in athena.query(&sql).await? {
             let columns: [Option<String>; 5] = columns.try_into().map_err(|found: Vec<_>| {
                 StepError::Internal(format!("Athena: expected 5 columns, found {}", found.len()))
             })?;
             rows.insert(Row::of(columns));
         }
-        if rows.len() > before {
-            statements.extend(related_sql(&rows));
-        }
+        statements.extend(related.sql(&rows));
     }
     Ok(rows.into_iter().collect())
 }
@@ -188,38 +211,42 @@ async fn put(lake: &Lake, execution: &str, erasure: &Erasure) -> Result<(), Step
 }
 
 async fn get(lake: &Lake, execution: &str) -> Result<Erasure, StepError> {
-    let location = lake.work(&list_key(execution));
-    let (_, bytes) = (lake.store.get(&location, LIST_BYTES_MAX).await)
-        .map_err(|error| lake.error_at(&location, &error))?;
-    serde_json::from_slice(&bytes).map_err(|error| StepError::Internal(format!("{location}: {error}")))
+    lake.read_long_json(&list_key(execution), LIST_BYTES_MAX).await
 }
 
-/// Stops an execution, if it runs. Returns whether it did.
-async fn stop(client: &Client, workflow: &str, name: &str) -> Result<bool, StepError> {
+/// Stops an execution, if it runs. Returns when it was stopped or ran out of time, in milliseconds since 1970-01-01 UTC: then a function that it
+/// called may still be at work. None for one that has ended by itself, and for none.
+async fn stop(client: &Client, workflow: &str, name: &str) -> Result<Option<i64>, StepError> {
     let machine: Vec<&str> = workflow.splitn(8, ':').take(7).collect();
     let arn = format!(
         "{}:{name}",
         machine.join(":").replacen(":stateMachine:", ":execution:", 1)
     );
-    let found = client.describe_execution().execution_arn(&arn).send().await;
-    match found {
-        Ok(execution) if execution.status.as_str() == "RUNNING" => {}
-        Ok(_) => return Ok(false),
+    let found = match client.describe_execution().execution_arn(&arn).send().await {
+        Ok(found) => found,
         Err(error) => {
             return match error.as_service_error() {
-                Some(said) if said.is_execution_does_not_exist() => Ok(false),
+                Some(said) if said.is_execution_does_not_exist() => Ok(None),
                 _ => Err(failed("DescribeExecution", &error)),
             };
         }
+    };
+    match found.status {
+        ExecutionStatus::Running => {
+            let stopped = client
+                .stop_execution()
+                .execution_arn(arn)
+                .error("Erased")
+                .send()
+                .await;
+            let stopped = stopped.map_err(|error| failed("StopExecution", &error))?;
+            Ok(stopped.stop_date.to_millis().ok())
+        }
+        ExecutionStatus::Aborted | ExecutionStatus::TimedOut => {
+            Ok(found.stop_date.and_then(|ended| ended.to_millis().ok()))
+        }
+        _ => Ok(None),
     }
-    let stopped = client
-        .stop_execution()
-        .execution_arn(arn)
-        .error("Erased")
-        .send()
-        .await;
-    stopped.map_err(|error| failed("StopExecution", &error))?;
-    Ok(true)
 }
 
 fn failed<E>(operation: &str, error: &SdkError<E, aws_sdk_sfn::config::http::HttpResponse>) -> StepError

@@ -1,6 +1,6 @@
 //! Erasure: removes every version of an upload, its rows in every table and generation, and what the steps left of it, for good.
 //!
-//! 1. [`Selection::sql`] and [`related_sql`] find the recordings, [`plan`] the versions of their uploads.
+//! 1. [`Selection::sql`] and [`Related`] find the recordings, [`plan`] the versions of their uploads.
 //! 2. [`bury`] leaves tombstones, so that nothing of them is processed again, whichever way it comes back.
 //! 3. [`erase`] removes. It is called again until [`Left`] is empty: large objects that a query may still read, or that have to be
 //!    made anew without the rows, take time.
@@ -17,17 +17,23 @@ use bytes::Bytes;
 use ecg_core::{StepError, day, layout, recording_id};
 use ecg_lake::{Lake, Phase, Waits, step_error, write_error};
 use ecg_store::{ListedVersion, Location, StoreError};
-use ecg_tables::TABLES;
+use ecg_tables::{ErasedBy, REJECTIONS, TABLES};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 #[cfg(feature = "lambda")]
 pub use lambda::{Answer, Places, Request, run};
-pub use select::{Row, Selection, related_sql};
+pub use select::{Related, Row, Selection};
+
+/// Largest list of recordings in bytes, as JSON.
+pub const LIST_BYTES_MAX: u64 = 256 << 20;
 
 /// Recordings that are looked at, or removed, at a time.
 const AT_ONCE: usize = 8;
+
+/// What the keys of [`layout::late_key`] begin with.
+const LATE: &str = "late/";
 
 /// Milliseconds of a day.
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -39,6 +45,12 @@ pub struct Erasure {
     pub raw: String,
     /// What is erased.
     pub recordings: Vec<Recording>,
+    /// How many of them have tombstones.
+    #[serde(default)]
+    pub buried: usize,
+    /// Of how many of them nothing is left but rows in large objects.
+    #[serde(default)]
+    pub removed: usize,
     /// Days of which generations up to this one have rows of them. Known once the small objects are gone.
     #[serde(default)]
     pub generations: BTreeMap<String, u32>,
@@ -64,6 +76,8 @@ pub struct Recording {
 /// What could not be removed yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Left {
+    /// Whether it stopped before the end, to go on in the next call.
+    pub more: bool,
     /// Days of which large objects with its rows are there: until they are compacted again, and no query reads the old ones.
     pub days: BTreeSet<String>,
 }
@@ -80,13 +94,6 @@ impl Erasure {
         let others = unfinished.recordings.into_iter();
         self.recordings
             .extend(others.filter(|recording| !known.contains(&recording.recording_id)));
-    }
-
-    fn keys(&self) -> BTreeSet<&str> {
-        self.recordings
-            .iter()
-            .map(|recording| recording.key.as_str())
-            .collect()
     }
 
     /// Every day that may have rows of them.
@@ -143,70 +150,90 @@ pub async fn plan(lake: &Lake, raw: &str, rows: &[Row], prefix: Option<&str>) ->
         });
         recording.bytes = upload.size;
         // A row has the day of the event. S3 says when an upload in parts began, and clocks differ.
-        let around = [-DAY_MS, 0, DAY_MS].map(|ms| day::utc_day(upload.last_modified_ms + ms));
+        let around = [-DAY_MS, 0, DAY_MS, 2 * DAY_MS].map(|ms| day::utc_day(upload.last_modified_ms + ms));
         recording.days.extend(around.into_iter().flatten());
     }
     Ok(Erasure {
         raw: raw.to_owned(),
         recordings: found.into_values().collect(),
-        generations: BTreeMap::new(),
+        ..Erasure::default()
     })
 }
 
-/// Leaves tombstones: for the id of each recording, and for the hash of its content. An upload of which no table knows the hash is read.
+/// Leaves tombstones for the next recordings, at most `most`: for the id of each, and for the hash of its content. An upload of which no
+/// table knows the hash is read. Returns the recordings.
 ///
 /// # Errors
 /// What the store says.
-pub async fn bury(lake: &Lake, erasure: &Erasure) -> Result<(), StepError> {
-    each(&erasure.recordings, async |recording: &Recording| {
-        let mut names = vec![recording.recording_id.clone()];
-        match &recording.sha256 {
-            Some(sha256) => names.push(sha256.clone()),
-            None => names.extend(sha256_of(lake, &erasure.raw, recording).await?),
-        }
-        // In a lake on one machine the version is the MD5 of the content.
-        names.push(recording.version.clone());
-        for name in names {
-            let tombstone = lake.processed(&layout::tombstone_key(&name));
-            match lake
-                .store
-                .put_if_absent(&tombstone, Bytes::from_static(b"{}\n"))
-                .await
-            {
-                Ok(_) | Err(StoreError::AlreadyExists(_) | StoreError::Conflict(_)) => {}
-                Err(error) => return Err(write_error(&error)),
+pub async fn bury<'e>(
+    lake: &Lake,
+    erasure: &'e mut Erasure,
+    most: usize,
+) -> Result<&'e [Recording], StepError> {
+    let batch = erasure.buried..erasure.recordings.len().min(erasure.buried.saturating_add(most));
+    each(
+        &erasure.recordings[batch.clone()],
+        async |recording: &Recording| {
+            let mut names = vec![recording.recording_id.clone()];
+            match &recording.sha256 {
+                Some(sha256) => names.push(sha256.clone()),
+                None => names.extend(sha256_of(lake, &erasure.raw, recording).await?),
             }
-        }
-        Ok(())
-    })
-    .await
+            // In a lake on one machine the version is the MD5 of the content.
+            names.push(recording.version.clone());
+            for name in names {
+                let tombstone = lake.processed(&layout::tombstone_key(&name));
+                match lake
+                    .store
+                    .put_if_absent(&tombstone, Bytes::from_static(b"{}\n"))
+                    .await
+                {
+                    Ok(_) | Err(StoreError::AlreadyExists(_) | StoreError::Conflict(_)) => {}
+                    Err(error) => return Err(write_error(&error)),
+                }
+            }
+            Ok(())
+        },
+    )
+    .await?;
+    erasure.buried = batch.end;
+    Ok(&erasure.recordings[batch])
 }
 
-/// Names of executions of which something is found: of each recording, and of its reruns as far as they left something.
+/// Names of executions that may run: of each recording, and of its reruns as far as they left something.
 ///
 /// # Errors
 /// What the store says.
-pub async fn executions(lake: &Lake, erasure: &Erasure) -> Result<BTreeSet<String>, StepError> {
-    let mut names = erasure.ids();
-    let works = erasure
-        .recordings
-        .iter()
-        .map(|recording| work(lake, recording).boxed());
+pub async fn executions(lake: &Lake, recordings: &[Recording]) -> Result<BTreeSet<String>, StepError> {
+    let mut names: BTreeSet<String> = (recordings.iter())
+        .map(|recording| recording.recording_id.clone())
+        .collect();
+    let works = recordings.iter().map(|recording| work(lake, recording).boxed());
     let works: Vec<Vec<ListedVersion>> = stream::iter(works.collect::<Vec<_>>())
         .buffer_unordered(AT_ONCE)
         .try_collect()
         .await?;
     let found = works.iter().flatten();
-    names.extend(found.filter_map(|object| Some(object.key.split_once('/')?.0.to_owned())));
+    let named = found.filter(|object| !object.key.starts_with(LATE));
+    names.extend(named.filter_map(|object| Some(object.key.split_once('/')?.0.to_owned())));
     Ok(names)
 }
 
-/// Removes what can be removed now. `waits` as compaction has them; where they are 0 nobody else is at work in the lake.
+/// Removes what can be removed now, of at most `most` recordings. `waits` as compaction has them; where they are 0 nobody else is at work in
+/// the lake. `now_ms` is the time in milliseconds since 1970-01-01 UTC.
 ///
 /// # Errors
 /// `Throttled` while a day has to wait for a compaction, else what the store or the catalog says.
-pub async fn erase(lake: &Lake, erasure: &mut Erasure, waits: &Waits) -> Result<Left, StepError> {
-    each(&erasure.recordings, async |recording: &Recording| {
+pub async fn erase(
+    lake: &Lake,
+    erasure: &mut Erasure,
+    waits: &Waits,
+    now_ms: i64,
+    most: usize,
+) -> Result<Left, StepError> {
+    let batch = erasure.removed..erasure.recordings.len().min(erasure.removed.saturating_add(most));
+    let recordings = &erasure.recordings[batch.clone()];
+    each(recordings, async |recording: &Recording| {
         let objects = work(lake, recording).await?;
         purge(lake, &lake.work, objects).await?;
         for day in &recording.days {
@@ -221,27 +248,30 @@ pub async fn erase(lake: &Lake, erasure: &mut Erasure, waits: &Waits) -> Result<
                 };
                 let objects = objects.into_iter().filter(of_recording);
                 purge(lake, &lake.processed, objects.collect()).await?;
-                let late = layout::late_key(&named);
-                let late = late.trim_end_matches(".json");
-                purge(lake, &lake.work, versions(lake, &lake.work, late).await?).await?;
             }
         }
-        Ok(())
+        upload(lake, &erasure.raw, recording).await
     })
     .await?;
-    uploads(lake, erasure).await?;
+    erasure.removed = batch.end;
+    if erasure.removed < erasure.recordings.len() {
+        return Ok(Left {
+            more: true,
+            ..Left::default()
+        });
+    }
 
     // Only now: whoever changes the small objects of a day tells its register afterwards.
     let days: BTreeSet<String> = erasure.days().into_iter().map(str::to_owned).collect();
     for name in &days {
+        if erasure.generations.contains_key(name) {
+            continue;
+        }
         let of_day: BTreeSet<String> = (erasure.recordings.iter())
             .filter(|recording| recording.days.contains(name))
             .map(|recording| recording.recording_id.clone())
             .collect();
         let day = lake.day(name);
-        if erasure.generations.contains_key(name) {
-            continue;
-        }
         day.erase(&of_day).await?;
         if let Some((register, _)) = day.read().await? {
             erasure.generations.insert(name.clone(), register.generation);
@@ -250,37 +280,40 @@ pub async fn erase(lake: &Lake, erasure: &mut Erasure, waits: &Waits) -> Result<
     let mut left = Left::default();
     let ids = erasure.ids();
     for (day, through) in &erasure.generations {
-        if !generations(lake, day, *through, &ids, waits).await? {
+        if !generations(lake, day, *through, &ids, waits, now_ms).await? {
             left.days.insert(day.clone());
         }
     }
     Ok(left)
 }
 
-/// Removes every version of the uploads, and of the headers that belong to no other recording.
-async fn uploads(lake: &Lake, erasure: &Erasure) -> Result<(), StepError> {
-    let keys = erasure.keys();
-    let headers: BTreeSet<String> = keys.iter().filter_map(|key| layout::header_key(key)).collect();
-    let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
-    each(&keys, async |key: &String| {
-        let found = versions(lake, &erasure.raw, key).await?.into_iter();
-        purge(lake, &erasure.raw, found.filter(|one| one.key == *key).collect()).await
-    })
-    .await?;
-    let headers: Vec<String> = headers.into_iter().collect();
-    each(&headers, async |header: &String| {
-        let stem = header.trim_end_matches("hea");
-        let beside = versions(lake, &erasure.raw, stem).await?;
-        let shared = beside
-            .iter()
-            .any(|one| layout::header_key(&one.key).as_ref() == Some(header));
-        if shared {
-            return Ok(());
+/// Removes the version of an upload, and what has no content without it: delete markers of its key, and a header that belongs to no
+/// other recording. A version that came after the erasure was planned stays.
+async fn upload(lake: &Lake, raw: &str, recording: &Recording) -> Result<(), StepError> {
+    let key = &recording.key;
+    let header = layout::header_key(key);
+    let stem = header
+        .as_ref()
+        .map_or(key.as_str(), |header| header.trim_end_matches("hea"));
+    let (mut removed, mut others) = (Vec::new(), Vec::new());
+    for found in versions(lake, raw, stem).await? {
+        match found.key == *key && found.version == recording.version && !found.is_marker {
+            true => removed.push(found),
+            false => others.push(found),
         }
-        let found = beside.into_iter().filter(|one| one.key == *header);
-        purge(lake, &erasure.raw, found.collect()).await
-    })
-    .await
+    }
+    let has_content = |key: &str| others.iter().any(|one| one.key == key && !one.is_marker);
+    let needed = |header: &String| {
+        let mut recordings = others.iter().filter(|one| !one.is_marker);
+        recordings.any(|one| layout::header_key(&one.key).as_ref() == Some(header))
+    };
+    if !has_content(key) {
+        removed.extend(others.iter().filter(|one| one.key == *key).cloned());
+    }
+    if let Some(header) = header.filter(|header| !needed(header)) {
+        removed.extend(others.iter().filter(|one| one.key == header).cloned());
+    }
+    purge(lake, raw, removed).await
 }
 
 /// Removes the generations of a day up to `through`, which have the rows, where no query can need them. `false`: something is left.
@@ -290,13 +323,16 @@ async fn generations(
     through: u32,
     ids: &BTreeSet<String>,
     waits: &Waits,
+    now_ms: i64,
 ) -> Result<bool, StepError> {
     let day = lake.day(name);
     let alone = waits.query_ms == 0 && waits.request_ms == 0;
-    let Some((register, _)) = day.read().await? else {
+    let Some((register, seen)) = day.read().await? else {
         return Ok(true);
     };
-    let at_work = matches!(register.phase, Phase::Announced | Phase::Moving | Phase::Opening);
+    // One that was cancelled may still write.
+    let cancelled = register.phase == Phase::Open && now_ms - seen.last_modified_ms < waits.request_ms;
+    let at_work = register.phase.is_at_work() || register.phase == Phase::Opening || cancelled;
     let mut done = day.is_erased(ids).await? && !(at_work && register.generation <= through);
     for table in TABLES {
         let all = layout::generation_prefix(table.name, name, 0);
@@ -339,17 +375,22 @@ fn number(key: &str, prefix: &str) -> Option<u32> {
 
 /// What the steps left of a recording, and of its reruns.
 async fn work(lake: &Lake, recording: &Recording) -> Result<Vec<ListedVersion>, StepError> {
-    let mut found = Vec::new();
     let id = &recording.recording_id;
-    for prefix in [
-        id.clone(),
-        layout::late_key(id).trim_end_matches(".json").to_owned(),
-    ] {
+    let mut prefixes = vec![String::new(), LATE.to_owned()];
+    // A failure that came late is marked by the key of its row.
+    let rejections = recording
+        .days
+        .iter()
+        .map(|day| layout::partition_prefix(REJECTIONS.name, day));
+    prefixes.extend(rejections.map(|prefix| format!("{LATE}{prefix}")));
+    let mut found = Vec::new();
+    for prefix in prefixes {
         let of_recording = |object: &ListedVersion| {
-            let rest = object.key.strip_prefix(&prefix);
-            rest.is_some_and(|rest| rest.starts_with(['/', '-']))
+            let rest = object.key.strip_prefix(&prefix).unwrap_or_default();
+            let name = rest.split(['/', '.']).next().unwrap_or_default();
+            ErasedBy::Execution.is_of(id, name)
         };
-        let objects = versions(lake, &lake.work, &prefix).await?;
+        let objects = versions(lake, &lake.work, &format!("{prefix}{id}")).await?;
         found.extend(objects.into_iter().filter(of_recording));
     }
     Ok(found)

@@ -1,12 +1,18 @@
 //! The Lambda `forget`: a task of an erasure. What it does is in the library; this only ties it to AWS.
 
+use ecg_core::StepError;
 use ecg_lambda::athena::Athena;
 use ecg_lambda::config::{self, ATHENA_WORKGROUP, RAW_BUCKET, RESULTS_BUCKET, STATE_MACHINE_ARN};
-use step_forget::Places;
+use step_forget::{Answer, Places, Request};
 
 #[tokio::main]
 async fn main() -> Result<(), ecg_lambda::Error> {
-    ecg_lambda::serve_step("forget", places().await, step_forget::run).await
+    ecg_lambda::serve_step("forget", places().await, forget).await
+}
+
+async fn forget(places: &Places, request: Request) -> Result<Answer, StepError> {
+    let now_ms = i64::try_from(ecg_lambda::now_ms()).unwrap_or(i64::MAX);
+    step_forget::run(places, now_ms, request).await
 }
 
 async fn places() -> Result<Places, String> {

@@ -69,25 +69,42 @@ impl Selection {
     }
 }
 
-/// Statements that find what belongs to these: other versions of their uploads, and uploads with the same bytes.
-pub fn related_sql(rows: &BTreeSet<Row>) -> Vec<String> {
-    let keys: BTreeSet<&String> = rows.iter().map(|row| &row.key).collect();
-    // Where a version is a hash of the content, equal ones are the same bytes.
-    let versions: BTreeSet<&String> = rows.iter().map(|row| &row.version).collect();
-    let hashes: BTreeSet<&String> = rows.iter().filter_map(|row| row.sha256.as_ref()).collect();
-    let (keys, versions): (Vec<_>, Vec<_>) = (keys.into_iter().collect(), versions.into_iter().collect());
-    let hashes: Vec<_> = hashes.into_iter().collect();
-    let mut statements = Vec::new();
-    for (column, values) in [("source_key", keys), ("source_version", versions)] {
-        for values in values.chunks(VALUES) {
-            let condition = format!("{column} in ({})", list(values));
-            statements.push(select(&condition, &condition));
+/// What was asked for already.
+#[derive(Debug, Default)]
+pub struct Related {
+    asked: BTreeSet<String>,
+}
+
+impl Related {
+    /// Statements that find what belongs to these rows, and was not asked for before: other versions of their uploads, and uploads with the
+    /// same bytes.
+    pub fn sql(&mut self, rows: &BTreeSet<Row>) -> Vec<String> {
+        let hashes = rows.iter().filter_map(|row| row.sha256.as_ref());
+        let mut statements = Vec::new();
+        for (column, values) in [
+            (
+                "source_key",
+                rows.iter().map(|row| &row.key).collect::<BTreeSet<_>>(),
+            ),
+            // Where a version is a hash of the content, equal ones are the same bytes.
+            ("source_version", rows.iter().map(|row| &row.version).collect()),
+            ("content_sha256", hashes.collect()),
+        ] {
+            let new = values
+                .into_iter()
+                .filter(|value| self.asked.insert(format!("{column} {value}")));
+            for values in new.collect::<Vec<_>>().chunks(VALUES) {
+                let condition = format!("{column} in ({})", list(values));
+                let of_rejections = if column == "content_sha256" {
+                    "false"
+                } else {
+                    &condition
+                };
+                statements.push(select(&condition, of_rejections));
+            }
         }
+        statements
     }
-    for hashes in hashes.chunks(VALUES) {
-        statements.push(select(&format!("content_sha256 in ({})", list(hashes)), "false"));
-    }
-    statements
 }
 
 fn select(of_recordings: &str, of_rejections: &str) -> String {

@@ -151,10 +151,18 @@ impl Lake {
     /// # Errors
     /// As [`step_error`] sorts them; text that is no such JSON is `Internal`, because a step of ours wrote it.
     pub async fn read_json<T: DeserializeOwned>(&self, key: &str) -> Result<T, StepError> {
+        self.read_long_json(key, MAX_JSON_BYTES).await
+    }
+
+    /// As [`Self::read_json`], for one of at most so many bytes.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn read_long_json<T: DeserializeOwned>(&self, key: &str, most: u64) -> Result<T, StepError> {
         let location = self.work(key);
         let (_, bytes) = self
             .store
-            .get(&location, MAX_JSON_BYTES)
+            .get(&location, most)
             .await
             .map_err(|error| self.error_at(&location, &error))?;
         serde_json::from_slice(&bytes).map_err(|error| StepError::Internal(format!("{location}: {error}")))

@@ -1,5 +1,7 @@
 //! What a column is: a name, a kind, and a comment that says unit and formula.
 
+use ecg_core::id::MAX_SUFFIX_LENGTH;
+
 /// A table of the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Table {
@@ -23,13 +25,18 @@ pub enum ErasedBy {
 }
 
 impl ErasedBy {
+    /// Ids of the recordings that the object of this name, without `.parquet`, may have rows of: with the suffix of a rerun, what is
+    /// before it.
+    pub fn recordings(self, name: &str) -> impl Iterator<Item = &str> {
+        let hyphens = name.match_indices('-').map(|(at, _)| at);
+        let suffixed = hyphens.filter(move |at| name.len() - at - 1 <= MAX_SUFFIX_LENGTH);
+        let suffixed = suffixed.filter(move |_| self == ErasedBy::Execution);
+        std::iter::once(name).chain(suffixed.map(|at| &name[..at]))
+    }
+
     /// Whether the object of this name, without `.parquet`, has rows of the recording.
     pub fn is_of(self, recording_id: &str, name: &str) -> bool {
-        match (self, name.strip_prefix(recording_id)) {
-            (_, Some("")) => true,
-            (ErasedBy::Execution, Some(suffix)) => suffix.starts_with('-'),
-            _ => false,
-        }
+        self.recordings(name).any(|id| id == recording_id)
     }
 }
 
@@ -85,6 +92,28 @@ impl Kind {
             Kind::Ints => "array<int>",
             Kind::Floats => "array<float>",
             Kind::Doubles => "array<double>",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn which_objects_have_rows_of_a_recording() {
+        let id = "a-0123456789abcdef01234567";
+        for (name, recording, execution) in [
+            ("", true, true),
+            ("-r1", false, true),
+            ("-v2-x", false, true),
+            ("2", false, false),
+            // Another recording, whose key ends in this id.
+            ("-89abcdef0123456789abcdef", false, false),
+        ] {
+            let name = format!("{id}{name}");
+            assert_eq!(ErasedBy::Recording.is_of(id, &name), recording, "{name}");
+            assert_eq!(ErasedBy::Execution.is_of(id, &name), execution, "{name}");
         }
     }
 }

@@ -57,8 +57,8 @@ async fn nothing_is_removed_unless_it_is_asked_for() {
 #[tokio::test]
 async fn it_waits_for_invocations_and_for_compaction_until_nothing_is_left() {
     let erase = json!({ "subject": "7", "erase": true });
-    let erased = |left: &[&str]| json!({ "recordings": 2, "left": left });
-    let buried = |stopped: u64| json!({ "stopped": stopped });
+    let erased = |left: &[&str]| json!({ "recordings": 2, "left": left, "more": false });
+    let buried = |under_way: u64| json!({ "under_way": under_way, "more": false });
     let (states, given) = run(erase.clone(), &[found(2), buried(0), erased(&[])]).await;
     assert_eq!(
         states,

@@ -12,6 +12,7 @@ from . import integrations, models, reference
 NO_NULLS = "Glue leaves out what has no value"
 EMULATOR: dict[tuple[str, str, str], str] = {
     ("glue", "*", r"answer: .*: null"): NO_NULLS,
+    ("athena", "GetQueryExecution", r"answer: .*CompletionDateTime: null"): "Athena leaves out the time of what has not ended",
     ("glue", "*", r"answer: .*Owner: expected at least 1, found 0"): NO_NULLS,
     # The owner that GetTable gave.
     ("glue", "UpdateTable", r"request: UpdateTable.TableInput.Owner: expected at least 1, found 0"): NO_NULLS,

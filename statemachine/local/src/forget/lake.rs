@@ -10,13 +10,14 @@ use arrow::datatypes::DataType;
 use ecg_core::day::utc_day;
 use ecg_core::layout;
 use ecg_journal::{BUCKET, Filter, Place, lake_option};
-use ecg_lake::Waits;
+use ecg_lake::{Lake, Waits};
 use futures::TryStreamExt;
 use serde_json::{Value, json};
-use step_forget::{Erasure, Row, Selection, related_sql};
+use step_forget::{Erasure, Left, Related, Row, Selection};
 
 use super::{NAMED, list, sum};
 use crate::compact::{Compaction, of_day};
+use crate::execute::now;
 use crate::executions::local::find;
 use crate::open_lake::OpenLake;
 use crate::output::{Answer, print_answer};
@@ -52,8 +53,13 @@ pub(crate) fn in_lake(
 async fn forget(place: &Place, open: &OpenLake, selection: Selection, yes: bool) -> Result<Done, String> {
     let typed = typed(&selection);
     let mut erasure = find_all(place, open, selection).await?;
-    if let Ok(unfinished) = open.lake.read_json::<Erasure>(UNFINISHED).await {
-        erasure.take_over(unfinished);
+    let known = open.lake.store.list(&open.lake.work, UNFINISHED).await;
+    if !known.map_err(|error| error.to_string())?.is_empty() {
+        let unfinished = open
+            .lake
+            .read_long_json(UNFINISHED, step_forget::LIST_BYTES_MAX)
+            .await;
+        erasure.take_over(unfinished.map_err(|error| error.to_string())?);
     }
     if erasure.recordings.is_empty() {
         return Err(format!(
@@ -113,19 +119,11 @@ async fn find_all(place: &Place, open: &OpenLake, selection: Selection) -> Resul
         subject: selection.subject,
     };
     let mut statements = named.sql();
-    if !rows.is_empty() {
-        statements.extend(related_sql(&rows));
-    }
-    let mut asked = BTreeSet::new();
+    let mut related = Related::default();
+    statements.extend(related.sql(&rows));
     while let Some(sql) = statements.pop() {
-        if !asked.insert(sql.clone()) {
-            continue;
-        }
-        let before = rows.len();
         rows.extend(ask(place, &sql).await?);
-        if rows.len() > before {
-            statements.extend(related_sql(&rows));
-        }
+        statements.extend(related.sql(&rows));
     }
     let rows: Vec<Row> = rows.into_iter().collect();
     let erasure = step_forget::plan(&open.lake, BUCKET, &rows, named.key.as_deref()).await;
@@ -156,9 +154,9 @@ async fn erase(open: &OpenLake, erasure: &mut Erasure) -> Result<Vec<String>, St
     let lake = &open.lake;
     let text = |error: ecg_core::StepError| error.to_string();
     lake.write_json(UNFINISHED, erasure).await.map_err(text)?;
-    step_forget::bury(lake, erasure).await.map_err(text)?;
+    step_forget::bury(lake, erasure, usize::MAX).await.map_err(text)?;
     let compaction = Compaction::new(lake.clone(), open.journal.clone(), ALONE);
-    let mut left = step_forget::erase(lake, erasure, &ALONE).await.map_err(text)?;
+    let mut left = remove(lake, erasure).await?;
     for _ in 0..ROUNDS {
         // Large objects are made anew without the rows.
         for day in &left.days {
@@ -167,7 +165,7 @@ async fn erase(open: &OpenLake, erasure: &mut Erasure) -> Result<Vec<String>, St
         if left.days.is_empty() {
             break;
         }
-        left = step_forget::erase(lake, erasure, &ALONE).await.map_err(text)?;
+        left = remove(lake, erasure).await?;
     }
     let ids = erasure
         .recordings
@@ -183,6 +181,12 @@ async fn erase(open: &OpenLake, erasure: &mut Erasure) -> Result<Vec<String>, St
         removed.map_err(|error| error.to_string())?;
     }
     Ok(left.days.into_iter().collect())
+}
+
+async fn remove(lake: &Lake, erasure: &mut Erasure) -> Result<Left, String> {
+    let now_ms = now().timestamp_millis();
+    let left = step_forget::erase(lake, erasure, &ALONE, now_ms, usize::MAX).await;
+    left.map_err(|error| error.to_string())
 }
 
 /// The files that the uploads were copied from, as far as they are there, with their headers.
