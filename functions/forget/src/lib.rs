@@ -32,6 +32,9 @@ pub const LIST_BYTES_MAX: u64 = 256 << 20;
 /// Recordings that are looked at, or removed, at a time.
 const AT_ONCE: usize = 8;
 
+/// Largest notice of a failure, in bytes.
+const NOTICE_BYTES_MAX: u64 = 1 << 20;
+
 /// What the keys of [`layout::late_key`] begin with.
 const LATE: &str = "late/";
 
@@ -261,6 +264,8 @@ pub async fn erase(
         });
     }
 
+    notices(lake, &erasure.ids()).await?;
+
     // Only now: whoever changes the small objects of a day tells its register afterwards.
     let days: BTreeSet<String> = erasure.days().into_iter().map(str::to_owned).collect();
     for name in &days {
@@ -285,6 +290,28 @@ pub async fn erase(
         }
     }
     Ok(left)
+}
+
+/// Removes what notify knows of failures of these recordings.
+async fn notices(lake: &Lake, ids: &BTreeSet<String>) -> Result<(), StepError> {
+    let all = versions(lake, &lake.work, "notices/").await?;
+    each(&all, async |notice: &ListedVersion| {
+        let location = lake.work(&notice.key);
+        let text = match lake.store.get(&location, NOTICE_BYTES_MAX).await {
+            Ok((_, bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(StoreError::NotFound(_)) => return Ok(()),
+            Err(error) => return Err(write_error(&error)),
+        };
+        let mut names = [notice.key.as_str(), &text]
+            .into_iter()
+            .flat_map(|text| text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_'));
+        let is_of = |name: &str| ErasedBy::Execution.recordings(name).any(|id| ids.contains(id));
+        match names.any(is_of) {
+            true => purge(lake, &lake.work, vec![notice.clone()]).await,
+            false => Ok(()),
+        }
+    })
+    .await
 }
 
 /// Removes the version of an upload, and what has no content without it: delete markers of its key, and a header that belongs to no

@@ -26,7 +26,7 @@ const KEPT: &str = "\
 Not erased, and until when it is there:
   histories of executions, this one too: 90 days after their end (Step Functions); the list of statements 45 days (Athena)
   logs of functions and workflows, access logs of the buckets: the setting logDays; the audit trail: auditDays
-  lists of backfills and of floods in the work bucket: the setting workDays
+  lists of backfills in the work bucket: the setting workDays
   events that could not be read: 14 days in the dead letter queue; traces: 30 days (X-Ray)
   messages in Slack: until somebody removes them
   the second copy, if there is one, and what was downloaded: remove it there (docs/erasure.md)
