@@ -57,6 +57,9 @@ pub enum Request {
         /// What a person named.
         #[serde(flatten)]
         selection: Selection,
+        /// Whether they are erased next. Otherwise no list is kept.
+        #[serde(default)]
+        erase: bool,
     },
     /// Leaves tombstones and stops executions.
     Bury {
@@ -112,10 +115,16 @@ impl ecg_lambda::Counts for Answer {}
 pub async fn run(places: &Places, now_ms: i64, request: Request) -> Result<Answer, StepError> {
     let lake = &places.lake;
     match request {
-        Request::Find { execution, selection } => {
+        Request::Find {
+            execution,
+            selection,
+            erase,
+        } => {
             let rows = find(&places.athena, &selection).await?;
             let erasure = plan(lake, &places.raw, &rows, selection.key.as_deref()).await?;
-            put(lake, &execution, &erasure).await?;
+            if erase {
+                put(lake, &execution, &erasure).await?;
+            }
             Ok(Answer::Found {
                 recordings: erasure.recordings.len(),
                 bytes: erasure.recordings.iter().map(|recording| recording.bytes).sum(),

@@ -11,6 +11,7 @@ from . import integrations, models, reference
 # each with what AWS does.
 NO_NULLS = "Glue leaves out what has no value"
 EMULATOR: dict[tuple[str, str, str], str] = {
+    ("states", "DescribeExecution", r"answer: .*(stopDate|output): null"): "Step Functions leaves out what an execution that runs has not",
     ("glue", "*", r"answer: .*: null"): NO_NULLS,
     ("athena", "GetQueryExecution", r"answer: .*CompletionDateTime: null"): "Athena leaves out the time of what has not ended",
     ("glue", "*", r"answer: .*Owner: expected at least 1, found 0"): NO_NULLS,
