@@ -316,7 +316,8 @@ def test_of_a_sealed_day_large_objects_are_left_and_what_comes_late_waits(cloud,
         compacted_with_all_before(cloud, day)
     let_days_pass(cloud, day, 2)
     compact(cloud, day=day)
-    assert small(cloud, day) == {}
+    # Those of the rerun are left where its last attempt came more than a minute after the listing, and has published them again.
+    assert all(objects <= 1 for objects in small(cloud, day).values()), small(cloud, day)
     assert count(cloud, day)["recordings"] == 4
     assert cloud.query(f"select run from recordings where recording_id = '{first[0].recording_id}'") == [{"run": "1"}]
 
