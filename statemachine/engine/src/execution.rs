@@ -61,6 +61,18 @@ pub enum Status {
     Aborted,
 }
 
+impl Status {
+    /// The name that `DescribeExecution` uses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Succeeded => "SUCCEEDED",
+            Status::Failed => "FAILED",
+            Status::TimedOut => "TIMED_OUT",
+            Status::Aborted => "ABORTED",
+        }
+    }
+}
+
 /// The result of an execution.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {

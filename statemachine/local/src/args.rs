@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ecg_core::settings::Settings;
+use ecg_journal::Place;
 
-use crate::place::Place;
 use crate::terminal::shell_word;
 
 /// The state machine that a command means where nobody names another.

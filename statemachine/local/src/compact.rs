@@ -9,13 +9,13 @@ use asl_engine::{
 };
 use async_trait::async_trait;
 use ecg_core::StepError;
+use ecg_journal::Journal;
 use ecg_lake::{Lake, Waits};
 use serde_json::{Value, json};
 use step_compact::{Answer, Request};
 use tokio::sync::Semaphore;
 
 use crate::execute::{MACHINE_ARN, ROLE_ARN, now};
-use crate::journal::Journal;
 
 /// Slices that are merged at a time.
 const MERGING: usize = 2;

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use ecg_core::layout;
 use ecg_core::message::ExecutionInput;
+use ecg_journal::Place;
 
-use crate::place::Place;
 use crate::terminal::plain;
 
 /// A file that is to be put into the lake.

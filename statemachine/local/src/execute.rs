@@ -9,11 +9,11 @@ use asl_engine::{ExecutionSettings, HistoryEvent, Outcome, RealClock, Runtime, S
 use chrono::{DateTime, Utc};
 use ecg_core::layout;
 use ecg_core::message::{ExecutionInput, Failure};
+use ecg_journal::{Closed, Execution, OpenExecution};
 use ecg_store::StoreError;
 use ecg_tables::{BEATS, RECORDINGS, SEGMENTS};
 use serde_json::Value;
 
-use crate::journal::{Closed, Execution, OpenExecution};
 use crate::net;
 use crate::steps::Steps;
 

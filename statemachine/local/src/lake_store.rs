@@ -12,12 +12,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use ecg_journal::WORK;
 use ecg_store::{
     ErrorContext, ListedObject, LocalStore, Location, ObjectMeta, Store, StoreError, Upload, WrittenObject,
 };
 
 use crate::execute::now;
-use crate::place::WORK;
 
 /// Largest object that stays in memory, in bytes.
 const OBJECT_BYTES_MAX: usize = 512 << 10;

@@ -13,13 +13,13 @@ use asl_engine::{
 };
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat};
+use ecg_journal::{Closed, OpenExecution};
 use ecg_store::StoreError;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::execute::{MACHINE_ARN, now};
-use crate::journal::{Closed, OpenExecution};
 use crate::steps::Steps;
 
 const NET: &str = include_str!("../../net.asl.json");

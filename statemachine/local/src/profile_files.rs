@@ -9,10 +9,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ecg_journal::Place;
 use ecg_recording::profiles;
 use step_validate::MAX_PROFILES_BYTES;
-
-use crate::place::Place;
 
 /// Name of such a file, beside recordings, above them, or in the lake.
 const NAME: &str = "ecg-profiles.toml";

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use asl_engine::{HistoryEvent, Status};
+use asl_engine::HistoryEvent;
 use chrono::{DateTime, SecondsFormat};
 use serde_json::{Map, Value, json};
 
@@ -109,12 +109,6 @@ impl Answer for ExecutionDetails {
     fn well(&self) -> bool {
         true
     }
-}
-
-/// The name of a status, as Step Functions has it.
-pub(crate) fn status_name(status: Status) -> String {
-    let name = serde_json::to_value(status).unwrap_or_default();
-    name.as_str().unwrap_or_default().to_owned()
 }
 
 /// A list of executions for people.

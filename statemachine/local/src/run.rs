@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use asl_engine::{StateMachine, Status};
 use ecg_config as config;
+use ecg_journal::{Closed, Place, lake_option};
 use ecg_recording::profiles;
 use futures::StreamExt;
 use step_notify::{Links, Slack};
@@ -13,11 +14,9 @@ use step_notify::{Links, Slack};
 use crate::args::read_text;
 use crate::discover::Found;
 use crate::execute::{Executor, WORKFLOW, load};
-use crate::journal::Closed;
-use crate::place::{OpenLake, Place};
+use crate::open_lake::OpenLake;
 use crate::progress::Progress;
 use crate::steps::Steps;
-use crate::terminal::lake_option;
 use crate::upload::{End, Ended, SameFiles, Uploads, Wanted};
 
 /// What became of one file or execution.

@@ -4,6 +4,7 @@ use asl_engine::{FunctionError, FunctionHandler, Invocation};
 use async_trait::async_trait;
 use ecg_core::StepError;
 use ecg_core::message::{CrawlOutput, NotifyInput, NotifyOutput, ValidateInput, ValidateOutput, WriteOutput};
+use ecg_journal::{Journal, Place};
 use ecg_lake::{Lake, Waits};
 use ecg_recording::profiles::Profile;
 use serde::Serialize;
@@ -12,9 +13,7 @@ use serde_json::Value;
 use step_notify::{Links, Slack};
 
 use crate::compact::{self, Compaction};
-use crate::journal::Journal;
 use crate::lake_store::LakeStore;
-use crate::place::Place;
 use crate::progress::tell;
 
 /// Largest input or output of a step in bytes: messages point at objects, they do not carry them.

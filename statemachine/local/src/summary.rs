@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ecg_core::layout;
 use ecg_core::settings::Settings;
+use ecg_journal::{Place, lake_option};
 use ecg_recording::Verdict;
 use serde_json::{Value, json};
 
@@ -13,9 +14,8 @@ use crate::args::{CalibrationArgs, typed};
 use crate::discover::{Discovery, Problem, ProblemKind};
 use crate::execute::reason;
 use crate::output::Answer;
-use crate::place::Place;
 use crate::run::Ran;
-use crate::terminal::{counted, lake_option, plain};
+use crate::terminal::{counted, plain};
 use crate::upload::End;
 
 /// Most entries of a kind that are listed one by one.

@@ -39,15 +39,6 @@ pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     ecg_core::counted(count as u64, one, many)
 }
 
-/// ` --lake L`, or nothing for the default lake.
-pub(crate) fn lake_option(lake: &str) -> String {
-    if lake == "ecg-lake" || lake == "./ecg-lake" {
-        String::new()
-    } else {
-        format!(" --lake {}", shell_word(lake))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,11 +70,5 @@ mod tests {
                 "{text}"
             );
         }
-    }
-
-    #[test]
-    fn commands_can_be_pasted() {
-        assert_eq!(lake_option("my lake"), " --lake 'my lake'");
-        assert_eq!(lake_option("ecg-lake"), "");
     }
 }

@@ -10,12 +10,11 @@ use std::time::UNIX_EPOCH;
 use ecg_core::message::{ExecutionInput, INPUT_BYTES_MAX, PinnedHeader, Rerun, Source};
 use ecg_core::settings::Settings;
 use ecg_core::{content_id, layout, recording_id};
+use ecg_journal::{BUCKET, Closed, Execution, WORK};
 use ecg_store::{LocalStore, Location, Store};
 
 use crate::discover::Found;
 use crate::execute::Executor;
-use crate::journal::{Closed, Execution};
-use crate::place::{BUCKET, WORK};
 
 /// What a command says of all its recordings.
 #[derive(Debug, Clone, Default)]

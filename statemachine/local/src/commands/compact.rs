@@ -4,14 +4,15 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::Args;
+use ecg_journal::lake_option;
 use ecg_lake::Waits;
 use serde_json::{Value, json};
 
 use crate::args::LakeArg;
 use crate::compact::Compaction;
+use crate::open_lake::OpenLake;
 use crate::output::{Answer, print_answer};
 use crate::runtime::{processors, runtime};
-use crate::terminal::lake_option;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -40,7 +41,7 @@ pub(crate) struct CompactArgs {
 pub(crate) fn run(args: &CompactArgs) -> Result<ExitCode, String> {
     let place = args.lake.place();
     place.existing()?;
-    let open = place.open()?;
+    let open = OpenLake::open(&place)?;
     let waits = Waits {
         keep_ms: i64::from(args.keep_days) * 24 * 3_600_000,
         ..Waits::LOCAL

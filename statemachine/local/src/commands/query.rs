@@ -45,7 +45,7 @@ pub(crate) fn run(args: &QueryArgs) -> Result<ExitCode, String> {
     let place = args.lake.place();
     place.existing()?;
     let printed: Result<(), Stopped> = runtime(processors())?.block_on(async {
-        let answer = query::ask(place.root(), &sql, true).await?;
+        let answer = ecg_query::ask(place.root(), &sql, true).await?;
         let window = query::Window::of_stdout();
         query::print(answer, args.format, window, &mut io::stdout().lock()).await
     });

@@ -10,20 +10,20 @@ use std::time::Instant;
 use clap::Args;
 use ecg_core::layout;
 use ecg_core::message::ExecutionInput;
+use ecg_journal::{BUCKET, Place, WORK, lake_option, uploads_of_old_lake};
 use ecg_store::Location;
 
 use crate::args::{CalibrationArgs, LakeArg, read_text};
 use crate::discover::{Found, discover};
-use crate::journal::uploads_of_old_lake;
+use crate::open_lake::{self, OpenLake};
 use crate::output::{print, print_answer};
-use crate::place::{BUCKET, Place, WORK};
 use crate::profile_files::ProfileFiles;
 use crate::progress::Progress;
 use crate::query;
 use crate::run::{self, Ran, executor, workflow};
 use crate::runtime::{processors, runtime};
 use crate::summary::Summary;
-use crate::terminal::{counted, lake_option};
+use crate::terminal::counted;
 use crate::upload::{SameFiles, Uploads, Wanted};
 
 #[derive(Args)]
@@ -151,7 +151,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, String> {
         }
     }
     let (jobs, fewer) = jobs(args.jobs);
-    let open = place.open()?;
+    let open = OpenLake::open(&place)?;
     let same_files = SameFiles::new(&discovery.recordings);
     let total = discovery.recordings.len();
     let progress = Progress::new(total as u64, "recordings");
@@ -219,7 +219,7 @@ async fn until_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
 /// Every upload of another lake, with the input of its last run there: so it gets the same key, version and day.
 fn uploads_of(other: &Place) -> Result<Vec<Found>, String> {
     let text = |error: std::io::Error| format!("{}: {error}", other.root().display());
-    let store = other.store()?;
+    let store = open_lake::store(other)?;
     let mut uploads = BTreeMap::new();
     let mut take = |mut input: ExecutionInput, file: Option<PathBuf>| -> Result<(), String> {
         let location = Location::new(BUCKET, &input.source.key).with_version(&input.source.version);
@@ -274,7 +274,7 @@ async fn first_answer(place: &Place, lake: &str, few: bool) -> Result<String, St
     let option = lake_option(lake);
     let command = format!("ecg query \"{FIRST}\"{option}");
     let first = if few {
-        let answer = query::table(query::ask(place.root(), FIRST, false).await?).await?;
+        let answer = query::table(ecg_query::ask(place.root(), FIRST, false).await?).await?;
         format!("{command}\n{answer}\nnext:")
     } else {
         format!("next:\n  {command}")

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::args::{AwsArgs, LakeArg};
-use crate::executions::{self, Filter};
+use crate::executions::{self, FilterArgs};
 use crate::output::print_answer;
 use crate::progress::tell;
 use crate::report::ExecutionList;
@@ -22,7 +22,7 @@ Examples:
   ecg runs --aws --failed --limit 20")]
 pub(crate) struct RunsArgs {
     #[command(flatten)]
-    pub(crate) filter: Filter,
+    pub(crate) filter: FilterArgs,
     /// At most so many, the newest [default: 50; with --json all of a lake]
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &RunsArgs) -> Result<ExitCode, String> {
     let all = args.json && !args.aws.aws;
     let limit = args.limit.or((!all).then_some(LISTED));
     // One more tells whether there are more.
-    let lines = executions.list(&args.filter, limit.map(|limit| limit + 1))?;
+    let lines = executions.list(&args.filter.filter(), limit.map(|limit| limit + 1))?;
     let more = args.limit.is_none() && limit.is_some_and(|limit| lines.len() > limit);
     let ended = print_answer(&ExecutionList::new(&lines, limit), args.json)?;
     if more && !args.json {

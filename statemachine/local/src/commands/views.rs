@@ -5,11 +5,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use ecg_query::Places;
 use ecg_tables::{Kind, PARTITION, TABLES, Table, views};
 
 use crate::args::LakeArg;
 use crate::output::print;
-use crate::query::Places;
 use crate::runtime::runtime;
 
 /// Where a day of a table is depends on whether it was compacted. So the SQL is made anew after `ecg compact` and after a run.

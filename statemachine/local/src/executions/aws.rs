@@ -5,17 +5,17 @@ use std::fmt::Write;
 
 use asl_engine::Status;
 use ecg_core::message::{ExecutionInput, Failure};
+use ecg_journal::{Course, Filter};
 use ecg_remote::redrive::Again;
 use ecg_remote::{Error, Execution, Machine, Which};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Executions, Failed, Filter};
+use super::{Executions, Failed};
 use crate::args::{CalibrationArgs, PIPELINE};
 use crate::execute::reason_of;
-use crate::journal::record::Course;
 use crate::output::Answer;
-use crate::report::{ExecutionDetails, ExecutionLine, RUNNING, status_name};
+use crate::report::{ExecutionDetails, ExecutionLine, RUNNING};
 use crate::runtime::runtime;
 
 /// The executions of a state machine.
@@ -125,7 +125,7 @@ pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Res
 fn line(execution: &Execution) -> ExecutionLine {
     ExecutionLine {
         execution: execution.name.clone(),
-        status: execution.status.map_or_else(|| RUNNING.to_owned(), status_name),
+        status: execution.status.map_or(RUNNING, Status::name).to_owned(),
         key: ExecutionInput::deserialize(&execution.input)
             .ok()
             .map(|input| input.source.key),

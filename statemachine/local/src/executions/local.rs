@@ -5,22 +5,21 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use ecg_core::layout;
+use ecg_journal::{BUCKET, Execution, Filter, Place, Reader, lake_option};
 use ecg_store::Location;
 
-use super::{Executions, Failed, Filter};
+use super::{Executions, Failed};
 use crate::args::CalibrationArgs;
 use crate::discover::{Discovery, Found};
 use crate::execute::reason;
-use crate::journal::{Execution, Reader};
+use crate::open_lake::OpenLake;
 use crate::output::Answer;
-use crate::place::{BUCKET, Place};
 use crate::profile_files::ProfileFiles;
 use crate::progress::Progress;
-use crate::report::{ExecutionDetails, ExecutionLine, INTERRUPTED, RUNNING, status_name};
+use crate::report::{ExecutionDetails, ExecutionLine, INTERRUPTED, RUNNING};
 use crate::run::{self, Ran, executor, workflow};
 use crate::runtime::{processors, runtime};
 use crate::summary::Summary;
-use crate::terminal::lake_option;
 use crate::upload::{End, SameFiles, Uploads, Wanted};
 
 /// The executions of a lake, and the workflow file that runs them again.
@@ -48,7 +47,7 @@ impl Executions for InLake {
         let started = Instant::now();
         let machine = workflow(self.workflow.as_deref())?;
         let place = self.place.existing()?;
-        let lake = place.open()?;
+        let lake = OpenLake::open(place)?;
         let journal = &lake.journal;
         let chosen = match which {
             Failed::One(id) => vec![find(&journal.reader(), place, id)?],
@@ -124,7 +123,7 @@ impl Executions for InLake {
         let started = Instant::now();
         let machine = workflow(self.workflow.as_deref())?;
         let place = self.place.existing()?;
-        let lake = place.open()?;
+        let lake = OpenLake::open(place)?;
         let (journal, store) = (&lake.journal, lake.objects.files());
         let execution = find(&journal.reader(), place, id)?;
         let input = journal.reader().input(&execution).map_err(text)?;
@@ -177,7 +176,7 @@ fn line(execution: &Execution, at_work: bool) -> ExecutionLine {
     ExecutionLine {
         execution: execution.name.clone(),
         status: match &execution.closed {
-            Some(closed) => status_name(closed.status),
+            Some(closed) => closed.status.name().to_owned(),
             None if at_work => RUNNING.to_owned(),
             None => INTERRUPTED.to_owned(),
         },

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use clap::Args;
 use ecg_core::day;
+use ecg_journal::Filter;
 
 use crate::args::{AwsArgs, CalibrationArgs, LakeArg};
 use crate::output::Answer;
@@ -28,28 +29,41 @@ pub(crate) trait Executions {
     fn rerun(&self, id: &str, said: &CalibrationArgs) -> Result<Box<dyn Answer>, String>;
 }
 
-/// Which executions are listed. What is `None` restricts nothing.
-#[derive(Debug, Clone, Default, Args)]
-pub(crate) struct Filter {
+/// Which executions are listed, as options.
+#[derive(Args)]
+pub(crate) struct FilterArgs {
     /// Only those that did not succeed
     #[arg(long)]
-    pub(crate) failed: bool,
+    failed: bool,
     /// Only those that failed in this state, such as Parse
     #[arg(long, value_name = "STATE", conflicts_with = "aws")]
-    pub(crate) step: Option<String>,
+    step: Option<String>,
     /// Only those that failed with this error, such as Rejected
     #[arg(long, value_name = "NAME", conflicts_with = "aws")]
-    pub(crate) error: Option<String>,
+    error: Option<String>,
     /// Only those of recordings with this label
     #[arg(long, value_name = "LABEL", conflicts_with = "aws")]
-    pub(crate) label: Option<String>,
+    label: Option<String>,
     /// Only those of uploads whose keys begin so
     #[arg(long, value_name = "PREFIX", conflicts_with = "aws")]
-    pub(crate) key: Option<String>,
+    key: Option<String>,
     /// Only those that started at this time or later: a day, or a time such as 2026-11-01T12:00:00Z
     // In seconds since the epoch.
     #[arg(long, value_name = "TIME", value_parser = since, conflicts_with = "aws")]
-    pub(crate) since: Option<f64>,
+    since: Option<f64>,
+}
+
+impl FilterArgs {
+    pub(crate) fn filter(&self) -> Filter {
+        Filter {
+            failed: self.failed,
+            step: self.step.clone(),
+            error: self.error.clone(),
+            label: self.label.clone(),
+            key: self.key.clone(),
+            since: self.since,
+        }
+    }
 }
 
 /// Seconds since the epoch of a day or a time in UTC.

@@ -14,19 +14,20 @@ const FAILURE_BRANCH: &str = "RecordFailure";
 
 /// An execution that this process runs.
 #[derive(Debug, Clone)]
-pub(crate) struct OpenExecution {
+pub struct OpenExecution {
     pub(super) journal: Journal,
     pub(super) id: i64,
     pub(super) name: String,
 }
 
 impl OpenExecution {
-    pub(crate) fn name(&self) -> &str {
+    /// Its name.
+    pub fn name(&self) -> &str {
         &self.name
     }
 
     /// A recorder that goes on after the events that are kept.
-    pub(crate) fn recorder(&self, kept: &[HistoryEvent]) -> ExecutionRecorder {
+    pub fn recorder(&self, kept: &[HistoryEvent]) -> ExecutionRecorder {
         ExecutionRecorder {
             execution: self.clone(),
             course: Mutex::new(Course::of(kept)),
@@ -34,13 +35,13 @@ impl OpenExecution {
     }
 
     /// The events so far.
-    pub(crate) fn history(&self) -> io::Result<Vec<HistoryEvent>> {
+    pub fn history(&self) -> io::Result<Vec<HistoryEvent>> {
         self.journal.history(self.id)
     }
 
     /// Records the outcome. `left_over` are files that nobody needs then: they go once the outcome is in the journal, because
     /// an execution that is interrupted until then runs its last state again, which reads them.
-    pub(crate) fn close(&self, outcome: &Closed, label: Option<String>, left_over: Vec<PathBuf>) {
+    pub fn close(&self, outcome: &Closed, label: Option<String>, left_over: Vec<PathBuf>) {
         self.journal.forget_name(&self.name);
         self.journal.change(self.id, |changes| {
             changes.close = Some(Close {
@@ -57,7 +58,7 @@ impl OpenExecution {
 }
 
 /// Hands what happens to the journal.
-pub(crate) struct ExecutionRecorder {
+pub struct ExecutionRecorder {
     execution: OpenExecution,
     course: Mutex<Course>,
 }
@@ -94,11 +95,11 @@ impl Recorder for ExecutionRecorder {
 
 /// What the list says of an execution, as far as its events tell it.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Course {
+pub struct Course {
     /// Seconds since the epoch.
     pub(super) started: Option<f64>,
     /// The time from each start or redrive to the last event before the next, in seconds: waiting for a redrive is no work.
-    pub(crate) seconds: f64,
+    pub seconds: f64,
     pub(super) redrives: u64,
     /// The task state that was entered last before the failure branch, since the last redrive: the one that a redrive enters.
     pub(super) step: Option<Arc<str>>,
@@ -109,7 +110,8 @@ pub(crate) struct Course {
 }
 
 impl Course {
-    pub(crate) fn of(history: &[HistoryEvent]) -> Course {
+    /// What these events tell.
+    pub fn of(history: &[HistoryEvent]) -> Course {
         let mut course = Course::default();
         history.iter().for_each(|event| course.take(event));
         course

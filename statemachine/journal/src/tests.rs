@@ -6,7 +6,6 @@ use rusqlite::Connection;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::executions::Filter;
 
 fn input(id: &str, run: u32) -> ExecutionInput {
     let source = Source {

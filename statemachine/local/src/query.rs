@@ -70,7 +70,7 @@ impl Window {
 
 impl From<DataFusionError> for Stopped {
     fn from(error: DataFusionError) -> Stopped {
-        Stopped::Failed(super::words(&error))
+        Stopped::Failed(ecg_query::words(&error))
     }
 }
 

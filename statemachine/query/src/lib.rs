@@ -3,7 +3,6 @@
 mod build_side;
 mod md5;
 mod places;
-mod print;
 mod session;
 
 use std::path::Path;
@@ -17,8 +16,7 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use ecg_tables::{TABLES, views};
 
-pub(crate) use places::Places;
-pub(crate) use print::{Format, Window, print, table};
+pub use places::Places;
 
 /// A name this close to a table's is taken for a slip of the fingers: the share of characters that agree.
 const NEAR: f64 = 0.6;
@@ -27,7 +25,7 @@ const NEAR: f64 = 0.6;
 ///
 /// # Errors
 /// What is wrong with the query, in one text.
-pub(crate) async fn ask(lake: &Path, sql: &str, may_join: bool) -> Result<SendableRecordBatchStream, String> {
+pub async fn ask(lake: &Path, sql: &str, may_join: bool) -> Result<SendableRecordBatchStream, String> {
     let context = session::open(lake, may_join).await;
     rows(&context.map_err(|error| words(&error))?, sql).await
 }
@@ -83,7 +81,7 @@ fn only_reads(statement: &Statement) -> String {
 }
 
 /// What DataFusion says, or what to do where it says only what happened.
-fn words(error: &DataFusionError) -> String {
+pub fn words(error: &DataFusionError) -> String {
     if matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) {
         return format!(
             "the query needs more memory than it may use ({} MiB); select less: fewer columns, \

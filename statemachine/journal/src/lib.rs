@@ -1,4 +1,5 @@
-//! What the lake records of its executions: one SQLite file, `journal.sqlite`, as `schema.sql` describes it.
+//! A local lake: where it keeps what ([`Place`]), who writes it, and what it records of its executions: one SQLite file,
+//! `journal.sqlite`, as `schema.sql` describes it.
 //!
 //! An execution whose outcome is there is closed and never runs again by itself. One without is open: it was
 //! interrupted, and goes on from its last checkpoint.
@@ -7,9 +8,11 @@
 //! a second for all of them: `writer.rs`. A kill loses what was not committed yet, which is then done again, with the same
 //! result. [`Reader`] is for everybody else, in any number of processes: WAL lets them read while an `ecg run` writes.
 
+mod filter;
 mod folders;
+mod place;
 mod read;
-pub(crate) mod record;
+mod record;
 mod writer;
 
 use std::io;
@@ -19,10 +22,12 @@ use asl_engine::Status;
 use rusqlite::Connection;
 use serde_json::Value;
 
-pub(crate) use folders::uploads as uploads_of_old_lake;
-pub(crate) use read::{Execution, Reader};
-pub(crate) use record::OpenExecution;
-pub(crate) use writer::{Journal, Lost};
+pub use filter::Filter;
+pub use folders::uploads as uploads_of_old_lake;
+pub use place::{BUCKET, LakeLock, PROCESSED, Place, WORK, lake_option};
+pub use read::{Execution, Reader};
+pub use record::{Course, ExecutionRecorder, OpenExecution};
+pub use writer::{Journal, Lost};
 
 /// The file of the journal in a lake.
 pub(crate) const FILE: &str = "journal.sqlite";
@@ -35,11 +40,15 @@ const APPLICATION: i64 = 0x6563_676a;
 
 /// How an execution ended.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Closed {
-    pub(crate) status: Status,
-    pub(crate) output: Option<Value>,
-    pub(crate) error: Option<String>,
-    pub(crate) cause: Option<String>,
+pub struct Closed {
+    /// How it ended.
+    pub status: Status,
+    /// What the last state gave, if it succeeded.
+    pub output: Option<Value>,
+    /// Name of its error.
+    pub error: Option<String>,
+    /// Cause of its error: what Step Functions calls so.
+    pub cause: Option<String>,
 }
 
 /// What SQLite says, with the file that it says it of.

@@ -22,7 +22,7 @@ use object_store::{
 
 /// The files of a lake, and where each partition is.
 #[derive(Debug)]
-pub(crate) struct Places {
+pub struct Places {
     files: LocalFileSystem,
     /// The folder below the tables' folder, by `<table>/dt=<day>`.
     partitions: BTreeMap<String, String>,
@@ -30,7 +30,7 @@ pub(crate) struct Places {
 
 impl Places {
     /// The partitions that the catalog of a lake has now.
-    pub(crate) async fn open(lake: &Path) -> Result<Places, DataFusionError> {
+    pub async fn open(lake: &Path) -> Result<Places, DataFusionError> {
         let failed = |error: CatalogError| DataFusionError::External(Box::new(error));
         let processed = lake.join("processed");
         let mut partitions = BTreeMap::new();
@@ -61,7 +61,7 @@ impl Places {
     }
 
     /// The partitions of a table: each day with its folder below that of the tables.
-    pub(crate) fn of<'a>(&'a self, table: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    pub fn of<'a>(&'a self, table: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.partitions.iter().filter_map(move |(name, place)| {
             let day = name
                 .strip_prefix(table)?

@@ -13,33 +13,37 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params_from_iter};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Closed, check, failed};
-use crate::executions::Filter;
+use super::{Closed, Filter, check, failed};
 
 /// What a list says of an execution, and what runs it again.
 #[derive(Debug, Clone)]
-pub(crate) struct Execution {
+pub struct Execution {
     pub(super) id: i64,
-    pub(crate) name: String,
-    pub(crate) recording_id: String,
-    pub(crate) key: String,
+    /// Its name.
+    pub name: String,
+    /// Of the recording that it is a run of.
+    pub recording_id: String,
+    /// Key of the upload.
+    pub key: String,
     /// The version of the upload.
-    pub(crate) version: String,
+    pub version: String,
     /// Where the upload came from, links resolved.
-    pub(crate) file: PathBuf,
+    pub file: PathBuf,
     /// Seconds since the epoch; `None` before its first event.
-    pub(crate) started: Option<f64>,
+    pub started: Option<f64>,
     /// Spent at work, in seconds.
-    pub(crate) seconds: f64,
-    pub(crate) redrives: u64,
+    pub seconds: f64,
+    /// How often it was redriven.
+    pub redrives: u64,
     /// The task state that failed, or was entered last.
-    pub(crate) step: Option<String>,
+    pub step: Option<String>,
     /// Without its output. `None`: open.
-    pub(crate) closed: Option<Closed>,
+    pub closed: Option<Closed>,
 }
 
 impl Execution {
-    pub(crate) fn failed(&self) -> bool {
+    /// Whether it ended without success.
+    pub fn failed(&self) -> bool {
         let closed = self.closed.as_ref();
         closed.is_some_and(|closed| closed.status != Status::Succeeded)
     }
@@ -56,7 +60,7 @@ pub(super) const OF_FILE: &str = "file = ?1 order by id";
 
 /// Reads a journal, while another process may write it.
 #[derive(Debug)]
-pub(crate) struct Reader {
+pub struct Reader {
     connection: Connection,
     file: PathBuf,
 }
@@ -67,7 +71,7 @@ impl Reader {
     ///
     /// # Errors
     /// What SQLite says, or that the file is no journal.
-    pub(crate) fn open(file: &Path) -> io::Result<Reader> {
+    pub fn open(file: &Path) -> io::Result<Reader> {
         let shared = Reader::open_as(file, "mode=ro");
         match shared {
             Err(error)
@@ -99,12 +103,12 @@ impl Reader {
     }
 
     /// The execution of this name.
-    pub(crate) fn named(&self, name: &str) -> io::Result<Option<Execution>> {
+    pub fn named(&self, name: &str) -> io::Result<Option<Execution>> {
         self.one(NAMED, name)
     }
 
     /// How many executions there are.
-    pub(crate) fn executions(&self) -> io::Result<i64> {
+    pub fn executions(&self) -> io::Result<i64> {
         let count = self
             .connection
             .query_row("select count(*) from executions", [], |row| row.get(0));
@@ -112,54 +116,56 @@ impl Reader {
     }
 
     /// The last run of a recording.
-    pub(crate) fn last_run_of(&self, recording_id: &str) -> io::Result<Option<Execution>> {
+    pub fn last_run_of(&self, recording_id: &str) -> io::Result<Option<Execution>> {
         self.one(LAST_RUN, recording_id)
     }
 
     /// The executions of the uploads of one key, or of one file, in the order in which they began.
-    pub(crate) fn of_key(&self, key: &str) -> io::Result<Vec<Execution>> {
+    pub fn of_key(&self, key: &str) -> io::Result<Vec<Execution>> {
         self.many(OF_KEY, vec![Sql::Text(key.to_owned())])
     }
 
     /// See [`Reader::of_key`].
-    pub(crate) fn of_file(&self, file: &Path) -> io::Result<Vec<Execution>> {
+    pub fn of_file(&self, file: &Path) -> io::Result<Vec<Execution>> {
         self.many(OF_FILE, vec![path_value(file)])
     }
 
     /// The executions that a part of the name or of the key fits, the oldest first; at most `limit`.
-    pub(crate) fn fitting(&self, part: &str, limit: usize) -> io::Result<Vec<Execution>> {
+    pub fn fitting(&self, part: &str, limit: usize) -> io::Result<Vec<Execution>> {
         let values = vec![Sql::Text(part.to_owned()), Sql::Integer(limit as i64)];
         self.many("instr(name, ?1) or instr(key, ?1) order by id limit ?2", values)
     }
 
     /// The newest executions that a filter lets through, the newest first; at most `limit`.
-    pub(crate) fn list(&self, filter: &Filter, limit: Option<usize>) -> io::Result<Vec<Execution>> {
+    pub fn list(&self, filter: &Filter, limit: Option<usize>) -> io::Result<Vec<Execution>> {
         let (condition, values) = listed(filter, limit);
         self.many(&condition, values)
     }
 
     /// Every execution, in the order in which they began.
-    pub(crate) fn all(&self) -> io::Result<Vec<Execution>> {
+    pub fn all(&self) -> io::Result<Vec<Execution>> {
         self.many("true order by id", Vec::new())
     }
 
     /// What the execution was started with.
-    pub(crate) fn input(&self, execution: &Execution) -> io::Result<ExecutionInput> {
+    pub fn input(&self, execution: &Execution) -> io::Result<ExecutionInput> {
         let input = self.text("input", execution.id)?;
         Ok(serde_json::from_str(&input.unwrap_or_default())?)
     }
 
-    pub(crate) fn output(&self, execution: &Execution) -> io::Result<Option<Value>> {
+    /// What it gave, if it succeeded.
+    pub fn output(&self, execution: &Execution) -> io::Result<Option<Value>> {
         let output = self.text("output", execution.id)?;
         Ok(output.map(|output| serde_json::from_str(&output)).transpose()?)
     }
 
-    pub(crate) fn notification(&self, execution: &Execution) -> io::Result<Option<String>> {
+    /// What people were told of its failure.
+    pub fn notification(&self, execution: &Execution) -> io::Result<Option<String>> {
         self.text("notification", execution.id)
     }
 
     /// The events, in order.
-    pub(crate) fn history(&self, execution: &Execution) -> io::Result<Vec<HistoryEvent>> {
+    pub fn history(&self, execution: &Execution) -> io::Result<Vec<HistoryEvent>> {
         self.history_of(execution.id)
     }
 
@@ -181,13 +187,13 @@ impl Reader {
     }
 
     /// Where an interrupted execution goes on.
-    pub(crate) fn checkpoint(&self, execution: &Execution) -> io::Result<Option<Checkpoint>> {
+    pub fn checkpoint(&self, execution: &Execution) -> io::Result<Option<Checkpoint>> {
         let newest = "execution = ?1 order by last_event desc limit 1";
         self.checkpoint_where(newest, vec![Sql::Integer(execution.id)])
     }
 
     /// Where a state was last entered, for a redrive.
-    pub(crate) fn checkpoint_of(&self, execution: &Execution, state: &str) -> io::Result<Option<Checkpoint>> {
+    pub fn checkpoint_of(&self, execution: &Execution, state: &str) -> io::Result<Option<Checkpoint>> {
         let values = vec![Sql::Integer(execution.id), Sql::Text(state.to_owned())];
         self.checkpoint_where("execution = ?1 and state = ?2", values)
     }

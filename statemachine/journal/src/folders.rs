@@ -14,7 +14,7 @@ struct SourceFile {
 }
 
 /// The input of each execution, and where its upload came from where that is known.
-pub(crate) fn uploads(executions: &Path) -> io::Result<Vec<(ExecutionInput, Option<PathBuf>)>> {
+pub fn uploads(executions: &Path) -> io::Result<Vec<(ExecutionInput, Option<PathBuf>)>> {
     let mut folders: Vec<PathBuf> = fs::read_dir(executions)?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<io::Result<_>>()?;

@@ -22,7 +22,6 @@ use rusqlite::{Connection, Transaction, params};
 use super::read::{Execution, Reader, path_value};
 use super::record::{Course, OpenExecution};
 use super::{APPLICATION, Closed, VERSION, check, failed};
-use crate::report::status_name;
 
 /// Between two commits, so that one serves many executions.
 const COMMIT_EVERY: Duration = Duration::from_millis(100);
@@ -87,7 +86,7 @@ impl Changes {
 
 /// The writer of a lake's journal. Clones write the same one.
 #[derive(Debug, Clone)]
-pub(crate) struct Journal(Arc<Shared>);
+pub struct Journal(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -129,11 +128,13 @@ impl Waiting {
 
 /// An execution that a power cut has taken: its objects may not be whole.
 #[derive(Debug)]
-pub(crate) struct Lost {
-    pub(crate) execution: String,
-    pub(crate) recording_id: String,
+pub struct Lost {
+    /// Its name.
+    pub execution: String,
+    /// Of its recording.
+    pub recording_id: String,
     /// Of the upload, in milliseconds since the epoch.
-    pub(crate) uploaded_at_ms: i64,
+    pub uploaded_at_ms: i64,
 }
 
 impl Journal {
@@ -143,7 +144,7 @@ impl Journal {
     ///
     /// # Errors
     /// What SQLite says, that the file is no journal, or what `lost` says.
-    pub(crate) fn open(
+    pub fn open(
         file: &Path,
         boot: &str,
         lost: impl FnOnce(&[Lost]) -> io::Result<()>,
@@ -202,13 +203,13 @@ impl Journal {
     }
 
     /// What is committed.
-    pub(crate) fn reader(&self) -> MutexGuard<'_, Reader> {
+    pub fn reader(&self) -> MutexGuard<'_, Reader> {
         self.0.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records that an execution begins. `file` is where the upload came from: it is no part of the input, because where a
     /// file lies on one machine must not reach a table.
-    pub(crate) fn begin(&self, name: &str, input: &ExecutionInput, file: &Path) -> OpenExecution {
+    pub fn begin(&self, name: &str, input: &ExecutionInput, file: &Path) -> OpenExecution {
         let mut waiting = self.waiting();
         let id = waiting.next_id;
         waiting.next_id += 1;
@@ -226,12 +227,12 @@ impl Journal {
     }
 
     /// Goes on with an execution that is open. `fresh` drops what was recorded of its earlier attempt.
-    pub(crate) fn resume(&self, execution: &Execution, fresh: bool) -> OpenExecution {
+    pub fn resume(&self, execution: &Execution, fresh: bool) -> OpenExecution {
         self.take_up(execution, |changes| changes.fresh = fresh)
     }
 
     /// Opens an execution that is closed.
-    pub(crate) fn reopen(&self, execution: &Execution) -> OpenExecution {
+    pub fn reopen(&self, execution: &Execution) -> OpenExecution {
         self.take_up(execution, |changes| changes.reopen = true)
     }
 
@@ -256,7 +257,7 @@ impl Journal {
     ///
     /// # Errors
     /// This process does not run it.
-    pub(crate) fn notify(&self, execution: &str, text: String) -> io::Result<()> {
+    pub fn notify(&self, execution: &str, text: String) -> io::Result<()> {
         let id = self.waiting().names.get(execution).copied();
         let id = id.ok_or_else(|| {
             io::Error::new(
@@ -304,7 +305,7 @@ impl Journal {
     ///
     /// # Errors
     /// Why it could not be written. It waits in memory, and the next call tries again.
-    pub(crate) fn finish(&self) -> io::Result<()> {
+    pub fn finish(&self) -> io::Result<()> {
         self.commit(true)
     }
 
@@ -312,7 +313,7 @@ impl Journal {
     ///
     /// # Errors
     /// What the file system says.
-    pub(crate) fn sync(&self) -> io::Result<()> {
+    pub fn sync(&self) -> io::Result<()> {
         sync_file_system(self.0.file.parent().unwrap_or(Path::new(".")))
     }
 
@@ -338,7 +339,7 @@ impl Journal {
     }
 
     /// Ends the thread, with a last commit.
-    pub(crate) fn close(&self) -> io::Result<()> {
+    pub fn close(&self) -> io::Result<()> {
         let finished = self.finish();
         self.waiting().stop = true;
         self.0.changed.notify_all();
@@ -605,7 +606,7 @@ fn write(sql: &Transaction<'_>, id: i64, changes: &Changes, boot: &str) -> rusql
     let end = "update executions set status = ?2, error = ?3, cause = ?4, output = ?5, label = ?6, boot = ?7 where id = ?1";
     sql.prepare_cached(end)?.execute(params![
         id,
-        status_name(outcome.status),
+        outcome.status.name(),
         outcome.error,
         outcome.cause,
         outcome.output.as_ref().map(ToString::to_string),
