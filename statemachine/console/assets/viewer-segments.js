@@ -1,6 +1,6 @@
 // The table of a lead's segments, some at a time.
 
-import { clock, short } from "./viewer-units.js";
+import { clock, fixed } from "./viewer-units.js";
 import { warningWords } from "./viewer-canvas.js";
 
 const PAGE = 100;
@@ -122,7 +122,7 @@ export class SegmentTable {
               tag.className = value.length ? "v-tag v-tag-warn" : "v-tag v-tag-good";
               tag.textContent = value.length ? warningWords(value) : "good";
               cell.append(tag);
-            } else cell.textContent = short(value, form);
+            } else cell.textContent = fixed(value, form);
             return cell;
           }),
         );

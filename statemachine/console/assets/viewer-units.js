@@ -53,20 +53,15 @@ export function lowerBound(sorted, value) {
   return low;
 }
 
-/** The element of a sorted array that is nearest to `value`; null where it is empty. */
-export function nearest(sorted, value) {
-  const place = lowerBound(sorted, value);
-  const before = sorted[place - 1];
-  const after = sorted[place];
-  if (before === undefined) return after ?? null;
-  if (after === undefined) return before;
-  return value - before <= after - value ? before : after;
-}
-
 /** A number of the table, short: at most `digits` decimals, "–" for none. */
 export function short(value, digits = 1) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   return String(Math.round(value * 10 ** digits) / 10 ** digits);
+}
+
+/** A number of a column: always `digits` decimals, "–" for none. */
+export function fixed(value, digits) {
+  return value === null || value === undefined ? "–" : value.toFixed(digits);
 }
 
 /** Seconds between marks of an axis of `span` seconds, so that a mark has at least `least` pixels. */

@@ -481,6 +481,13 @@ async function start() {
 
   function setTool(tool) {
     if (tool === "mark" && !info.may_annotate) return;
+    // What the calipers span can be annotated without a mouse.
+    if (tool === "mark" && paper.caliper) {
+      const { lead, from, to } = paper.caliper;
+      paper.select({ lead }, from, to);
+      openNote();
+      return;
+    }
     state.tool = state.tool === tool ? "pan" : tool;
     if (state.tool !== "measure") {
       paper.caliper = null;

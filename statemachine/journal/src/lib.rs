@@ -8,6 +8,7 @@
 //! a second for all of them: `writer.rs`. A kill loses what was not committed yet, which is then done again, with the same
 //! result. [`Reader`] is for everybody else, in any number of processes: WAL lets them read while an `ecg run` writes.
 
+mod annotations;
 mod filter;
 mod folders;
 mod place;
@@ -22,6 +23,7 @@ use asl_engine::Status;
 use rusqlite::Connection;
 use serde_json::Value;
 
+pub use annotations::{Annotation, Annotations, NewAnnotation};
 pub use filter::Filter;
 pub use folders::uploads as uploads_of_old_lake;
 pub use place::{BUCKET, LakeLock, PROCESSED, Place, WORK, lake_option};
@@ -32,8 +34,11 @@ pub use writer::{Journal, Lost};
 /// The file of the journal in a lake.
 pub(crate) const FILE: &str = "journal.sqlite";
 
-/// The form of the file, in `user_version`.
-const VERSION: i64 = 1;
+/// The form of the file, in `user_version`. 2 has annotations.
+const VERSION: i64 = 2;
+
+/// The oldest form that is read, and that the first writer makes one of [`VERSION`].
+const OLDEST: i64 = 1;
 
 /// `ecgj`, in `application_id`: tells the file from others of SQLite.
 const APPLICATION: i64 = 0x6563_676a;
@@ -69,7 +74,7 @@ fn failed(file: &Path, error: &rusqlite::Error) -> io::Error {
 fn check(connection: &Connection, file: &Path) -> io::Result<()> {
     let found = application_and_version(connection).map_err(|error| failed(file, &error))?;
     let what = match found {
-        (APPLICATION, VERSION) => return Ok(()),
+        (APPLICATION, OLDEST..=VERSION) => return Ok(()),
         (APPLICATION, other) => {
             format!(
                 "expected a journal of version {VERSION}, found version {other}; use the `ecg` that made it"

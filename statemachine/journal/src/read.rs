@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Closed, Filter, check, failed};
+use crate::annotations::{Annotation, standing};
 
 /// What a list says of an execution, and what runs it again.
 #[derive(Debug, Clone)]
@@ -162,6 +163,11 @@ impl Reader {
     /// What people were told of its failure.
     pub fn notification(&self, execution: &Execution) -> io::Result<Option<String>> {
         self.text("notification", execution.id)
+    }
+
+    /// The annotations that stand, of one recording or of all, by recording and start.
+    pub fn annotations(&self, recording_id: Option<&str>) -> io::Result<Vec<Annotation>> {
+        standing(&self.connection, recording_id).map_err(|error| self.failed(&error))
     }
 
     /// The events, in order.

@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 
 use asl_engine::HistoryEvent;
 use ecg_core::message::ExecutionInput;
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::read::{Execution, Reader, path_value};
 use super::record::{Course, OpenExecution};
-use super::{APPLICATION, Closed, VERSION, check, failed};
+use super::{APPLICATION, Closed, OLDEST, VERSION, check, failed};
 
 /// Between two commits, so that one serves many executions.
 const COMMIT_EVERY: Duration = Duration::from_millis(100);
@@ -486,10 +486,26 @@ fn prepare(connection: &mut Connection, new: bool) -> rusqlite::Result<()> {
         let transaction = connection.transaction()?;
         transaction.execute_batch(include_str!("schema.sql"))?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
+        transaction.pragma_update(None, "user_version", OLDEST)?;
         transaction.commit()?;
     }
-    Ok(())
+    upgrade(connection)
+}
+
+/// Brings a journal to the form of this program, step by step; another process may be doing the same.
+pub(crate) fn upgrade(connection: &mut Connection) -> rusqlite::Result<()> {
+    let version = |connection: &Connection| {
+        connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
+    };
+    if version(connection)? == VERSION {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if version(&transaction)? < 2 {
+        transaction.execute_batch(include_str!("annotations.sql"))?;
+    }
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
 }
 
 fn lost_since(connection: &Connection, boot: &str) -> rusqlite::Result<Vec<Lost>> {

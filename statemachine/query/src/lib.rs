@@ -1,5 +1,6 @@
 //! SQL over the lake: the same Parquet and the same views as Athena, answered by DataFusion.
 
+mod annotations;
 mod build_side;
 mod md5;
 mod places;
@@ -26,7 +27,22 @@ const NEAR: f64 = 0.6;
 /// # Errors
 /// What is wrong with the query, in one text.
 pub async fn ask(lake: &Path, sql: &str, may_join: bool) -> Result<SendableRecordBatchStream, String> {
-    let context = session::open(lake, may_join).await;
+    let context = session::open(lake, None, may_join).await;
+    rows(&context.map_err(|error| words(&error))?, sql).await
+}
+
+/// The same over the rows of one recording: of its day, and there only its own objects where the day is not compacted. So a
+/// day of ten thousand recordings costs no more than a day of one. The query names recording and day too.
+///
+/// # Errors
+/// See [`ask`].
+pub async fn ask_of(
+    lake: &Path,
+    recording_id: &str,
+    day: &str,
+    sql: &str,
+) -> Result<SendableRecordBatchStream, String> {
+    let context = session::open(lake, Some((day, recording_id)), false).await;
     rows(&context.map_err(|error| words(&error))?, sql).await
 }
 
@@ -98,11 +114,16 @@ fn unknown_table(context: &SessionContext, statement: &Statement) -> Option<Stri
     let unknown = named
         .into_iter()
         .find(|name| !context.table_exist(name.clone()).unwrap_or(false))?;
-    let tables = TABLES.map(|table| table.name);
+    let tables = TABLES
+        .iter()
+        .map(|table| table.name)
+        .chain([annotations::TABLE])
+        .collect::<Vec<_>>();
     let views = views::VIEW_NAMES;
     let likeness = |known: &str| normalized_levenshtein(&unknown.table().to_lowercase(), known);
     let nearest = tables
-        .into_iter()
+        .iter()
+        .copied()
         .chain(views)
         .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
         .filter(|known| likeness(known) >= NEAR);
