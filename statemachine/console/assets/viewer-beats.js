@@ -11,8 +11,9 @@ const AFTER = 0.5;
 const COLUMNS = 320;
 const ROWS = 240;
 
-/** Minutes that are fetched at a time. */
+/** Seconds that are fetched at a time, and samples at most. */
 const STEP_S = 600;
+const STEP_SAMPLES = 1 << 21;
 
 export class Poincare {
   constructor(canvas, data, state, hooks) {
@@ -157,9 +158,10 @@ export class Overlay {
     this.counts = Object.fromEntries(Object.keys(BEATS).map((type) => [type, new Uint32Array(COLUMNS * ROWS)]));
     this.last = new Int32Array(COLUMNS * ROWS).fill(-1);
     const { sampling_frequency_hz: fs, samples, duration_s } = this.data.info.recording;
-    for (let from = 0; from < duration_s; from += STEP_S) {
+    const step = Math.min(STEP_S, STEP_SAMPLES / fs);
+    for (let from = 0; from < duration_s; from += step) {
       const first = Math.max(0, Math.floor((from - BEFORE) * fs) - 1);
-      const end = Math.min(samples, Math.ceil((from + STEP_S + AFTER) * fs) + 1);
+      const end = Math.min(samples, Math.ceil((from + step + AFTER) * fs) + 1);
       let mv;
       try {
         mv = await this.data.samples(lead, first, end);
@@ -169,10 +171,10 @@ export class Overlay {
         return;
       }
       if (this.lead !== lead) return;
-      for (let beat = lowerBound(beats.time, from); beat < beats.count && beats.time[beat] < from + STEP_S; beat++) {
+      for (let beat = lowerBound(beats.time, from); beat < beats.count && beats.time[beat] < from + step; beat++) {
         this.add(beat, mv, beats.sample[beat] - first, fs);
       }
-      this.done = Math.min(1, (from + STEP_S) / duration_s);
+      this.done = Math.min(1, (from + step) / duration_s);
       this.surface.redraw();
       if (!this.canvas.isConnected || this.hooks.hidden()) {
         // Goes on when it is looked at again.

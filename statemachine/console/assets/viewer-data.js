@@ -3,11 +3,21 @@
 /** Seconds of a chunk of samples. */
 const CHUNK_S = 20;
 
+/** Samples of a chunk over all leads at most. */
+const MOST_SAMPLES = 1 << 21;
+
 /** Chunks that are kept: at 360 Hz and two leads some 60 KB each. */
 const CHUNKS_KEPT = 120;
 
 /** Lines of the page view that are kept. */
 const LINES_KEPT = 3000;
+
+/** Lines that are fetched at a time, and how many such fetches run at once. */
+const LINES_EACH = 10;
+const FETCHES = 2;
+
+/** A line that was not asked for in this time is not in view any more. */
+const STALE_MS = 400;
 
 /** A map that forgets what was used least. */
 class Recent {
@@ -40,6 +50,8 @@ export class Data {
     this.failed = failed;
     this.chunks = new Recent(CHUNKS_KEPT);
     this.lines = new Recent(LINES_KEPT);
+    this.asked = new Map();
+    this.fetching = 0;
     this.leads = new Map();
   }
 
@@ -86,7 +98,8 @@ export class Data {
   /** Chunks of samples and marks that meet `from` to `to` seconds; those that are missing are fetched. */
   strip(from, to) {
     const { samples, sampling_frequency_hz: fs } = this.info.recording;
-    const size = Math.round(CHUNK_S * fs);
+    // Within what the server gives at a time.
+    const size = Math.round(Math.min(CHUNK_S * fs, MOST_SAMPLES / this.info.recording.leads));
     const last = Math.max(0, Math.ceil(samples / size) - 1);
     const first = Math.min(last, Math.max(0, Math.floor((from * fs) / size)));
     const end = Math.min(last, Math.max(0, Math.floor((to * fs) / size)));
@@ -130,37 +143,56 @@ export class Data {
     return undefined;
   }
 
-  /** Minimum and maximum of each of `buckets` of the minute `minute` of a lead. Some minutes are fetched at a time. */
-  line(lead, minute, buckets) {
+  /**
+   * Minimum and maximum of each of `buckets` of the minute `minute` of a lead; `undefined` until they are there. What was asked for
+   * last is fetched first, and what is not asked for any more is not fetched: whoever scrolls through a day waits for one screen.
+   */
+  line(lead, minute, buckets, ahead = false) {
     const known = this.lines.get(`${lead}/${minute}/${buckets}`);
-    if (known) return known.value;
-    const { samples, sampling_frequency_hz: fs } = this.info.recording;
-    const each = 10;
-    const first = Math.floor(minute / each) * each;
-    const minuteSamples = Math.round(60 * fs);
-    const minutes = Math.min(each, Math.ceil(samples / minuteSamples) - first);
-    const entries = Array.from({ length: minutes }, (_, place) => {
-      const entry = {};
-      this.lines.set(`${lead}/${first + place}/${buckets}`, entry);
-      return entry;
-    });
-    const from = first * minuteSamples;
-    const to = from + minutes * minuteSamples;
-    this.get(`envelope?lead=${lead}&from=${from}&to=${to}&buckets=${buckets * minutes}`)
-      .then((answer) => answer.arrayBuffer())
-      .then(
-        (buffer) => {
-          entries.forEach((entry, place) => {
-            entry.value = new Float32Array(buffer, place * buckets * 8, buckets * 2);
-          });
-          this.changed();
-        },
-        (error) => {
-          entries.forEach((_, place) => this.lines.delete(`${lead}/${first + place}/${buckets}`));
-          this.failed(error);
-        },
-      );
+    if (known) return known;
+    const first = Math.floor(minute / LINES_EACH) * LINES_EACH;
+    const key = `${lead}/${first}/${buckets}`;
+    const group = this.asked.get(key) ?? { lead, first, buckets, at: 0 };
+    group.at = Math.max(group.at, performance.now() - (ahead ? STALE_MS / 2 : 0));
+    this.asked.set(key, group);
+    this.fetchLines();
     return undefined;
+  }
+
+  async fetchLines() {
+    while (this.fetching < FETCHES) {
+      const now = performance.now();
+      let next = null;
+      for (const [key, group] of this.asked) {
+        if (group.running) continue;
+        if (group.at < now - STALE_MS) this.asked.delete(key);
+        else if (!next || group.at > next[1].at) next = [key, group];
+      }
+      if (!next) return;
+      const [key, group] = next;
+      group.running = true;
+      this.fetching += 1;
+      try {
+        await this.fetchGroup(group);
+      } catch (error) {
+        this.failed(error);
+      }
+      this.fetching -= 1;
+      this.asked.delete(key);
+      this.changed();
+    }
+  }
+
+  async fetchGroup({ lead, first, buckets }) {
+    const { samples, sampling_frequency_hz: fs } = this.info.recording;
+    const minuteSamples = Math.round(60 * fs);
+    const minutes = Math.min(LINES_EACH, Math.ceil(samples / minuteSamples) - first);
+    const from = first * minuteSamples;
+    const range = `from=${from}&to=${from + minutes * minuteSamples}`;
+    const buffer = await (await this.get(`envelope?lead=${lead}&${range}&buckets=${buckets * minutes}`)).arrayBuffer();
+    for (let place = 0; place < minutes; place++) {
+      this.lines.set(`${lead}/${first + place}/${buckets}`, new Float32Array(buffer, place * buckets * 8, buckets * 2));
+    }
   }
 
   /** The samples of a stretch of one lead. */

@@ -95,7 +95,11 @@ export class Pages {
         this.window(context, minute, top, second, end);
       }
     }
-    this.hooks.drawn?.(first);
+    // What comes next, in both directions.
+    const last = first + Math.ceil(height / LINE);
+    for (const minute of [last + 10, first - 10]) {
+      if (minute >= 0 && minute < this.minutes) this.data.line(this.state.lead, minute, buckets, true);
+    }
   }
 
   /** A column from the smallest to the largest value of its samples, joined to the one before. */

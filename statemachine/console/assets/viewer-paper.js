@@ -115,7 +115,6 @@ export class Paper {
     this.ribbon(context, paper.bottom + 3, end);
     for (const row of rows) this.gutter(context, row);
     this.measure(context, rows, paper);
-    this.hooks.drawn?.(chunks, rows);
   }
 
   /** 1 mm and 5 mm: 0.04 s and 0.1 mV, 0.2 s and 0.5 mV at 25 mm/s and 10 mm/mV. The time lines move with the signal. */
