@@ -76,7 +76,7 @@ export function onTheme(changed) {
     changed();
   };
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", forget);
-  new MutationObserver(forget).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme", "class"] });
+  new MutationObserver(forget).observe(document.documentElement, { attributes: true, attributeFilter: ["data-scheme"] });
 }
 
 /** The types of beats. */

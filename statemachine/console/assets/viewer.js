@@ -467,8 +467,6 @@ async function start() {
     });
     $("position").blur();
   });
-  $("help-open").addEventListener("click", () => $("help").showModal());
-  $("help-close").addEventListener("click", () => $("help").close());
 
   /** Another speed keeps what is in the middle there. */
   function scale(change) {
@@ -501,7 +499,6 @@ async function start() {
   }
 
   const keys = {
-    "?": () => $("help").showModal(),
     c: () => setTool("measure"),
     a: () => setTool("mark"),
     z: () => undo(),
@@ -511,8 +508,8 @@ async function start() {
     p: () => go(-1),
     w: () => go(1, "warning"),
     W: () => go(-1, "warning"),
-    g: () => go(1, "gap"),
-    G: () => go(-1, "gap"),
+    m: () => go(1, "gap"),
+    M: () => go(-1, "gap"),
     u: () => go(1, "pause"),
     U: () => go(-1, "pause"),
     o: () => go(1, "outlier"),
@@ -546,7 +543,12 @@ async function start() {
     settled();
   };
 
+  let going = false;
   document.addEventListener("keydown", (event) => {
+    // `g` and a letter goes to another page.
+    const other = going;
+    going = event.key === "g";
+    if (other) return;
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog[open], [role=tablist]")) return;
     if (state.tool === "measure" && paper.caliper && caliperKey(event)) {
       event.preventDefault();

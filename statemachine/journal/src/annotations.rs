@@ -8,7 +8,6 @@ use std::time::Duration;
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
-use crate::writer::upgrade;
 use crate::{check, failed};
 
 /// Most characters of a label, and of an author.
@@ -59,7 +58,7 @@ impl Annotations {
     /// What SQLite says, or that the file is no journal.
     pub fn open(file: &Path) -> io::Result<Annotations> {
         let fail = |error: rusqlite::Error| failed(file, &error);
-        let mut connection =
+        let connection =
             Connection::open_with_flags(file, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(fail)?;
         connection.busy_timeout(Duration::from_secs(30)).map_err(fail)?;
         check(&connection, file)?;
@@ -67,7 +66,6 @@ impl Annotations {
         connection
             .pragma_update(None, "synchronous", "full")
             .map_err(fail)?;
-        upgrade(&mut connection).map_err(fail)?;
         Ok(Annotations {
             connection,
             file: file.to_owned(),
@@ -157,14 +155,11 @@ impl Annotations {
 const COLUMNS: &str =
     "id, recording_id, lead, start_sample, end_sample, sampling_frequency_hz, label, author, created";
 
-/// The annotations that stand, of one recording or of all, by recording and start. A journal of version 1 has none.
+/// The annotations that stand, of one recording or of all, by recording and start.
 pub(crate) fn standing(
     connection: &Connection,
     recording_id: Option<&str>,
 ) -> rusqlite::Result<Vec<Annotation>> {
-    if !connection.table_exists(None, "annotations")? {
-        return Ok(Vec::new());
-    }
     let of = if recording_id.is_some() {
         "recording_id = ?1"
     } else {
@@ -275,28 +270,25 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_of_version_1_is_read_as_it_is_and_gets_the_table_with_its_first_writer() {
+    fn a_journal_of_version_2_gets_the_table_with_the_next_run() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("journal.sqlite");
         let old = Connection::open(&file).unwrap();
         old.execute_batch(include_str!("schema.sql")).unwrap();
         old.pragma_update(None, "application_id", crate::APPLICATION)
             .unwrap();
-        old.pragma_update(None, "user_version", 1).unwrap();
+        old.pragma_update(None, "user_version", 2).unwrap();
         drop(old);
-        let version = || {
-            let connection = Connection::open(&file).unwrap();
-            connection
-                .pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
-                .unwrap()
-        };
-        assert!(labels(&Reader::open(&file).unwrap(), None).is_empty());
-        assert_eq!(version(), 1);
+        let refused = Annotations::open(&file).unwrap_err().to_string();
+        assert!(
+            refused.contains("found version 2; the next command that writes"),
+            "{refused}"
+        );
+        Journal::open(&file, "boot", |_| Ok(())).unwrap().close().unwrap();
         Annotations::open(&file)
             .unwrap()
             .add("r", RECORDING, &noted(0, "x"), 0.0)
             .unwrap();
-        assert_eq!(version(), 2);
         // Opened again, it stays as it is.
         Journal::open(&file, "boot", |_| Ok(())).unwrap().close().unwrap();
         assert_eq!(labels(&Reader::open(&file).unwrap(), None), ["x"]);

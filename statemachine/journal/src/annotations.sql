@@ -1,4 +1,4 @@
--- What people have noted of recordings: version 2 of the journal. Nothing here comes from a recording, and nothing is computed from it.
+-- What people have noted of recordings: from version 2 to 3. Nothing here comes from a recording, and nothing is computed from it.
 create table annotations (
   id           integer primary key autoincrement,   -- never given twice, so that an undo cannot mean another one
   recording_id text not null,

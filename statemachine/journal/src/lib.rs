@@ -27,18 +27,15 @@ pub use annotations::{Annotation, Annotations, NewAnnotation};
 pub use filter::Filter;
 pub use folders::uploads as uploads_of_old_lake;
 pub use place::{BUCKET, LakeLock, PROCESSED, Place, WORK, lake_option};
-pub use read::{Execution, Reader};
+pub use read::{Durations, Execution, FailureGroup, FilterColumn, Order, Reader};
 pub use record::{Course, ExecutionRecorder, OpenExecution};
 pub use writer::{Journal, Lost};
 
 /// The file of the journal in a lake.
 pub(crate) const FILE: &str = "journal.sqlite";
 
-/// The form of the file, in `user_version`. 2 has annotations.
-const VERSION: i64 = 2;
-
-/// The oldest form that is read, and that the first writer makes one of [`VERSION`].
-const OLDEST: i64 = 1;
+/// The form of the file, in `user_version`.
+const VERSION: i64 = 3;
 
 /// `ecgj`, in `application_id`: tells the file from others of SQLite.
 const APPLICATION: i64 = 0x6563_676a;
@@ -74,7 +71,11 @@ fn failed(file: &Path, error: &rusqlite::Error) -> io::Error {
 fn check(connection: &Connection, file: &Path) -> io::Result<()> {
     let found = application_and_version(connection).map_err(|error| failed(file, &error))?;
     let what = match found {
-        (APPLICATION, OLDEST..=VERSION) => return Ok(()),
+        (APPLICATION, VERSION) => return Ok(()),
+        (APPLICATION, other) if other < VERSION => format!(
+            "expected a journal of version {VERSION}, found version {other}; the next command that writes in this lake, such as \
+             `ecg run`, brings it to version {VERSION}"
+        ),
         (APPLICATION, other) => {
             format!(
                 "expected a journal of version {VERSION}, found version {other}; use the `ecg` that made it"

@@ -7,6 +7,7 @@ mod args;
 mod backfill;
 mod commands;
 mod compact;
+mod console_actions;
 mod discover;
 mod execute;
 mod executions;

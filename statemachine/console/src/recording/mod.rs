@@ -4,14 +4,13 @@
 //! in compacted ones. Samples are kept in blocks: a strip and a minute view of 24 hours scroll over them.
 
 mod envelope;
+mod page;
 mod routes;
-
 mod rows;
 mod stretches;
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -28,7 +27,6 @@ use tokio::sync::OnceCell;
 
 use envelope::{Extremes, parts};
 pub(crate) use routes::routes;
-
 use stretches::{SegmentFacts, Stretch, margin, stretches};
 
 /// Samples of a block over all leads: 2 MiB. A block has one segment at least.
@@ -133,9 +131,9 @@ pub(crate) struct Marks {
 }
 
 impl Recordings {
-    pub(crate) fn new(lake: &Path) -> Recordings {
+    pub(crate) fn new(place: &Place) -> Recordings {
         Recordings {
-            place: Place::new(lake),
+            place: place.clone(),
             known: Mutex::new(LruCache::new(RECORDINGS)),
             blocks: Mutex::new(LruCache::new(BLOCKS)),
         }

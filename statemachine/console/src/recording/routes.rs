@@ -2,12 +2,11 @@
 
 use std::io;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path as Named, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -16,13 +15,26 @@ use ecg_journal::{Annotation, Annotations, NewAnnotation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Failure, Recording, Recordings};
+use super::{Failure, Recording, Recordings, page};
+use crate::server::Shared;
+use crate::time::now;
 
-type Lake = State<Arc<Recordings>>;
+/// What the routes of recordings share.
+#[derive(Clone)]
+pub(crate) struct Lake {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) recordings: Arc<Recordings>,
+}
 
-/// The routes of the recordings of a lake.
-pub(crate) fn routes(lake: &Path) -> Router {
+/// The addresses below `/recordings`.
+pub(crate) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
+    let lake = Lake {
+        recordings: Arc::new(Recordings::new(&shared.lake)),
+        shared: shared.clone(),
+    };
     Router::new()
+        .route("/recordings", get(page::list))
+        .route("/recordings/{id}", get(page::page))
         .route("/recordings/{id}/head", get(head))
         .route("/recordings/{id}/segments", get(segments))
         .route("/recordings/{id}/beats", get(beats))
@@ -32,7 +44,7 @@ pub(crate) fn routes(lake: &Path) -> Router {
         .route("/recordings/{id}/annotations", post(annotate))
         .route("/recordings/{id}/annotations/{annotation}/remove", post(remove))
         .route("/recordings/{id}/annotations/{annotation}/restore", post(restore))
-        .with_state(Arc::new(Recordings::new(lake)))
+        .with_state(lake)
 }
 
 impl IntoResponse for Failure {
@@ -92,9 +104,13 @@ fn of_lead(recording: &Recording, lead: u32) -> Result<u32, Failure> {
     )))
 }
 
-async fn head(State(lake): Lake, Named(id): Named<String>) -> Result<Response, Failure> {
-    let recording = lake.in_tables(&id).await?;
-    let annotations = lake.place().journal()?.annotations(Some(&recording.id));
+async fn head(State(lake): State<Lake>, Path(id): Path<String>) -> Result<Response, Failure> {
+    let recording = lake.recordings.in_tables(&id).await?;
+    let annotations = lake
+        .recordings
+        .place()
+        .journal()?
+        .annotations(Some(&recording.id));
     let annotations = annotations.map_err(|error| Failure::Internal(error.to_string()))?;
     json_of(&json!({
         "recording": recording.row,
@@ -104,11 +120,11 @@ async fn head(State(lake): Lake, Named(id): Named<String>) -> Result<Response, F
 }
 
 async fn segments(
-    State(lake): Lake,
-    Named(id): Named<String>,
+    State(lake): State<Lake>,
+    Path(id): Path<String>,
     Query(asked): Query<OfLead>,
 ) -> Result<Response, Failure> {
-    let recording = lake.in_tables(&id).await?;
+    let recording = lake.recordings.in_tables(&id).await?;
     json_of(
         &lake
             .segments(&recording, of_lead(&recording, asked.lead)?)
@@ -117,50 +133,59 @@ async fn segments(
 }
 
 async fn beats(
-    State(lake): Lake,
-    Named(id): Named<String>,
+    State(lake): State<Lake>,
+    Path(id): Path<String>,
     Query(asked): Query<OfLead>,
 ) -> Result<Response, Failure> {
-    let recording = lake.in_tables(&id).await?;
+    let recording = lake.recordings.in_tables(&id).await?;
     Ok(bytes(
-        lake.beats(&recording, of_lead(&recording, asked.lead)?).await?,
+        lake.recordings
+            .beats(&recording, of_lead(&recording, asked.lead)?)
+            .await?,
     ))
 }
 
 async fn samples(
-    State(lake): Lake,
-    Named(id): Named<String>,
+    State(lake): State<Lake>,
+    Path(id): Path<String>,
     Query(asked): Query<Stretch>,
 ) -> Result<Response, Failure> {
-    let recording = lake.in_tables(&id).await?;
+    let recording = lake.recordings.in_tables(&id).await?;
     let lead = asked.lead.map(|lead| of_lead(&recording, lead)).transpose()?;
-    Ok(bytes(lake.samples(&recording, lead, asked.range()).await?))
+    Ok(bytes(
+        lake.recordings.samples(&recording, lead, asked.range()).await?,
+    ))
 }
 
 async fn envelope(
-    State(lake): Lake,
-    Named(id): Named<String>,
+    State(lake): State<Lake>,
+    Path(id): Path<String>,
     Query(asked): Query<Drawn>,
 ) -> Result<Response, Failure> {
-    let recording = lake.in_tables(&id).await?;
+    let recording = lake.recordings.in_tables(&id).await?;
     let lead = of_lead(&recording, asked.lead)?;
     Ok(bytes(
-        lake.envelope(&recording, lead, asked.from..asked.to, asked.buckets)
+        lake.recordings
+            .envelope(&recording, lead, asked.from..asked.to, asked.buckets)
             .await?,
     ))
 }
 
 async fn marks(
-    State(lake): Lake,
-    Named(id): Named<String>,
+    State(lake): State<Lake>,
+    Path(id): Path<String>,
     Query(asked): Query<Stretch>,
 ) -> Result<Response, Failure> {
-    let recording = lake.in_tables(&id).await?;
-    json_of(&lake.marks(&recording, asked.range()).await?)
+    let recording = lake.recordings.in_tables(&id).await?;
+    json_of(&lake.recordings.marks(&recording, asked.range()).await?)
 }
 
-async fn annotate(State(lake): Lake, Named(id): Named<String>, body: Bytes) -> Result<Response, Failure> {
-    let recording = lake.in_tables(&id).await?;
+async fn annotate(
+    State(lake): State<Lake>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, Failure> {
+    let recording = lake.recordings.in_tables(&id).await?;
     let noted: NewAnnotation =
         serde_json::from_slice(&body).map_err(|error| Failure::Refused(format!("annotation: {error}")))?;
     let of = (
@@ -175,10 +200,10 @@ async fn annotate(State(lake): Lake, Named(id): Named<String>, body: Bytes) -> R
 }
 
 async fn remove(
-    State(lake): Lake,
-    Named((id, annotation)): Named<(String, i64)>,
+    State(lake): State<Lake>,
+    Path((id, annotation)): Path<(String, i64)>,
 ) -> Result<Response, Failure> {
-    let recording = lake.in_tables(&id).await?;
+    let recording = lake.recordings.in_tables(&id).await?;
     changed(lake, recording, move |annotations, id| {
         annotations.set_removed(id, annotation, Some(now()))
     })
@@ -186,10 +211,10 @@ async fn remove(
 }
 
 async fn restore(
-    State(lake): Lake,
-    Named((id, annotation)): Named<(String, i64)>,
+    State(lake): State<Lake>,
+    Path((id, annotation)): Path<(String, i64)>,
 ) -> Result<Response, Failure> {
-    let recording = lake.in_tables(&id).await?;
+    let recording = lake.recordings.in_tables(&id).await?;
     changed(lake, recording, move |annotations, id| {
         annotations.set_removed(id, annotation, None)
     })
@@ -199,7 +224,7 @@ async fn restore(
 /// Changes the annotations of a recording and answers with those that stand then. A run that writes the journal may be waited
 /// for, so it is done on a thread that may block.
 async fn changed(
-    lake: Arc<Recordings>,
+    lake: Lake,
     recording: Arc<Recording>,
     change: impl FnOnce(&Annotations, &str) -> io::Result<bool> + Send + 'static,
 ) -> Result<Response, Failure> {
@@ -208,13 +233,14 @@ async fn changed(
             io::ErrorKind::InvalidInput => Failure::Refused(error.to_string()),
             _ => Failure::Internal(error.to_string()),
         };
-        let annotations = Annotations::open(&lake.place().journal_file()).map_err(internal)?;
+        let annotations = Annotations::open(&lake.recordings.place().journal_file()).map_err(internal)?;
         if !change(&annotations, &recording.id).map_err(internal)? {
             return Err(Failure::NotFound(
                 "no such annotation of this recording".to_owned(),
             ));
         }
-        lake.place()
+        lake.recordings
+            .place()
             .journal()?
             .annotations(Some(&recording.id))
             .map_err(internal)
@@ -222,16 +248,6 @@ async fn changed(
     let standing = tokio::task::spawn_blocking(work).await;
     let standing = standing.map_err(|error| Failure::Internal(error.to_string()))??;
     json_of(&told(&standing))
-}
-
-/// Seconds since the epoch. Annotations are the one thing in a lake whose time is that of the person who makes them.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "an annotation has the time at which a person makes it"
-)]
-fn now() -> f64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0.0, |since| since.as_secs_f64())
 }
 
 fn told(annotations: &[Annotation]) -> Vec<Value> {
