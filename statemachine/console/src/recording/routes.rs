@@ -127,6 +127,7 @@ async fn segments(
     let recording = lake.recordings.in_tables(&id).await?;
     json_of(
         &lake
+            .recordings
             .segments(&recording, of_lead(&recording, asked.lead)?)
             .await?,
     )
