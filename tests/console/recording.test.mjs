@@ -1,7 +1,7 @@
 // The page of a recording in a real browser: a strip, 24 hours, calipers, events by key, annotations.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -24,19 +24,22 @@ let day;
 
 before(async () => {
   ecg("synth", "day.mat", "--duration", "24h", "--leads", "2", "--sampling-frequency", "100", "--rhythm", "ectopic", "--gap", "3600s+4s", "--flat", "7200s+6s");
-  ecg("synth", "short.mat", "--duration", "20s");
-  for (const file of ["day.mat", "short.mat"]) ecg("run", file, "--lake", "lake");
+  mkdirSync(join(folder, "old"));
+  for (const seed of ["1", "2"]) {
+    ecg("synth", `old/short-${seed}.mat`, "--duration", "20s", "--seed", seed);
+    // The day of an upload is that of the file: a day that is over can be compacted.
+    utimesSync(join(folder, `old/short-${seed}.mat`), 1767600000, 1767600000);
+  }
+  writeFileSync(join(folder, "broken.mat"), "no MAT file");
+  ecg("run", "day.mat", "--lake", "lake");
+  ecg("run", "old", "--lake", "lake");
+  try {
+    ecg("run", "broken.mat", "--lake", "lake");
+  } catch {
+    // It is to be rejected.
+  }
   [day] = asked("select recording_id from recordings where duration_s > 1000");
-  server = spawn(ECG, ["console", "--lake", "lake", "--port", "0", "--no-open"], { cwd: folder });
-  address = await new Promise((resolve, reject) => {
-    let told = "";
-    server.stdout.on("data", (data) => {
-      told += data;
-      const found = told.match(/http:\/\/\S+/);
-      if (found) resolve(new URL(found[0]));
-    });
-    server.on("exit", (code) => reject(new Error(`the console ended with ${code}`)));
-  });
+  ({ server, address } = await started());
   browser = await chromium.launch({ executablePath: process.env.ECG_CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
 });
 
@@ -45,6 +48,21 @@ after(async () => {
   server?.kill();
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** A console, and the address that lets a browser in. */
+async function started() {
+  const server = spawn(ECG, ["console", "--lake", "lake", "--port", "0", "--no-open"], { cwd: folder });
+  const address = await new Promise((resolve, reject) => {
+    let told = "";
+    server.stdout.on("data", (data) => {
+      told += data;
+      const found = told.match(/http:\/\/\S+/);
+      if (found) resolve(new URL(found[0]));
+    });
+    server.on("exit", (code) => reject(new Error(`the console ended with ${code}`)));
+  });
+  return { server, address };
+}
 
 /** A page that may log no error and ask no other host. */
 async function open(path, options = {}) {
@@ -242,4 +260,58 @@ test("at 390 pixels, dark, nothing is wider than the page", async () => {
     assert.ok(width <= 390, `${view}: ${width} pixels`);
   }
   await close();
+});
+
+test("a compacted day answers as before, and another recording of the day does not get in", async () => {
+  const { page, close } = await open(`/recordings/${day}`);
+  const [old, other] = asked("select recording_id from recordings where dt = '2026-01-05' order by recording_id");
+  const answers = (id) =>
+    page.evaluate(async (id) => {
+      const sha = async (path) => {
+        const answer = await fetch(`/recordings/${id}/${path}`);
+        if (!answer.ok) throw new Error(await answer.text());
+        const bytes = await answer.arrayBuffer();
+        const hash = await crypto.subtle.digest("SHA-256", bytes);
+        return `${path} ${bytes.byteLength} ${new Uint8Array(hash).join(",")}`;
+      };
+      const paths = ["head", "beats?lead=0", "segments?lead=0", "samples?from=0&to=7200", "envelope?lead=0&from=0&to=7200&buckets=500", "marks?from=0&to=7200"];
+      return Promise.all(paths.map(sha));
+    }, id);
+  const before = [await answers(old), await answers(other)];
+  assert.notDeepEqual(before[0][3], before[1][3], "two recordings have the same samples");
+  assert.match(before[0][3], / 28808 /, "8 bytes and 7200 samples");
+  ecg("compact", "--lake", "lake");
+  assert.equal(asked("select count(*) from recordings where dt = '2026-01-05'")[0], "2");
+  // The samples of another console, which has kept nothing.
+  const again = await started();
+  const jar = await browser.newContext();
+  const fresh = await jar.newPage();
+  await fresh.goto(again.address.href);
+  for (const [place, id] of [old, other].entries()) {
+    const found = await fresh.evaluate(async ({ id, paths }) => {
+      const all = [];
+      for (const path of paths) {
+        const bytes = await (await fetch(`/recordings/${id}/${path}`)).arrayBuffer();
+        all.push(`${path} ${bytes.byteLength} ${new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).join(",")}`);
+      }
+      return all;
+    }, { id, paths: before[place].map((line) => line.split(" ")[0]) });
+    assert.deepEqual(found, before[place]);
+  }
+  await jar.close();
+  again.server.kill();
+  await close();
+});
+
+test("a recording that was rejected says why and what to type; an unknown one is not found", async () => {
+  const page = await browser.newPage();
+  await page.goto(address.href);
+  const [id] = asked("select recording_id from rejections");
+  await page.goto(new URL(`/recordings/${id}`, address).href);
+  assert.match(await page.textContent(".v-banner"), /Validate: Rejected .*expected .*, found .*ecg inspect .*broken\.mat/s);
+  assert.match(await page.textContent(".v-verdict summary"), /^Rejected: 1 of \d+ checks failed/);
+  const unknown = await page.goto(new URL("/recordings/none", address).href);
+  assert.equal(unknown.status(), 404);
+  assert.equal((await page.goto(new URL("/recordings/x'%20or%201=1", address).href)).status(), 404);
+  await page.close();
 });

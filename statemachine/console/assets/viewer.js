@@ -204,18 +204,21 @@ async function start() {
 
   let found = null;
 
-  /** Times of each kind, in order. */
+  /** Times of each kind, in order: beats of the chosen lead, warnings and gaps of the leads that are shown. */
   function events() {
     const lead = data.leads.get(state.lead)?.value;
-    if (!lead) return null;
-    if (found?.of !== lead) {
+    const shown = state.leads.map((other) => data.leads.get(other)?.value?.segments);
+    if (!lead || shown.includes(undefined)) return null;
+    const of = `${state.lead}/${state.leads}`;
+    if (found?.of !== of) {
       const { segments, beats } = lead;
-      const runs = (is) => segments.start_s.filter((_, place) => is(place) && !(place > 0 && is(place - 1)));
+      const any = (place, is) => shown.some((other) => is(other, place));
+      const runs = (is) => segments.start_s.filter((_, place) => any(place, is) && !(place > 0 && any(place - 1, is)));
       const differ = new Set(["rr", "qrs", "qt", "pr"].flatMap((name) => outliers(beats[name])));
       found = {
-        of: lead,
-        warning: runs((place) => segments.warnings[place].length > 0),
-        gap: runs((place) => segments.missing_samples[place] > 0),
+        of,
+        warning: runs((other, place) => other.warnings[place]?.length > 0),
+        gap: runs((other, place) => other.missing_samples[place] > 0),
         pause: Array.from(beats.time).filter((_, place) => beats.rr[place] >= PAUSE_MS),
         outlier: [...differ].sort((a, b) => a - b).map((place) => beats.time[place]),
         ectopic: Array.from(beats.time).filter((_, place) => "SVPQ".includes(String.fromCharCode(beats.type[place] || 78))),
@@ -236,7 +239,7 @@ async function start() {
     const place = direction > 0 ? lowerBound(list, at + 1e-3) : lowerBound(list, at - 1e-3) - 1;
     const time = list[place];
     if (time === undefined) {
-      say(list.length ? `no ${direction > 0 ? "further" : "earlier"} ${KINDS[kind]}` : `no ${KINDS[kind]} in this lead`);
+      say(list.length ? `no ${direction > 0 ? "further" : "earlier"} ${KINDS[kind]}` : `no ${KINDS[kind]}`);
       return;
     }
     jump(time);
@@ -345,7 +348,7 @@ async function start() {
     return true;
   }
 
-  $("note-form")?.addEventListener("submit", async (event) => {
+  $("note-form").addEventListener("submit", async (event) => {
     event.preventDefault();
     if (!paper.selection) return;
     const before = new Set((info.annotations ?? []).map((note) => note.id));
@@ -366,11 +369,11 @@ async function start() {
     redraw();
     say(`annotated: ${annotation.label}; Z takes it back`);
   });
-  $("note")?.addEventListener("close", () => {
+  $("note").addEventListener("close", () => {
     paper.selection = null;
     redraw();
   });
-  $("note-cancel")?.addEventListener("click", () => $("note").close());
+  $("note-cancel").addEventListener("click", () => $("note").close());
 
   async function undo() {
     const done = last.pop();
@@ -394,17 +397,15 @@ async function start() {
         const length = note.end_sample > note.start_sample ? ` · ${short((note.end_sample - note.start_sample) / fs, 2)} s` : "";
         const where = `${clock(note.start_sample / fs, 1)}${length}${note.lead === null ? "" : ` · ${recording.lead_names[note.lead]}`}`;
         item.append(open, element("span", { className: "v-faint", textContent: `${where} · ${note.author} · ${note.created.slice(0, 16).replace("T", " ")}` }));
-        if (info.may_annotate) {
-          const remove = element("button", { type: "button", className: "v-plain", textContent: "remove" });
-          remove.setAttribute("aria-label", `remove annotation ${note.label}`);
-          remove.addEventListener("click", async () => {
-            if (await change(() => data.removeAnnotation(note.id))) {
-              last.push({ id: note.id, undo: "restore" });
-              say(`removed: ${note.label}; Z brings it back`);
-            }
-          });
-          item.append(remove);
-        }
+        const remove = element("button", { type: "button", className: "v-plain", textContent: "remove" });
+        remove.setAttribute("aria-label", `remove annotation ${note.label}`);
+        remove.addEventListener("click", async () => {
+          if (await change(() => data.removeAnnotation(note.id))) {
+            last.push({ id: note.id, undo: "restore" });
+            say(`removed: ${note.label}; Z brings it back`);
+          }
+        });
+        item.append(remove);
         return item;
       }),
     );
@@ -478,7 +479,6 @@ async function start() {
   }
 
   function setTool(tool) {
-    if (tool === "mark" && !info.may_annotate) return;
     // What the calipers span can be annotated without a mouse.
     if (tool === "mark" && paper.caliper) {
       const { lead, from, to } = paper.caliper;
@@ -589,6 +589,7 @@ async function start() {
     overlay.surface.redraw();
   });
 
+  if (recording.warnings.length) $("judged").textContent = warningWords(recording.warnings);
   read();
   notes();
   show();

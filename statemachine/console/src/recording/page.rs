@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use ecg_core::message::Failure as Told;
+use ecg_core::shell_word;
 use ecg_formats::Check;
 use ecg_journal::{Execution, Filter};
 use serde::Deserialize;
@@ -88,7 +89,6 @@ struct Page {
     passed: usize,
     rules: String,
     variability: Vec<Variability>,
-    may_annotate: bool,
     options: String,
 }
 
@@ -158,6 +158,13 @@ pub(crate) async fn page(
                 reason: told.message(),
                 next: match flags {
                     Some(flags) => format!("ecg rerun {}{options} {flags}", execution.recording_id),
+                    // The same bytes would be rejected again.
+                    None if error == "Rejected" => {
+                        format!(
+                            "ecg inspect {}",
+                            shell_word(&execution.file.display().to_string())
+                        )
+                    }
                     None => format!("ecg redrive {}{options}", execution.name),
                 },
                 error,
@@ -177,7 +184,6 @@ pub(crate) async fn page(
             .map(text)
             .unwrap_or_default(),
         variability: recording.map(variability).unwrap_or_default(),
-        may_annotate: true,
         state,
         id: execution.recording_id,
         key: execution.key,

@@ -115,7 +115,6 @@ async fn head(State(lake): State<Lake>, Path(id): Path<String>) -> Result<Respon
     json_of(&json!({
         "recording": recording.row,
         "annotations": told(&annotations),
-        "may_annotate": true,
     }))
 }
 
