@@ -21,11 +21,6 @@ const FILES: &[(&str, &str, &[u8])] = &[
         JAVASCRIPT,
         include_bytes!("../assets/htmx-2.0.11.min.js"),
     ),
-    (
-        "sse.js",
-        JAVASCRIPT,
-        include_bytes!("../assets/htmx-ext-sse-2.2.4.js"),
-    ),
 ];
 
 /// Changes with the files: pages ask for `/assets/NAME?v=VERSION`, which a browser may keep.
