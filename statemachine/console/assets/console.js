@@ -21,6 +21,13 @@ const help = () => document.getElementById('help').showModal();
 document.getElementById('scheme').addEventListener('click', turn);
 document.getElementById('keys').addEventListener('click', help);
 
+// The server tells what changed; what shows it asks again (hx-trigger="… from:body").
+const events = new EventSource('/events');
+for (const name of ['runs', 'jobs']) {
+  events.addEventListener(name, () => document.body.dispatchEvent(new Event(name)));
+}
+addEventListener('pagehide', () => events.close());
+
 // Keys. `g` and a letter goes to a page.
 const PAGES = { r: '/runs', f: '/failures', e: '/recordings', s: '/subjects', q: '/query' };
 let going = false;
@@ -101,3 +108,11 @@ if (drop) {
     if (event.dataTransfer.files.length) send(event.dataTransfer.files);
   });
 }
+
+// Ctrl-Enter asks.
+document.getElementById('sql')?.addEventListener('keydown', (event) => {
+  if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    document.getElementById('ask').requestSubmit();
+  }
+});

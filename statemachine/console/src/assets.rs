@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
 
-use axum::extract::Path;
+use axum::extract::{Path, RawQuery};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
@@ -20,11 +20,6 @@ const FILES: &[(&str, &str, &[u8])] = &[
         "htmx.js",
         JAVASCRIPT,
         include_bytes!("../assets/htmx-2.0.11.min.js"),
-    ),
-    (
-        "sse.js",
-        JAVASCRIPT,
-        include_bytes!("../assets/htmx-ext-sse-2.2.4.js"),
     ),
     (
         "viewer-beats.js",
@@ -77,12 +72,17 @@ pub(crate) static VERSION: LazyLock<String> = LazyLock::new(|| {
     format!("{:016x}", hasher.finish())
 });
 
-pub(crate) async fn file(Path(name): Path<String>) -> Response {
+/// What a page asks for with its version never changes. Modules ask for each other without one.
+pub(crate) async fn file(Path(name): Path<String>, RawQuery(query): RawQuery) -> Response {
+    let kept = match query {
+        Some(query) if query == format!("v={}", *VERSION) => "private, max-age=31536000, immutable",
+        _ => "no-cache",
+    };
     match FILES.iter().find(|(known, ..)| *known == name) {
         Some((_, content_type, content)) => (
             [
                 (header::CONTENT_TYPE, *content_type),
-                (header::CACHE_CONTROL, "private, max-age=31536000, immutable"),
+                (header::CACHE_CONTROL, kept),
             ],
             *content,
         )

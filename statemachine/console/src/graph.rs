@@ -134,16 +134,22 @@ impl Workflow {
              <marker id=\"tip-on\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" \
              orient=\"auto\"><path class=\"tip on\" d=\"M0 0.5 8 4 0 7.5z\"/></marker></defs>",
         );
-        let followed: BTreeSet<(&str, &str)> = course
+        let followed: BTreeSet<(&str, &str, bool)> = course
             .visits
             .windows(2)
             .filter(|pair| !pair[1].redriven)
-            .map(|pair| (pair[0].state.as_str(), pair[1].state.as_str()))
+            .map(|pair| {
+                (
+                    pair[0].state.as_str(),
+                    pair[1].state.as_str(),
+                    pair[0].mark == Mark::Caught,
+                )
+            })
             .collect();
         // Those that were taken lie above the others.
         let (taken, other): (Vec<&Edge>, Vec<&Edge>) = self.edges.iter().partition(|edge| {
             let (from, to) = (&self.states[edge.from], &self.states[edge.to]);
-            followed.contains(&(from.name.as_str(), to.name.as_str()))
+            followed.contains(&(from.name.as_str(), to.name.as_str(), edge.caught))
         });
         for (edges, on) in [(other, false), (taken, true)] {
             for edge in edges {

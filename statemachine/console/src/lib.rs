@@ -6,15 +6,20 @@
 mod actions;
 mod assets;
 mod chrome;
+mod cohort;
 mod course;
 mod events;
 mod graph;
 mod guard;
 mod jobs;
+mod query;
 mod recording;
+mod run;
 mod runs;
 mod server;
 mod time;
+mod upload;
 
 pub use actions::{Actions, Done, Upload};
+pub use run::run_html;
 pub use server::{Console, serve};

@@ -9,7 +9,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use ecg_journal::{Place, Reader};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -19,7 +19,7 @@ use crate::chrome::{Failure, NotFound};
 use crate::graph::Workflow;
 use crate::guard::Guard;
 use crate::jobs::Jobs;
-use crate::{assets, events, jobs, recording, runs};
+use crate::{assets, cohort, events, jobs, query, recording, run, runs, upload};
 
 /// Largest body of a request but an upload, in bytes.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -97,6 +97,13 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/", get(async || Redirect::to("/runs")))
         .route("/runs", get(runs::page))
         .route("/failures", get(runs::failures))
+        .route("/runs/{name}", get(run::page))
+        .route("/runs/{name}/export", get(run::export))
+        .route("/compare", get(run::compare))
+        .route("/query", get(query::page).post(query::answer))
+        .route("/query/download", get(query::download))
+        .route("/subjects", get(cohort::page))
+        .route("/uploads", post(upload::run))
         .route("/redrive", post(jobs::redrive))
         .route("/rerun", post(jobs::rerun))
         .route("/jobs", get(jobs::panel))
@@ -105,6 +112,10 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/assets/{name}", get(assets::file))
         .merge(recording::routes(&shared))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .route(
+            "/uploads/{name}",
+            put(upload::receive).layer(DefaultBodyLimit::disable()),
+        )
         .fallback(async || -> Response { NotFound::page("this page").into_response() })
         .layer(middleware::from_fn_with_state(
             shared.clone(),

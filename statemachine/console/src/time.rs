@@ -7,11 +7,6 @@ pub(crate) fn moment(seconds: f64) -> String {
     formatted(seconds, "%Y-%m-%d %H:%M:%S")
 }
 
-/// `2026-11-27T07:15:03Z`, for the attribute `datetime`.
-pub(crate) fn machine(seconds: f64) -> String {
-    formatted(seconds, "%Y-%m-%dT%H:%M:%S%.3fZ")
-}
-
 /// `07:15:03.123`.
 pub(crate) fn clock(seconds: f64) -> String {
     formatted(seconds, "%H:%M:%S%.3f")
@@ -46,12 +41,6 @@ pub(crate) fn parse(text: &str) -> Option<f64> {
     };
     let moment = DateTime::parse_from_rfc3339(&whole).ok()?;
     Some(moment.timestamp_millis() as f64 / 1000.0)
-}
-
-/// Seconds since the epoch now: what runs is measured by it, and nothing that is stored.
-#[allow(clippy::disallowed_methods)]
-pub(crate) fn now() -> f64 {
-    Utc::now().timestamp_millis() as f64 / 1000.0
 }
 
 #[cfg(test)]

@@ -111,6 +111,8 @@ struct Waiting {
     next_id: i64,
     /// Executions of this process, by name.
     names: HashMap<String, i64>,
+    /// Attempts of each step of them in this process.
+    attempts: HashMap<(i64, String), u64>,
     /// Rounds of the thread that were asked for, and those that have ended.
     asked: u64,
     done: u64,
@@ -184,6 +186,7 @@ impl Journal {
                 bytes: 0,
                 next_id,
                 names: HashMap::new(),
+                attempts: HashMap::new(),
                 asked: 0,
                 done: 0,
                 sync: false,
@@ -291,9 +294,23 @@ impl Journal {
         }
     }
 
+    /// The number of the attempt of a step that begins, from 1 on; 0 where this process does not run the execution.
+    pub fn next_attempt(&self, execution: &str, step: &str) -> u64 {
+        let mut waiting = self.waiting();
+        let Some(id) = waiting.names.get(execution).copied() else {
+            return 0;
+        };
+        let attempt = waiting.attempts.entry((id, step.to_owned())).or_default();
+        *attempt += 1;
+        *attempt
+    }
+
     /// An execution that ends is told of to nobody any more.
     pub(super) fn forget_name(&self, execution: &str) {
-        self.waiting().names.remove(execution);
+        let mut waiting = self.waiting();
+        if let Some(id) = waiting.names.remove(execution) {
+            waiting.attempts.retain(|(of, _), _| *of != id);
+        }
     }
 
     /// Adds to what is waiting. The change returns how many bytes it adds.

@@ -13,6 +13,7 @@ mod execute;
 mod executions;
 mod inspect;
 mod lake_store;
+mod logs;
 mod net;
 mod open_lake;
 mod output;

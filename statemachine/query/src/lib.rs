@@ -7,7 +7,12 @@ mod places;
 mod session;
 
 use std::path::Path;
+use std::sync::Arc;
 
+use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::error::ArrowError;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::utils::datafusion_strsim::normalized_levenshtein;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
@@ -133,6 +138,30 @@ fn unknown_table(context: &SessionContext, statement: &Statement) -> Option<Stri
         tables.join(", "),
         views.join(", ")
     ))
+}
+
+/// Lists as text, such as `[1.5, 2.0]`: CSV has no lists.
+///
+/// # Errors
+/// A value that cannot be written as text.
+pub fn lists_as_text(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let options = FormatOptions::default();
+    let mut fields = Vec::new();
+    let mut columns: Vec<ArrayRef> = Vec::new();
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        if !field.data_type().is_nested() {
+            fields.push(field.as_ref().clone());
+            columns.push(column.clone());
+            continue;
+        }
+        let formatter = ArrayFormatter::try_new(column, &options)?;
+        let texts: StringArray = (0..column.len())
+            .map(|row| (!column.is_null(row)).then(|| formatter.value(row).to_string()))
+            .collect();
+        fields.push(Field::new(field.name(), DataType::Utf8, true));
+        columns.push(Arc::new(texts));
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }
 
 #[cfg(test)]

@@ -251,7 +251,7 @@ fn details(journal: &Reader, execution: &Execution, at_work: bool) -> io::Result
 }
 
 /// The one execution that is meant: by its name, or by a part of its name or of its file's key.
-fn find(journal: &Reader, place: &Place, id: &str) -> Result<Execution, String> {
+pub(crate) fn find(journal: &Reader, place: &Place, id: &str) -> Result<Execution, String> {
     if let Some(exact) = journal.named(id).map_err(text)? {
         return Ok(exact);
     }
