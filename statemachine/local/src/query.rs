@@ -383,6 +383,7 @@ fn shortened(column: &ArrayRef, row: usize) -> Result<Option<String>, ArrowError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
     use arrow::array::{Float32Builder, Int32Array, ListBuilder, StringArray};
     use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 

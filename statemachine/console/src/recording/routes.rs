@@ -17,7 +17,6 @@ use serde_json::{Value, json};
 
 use super::{Failure, Recording, Recordings, page};
 use crate::server::Shared;
-use crate::time::now;
 
 /// What the routes of recordings share.
 #[derive(Clone)]
@@ -248,6 +247,15 @@ async fn changed(
     let standing = tokio::task::spawn_blocking(work).await;
     let standing = standing.map_err(|error| Failure::Internal(error.to_string()))??;
     json_of(&told(&standing))
+}
+
+/// Seconds since the epoch.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an annotation has the time at which a person makes it"
+)]
+fn now() -> f64 {
+    chrono::Utc::now().timestamp_millis() as f64 / 1000.0
 }
 
 fn told(annotations: &[Annotation]) -> Vec<Value> {
