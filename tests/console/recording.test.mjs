@@ -1,7 +1,7 @@
 // The page of a recording in a real browser: a strip, 24 hours, calipers, events by key, annotations.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -281,6 +281,7 @@ test("a compacted day answers as before, and another recording of the day does n
   assert.notDeepEqual(before[0][3], before[1][3], "two recordings have the same samples");
   assert.match(before[0][3], / 28808 /, "8 bytes and 7200 samples");
   ecg("compact", "--lake", "lake");
+  assert.ok(existsSync(join(folder, "lake/processed/compact/segments/dt=2026-01-05")), "the day is not compacted");
   assert.equal(asked("select count(*) from recordings where dt = '2026-01-05'")[0], "2");
   // The samples of another console, which has kept nothing.
   const again = await started();

@@ -118,17 +118,36 @@ export class Overview {
     const { segments, beats } = lead;
     this.rate(context, segments);
     this.tachogram(context, beats);
-    for (let place = 0; place < segments.start_s.length; place++) {
-      const from = this.x(segments.start_s[place]);
-      const to = this.x(segments.end_s[place]);
-      const warns = segments.quality[place] === "warn";
-      context.fillStyle = warns ? colour.warn : colour.good;
-      context.globalAlpha = warns ? 0.9 : 0.55;
-      // A warning is never narrower than a pixel.
-      context.fillRect(from, LANES.quality[0], Math.max(warns ? 1 : 0.2, to - from + 0.1), LANES.quality[1] - LANES.quality[0]);
-    }
-    context.globalAlpha = 1;
+    this.quality(context, segments);
     this.title(context, "quality", LANES.quality);
+  }
+
+  /** Of each pixel the share of segments with a warning; one of many is still seen. */
+  quality(context, segments) {
+    const colour = theme();
+    const [top, bottom] = LANES.quality;
+    const end = segments.end_s.at(-1) ?? 0;
+    context.fillStyle = colour.good;
+    context.globalAlpha = 0.55;
+    context.fillRect(LEFT, top, this.x(end) - LEFT, bottom - top);
+    context.globalAlpha = 1;
+    context.fillStyle = colour.warn;
+    const columns = new Map();
+    segments.start_s.forEach((start, place) => {
+      const warns = segments.quality[place] === "warn" ? 1 : 0;
+      const last = Math.max(Math.floor(this.x(start)), Math.ceil(this.x(segments.end_s[place])) - 1);
+      for (let x = Math.floor(this.x(start)); x <= last; x++) {
+        const column = columns.get(x) ?? { warns: 0, all: 0 };
+        column.warns += warns;
+        column.all += 1;
+        columns.set(x, column);
+      }
+    });
+    for (const [x, { warns, all }] of columns) {
+      if (!warns) continue;
+      const height = Math.max(2.5, (warns / all) * (bottom - top));
+      context.fillRect(x, bottom - height, 1, height);
+    }
   }
 
   title(context, words, [top, bottom]) {

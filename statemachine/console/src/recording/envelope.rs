@@ -4,22 +4,22 @@ use std::ops::Range;
 
 /// The smallest and the largest of the samples of one pixel, in mV; NaN where all of them are missing.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Extremes {
+pub(super) struct Extremes {
     /// Smallest value in mV.
-    pub min: f32,
+    pub(super) min: f32,
     /// Largest value in mV.
-    pub max: f32,
+    pub(super) max: f32,
 }
 
 impl Extremes {
     /// Of no sample.
-    pub const NONE: Extremes = Extremes {
+    pub(super) const NONE: Extremes = Extremes {
         min: f32::NAN,
         max: f32::NAN,
     };
 
     /// With further samples. NaN, a missing sample, is neither smaller nor larger than another one.
-    pub fn with(self, mv: &[f32]) -> Extremes {
+    pub(super) fn with(self, mv: &[f32]) -> Extremes {
         mv.iter().fold(self, |so_far, value| Extremes {
             min: so_far.min.min(*value),
             max: so_far.max.max(*value),
@@ -29,7 +29,7 @@ impl Extremes {
 
 /// The samples of each of `pixels` equal parts of a stretch. Each sample is in one part or, where there are fewer samples than
 /// parts, in each part that it fills; no part is empty.
-pub fn parts(stretch: Range<u64>, pixels: u64) -> impl Iterator<Item = Range<u64>> {
+pub(super) fn parts(stretch: Range<u64>, pixels: u64) -> impl Iterator<Item = Range<u64>> {
     let samples = stretch.end - stretch.start;
     let border =
         move |part: u64| stretch.start + (u128::from(samples) * u128::from(part) / u128::from(pixels)) as u64;

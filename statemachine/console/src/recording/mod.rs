@@ -18,7 +18,6 @@ use arrow::datatypes::{Float32Type, Int32Type};
 use ecg_core::day::utc_day;
 use ecg_core::rules::RULES;
 use ecg_journal::{Execution, Place};
-use ecg_recording::Verdict;
 use futures::TryStreamExt;
 use lru::LruCache;
 use serde::Serialize;
@@ -61,17 +60,19 @@ impl From<String> for Failure {
     }
 }
 
+/// Loaded by the first who asks, while the others wait.
+type Once<T> = Arc<OnceCell<Arc<T>>>;
+
 /// The recordings of a lake.
 pub(crate) struct Recordings {
     place: Place,
-    known: Mutex<LruCache<String, Arc<OnceCell<Arc<Recording>>>>>,
-    blocks: Mutex<LruCache<(String, u64), Arc<OnceCell<Arc<Block>>>>>,
+    known: Mutex<LruCache<String, Once<Recording>>>,
+    blocks: Mutex<LruCache<(String, u64), Once<Block>>>,
 }
 
 /// What the journal and the tables have of a recording.
 pub(crate) struct Page {
     pub(crate) execution: Execution,
-    pub(crate) verdict: Option<Verdict>,
     /// `None` where it is not in the tables: rejected, failed or under way.
     pub(crate) recording: Option<Arc<Recording>>,
 }
@@ -202,7 +203,6 @@ impl Recordings {
             Err(failure) => return Err(failure),
         };
         Ok(Page {
-            verdict: self.place.verdict(&last.name),
             execution: last,
             recording,
         })
@@ -361,11 +361,8 @@ impl Recordings {
         let mut first = 0;
         self.each_block(recording, &known, |block, inside| {
             // A part may go on in the next block.
-            for place in first..parts.len() {
-                let part = &parts[place];
-                if part.start >= inside.end {
-                    break;
-                }
+            let mut place = first;
+            while let Some(part) = parts.get(place).filter(|part| part.start < inside.end) {
                 let both = part.start.max(inside.start)..part.end.min(inside.end);
                 if both.start < both.end {
                     drawn[place] = drawn[place].with(block.samples(lead, &both));
@@ -373,6 +370,7 @@ impl Recordings {
                 if part.end <= inside.end {
                     first = place + 1;
                 }
+                place += 1;
             }
         })
         .await?;

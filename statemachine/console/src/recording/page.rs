@@ -129,7 +129,7 @@ pub(crate) async fn page(
         Err(Failure::Refused(words) | Failure::Internal(words)) => return Err(words.into()),
     };
     let execution = found.execution;
-    let verdict = found.verdict;
+    let verdict = lake.recordings.place().verdict(&execution.name);
     let recording = found.recording.as_deref();
     let checks = verdict
         .as_ref()

@@ -8,7 +8,7 @@ use serde::Serialize;
 /// What is wrong with a stretch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub(super) enum Kind {
     /// The samples were missing.
     Missing,
     /// `label_flat_s_from` or more of one value.
@@ -21,32 +21,32 @@ pub enum Kind {
 
 /// A stretch of one lead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Stretch {
+pub(super) struct Stretch {
     /// Number of the lead, from 0.
-    pub lead: u32,
+    pub(super) lead: u32,
     /// What is wrong with it.
-    pub kind: Kind,
+    pub(super) kind: Kind,
     /// First sample of it in the recording, from 0.
-    pub from: u64,
+    pub(super) from: u64,
     /// The sample behind it.
-    pub to: u64,
+    pub(super) to: u64,
 }
 
 /// A segment as the stretches need it.
 #[derive(Debug, Clone)]
-pub struct SegmentFacts {
+pub(super) struct SegmentFacts {
     /// Its samples in the recording.
-    pub samples: Range<u64>,
+    pub(super) samples: Range<u64>,
     /// Smallest value in mV.
-    pub min_mv: f32,
+    pub(super) min_mv: f32,
     /// Largest value in mV.
-    pub max_mv: f32,
+    pub(super) max_mv: f32,
     /// Whether it has the warning `noisy`.
-    pub noisy: bool,
+    pub(super) noisy: bool,
 }
 
 /// How many samples around a stretch are to be looked at, so that runs that cross its borders are found.
-pub fn margin(sampling_frequency_hz: f64, rules: &Rules) -> u64 {
+pub(super) fn margin(sampling_frequency_hz: f64, rules: &Rules) -> u64 {
     flat_from(sampling_frequency_hz, rules).max(u64::from(rules.label_saturated_run_from))
 }
 
@@ -58,7 +58,7 @@ fn flat_from(sampling_frequency_hz: f64, rules: &Rules) -> u64 {
 }
 
 /// The stretches that meet `shown`. `mv` are the samples from `start` on, with the [`margin`] on both sides; NaN is missing.
-pub fn stretches(
+pub(super) fn stretches(
     lead: u32,
     start: u64,
     mv: &[f32],
