@@ -8,6 +8,7 @@
 //! a second for all of them: `writer.rs`. A kill loses what was not committed yet, which is then done again, with the same
 //! result. [`Reader`] is for everybody else, in any number of processes: WAL lets them read while an `ecg run` writes.
 
+mod annotations;
 mod filter;
 mod folders;
 mod place;
@@ -22,10 +23,11 @@ use asl_engine::Status;
 use rusqlite::Connection;
 use serde_json::Value;
 
+pub use annotations::{Annotation, Annotations, NewAnnotation};
 pub use filter::Filter;
 pub use folders::uploads as uploads_of_old_lake;
 pub use place::{BUCKET, LakeLock, PROCESSED, Place, WORK, lake_option};
-pub use read::{Execution, Reader};
+pub use read::{Durations, Execution, FailureGroup, FilterColumn, Order, Reader};
 pub use record::{Course, ExecutionRecorder, OpenExecution};
 pub use writer::{Journal, Lost};
 
@@ -33,7 +35,7 @@ pub use writer::{Journal, Lost};
 pub(crate) const FILE: &str = "journal.sqlite";
 
 /// The form of the file, in `user_version`.
-const VERSION: i64 = 1;
+const VERSION: i64 = 3;
 
 /// `ecgj`, in `application_id`: tells the file from others of SQLite.
 const APPLICATION: i64 = 0x6563_676a;
@@ -70,6 +72,10 @@ fn check(connection: &Connection, file: &Path) -> io::Result<()> {
     let found = application_and_version(connection).map_err(|error| failed(file, &error))?;
     let what = match found {
         (APPLICATION, VERSION) => return Ok(()),
+        (APPLICATION, other) if other < VERSION => format!(
+            "expected a journal of version {VERSION}, found version {other}; the next command that writes in this lake, such as \
+             `ecg run`, brings it to version {VERSION}"
+        ),
         (APPLICATION, other) => {
             format!(
                 "expected a journal of version {VERSION}, found version {other}; use the `ecg` that made it"

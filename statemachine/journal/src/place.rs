@@ -1,7 +1,7 @@
 //! Where a local lake keeps what, and how it is opened.
 
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use ecg_core::{layout, shell_word};
@@ -162,18 +162,35 @@ impl Place {
             replace(&path, text.as_bytes()).map_err(|error| fail(&path, &error))?;
         }
         let path = self.root.join(LOCK);
-        let lock = File::create(&path).map_err(|error| fail(&path, &error))?;
+        let open = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path);
+        let mut lock = open.map_err(|error| fail(&path, &error))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(format!(
-                    "{}: another `ecg` is working in this lake; wait until it ends",
-                    self.root.display()
+                    "{}: another `ecg` is working in this lake{}; wait until it ends",
+                    self.root.display(),
+                    self.holder()
+                        .map_or_else(String::new, |holder| format!(" ({holder})"))
                 ));
             }
             Err(TryLockError::Error(error)) => return Err(fail(&path, &error)),
         }
+        let command = std::env::args().nth(1).unwrap_or_default();
+        let who = format!("`ecg {command}`, process {}\n", std::process::id());
+        // For people only: whether the lake is locked, the lock says.
+        let _ = lock.set_len(0).and_then(|()| lock.write_all(who.as_bytes()));
         Ok(LakeLock(lock))
+    }
+
+    /// The command that writes the lake now, such as "`ecg run`, process 4242".
+    pub fn holder(&self) -> Option<String> {
+        let who = fs::read_to_string(self.root.join(LOCK)).ok()?;
+        (self.at_work() && !who.is_empty()).then(|| who.trim().to_owned())
     }
 
     /// Whether a process is running executions in the lake.

@@ -14,11 +14,13 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Closed, Filter, check, failed};
+use crate::annotations::{Annotation, standing};
 
 /// What a list says of an execution, and what runs it again.
 #[derive(Debug, Clone)]
 pub struct Execution {
-    pub(super) id: i64,
+    /// Its number: it grows in the order in which executions begin.
+    pub id: i64,
     /// Its name.
     pub name: String,
     /// Of the recording that it is a run of.
@@ -39,6 +41,12 @@ pub struct Execution {
     pub step: Option<String>,
     /// Without its output. `None`: open.
     pub closed: Option<Closed>,
+    /// Of the recording.
+    pub label: Option<String>,
+    /// Who was recorded; personal data.
+    pub subject: Option<String>,
+    /// What failures of one cause have in common; `None` where it did not fail.
+    pub cause_group: Option<String>,
 }
 
 impl Execution {
@@ -49,8 +57,57 @@ impl Execution {
     }
 }
 
-const COLUMNS: &str =
-    "id, name, recording_id, key, version, file, started, seconds, redrives, step, status, error, cause";
+const COLUMNS: &str = "id, name, recording_id, key, version, file, started, seconds, redrives, step, status, error, cause, \
+                       label, subject, cause_group";
+
+/// In what order executions are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// The newest first.
+    #[default]
+    Newest,
+    /// The oldest first.
+    Oldest,
+    /// Of those that have ended, the longest first.
+    Longest,
+    /// Those that failed, the newest first; then the others.
+    FailedFirst,
+}
+
+/// A column that filters ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FilterColumn {
+    /// The state that failed.
+    Step,
+    /// The name of the error.
+    Error,
+    /// The label of the recording.
+    Label,
+}
+
+/// Failures of one cause.
+#[derive(Debug, Clone)]
+pub struct FailureGroup {
+    /// See [`ecg_core::message::Failure::group`].
+    pub group: String,
+    /// Name of the error; `None` where the execution ran out of time.
+    pub error: Option<String>,
+    /// The state that failed.
+    pub step: Option<String>,
+    /// How many executions.
+    pub count: u64,
+    /// The newest of them.
+    pub newest: Execution,
+}
+
+/// How long executions took that have ended, in seconds of work.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Durations {
+    /// Half of them took no longer.
+    pub median: f64,
+    /// 95 of 100 took no longer.
+    pub p95: f64,
+}
 
 // The lookups, each by an index.
 pub(super) const NAMED: &str = "name = ?1";
@@ -142,6 +199,140 @@ impl Reader {
         self.many(&condition, values)
     }
 
+    /// The executions that a filter lets through, from the one after the execution `after` on; at most `limit`.
+    pub fn page(
+        &self,
+        filter: &Filter,
+        order: Order,
+        after: Option<i64>,
+        limit: usize,
+    ) -> io::Result<Vec<Execution>> {
+        let (condition, values) = paged(filter, order, after, Some(limit));
+        self.many(&condition, values)
+    }
+
+    /// How many executions a filter lets through, by status; `None`: open.
+    pub fn counts(&self, filter: &Filter) -> io::Result<Vec<(Option<String>, u64)>> {
+        let (conditions, values) = conditions(filter);
+        let sql = format!(
+            "select status, count(*) from executions where {} group by status",
+            conditions.join(" and ")
+        );
+        self.rows(&sql, values, |row| {
+            Ok((row.get(0)?, row.get::<_, u32>(1)?.into()))
+        })
+    }
+
+    /// How long those took that a filter lets through and that have ended; `None` if there are none.
+    pub fn durations(&self, filter: &Filter) -> io::Result<Option<Durations>> {
+        let (conditions, values) = conditions(filter);
+        let condition = format!("{} and status is not null", conditions.join(" and "));
+        let sql = format!("select count(*) from executions where {condition}");
+        let count = self.rows(&sql, values.clone(), |row| row.get::<_, i64>(0))?;
+        let count = count.first().copied().unwrap_or(0);
+        if count == 0 {
+            return Ok(None);
+        }
+        let at = |share: f64| {
+            let mut values = values.clone();
+            values.push(Sql::Integer(((count - 1) as f64 * share).round() as i64));
+            let sql = format!(
+                "select seconds from executions where {condition} order by seconds limit 1 offset ?{}",
+                values.len()
+            );
+            let found = self.rows(&sql, values, |row| row.get::<_, f64>(0))?;
+            Ok::<_, io::Error>(found.first().copied().unwrap_or(0.0))
+        };
+        Ok(Some(Durations {
+            median: at(0.5)?,
+            p95: at(0.95)?,
+        }))
+    }
+
+    /// The failures that a filter lets through, those of one cause together, the largest group first; at most `limit` groups.
+    pub fn failure_groups(&self, filter: &Filter, limit: usize) -> io::Result<Vec<FailureGroup>> {
+        let (conditions, mut values) = conditions(filter);
+        values.push(Sql::Integer(limit as i64));
+        let sql = format!(
+            "select cause_group, error, step, count(*), max(id) from executions \
+             where {} and cause_group is not null \
+             group by cause_group, error, step order by count(*) desc, max(id) desc limit ?{}",
+            conditions.join(" and "),
+            values.len()
+        );
+        type Group = (String, Option<String>, Option<String>, u32, i64);
+        let groups: Vec<Group> = self.rows(&sql, values, |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        })?;
+        let mut found = Vec::new();
+        for (group, error, step, count, newest) in groups {
+            let newest = self.many("id = ?1", vec![Sql::Integer(newest)])?;
+            found.extend(newest.into_iter().map(|newest| FailureGroup {
+                group: group.clone(),
+                error: error.clone(),
+                step: step.clone(),
+                count: count.into(),
+                newest,
+            }));
+        }
+        Ok(found)
+    }
+
+    /// The runs of a recording, in their order.
+    pub fn runs_of(&self, recording_id: &str) -> io::Result<Vec<Execution>> {
+        self.many(
+            "recording_id = ?1 order by run",
+            vec![Sql::Text(recording_id.to_owned())],
+        )
+    }
+
+    /// The different values of a column that filters ask for.
+    pub fn values(&self, column: FilterColumn) -> io::Result<Vec<String>> {
+        let column = match column {
+            FilterColumn::Step => "step",
+            FilterColumn::Error => "error",
+            FilterColumn::Label => "label",
+        };
+        let sql = format!(
+            "select distinct {column} from executions where {column} is not null order by 1 limit 200"
+        );
+        self.rows(&sql, Vec::new(), |row| row.get(0))
+    }
+
+    /// What its steps logged: JSON objects, one a line.
+    pub fn logs(&self, execution: &Execution) -> io::Result<String> {
+        let sql = "select lines from logs where execution = ?1 order by id";
+        let packed = self.rows(sql, vec![Sql::Integer(execution.id)], |row| {
+            row.get::<_, Vec<u8>>(0)
+        })?;
+        let mut lines = Vec::new();
+        for packed in packed {
+            lines.extend(zstd::decode_all(packed.as_slice())?);
+        }
+        Ok(String::from_utf8_lossy(&lines).into_owned())
+    }
+
+    /// A number that changes with each commit of another connection, as long as this reader is open.
+    pub fn changes(&self) -> io::Result<i64> {
+        let version = self
+            .connection
+            .pragma_query_value(None, "data_version", |row| row.get(0));
+        version.map_err(|error| self.failed(&error))
+    }
+
+    fn rows<T>(
+        &self,
+        sql: &str,
+        values: Vec<Sql>,
+        row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> io::Result<Vec<T>> {
+        let read = || -> rusqlite::Result<Vec<T>> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement.query_map(params_from_iter(values), row)?.collect()
+        };
+        read().map_err(|error| self.failed(&error))
+    }
+
     /// Every execution, in the order in which they began.
     pub fn all(&self) -> io::Result<Vec<Execution>> {
         self.many("true order by id", Vec::new())
@@ -162,6 +353,11 @@ impl Reader {
     /// What people were told of its failure.
     pub fn notification(&self, execution: &Execution) -> io::Result<Option<String>> {
         self.text("notification", execution.id)
+    }
+
+    /// The annotations that stand, of one recording or of all, by recording and start.
+    pub fn annotations(&self, recording_id: Option<&str>) -> io::Result<Vec<Annotation>> {
+        standing(&self.connection, recording_id).map_err(|error| self.failed(&error))
     }
 
     /// The events, in order.
@@ -238,18 +434,70 @@ impl Reader {
     }
 }
 
-/// What a filter asks of `executions`.
+/// What a filter asks of `executions`, and in what order.
 pub(super) fn listed(filter: &Filter, limit: Option<usize>) -> (String, Vec<Sql>) {
+    paged(filter, Order::Newest, None, limit)
+}
+
+fn paged(filter: &Filter, order: Order, after: Option<i64>, limit: Option<usize>) -> (String, Vec<Sql>) {
+    let (mut conditions, mut values) = conditions(filter);
+    let (columns, direction) = match order {
+        Order::Newest => ("started, id", "desc"),
+        Order::Oldest => ("started, id", "asc"),
+        Order::Longest => ("seconds, id", "desc"),
+        Order::FailedFirst => (
+            "coalesce(status in ('FAILED', 'TIMED_OUT', 'ABORTED'), 0), started, id",
+            "desc",
+        ),
+    };
+    if order == Order::Longest {
+        // So that the index serves.
+        conditions.push("status is not null".to_owned());
+    }
+    if let Some(after) = after {
+        values.push(Sql::Integer(after));
+        let than = if direction == "desc" { '<' } else { '>' };
+        conditions.push(format!(
+            "({columns}) {than} (select {columns} from executions where id = ?{})",
+            values.len()
+        ));
+    }
+    values.push(Sql::Integer(limit.map_or(-1, |limit| limit as i64)));
+    let ordered: Vec<String> = columns
+        .rsplitn(if order == Order::FailedFirst { 3 } else { 2 }, ", ")
+        .map(|column| format!("{column} {direction}"))
+        .collect();
+    let ordered: Vec<&str> = ordered.iter().rev().map(String::as_str).collect();
+    let condition = format!(
+        "{} order by {} limit ?{}",
+        conditions.join(" and "),
+        ordered.join(", "),
+        values.len()
+    );
+    (condition, values)
+}
+
+fn conditions(filter: &Filter) -> (Vec<String>, Vec<Sql>) {
     let mut conditions = vec!["true".to_owned()];
     let mut values = Vec::new();
     if filter.failed {
         // By name, so that the index serves.
         conditions.push("status in ('FAILED', 'TIMED_OUT', 'ABORTED')".to_owned());
     }
+    match filter.status.as_deref() {
+        None => {}
+        Some("OPEN") => conditions.push("status is null".to_owned()),
+        Some(status) => {
+            values.push(Sql::Text(status.to_owned()));
+            conditions.push(format!("status = ?{}", values.len()));
+        }
+    }
     let equal = [
         ("step", &filter.step),
         ("error", &filter.error),
         ("label", &filter.label),
+        ("subject", &filter.subject),
+        ("cause_group", &filter.group),
     ];
     for (column, value) in equal {
         if let Some(value) = value {
@@ -267,17 +515,19 @@ pub(super) fn listed(filter: &Filter, limit: Option<usize>) -> (String, Vec<Sql>
         values.push(Sql::Text(format!("{prefix}\u{10ffff}")));
         conditions.push(format!("key between ?{} and ?{}", values.len() - 1, values.len()));
     }
-    if let Some(since) = filter.since {
-        values.push(Sql::Real(since));
-        conditions.push(format!("started >= ?{}", values.len()));
+    for (time, than) in [(filter.since, ">="), (filter.until, "<")] {
+        if let Some(time) = time {
+            values.push(Sql::Real(time));
+            conditions.push(format!("started {than} ?{}", values.len()));
+        }
     }
-    values.push(Sql::Integer(limit.map_or(-1, |limit| limit as i64)));
-    let condition = format!(
-        "{} order by started desc, id desc limit ?{}",
-        conditions.join(" and "),
-        values.len()
-    );
-    (condition, values)
+    if let Some(text) = &filter.text {
+        values.push(Sql::Text(text.clone()));
+        let within =
+            ["name", "key", "error", "cause"].map(|column| format!("instr({column}, ?{})", values.len()));
+        conditions.push(format!("({})", within.join(" or ")));
+    }
+    (conditions, values)
 }
 
 fn execution(row: &Row<'_>) -> rusqlite::Result<Execution> {
@@ -297,6 +547,9 @@ fn execution(row: &Row<'_>) -> rusqlite::Result<Execution> {
         seconds: row.get("seconds")?,
         redrives: row.get::<_, u32>("redrives")?.into(),
         step: row.get("step")?,
+        label: row.get("label")?,
+        subject: row.get("subject")?,
+        cause_group: row.get("cause_group")?,
         closed: match closed {
             None => None,
             Some((status, row)) => Some(Closed {

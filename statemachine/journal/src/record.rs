@@ -41,12 +41,19 @@ impl OpenExecution {
 
     /// Records the outcome. `left_over` are files that nobody needs then: they go once the outcome is in the journal, because
     /// an execution that is interrupted until then runs its last state again, which reads them.
-    pub fn close(&self, outcome: &Closed, label: Option<String>, left_over: Vec<PathBuf>) {
+    pub fn close(
+        &self,
+        outcome: &Closed,
+        label: Option<String>,
+        subject: Option<String>,
+        left_over: Vec<PathBuf>,
+    ) {
         self.journal.forget_name(&self.name);
         self.journal.change(self.id, |changes| {
             changes.close = Some(Close {
                 outcome: outcome.clone(),
                 label,
+                subject,
                 left_over,
             });
             outcome

@@ -19,6 +19,8 @@ create table executions (
   cause        text,
   output       text,              -- JSON
   label        text,              -- of the recording, as the verdict has it
+  subject      text,              -- who was recorded, as the verdict has it; personal data
+  cause_group  text,              -- what failures of one cause have in common, as the digest in Slack names it
   notification text,              -- what people were told of its failure
   -- The start of the machine in which it was written, until its objects are known to be on disk; then null.
   boot         text,
@@ -32,6 +34,9 @@ create index executions_by_step on executions (step, started) where step is not 
 create index executions_by_error on executions (error, started) where error is not null;
 create index executions_by_label on executions (label, started) where label is not null;
 create index executions_by_key on executions (key, started);
+create index executions_by_subject on executions (subject, started) where subject is not null;
+create index executions_by_group on executions (cause_group, started) where cause_group is not null;
+create index executions_by_seconds on executions (seconds) where status is not null;
 create index executions_by_file on executions (file);
 create index executions_not_on_disk on executions (id) where boot is not null;
 
@@ -51,3 +56,11 @@ create table checkpoints (
   checkpoint text not null,
   primary key (execution, state)
 ) strict, without rowid;
+
+-- What the steps logged, some lines a row: JSON objects, one a line, compressed with zstd.
+create table logs (
+  id        integer primary key,
+  execution integer not null references executions,
+  lines     blob not null
+) strict;
+create index logs_by_execution on logs (execution, id);

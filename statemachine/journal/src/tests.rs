@@ -95,11 +95,12 @@ fn what_was_recorded_is_read_again() {
     begun(&journal, "a", 0).close(
         &outcome(Status::Succeeded),
         Some("AFIB".to_owned()),
+        Some("subject 1".to_owned()),
         vec![left.clone()],
     );
     let failing = begun(&journal, "b", 0);
     journal.notify("b", "it failed".to_owned()).unwrap();
-    failing.close(&outcome(Status::Failed), None, Vec::new());
+    failing.close(&outcome(Status::Failed), None, None, Vec::new());
     assert!(journal.notify("b", "again".to_owned()).is_err(), "it has ended");
     begun(&journal, "b-r1", 1);
     journal.close().unwrap();
@@ -204,12 +205,12 @@ fn executions_that_were_not_on_the_disk_are_lost_with_the_power() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(FILE);
     let (journal, _) = open(&file, "first start");
-    begun(&journal, "a", 0).close(&outcome(Status::Succeeded), None, Vec::new());
-    begun(&journal, "b", 0).close(&outcome(Status::Succeeded), None, Vec::new());
+    begun(&journal, "a", 0).close(&outcome(Status::Succeeded), None, None, Vec::new());
+    begun(&journal, "b", 0).close(&outcome(Status::Succeeded), None, None, Vec::new());
     journal.finish().unwrap();
-    begun(&journal, "b-r1", 1).close(&outcome(Status::Succeeded), None, Vec::new());
+    begun(&journal, "b-r1", 1).close(&outcome(Status::Succeeded), None, None, Vec::new());
     let last = begun(&journal, "c", 0);
-    last.close(&outcome(Status::Failed), None, Vec::new());
+    last.close(&outcome(Status::Failed), None, None, Vec::new());
     // Committed, but the disk has not been asked for.
     last.history().unwrap();
 

@@ -16,12 +16,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use asl_engine::HistoryEvent;
-use ecg_core::message::ExecutionInput;
+use ecg_core::message::{ExecutionInput, Failure};
 use rusqlite::{Connection, Transaction, params};
 
 use super::read::{Execution, Reader, path_value};
 use super::record::{Course, OpenExecution};
-use super::{APPLICATION, Closed, VERSION, check, failed};
+use super::{APPLICATION, Closed, VERSION, application_and_version, check, failed};
 
 /// Between two commits, so that one serves many executions.
 const COMMIT_EVERY: Duration = Duration::from_millis(100);
@@ -49,6 +49,8 @@ pub(super) struct Changes {
     pub(super) course: Option<Course>,
     /// Events in JSON, one after the other.
     pub(super) events: Vec<u8>,
+    /// Lines of logs.
+    pub(super) logs: Vec<u8>,
     /// By state: the last event then, and the checkpoint in JSON.
     pub(super) checkpoints: BTreeMap<String, (u64, String)>,
     notification: Option<String>,
@@ -66,6 +68,7 @@ struct Begin {
 pub(super) struct Close {
     pub(super) outcome: Closed,
     pub(super) label: Option<String>,
+    pub(super) subject: Option<String>,
     pub(super) left_over: Vec<PathBuf>,
 }
 
@@ -73,6 +76,7 @@ impl Changes {
     /// These, and then newer ones.
     fn then(mut self, newer: Changes) -> Changes {
         self.events.extend(newer.events);
+        self.logs.extend(newer.logs);
         self.checkpoints.extend(newer.checkpoints);
         Changes {
             begin: self.begin.or(newer.begin),
@@ -80,6 +84,7 @@ impl Changes {
             reopen: self.reopen || newer.reopen,
             course: newer.course.or(self.course),
             events: self.events,
+            logs: self.logs,
             checkpoints: self.checkpoints,
             notification: newer.notification.or(self.notification),
             close: newer.close.or(self.close),
@@ -109,6 +114,8 @@ struct Waiting {
     next_id: i64,
     /// Executions of this process, by name.
     names: HashMap<String, i64>,
+    /// Attempts of each step of them in this process.
+    attempts: HashMap<(i64, String), u64>,
     /// Rounds of the thread that were asked for, and those that have ended.
     asked: u64,
     done: u64,
@@ -159,6 +166,7 @@ impl Journal {
         });
         let new = tables.map_err(fail)? == 0;
         if !new {
+            upgrade(&mut connection).map_err(fail)?;
             check(&connection, file)?;
         }
         prepare(&mut connection, new).map_err(fail)?;
@@ -181,6 +189,7 @@ impl Journal {
                 bytes: 0,
                 next_id,
                 names: HashMap::new(),
+                attempts: HashMap::new(),
                 asked: 0,
                 done: 0,
                 sync: false,
@@ -276,9 +285,35 @@ impl Journal {
         Ok(())
     }
 
+    /// Adds lines to the logs of an execution that this process runs: JSON objects, each with a line feed after it. Those of
+    /// another execution are dropped.
+    pub fn log(&self, execution: &str, lines: &[u8]) {
+        let id = self.waiting().names.get(execution).copied();
+        if let Some(id) = id {
+            self.change(id, |changes| {
+                changes.logs.extend_from_slice(lines);
+                lines.len()
+            });
+        }
+    }
+
+    /// The number of the attempt of a step that begins, from 1 on; 0 where this process does not run the execution.
+    pub fn next_attempt(&self, execution: &str, step: &str) -> u64 {
+        let mut waiting = self.waiting();
+        let Some(id) = waiting.names.get(execution).copied() else {
+            return 0;
+        };
+        let attempt = waiting.attempts.entry((id, step.to_owned())).or_default();
+        *attempt += 1;
+        *attempt
+    }
+
     /// An execution that ends is told of to nobody any more.
     pub(super) fn forget_name(&self, execution: &str) {
-        self.waiting().names.remove(execution);
+        let mut waiting = self.waiting();
+        if let Some(id) = waiting.names.remove(execution) {
+            waiting.attempts.retain(|(of, _), _| *of != id);
+        }
     }
 
     /// Adds to what is waiting. The change returns how many bytes it adds.
@@ -323,15 +358,16 @@ impl Journal {
             connection.busy_timeout(BUSY)?;
             let transaction = connection.transaction()?;
             for recording_id in recordings {
-                for table in ["history", "checkpoints"] {
+                for table in ["history", "checkpoints", "logs"] {
                     let sql = format!(
                         "delete from {table} where execution in (select id from executions where recording_id = ?1)"
                     );
                     transaction.prepare_cached(&sql)?.execute([recording_id])?;
                 }
-                transaction
-                    .prepare_cached("delete from executions where recording_id = ?1")?
-                    .execute([recording_id])?;
+                for table in ["executions", "annotations"] {
+                    let sql = format!("delete from {table} where recording_id = ?1");
+                    transaction.prepare_cached(&sql)?.execute([recording_id])?;
+                }
             }
             transaction.commit()?;
             connection.execute_batch("vacuum")?;
@@ -522,11 +558,50 @@ fn prepare(connection: &mut Connection, new: bool) -> rusqlite::Result<()> {
     if new {
         let transaction = connection.transaction()?;
         transaction.execute_batch(include_str!("schema.sql"))?;
+        transaction.execute_batch(include_str!("annotations.sql"))?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
         transaction.commit()?;
     }
     Ok(())
+}
+
+/// Brings a journal of an earlier version to this one.
+fn upgrade(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    if application_and_version(&transaction)? == (APPLICATION, 1) {
+        transaction.execute_batch(include_str!("schema-2.sql"))?;
+        let failed: Vec<(i64, String, Option<String>, Option<String>)> = transaction
+            .prepare("select id, input, error, cause from executions where status <> 'SUCCEEDED'")?
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        for (id, input, error, cause) in failed {
+            let input: Option<ExecutionInput> = serde_json::from_str(&input).ok();
+            let group = input.map(|input| cause_group(&input, error.as_deref(), cause.as_deref()));
+            transaction.execute(
+                "update executions set cause_group = ?2 where id = ?1",
+                params![id, group],
+            )?;
+        }
+        transaction.pragma_update(None, "user_version", 2)?;
+    }
+    if application_and_version(&transaction)? == (APPLICATION, 2) {
+        transaction.execute_batch(include_str!("annotations.sql"))?;
+        transaction.pragma_update(None, "user_version", 3)?;
+    }
+    transaction.commit()
+}
+
+/// What failures of one cause have in common.
+fn cause_group(input: &ExecutionInput, error: Option<&str>, cause: Option<&str>) -> String {
+    let failure = Failure {
+        step: String::new(),
+        // As the net names what has no error of its own.
+        error: error.unwrap_or("States.Timeout").to_owned(),
+        cause: cause.unwrap_or_default().to_owned(),
+        attempts: 1,
+    };
+    failure.group(&input.recording_id, &input.source)
 }
 
 fn lost_since(connection: &Connection, boot: &str) -> rusqlite::Result<Vec<Lost>> {
@@ -547,7 +622,7 @@ fn lost_since(connection: &Connection, boot: &str) -> rusqlite::Result<Vec<Lost>
 
 fn forget(connection: &mut Connection, boot: &str) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
-    for table in ["history", "checkpoints"] {
+    for table in ["history", "checkpoints", "logs"] {
         let sql = format!(
             "delete from {table} where execution in (select id from executions where recording_id in \
              (select recording_id from executions where boot is not null and boot <> ?1))"
@@ -556,8 +631,8 @@ fn forget(connection: &mut Connection, boot: &str) -> rusqlite::Result<()> {
     }
     // What an earlier run of the recording had written is gone with it, so the last one that is known runs again.
     transaction.execute(
-        "update executions as known set status = null, error = null, cause = null, output = null, step = null, \
-         started = null, seconds = 0, redrives = 0, notification = null, boot = ?1 \
+        "update executions as known set status = null, error = null, cause = null, cause_group = null, output = null, \
+         step = null, started = null, seconds = 0, redrives = 0, notification = null, boot = ?1 \
          where kept = 1 \
          and recording_id in (select recording_id from executions where boot is not null and boot <> ?1) \
          and run = (select max(run) from executions where kept = 1 and recording_id = known.recording_id)",
@@ -612,15 +687,22 @@ fn write(sql: &Transaction<'_>, id: i64, changes: &Changes, boot: &str) -> rusql
             .execute([id])?;
         sql.prepare_cached("delete from checkpoints where execution = ?1")?
             .execute([id])?;
+        sql.prepare_cached("delete from logs where execution = ?1")?
+            .execute([id])?;
     }
     if changes.fresh || changes.reopen {
-        let again = "update executions set status = null, error = null, cause = null, output = null, \
+        let again = "update executions set status = null, error = null, cause = null, cause_group = null, output = null, \
                      notification = null, boot = ?2 where id = ?1";
         sql.prepare_cached(again)?.execute(params![id, boot])?;
     }
     if !changes.events.is_empty() {
         let packed = zstd::encode_all(changes.events.as_slice(), ZSTD_LEVEL).map_err(not_written)?;
         sql.prepare_cached("insert into history (execution, events) values (?1, ?2)")?
+            .execute(params![id, packed])?;
+    }
+    if !changes.logs.is_empty() {
+        let packed = zstd::encode_all(changes.logs.as_slice(), ZSTD_LEVEL).map_err(not_written)?;
+        sql.prepare_cached("insert into logs (execution, lines) values (?1, ?2)")?
             .execute(params![id, packed])?;
     }
     if let Some(course) = &changes.course {
@@ -637,10 +719,27 @@ fn write(sql: &Transaction<'_>, id: i64, changes: &Changes, boot: &str) -> rusql
         sql.prepare_cached("update executions set notification = ?2 where id = ?1")?
             .execute(params![id, text])?;
     }
-    let Some(Close { outcome, label, .. }) = &changes.close else {
+    let Some(Close {
+        outcome,
+        label,
+        subject,
+        ..
+    }) = &changes.close
+    else {
         return checkpoints(sql, id, changes);
     };
-    let end = "update executions set status = ?2, error = ?3, cause = ?4, output = ?5, label = ?6, boot = ?7 where id = ?1";
+    let group = match outcome.status {
+        asl_engine::Status::Succeeded => None,
+        _ => {
+            let input: String = sql
+                .prepare_cached("select input from executions where id = ?1")?
+                .query_row([id], |row| row.get(0))?;
+            let input: Option<ExecutionInput> = serde_json::from_str(&input).ok();
+            input.map(|input| cause_group(&input, outcome.error.as_deref(), outcome.cause.as_deref()))
+        }
+    };
+    let end = "update executions set status = ?2, error = ?3, cause = ?4, output = ?5, label = ?6, boot = ?7, \
+               subject = ?8, cause_group = ?9 where id = ?1";
     sql.prepare_cached(end)?.execute(params![
         id,
         outcome.status.name(),
@@ -648,7 +747,9 @@ fn write(sql: &Transaction<'_>, id: i64, changes: &Changes, boot: &str) -> rusql
         outcome.cause,
         outcome.output.as_ref().map(ToString::to_string),
         label,
-        boot
+        boot,
+        subject,
+        group
     ])?;
     if outcome.status == asl_engine::Status::Succeeded {
         sql.prepare_cached("delete from checkpoints where execution = ?1")?

@@ -154,11 +154,10 @@ impl Executor {
             .place
             .verdict(open.name())
             .and_then(|verdict| verdict.recording);
-        open.close(
-            &closed,
-            recording.and_then(|recording| recording.label),
-            left_over,
-        );
+        let (label, subject) = recording.map_or((None, None), |recording| {
+            (recording.label, recording.origin.subject_id)
+        });
+        open.close(&closed, label, subject, left_over);
         // Nobody asks for it again, and there may be many.
         Ok(Closed {
             output: None,

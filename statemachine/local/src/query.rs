@@ -2,12 +2,10 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
-use std::sync::Arc;
 use std::vec;
 
 use arrow::array::cast::AsArray;
-use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use console::measure_text_width;
@@ -172,7 +170,7 @@ async fn csv(mut rows: Rows, window: Option<Window>, to: &mut dyn Write) -> Resu
         arrow::csv::WriterBuilder::new()
             .with_header(header)
             .build(&mut bytes)
-            .write(&lists_as_text(&batch)?)?;
+            .write(&ecg_query::lists_as_text(&batch)?)?;
         for_programs(&bytes, window, to)?;
         header = false;
         piece = rows.piece().await?;
@@ -382,32 +380,12 @@ fn shortened(column: &ArrayRef, row: usize) -> Result<Option<String>, ArrowError
     Ok(Some(format!("[{}, … {} values]", first.join(", "), values.len())))
 }
 
-/// Lists as text, such as `[1.5, 2.0]`: CSV has no lists.
-fn lists_as_text(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let options = FormatOptions::default();
-    let mut fields = Vec::new();
-    let mut columns: Vec<ArrayRef> = Vec::new();
-    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
-        if !field.data_type().is_nested() {
-            fields.push(field.as_ref().clone());
-            columns.push(column.clone());
-            continue;
-        }
-        let formatter = ArrayFormatter::try_new(column, &options)?;
-        let texts: StringArray = (0..column.len())
-            .map(|row| (!column.is_null(row)).then(|| formatter.value(row).to_string()))
-            .collect();
-        fields.push(Field::new(field.name(), DataType::Utf8, true));
-        columns.push(Arc::new(texts));
-    }
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{Float32Builder, Int32Array, ListBuilder};
+    use arrow::array::{Float32Builder, Int32Array, ListBuilder, StringArray};
     use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+    use std::sync::Arc;
 
     async fn printed(batch: &RecordBatch, format: Option<Format>, window: Option<Window>) -> String {
         let batches = futures::stream::iter([Ok(batch.clone())]);

@@ -15,7 +15,6 @@ use crate::args::read_text;
 use crate::discover::Found;
 use crate::execute::{Executor, WORKFLOW, load};
 use crate::open_lake::OpenLake;
-use crate::progress::Progress;
 use crate::steps::Steps;
 use crate::upload::{End, Ended, SameFiles, Uploads, Wanted};
 
@@ -83,14 +82,14 @@ pub(crate) fn executor(
     }))
 }
 
-/// Runs the workflow for everything found, `jobs` at a time.
+/// Runs the workflow for everything found, `jobs` at a time. `each` hears of each as it ends.
 pub(crate) async fn run(
     recordings: Vec<Found>,
     uploads: Uploads,
     same_files: SameFiles,
     wanted: Wanted,
     jobs: usize,
-    progress: &Progress,
+    each: &dyn Fn(&Ran),
 ) -> Vec<Ran> {
     let shared = Arc::new((uploads, same_files, wanted));
     let runs = recordings.into_iter().map(|found| {
@@ -122,7 +121,7 @@ pub(crate) async fn run(
     });
     let mut ran: Vec<Ran> = futures::stream::iter(runs)
         .buffer_unordered(jobs)
-        .inspect(|ran: &Ran| progress.step(ran.settled()))
+        .inspect(|ran: &Ran| each(ran))
         .collect()
         .await;
     ran.sort_by(|a, b| a.key.cmp(&b.key));

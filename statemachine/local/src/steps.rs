@@ -14,6 +14,7 @@ use step_notify::{Links, Slack};
 
 use crate::compact::{self, Compaction};
 use crate::lake_store::LakeStore;
+use crate::logs::Attempt;
 use crate::progress::tell;
 
 /// Largest input or output of a step in bytes: messages point at objects, they do not carry them.
@@ -38,7 +39,10 @@ pub(crate) struct Steps {
 #[async_trait]
 impl FunctionHandler for Steps {
     async fn invoke(&self, invocation: Invocation) -> Result<Value, FunctionError> {
-        let outcome = self.step(&invocation.function, invocation.payload).await;
+        let attempt = Attempt::begin(&self.journal, &invocation.function, &invocation.payload);
+        let outcome = attempt
+            .log(self.step(&invocation.function, invocation.payload))
+            .await;
         outcome.map_err(|error| FunctionError {
             error: error.name().to_owned(),
             cause: error.cause(),

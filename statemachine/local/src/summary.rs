@@ -343,7 +343,7 @@ fn elsewhere(ran: &Ran) -> Option<(&str, &str)> {
 }
 
 /// Why a recording was not accepted, in one line.
-fn why(ran: &Ran) -> String {
+pub(crate) fn why(ran: &Ran) -> String {
     match &ran.end {
         End::Now(closed) | End::Before(closed, _) => reason(closed),
         End::Broken(message) => message.clone(),

@@ -1,12 +1,18 @@
 //! SQL over the lake: the same Parquet and the same views as Athena, answered by DataFusion.
 
+mod annotations;
 mod build_side;
 mod md5;
 mod places;
 mod session;
 
 use std::path::Path;
+use std::sync::Arc;
 
+use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::error::ArrowError;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::utils::datafusion_strsim::normalized_levenshtein;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
@@ -29,9 +35,32 @@ const NEAR: f64 = 0.6;
 /// # Errors
 /// What is wrong with the query, in one text.
 pub async fn ask(lake: &Path, sql: &str, may_join: bool) -> Result<SendableRecordBatchStream, String> {
+    begin(lake, None, may_join, sql).await
+}
+
+/// The same over the rows of one recording: of its day, and there only its own objects where the day is not compacted. So a
+/// day of ten thousand recordings costs no more than a day of one. The query names recording and day too.
+///
+/// # Errors
+/// See [`ask`].
+pub async fn ask_of(
+    lake: &Path,
+    recording_id: &str,
+    day: &str,
+    sql: &str,
+) -> Result<SendableRecordBatchStream, String> {
+    begin(lake, Some((day, recording_id)), false, sql).await
+}
+
+async fn begin(
+    lake: &Path,
+    only: Option<(&str, &str)>,
+    may_join: bool,
+    sql: &str,
+) -> Result<SendableRecordBatchStream, String> {
     let mut attempt = 1;
     loop {
-        let context = session::open(lake, may_join).await;
+        let context = session::open(lake, only, may_join).await;
         match rows(&context.map_err(|error| words(&error))?, sql).await {
             // Nothing was answered yet.
             Err(Refused::Moved(_)) if attempt < ATTEMPTS => attempt += 1,
@@ -136,11 +165,16 @@ fn unknown_table(context: &SessionContext, statement: &Statement) -> Option<Stri
     let unknown = named
         .into_iter()
         .find(|name| !context.table_exist(name.clone()).unwrap_or(false))?;
-    let tables = TABLES.map(|table| table.name);
+    let tables = TABLES
+        .iter()
+        .map(|table| table.name)
+        .chain([annotations::TABLE])
+        .collect::<Vec<_>>();
     let views = views::VIEW_NAMES;
     let likeness = |known: &str| normalized_levenshtein(&unknown.table().to_lowercase(), known);
     let nearest = tables
-        .into_iter()
+        .iter()
+        .copied()
         .chain(views)
         .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
         .filter(|known| likeness(known) >= NEAR);
@@ -150,6 +184,30 @@ fn unknown_table(context: &SessionContext, statement: &Statement) -> Option<Stri
         tables.join(", "),
         views.join(", ")
     ))
+}
+
+/// Lists as text, such as `[1.5, 2.0]`: CSV has no lists.
+///
+/// # Errors
+/// A value that cannot be written as text.
+pub fn lists_as_text(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let options = FormatOptions::default();
+    let mut fields = Vec::new();
+    let mut columns: Vec<ArrayRef> = Vec::new();
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        if !field.data_type().is_nested() {
+            fields.push(field.as_ref().clone());
+            columns.push(column.clone());
+            continue;
+        }
+        let formatter = ArrayFormatter::try_new(column, &options)?;
+        let texts: StringArray = (0..column.len())
+            .map(|row| (!column.is_null(row)).then(|| formatter.value(row).to_string()))
+            .collect();
+        fields.push(Field::new(field.name(), DataType::Utf8, true));
+        columns.push(Arc::new(texts));
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use datafusion::common::DataFusionError;
 use ecg_store::{Catalog, CatalogError, LocalCatalog, TableName};
 use ecg_tables::{DATABASE, PARTITION, TABLES};
+use futures::future::ready;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
@@ -33,6 +34,8 @@ pub struct Places {
     catalog: Arc<LocalCatalog>,
     /// The folder below the tables' folder, by `<table>/dt=<day>`.
     partitions: BTreeMap<String, String>,
+    /// Where the small objects of one recording only are to be seen.
+    recording: Option<String>,
 }
 
 impl Places {
@@ -68,7 +71,16 @@ impl Places {
             files,
             catalog,
             partitions,
+            recording: None,
         })
+    }
+
+    /// Only the day of a recording, and of the small objects there only its own.
+    pub(crate) fn of_recording(mut self, day: &str, recording: &str) -> Places {
+        let day = format!("/{PARTITION}={day}");
+        self.partitions.retain(|partition, _| partition.ends_with(&day));
+        self.recording = Some(recording.to_owned());
+        self
     }
 
     /// The partitions of a table: each day with its folder below that of the tables.
@@ -146,9 +158,20 @@ impl ObjectStore for Places {
         let chosen = self.partitions.iter().filter(|(partition, _)| below(partition));
         let listed: Vec<_> = chosen
             .map(|(partition, place)| {
+                let recording = self.recording.clone();
                 let (partition, moved) = (partition.clone(), partition.clone());
+                // The small objects are where the partition is called so.
+                let small = *place == partition;
                 self.files
                     .list(Some(&Key::from(place.as_str())))
+                    .try_filter(move |object| {
+                        let only = recording.as_ref().filter(|_| small);
+                        let name = object
+                            .location
+                            .filename()
+                            .and_then(|name| name.strip_suffix(".parquet"));
+                        ready(only.is_none_or(|only| name == Some(only)))
+                    })
                     .map_ok(move |mut object| {
                         let name = object.location.filename().unwrap_or_default();
                         object.location = Key::from(format!("{partition}/{name}"));

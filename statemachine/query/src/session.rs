@@ -13,7 +13,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use ecg_tables::{PARTITION, TABLES, Table, arrow as table_arrow, views};
 
-use super::{Places, build_side, md5};
+use super::{Places, annotations, build_side, md5};
 
 /// Largest memory that a query may gather (to sort, to join, to group) before it fails, in bytes. Batches that pass by do
 /// not count: they are small, see [`BATCH_ROWS`].
@@ -33,8 +33,8 @@ const PARTITIONS: usize = 8;
 const TABLES_AT: &str = "lake://tables/";
 
 /// Opens the tables of a lake where its catalog has them. Where a query may join tables, each footer is read twice: the first time for the numbers
-/// of rows, by which DataFusion chooses the side of a join that is held in memory.
-pub(super) async fn open(lake: &Path, may_join: bool) -> Result<SessionContext> {
+/// of rows, by which DataFusion chooses the side of a join that is held in memory. `only` is a day and a recording: of others there may be no rows.
+pub(super) async fn open(lake: &Path, only: Option<(&str, &str)>, may_join: bool) -> Result<SessionContext> {
     let config = SessionConfig::new()
         .with_information_schema(true)
         .with_batch_size(BATCH_ROWS)
@@ -55,7 +55,11 @@ pub(super) async fn open(lake: &Path, may_join: bool) -> Result<SessionContext> 
     let context = SessionContext::new_with_state(state);
     context.register_udf(md5::function());
     let at = |table: &str| ListingTableUrl::parse(format!("{TABLES_AT}{table}/"));
-    let places = Arc::new(Places::open(lake).await?);
+    let places = match only {
+        None => Places::open(lake).await?,
+        Some((day, recording)) => Places::open(lake).await?.of_recording(day, recording),
+    };
+    let places = Arc::new(places);
     context.register_object_store(
         ListingTableUrl::parse(TABLES_AT)?.object_store().as_ref(),
         places.clone(),
@@ -74,6 +78,7 @@ pub(super) async fn open(lake: &Path, may_join: bool) -> Result<SessionContext> 
             .with_schema(table_arrow::schema(table));
         context.register_table(table.name, Arc::new(ListingTable::try_new(config)?))?;
     }
+    context.register_table(annotations::TABLE, annotations::table(lake)?)?;
     for view in views::views() {
         let plan = context.state().create_logical_plan(&view.local).await?;
         let provider = datafusion::datasource::view::ViewTable::new(plan, Some(view.local.trim().to_owned()));

@@ -2,6 +2,7 @@
 
 mod backfill;
 mod compact;
+mod console;
 mod forget;
 mod inspect;
 mod query;
@@ -20,6 +21,7 @@ use clap::{Parser, Subcommand};
 
 use self::backfill::BackfillArgs;
 use self::compact::CompactArgs;
+use self::console::ConsoleArgs;
 use self::forget::ForgetArgs;
 use self::inspect::InspectArgs;
 use self::query::QueryArgs;
@@ -54,6 +56,8 @@ pub(crate) enum Command {
     Runs(RunsArgs),
     /// Show one execution: steps, attempts, inputs, outputs, error
     Show(ShowArgs),
+    /// Look at runs, recordings and tables in a browser
+    Console(ConsoleArgs),
     /// Run a failed execution again from the step that failed
     Redrive(RedriveArgs),
     /// Run an upload again from the start, with a changed header, profile or options
@@ -82,6 +86,7 @@ impl Command {
             Command::Query(args) => query::run(&args),
             Command::Runs(args) => runs::run(&args),
             Command::Show(args) => show::run(&args),
+            Command::Console(args) => console::run(&args),
             Command::Redrive(args) => redrive::run(&args),
             Command::Rerun(args) => rerun::run(&args),
             Command::Compact(args) => compact::run(&args),

@@ -170,7 +170,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, String> {
     };
     let recordings = std::mem::take(&mut discovery.recordings);
     let runtime = runtime(jobs)?;
-    let running = run::run(recordings, uploads, same_files, wanted, jobs, &progress);
+    let each = |ran: &Ran| progress.step(ran.settled());
+    let running = run::run(recordings, uploads, same_files, wanted, jobs, &each);
     let ran = runtime.block_on(until_interrupted(running));
     progress.finish();
     open.journal.close().map_err(|error| error.to_string())?;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use ecg_core::layout;
 use ecg_journal::{BUCKET, Execution, Filter, Place, Reader, lake_option};
-use ecg_store::Location;
+use ecg_store::{LocalStore, Location};
 
 use super::{Executions, Failed};
 use crate::args::CalibrationArgs;
@@ -45,22 +45,43 @@ impl Executions for InLake {
 
     fn redrive(&self, which: Failed<'_>) -> Result<Box<dyn Answer>, String> {
         let started = Instant::now();
-        let machine = workflow(self.workflow.as_deref())?;
-        let place = self.place.existing()?;
-        let lake = OpenLake::open(place)?;
-        let journal = &lake.journal;
-        let chosen = match which {
-            Failed::One(id) => vec![find(&journal.reader(), place, id)?],
+        let choose = |journal: &Reader, place: &Place| match which {
+            Failed::One(id) => Ok(vec![find(journal, place, id)?]),
             Failed::All { .. } => {
                 let failed = Filter {
                     failed: true,
                     ..Filter::default()
                 };
-                let mut failed = journal.reader().list(&failed, None).map_err(text)?;
+                let mut failed = journal.list(&failed, None).map_err(text)?;
                 failed.reverse();
-                failed
+                Ok(failed)
             }
         };
+        let ran = self.redrive_chosen(choose, &|_| {})?;
+        Ok(summary(ran, started, &self.place, &CalibrationArgs::default()))
+    }
+
+    fn rerun(&self, id: &str, said: &CalibrationArgs) -> Result<Box<dyn Answer>, String> {
+        let started = Instant::now();
+        let ran = self.rerun_one(id, said, &|_| {})?;
+        Ok(summary(ran, started, &self.place, said))
+    }
+}
+
+impl InLake {
+    /// Redrives the executions that are chosen in the journal. Where it is one, that it cannot be redriven is an error. `each`
+    /// hears of each as it ends.
+    pub(crate) fn redrive_chosen(
+        &self,
+        choose: impl FnOnce(&Reader, &Place) -> Result<Vec<Execution>, String>,
+        each: &dyn Fn(&Ran),
+    ) -> Result<Vec<Ran>, String> {
+        let machine = workflow(self.workflow.as_deref())?;
+        let place = self.place.existing()?;
+        let lake = OpenLake::open(place)?;
+        let journal = &lake.journal;
+        let chosen = choose(&journal.reader(), place)?;
+        let one = chosen.len() == 1;
         let mut open = Vec::new();
         for execution in chosen {
             let last = journal
@@ -84,7 +105,7 @@ impl Executions for InLake {
                     continue;
                 }
             };
-            if matches!(which, Failed::One(_)) {
+            if one {
                 return Err(format!("{}: {why_not}", execution.name));
             }
         }
@@ -108,6 +129,7 @@ impl Executions for InLake {
                     took: began.elapsed(),
                 };
                 progress.step(one.settled());
+                each(&one);
                 ran.push(one);
             }
             ran
@@ -116,33 +138,33 @@ impl Executions for InLake {
         journal.close().map_err(text)?;
         // A step that was out of time may still run: nobody waits for it.
         runtime.shutdown_background();
-        Ok(summary(ran, started, place, &CalibrationArgs::default()))
+        Ok(ran)
     }
 
-    fn rerun(&self, id: &str, said: &CalibrationArgs) -> Result<Box<dyn Answer>, String> {
-        let started = Instant::now();
-        let machine = workflow(self.workflow.as_deref())?;
-        let place = self.place.existing()?;
-        let lake = OpenLake::open(place)?;
-        let (journal, store) = (&lake.journal, lake.objects.files());
-        let execution = find(&journal.reader(), place, id)?;
-        let input = journal.reader().input(&execution).map_err(text)?;
-        let file = &execution.file;
-        let mut found = Found::new(file, file.clone(), input.source.key.clone());
-        found.before = Some(input);
-        let key = layout::header_key(&found.key).filter(|_| !file.exists());
-        if let Some(key) = key {
-            // Without the file, the header that came with it is the last one that is known.
-            found.header = Some(
-                store
-                    .path_of(&Location::new(BUCKET, key))
-                    .map_err(|error| error.to_string())?,
-            );
-        }
-        found.profile = ProfileFiles::new(said.profile.as_deref(), Some(place)).find(file, &found.key)?;
-        let uploads = Uploads {
-            executor: executor(machine, &lake, place)?,
-            store: store.clone(),
+    /// Runs the upload of one execution again. `each` hears how it ended.
+    pub(crate) fn rerun_one(
+        &self,
+        id: &str,
+        said: &CalibrationArgs,
+        each: &dyn Fn(&Ran),
+    ) -> Result<Vec<Ran>, String> {
+        let choose = |journal: &Reader, place: &Place, store: &LocalStore| {
+            let execution = find(journal, place, id)?;
+            let input = journal.input(&execution).map_err(text)?;
+            let file = &execution.file;
+            let mut found = Found::new(file, file.clone(), input.source.key.clone());
+            found.before = Some(input);
+            let key = layout::header_key(&found.key).filter(|_| !file.exists());
+            if let Some(key) = key {
+                // Without the file, the header that came with it is the last one that is known.
+                found.header = Some(
+                    store
+                        .path_of(&Location::new(BUCKET, key))
+                        .map_err(|error| error.to_string())?,
+                );
+            }
+            found.profile = ProfileFiles::new(said.profile.as_deref(), Some(place)).find(file, &found.key)?;
+            Ok(vec![found])
         };
         let wanted = Wanted {
             settings: said.settings(),
@@ -150,14 +172,38 @@ impl Executions for InLake {
             new_version: true,
             link: false,
         };
-        let progress = Progress::new(1, "executions");
-        let running = run::run(vec![found], uploads, SameFiles::default(), wanted, 1, &progress);
+        self.place.existing()?;
+        self.run_found(choose, wanted, each)
+    }
+
+    /// Runs the workflow for files, `choose` says for which, in the lake that is then open.
+    pub(crate) fn run_found(
+        &self,
+        choose: impl FnOnce(&Reader, &Place, &LocalStore) -> Result<Vec<Found>, String>,
+        wanted: Wanted,
+        each: &dyn Fn(&Ran),
+    ) -> Result<Vec<Ran>, String> {
+        let machine = workflow(self.workflow.as_deref())?;
+        let place = &self.place;
+        let lake = OpenLake::open(place)?;
+        let store = lake.objects.files();
+        let found = choose(&lake.journal.reader(), place, store)?;
+        let uploads = Uploads {
+            executor: executor(machine, &lake, place)?,
+            store: store.clone(),
+        };
+        let progress = Progress::new(found.len() as u64, "executions");
+        let each = |ran: &Ran| {
+            progress.step(ran.settled());
+            each(ran);
+        };
+        let running = run::run(found, uploads, SameFiles::default(), wanted, processors(), &each);
         let runtime = runtime(processors())?;
         let ran = runtime.block_on(running);
         progress.finish();
-        journal.close().map_err(text)?;
+        lake.journal.close().map_err(text)?;
         runtime.shutdown_background();
-        Ok(summary(ran, started, place, said))
+        Ok(ran)
     }
 }
 

@@ -62,6 +62,7 @@ impl FilterArgs {
             label: self.label.clone(),
             key: self.key.clone(),
             since: self.since,
+            ..Filter::default()
         }
     }
 }

@@ -1,0 +1,118 @@
+// What pages do by themselves: light or dark, keys, files that are dropped. Lists that change are htmx's.
+'use strict';
+
+const root = document.documentElement;
+
+// Light or dark: as the system has it, until somebody says otherwise.
+const scheme = () => localStorage.getItem('scheme');
+const show = () => {
+  if (scheme()) root.dataset.scheme = scheme();
+};
+show();
+
+function turn() {
+  const dark = (root.dataset.scheme || (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')) === 'dark';
+  localStorage.setItem('scheme', dark ? 'light' : 'dark');
+  show();
+  dispatchEvent(new Event('schemechange'));
+}
+
+const help = () => document.getElementById('help').showModal();
+document.getElementById('scheme').addEventListener('click', turn);
+document.getElementById('keys').addEventListener('click', help);
+
+// The server tells what changed; what shows it asks again (hx-trigger="… from:body").
+const events = new EventSource('/events');
+for (const name of ['runs', 'jobs']) {
+  events.addEventListener(name, () => document.body.dispatchEvent(new Event(name)));
+}
+addEventListener('pagehide', () => events.close());
+
+// Keys. `g` and a letter goes to a page.
+const PAGES = { r: '/runs', f: '/failures', e: '/recordings', s: '/subjects', q: '/query' };
+let going = false;
+
+function row(step) {
+  const rows = [...document.querySelectorAll('table.list tbody tr')];
+  if (rows.length === 0) return;
+  const at = rows.indexOf(document.activeElement.closest('tr'));
+  const next = rows[Math.max(0, Math.min(rows.length - 1, at + step))];
+  next.focus();
+  next.scrollIntoView({ block: 'nearest' });
+}
+
+addEventListener('keydown', (event) => {
+  const typing = event.target.closest('input, select, textarea, [contenteditable]');
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
+  if (going && PAGES[event.key]) {
+    location.href = PAGES[event.key];
+    return;
+  }
+  going = event.key === 'g';
+  if (event.key === '/') {
+    const search = document.getElementById('search');
+    if (search) {
+      search.focus();
+      event.preventDefault();
+    }
+  } else if (event.key === 'd') turn();
+  else if (event.key === '?') help();
+  else if (event.key === 'j') row(1);
+  else if (event.key === 'k') row(-1);
+  else if (event.key === 'Enter' && event.target.matches('tr')) event.target.querySelector('a[href]')?.click();
+});
+
+// Copies what stands in an element: <button data-copy="#id">.
+document.addEventListener('click', async (event) => {
+  const button = event.target.closest('[data-copy]');
+  if (!button) return;
+  const from = document.querySelector(button.dataset.copy);
+  await navigator.clipboard.writeText(from.value ?? from.textContent);
+  const words = button.textContent;
+  button.textContent = 'Copied';
+  setTimeout(() => (button.textContent = words), 1200);
+});
+
+// Files: each is sent as it is, then their runs begin.
+const drop = document.getElementById('drop');
+
+async function send(files) {
+  const keys = [];
+  drop.classList.add('busy');
+  for (const [at, file] of [...files].entries()) {
+    drop.querySelector('span').textContent = `Sending ${at + 1} of ${files.length}: ${file.name}`;
+    const answer = await fetch(`/uploads/${encodeURIComponent(file.name)}`, { method: 'PUT', body: file });
+    if (!answer.ok) {
+      drop.querySelector('span').textContent = await answer.text();
+      drop.classList.remove('busy');
+      drop.classList.add('wrong');
+      return;
+    }
+    keys.push(await answer.text());
+  }
+  drop.querySelector('span').textContent = 'Drop recordings here, or choose files';
+  drop.classList.remove('busy', 'wrong');
+  htmx.ajax('POST', '/uploads', { target: '#jobs', swap: 'innerHTML', values: { file: keys } });
+}
+
+if (drop) {
+  document.getElementById('files').addEventListener('change', (event) => send(event.target.files));
+  addEventListener('dragover', (event) => {
+    event.preventDefault();
+    drop.classList.add('over');
+  });
+  addEventListener('dragleave', () => drop.classList.remove('over'));
+  addEventListener('drop', (event) => {
+    event.preventDefault();
+    drop.classList.remove('over');
+    if (event.dataTransfer.files.length) send(event.dataTransfer.files);
+  });
+}
+
+// Ctrl-Enter asks.
+document.getElementById('sql')?.addEventListener('keydown', (event) => {
+  if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    document.getElementById('ask').requestSubmit();
+  }
+});

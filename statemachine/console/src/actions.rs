@@ -1,0 +1,44 @@
+use std::path::PathBuf;
+
+/// What the console asks the command line to do. Each call returns when it is done; one is made at a time.
+pub trait Actions: Send + Sync {
+    /// Runs failed executions again, from the state that failed. `done` hears of each as it ends.
+    ///
+    /// # Errors
+    /// Why none could be run, such as that another command holds the lake.
+    fn redrive(&self, executions: &[String], done: &dyn Fn(Done)) -> Result<(), String>;
+
+    /// Runs the recording of an execution again from the start, as a new execution.
+    ///
+    /// # Errors
+    /// Why it could not be run.
+    fn rerun(&self, execution: &str, done: &dyn Fn(Done)) -> Result<(), String>;
+
+    /// Puts files into the lake and runs the workflow for each.
+    ///
+    /// # Errors
+    /// Why none could be put there.
+    fn upload(&self, files: &[Upload], done: &dyn Fn(Done)) -> Result<(), String>;
+}
+
+/// A file that a person gave to the console.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    /// The key that it gets.
+    pub key: String,
+    /// Where its bytes are.
+    pub file: PathBuf,
+}
+
+/// How one execution ended that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// Name of the execution; empty where there is none.
+    pub execution: String,
+    /// Key of the upload.
+    pub key: String,
+    /// Whether it succeeded.
+    pub well: bool,
+    /// What there is to say: the error, or why nothing was done.
+    pub message: Option<String>,
+}

@@ -1,0 +1,234 @@
+//! Actions under way: one at a time, with what became of each execution so far.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use askama::Template;
+use axum::extract::{Form, State};
+use axum::response::Response;
+use ecg_journal::Filter;
+use serde::Deserialize;
+use tokio::sync::watch;
+
+use crate::actions::{Actions, Done, Upload};
+use crate::chrome::{Failure, html};
+use crate::server::Shared;
+
+/// Failures that one action runs again.
+const AT_ONCE_MAX: usize = 10_000;
+
+/// Lines of the panel.
+const SHOWN: usize = 12;
+
+/// What was asked for.
+#[derive(Debug, Clone)]
+pub(crate) enum What {
+    Redrive(Vec<String>),
+    Rerun(String),
+    Upload(Vec<Upload>),
+}
+
+/// The last action.
+#[derive(Debug, Clone)]
+struct Job {
+    what: String,
+    total: usize,
+    done: Vec<Done>,
+    /// How it ended; `None` while it works.
+    ended: Option<Result<(), String>>,
+}
+
+/// Does one action at a time.
+pub(crate) struct Jobs {
+    actions: Arc<dyn Actions>,
+    last: Arc<Mutex<Option<Job>>>,
+    pub(crate) changes: watch::Sender<u64>,
+}
+
+impl Jobs {
+    pub(crate) fn new(actions: Arc<dyn Actions>) -> Jobs {
+        Jobs {
+            actions,
+            last: Arc::default(),
+            changes: watch::Sender::new(0),
+        }
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<Job>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins an action, if none is under way.
+    pub(crate) fn begin(&self, what: What) -> Result<(), String> {
+        let (words, total) = match &what {
+            What::Redrive(executions) if executions.len() == 1 => (format!("Redrive {}", executions[0]), 1),
+            What::Redrive(executions) => (
+                format!("Redrive {} executions", executions.len()),
+                executions.len(),
+            ),
+            What::Rerun(execution) => (format!("Run again {execution}"), 1),
+            What::Upload(files) => (
+                match files.as_slice() {
+                    [one] => format!("Upload {}", one.key),
+                    many => format!("Upload {} files", many.len()),
+                },
+                files.len(),
+            ),
+        };
+        {
+            let mut last = self.last();
+            if let Some(job) = last.as_ref().filter(|job| job.ended.is_none()) {
+                return Err(format!(
+                    "another action is under way: {}; try again when it has ended",
+                    job.what
+                ));
+            }
+            *last = Some(Job {
+                what: words,
+                total,
+                done: Vec::new(),
+                ended: None,
+            });
+        }
+        self.changes.send_modify(|count| *count += 1);
+        let (actions, last, changes) = (self.actions.clone(), self.last.clone(), self.changes.clone());
+        // A thread of its own: the command line brings its own runtime.
+        std::thread::spawn(move || {
+            let tell = |change: &dyn Fn(&mut Job)| {
+                if let Some(job) = last.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+                    change(job);
+                }
+                changes.send_modify(|count| *count += 1);
+            };
+            let done = |done: Done| tell(&|job| job.done.push(done.clone()));
+            let ended = match &what {
+                What::Redrive(executions) => actions.redrive(executions, &done),
+                What::Rerun(execution) => actions.rerun(execution, &done),
+                What::Upload(files) => actions.upload(files, &done),
+            };
+            if let What::Upload(files) = &what {
+                for upload in files {
+                    let _ = std::fs::remove_file(&upload.file);
+                }
+            }
+            tell(&|job| job.ended = Some(ended.clone()));
+        });
+        Ok(())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "jobs.html")]
+struct Panel {
+    job: Option<Job>,
+    refused: Option<String>,
+}
+
+impl Panel {
+    fn of(shared: &Shared, refused: Option<String>) -> Panel {
+        Panel {
+            job: shared.jobs.last().clone(),
+            refused,
+        }
+    }
+}
+
+impl Job {
+    fn failed(&self) -> usize {
+        self.done.iter().filter(|done| !done.well).count()
+    }
+
+    /// The newest first; those that went wrong before the others.
+    fn shown(&self) -> impl Iterator<Item = &Done> {
+        let wrong = self.done.iter().rev().filter(|done| !done.well);
+        wrong
+            .chain(self.done.iter().rev().filter(|done| done.well))
+            .take(SHOWN)
+    }
+
+    fn unshown(&self) -> usize {
+        self.done.len().saturating_sub(SHOWN)
+    }
+}
+
+pub(crate) async fn panel(State(shared): State<Arc<Shared>>) -> Response {
+    html(&Panel::of(&shared, None))
+}
+
+pub(crate) async fn close(State(shared): State<Arc<Shared>>) -> Response {
+    {
+        let mut last = shared.jobs.last();
+        if last.as_ref().is_some_and(|job| job.ended.is_some()) {
+            *last = None;
+        }
+    }
+    html(&Panel::of(&shared, None))
+}
+
+/// Begins an action and answers with the panel.
+pub(crate) fn begin(shared: &Shared, what: What) -> Response {
+    let holder = shared.lake.holder();
+    let refused = match holder {
+        Some(holder) if !shared.jobs.at_work() => Some(format!(
+            "{holder} is working in this lake; actions are possible when it has ended. Pages can be looked at meanwhile."
+        )),
+        _ => shared.jobs.begin(what).err(),
+    };
+    html(&Panel::of(shared, refused))
+}
+
+impl Jobs {
+    fn at_work(&self) -> bool {
+        self.last().as_ref().is_some_and(|job| job.ended.is_none())
+    }
+}
+
+/// One execution, or all failures of one cause.
+#[derive(Deserialize)]
+pub(crate) struct RedriveForm {
+    execution: Option<String>,
+    group: Option<String>,
+    step: Option<String>,
+}
+
+pub(crate) async fn redrive(
+    State(shared): State<Arc<Shared>>,
+    Form(form): Form<RedriveForm>,
+) -> Result<Response, Failure> {
+    let executions = match (form.execution, form.group) {
+        (Some(execution), _) => vec![execution],
+        (None, group) => {
+            let filter = Filter {
+                failed: true,
+                group,
+                step: form.step,
+                ..Filter::default()
+            };
+            let listed = shared.journal(move |journal| {
+                let mut names = Vec::new();
+                for execution in journal.list(&filter, Some(AT_ONCE_MAX))? {
+                    // A rerun stands for its recording.
+                    let last = journal.last_run_of(&execution.recording_id)?;
+                    if last.is_none_or(|last| last.name == execution.name) {
+                        names.push(execution.name);
+                    }
+                }
+                Ok(names)
+            });
+            listed.await?.unwrap_or_default()
+        }
+    };
+    if executions.is_empty() {
+        let refused = Some("nothing to redrive: each of these recordings was run again meanwhile".to_owned());
+        return Ok(html(&Panel::of(&shared, refused)));
+    }
+    Ok(begin(&shared, What::Redrive(executions)))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct RerunForm {
+    execution: String,
+}
+
+pub(crate) async fn rerun(State(shared): State<Arc<Shared>>, Form(form): Form<RerunForm>) -> Response {
+    begin(&shared, What::Rerun(form.execution))
+}

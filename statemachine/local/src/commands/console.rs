@@ -1,0 +1,77 @@
+//! `ecg console`: pages over the lake.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use ecg_console::Console;
+use ecg_journal::lake_option;
+
+use crate::args::LakeArg;
+use crate::console_actions::ConsoleActions;
+use crate::execute::WORKFLOW;
+use crate::output::print;
+use crate::progress::tell;
+use crate::runtime::{processors, runtime};
+
+#[derive(Args)]
+#[command(after_help = "\
+The address has a token: open the whole of it. Only this machine can reach it. Ctrl-C ends the console.
+
+Examples:
+  ecg console
+  ecg console --lake study-a --port 8000 --no-open")]
+pub(crate) struct ConsoleArgs {
+    /// Port on 127.0.0.1; 0 takes a free one
+    #[arg(long, value_name = "N", default_value_t = 7325)]
+    pub(crate) port: u16,
+    /// Print the address only, and open no browser
+    #[arg(long)]
+    pub(crate) no_open: bool,
+    #[command(flatten)]
+    pub(crate) lake: LakeArg,
+}
+
+pub(crate) fn run(args: &ConsoleArgs) -> Result<ExitCode, String> {
+    let place = args.lake.place();
+    if place.is_lake() {
+        place.existing()?;
+    }
+    let console = Console {
+        lake: place.clone(),
+        workflow: WORKFLOW.to_owned(),
+        actions: Arc::new(ConsoleActions::new(place)),
+        options: lake_option(&args.lake.text()),
+    };
+    let open = !args.no_open;
+    let serving = ecg_console::serve(console, args.port, |address| {
+        // A reader that goes away does not end the console.
+        let _ = print(&format!("{address}\n"));
+        if open {
+            open_browser(address);
+        }
+    });
+    runtime(processors())?.block_on(async {
+        tokio::select! {
+            served = serving => served,
+            _ = tokio::signal::ctrl_c() => Ok(()),
+        }
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn open_browser(address: &str) {
+    let opener = if cfg!(target_os = "macos") {
+        "open"
+    } else {
+        "xdg-open"
+    };
+    let opened = std::process::Command::new(opener)
+        .arg(address)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn();
+    if opened.is_err() {
+        tell("no browser could be opened: open the address above yourself");
+    }
+}
