@@ -382,6 +382,8 @@ fn shortened(column: &ArrayRef, row: usize) -> Result<Option<String>, ArrowError
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use arrow::array::{Float32Builder, Int32Array, ListBuilder, StringArray};
     use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
