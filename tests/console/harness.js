@@ -24,8 +24,8 @@ export function ecg(args, statuses = [0]) {
 /** A new folder for a lake. */
 export const newLake = () => path.join(mkdtempSync(path.join(tmpdir(), 'ecg-console-')), 'lake');
 
-/** A console over a lake, and a browser. */
-export async function open(lake) {
+/** A console over a lake, and a browser. `close` removes the lake, unless it is kept for another console. */
+export async function open(lake, { keep = false } = {}) {
   const child = spawn(ECG, ['console', '--lake', lake, '--port', '0', '--no-open'], { stdio: ['ignore', 'pipe', 'inherit'] });
   const address = await new Promise((resolve, reject) => {
     let text = '';
@@ -66,7 +66,7 @@ export async function open(lake) {
     async close() {
       await browser.close();
       child.kill();
-      rmSync(path.dirname(lake), { recursive: true, force: true });
+      if (!keep) rmSync(path.dirname(lake), { recursive: true, force: true });
       assert.deepEqual(troubles, []);
     },
   };

@@ -387,7 +387,6 @@ mod tests {
     use super::*;
     use arrow::array::{Float32Builder, Int32Array, ListBuilder, StringArray};
     use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-    use std::sync::Arc;
 
     async fn printed(batch: &RecordBatch, format: Option<Format>, window: Option<Window>) -> String {
         let batches = futures::stream::iter([Ok(batch.clone())]);
