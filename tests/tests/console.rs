@@ -175,7 +175,8 @@ fn only_who_has_the_token_is_let_in() {
     );
     assert!(away.head.contains("location: /evil.example/"), "{}", away.head);
 
-    let cases: [(&str, u16, Vec<(&str, &str)>); 6] = [
+    type Case<'a> = (&'a str, u16, Vec<(&'a str, &'a str)>);
+    let cases: [Case<'_>; 6] = [
         ("no token", 401, vec![("Host", &host)]),
         (
             "a wrong token",
