@@ -363,6 +363,10 @@ pub(crate) async fn page(
     // The address of a form has what is empty, too; one that refreshes itself leaves the address alone.
     if part
         && headers.get("hx-trigger").is_some_and(|id| id == "filters")
+        && !headers
+            .get("hx-current-url")
+            .and_then(|url| url.to_str().ok())
+            .is_some_and(|url| url.ends_with(&address))
         && let Ok(value) = address.parse()
     {
         response
