@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every check of this repository, the fast ones first. Sets up what it needs: a Python environment with the independent
-# readers that ours are compared with, an emulator of AWS, cargo-deny and typos; the validator of Amazon States Language; and
-# the build.
+# readers that ours are compared with, an emulator of AWS, cargo-deny and typos; the validator of Amazon States Language;
+# Chromium; and the build.
 #
 # Needs: the Rust toolchain with a C compiler, Python 3 with venv, Node with npm. What it sets up lies in a cache:
 # see setup.sh.
@@ -64,6 +64,10 @@ else
   say "tests (cargo-nextest would run them side by side)"
   cargo test "${selection[@]}" --no-fail-fast
 fi
+
+say "the console, in Chromium"
+setup_console
+npm test --prefix tests/console --silent
 
 say "the deployed pipeline, on an emulator of AWS"
 setup_build

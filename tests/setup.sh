@@ -63,6 +63,23 @@ setup_build() {
   done
 }
 
+# Chromium, and the library that drives it, for tests/console.
+setup_console() {
+  if ! [ -x "${CHROMIUM:=/usr/bin/chromium}" ]; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+      apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null
+    else
+      echo "error: expected Chromium at $CHROMIUM, found none; install it (Debian: apt-get install chromium), or set CHROMIUM" >&2
+      return 1
+    fi
+  fi
+  export CHROMIUM
+  if ! cmp -s tests/console/package-lock.json tests/console/node_modules/.installed-lock.json; then
+    npm ci --prefix tests/console --no-audit --no-fund --loglevel=error
+    cp tests/console/package-lock.json tests/console/node_modules/.installed-lock.json
+  fi
+}
+
 # The CDK app with its packages from the lock file.
 setup_infra() {
   if ! cmp -s infra/package-lock.json infra/node_modules/.installed-lock.json; then

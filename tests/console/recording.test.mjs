@@ -1,92 +1,44 @@
 // The page of a recording in a real browser: a strip, 24 hours, calipers, events by key, annotations.
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { existsSync, mkdirSync, utimesSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
+import { ecg, newLake, open as openConsole, pictures } from "./harness.js";
 import { MM } from "../../statemachine/console/assets/viewer-units.js";
 
-const ECG = process.env.ECG_BIN ?? join(process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL("../../target", import.meta.url)), "debug/ecg");
-const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync"];
+const lake = newLake();
+const beside = (name) => path.join(path.dirname(lake), name);
+const asked = (sql) => ecg(["query", sql, "--lake", lake, "--format", "csv"]).trim().split("\n").slice(1);
 
-const folder = mkdtempSync(join(tmpdir(), "ecg-console-"));
-const ecg = (...args) => execFileSync(ECG, args, { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-const asked = (sql) => ecg("query", sql, "--lake", "lake", "--format", "csv").trim().split("\n").slice(1);
-
-let server;
-let address;
-let browser;
+let console_;
 let day;
 
 before(async () => {
-  ecg("synth", "day.mat", "--duration", "24h", "--leads", "2", "--sampling-frequency", "100", "--rhythm", "ectopic", "--gap", "3600s+4s", "--flat", "7200s+6s");
-  mkdirSync(join(folder, "old"));
+  ecg(["synth", beside("day.mat"), "--duration", "24h", "--leads", "2", "--sampling-frequency", "100", "--rhythm", "ectopic", "--gap", "3600s+4s", "--flat", "7200s+6s"]);
+  mkdirSync(beside("old"));
   for (const seed of ["1", "2"]) {
-    ecg("synth", `old/short-${seed}.mat`, "--duration", "20s", "--seed", seed);
+    ecg(["synth", beside(`old/short-${seed}.mat`), "--duration", "20s", "--seed", seed]);
     // The day of an upload is that of the file: a day that is over can be compacted.
-    utimesSync(join(folder, `old/short-${seed}.mat`), 1767600000, 1767600000);
+    utimesSync(beside(`old/short-${seed}.mat`), 1767600000, 1767600000);
   }
-  writeFileSync(join(folder, "broken.mat"), "no MAT file");
-  ecg("run", "day.mat", "--lake", "lake");
-  ecg("run", "old", "--lake", "lake");
-  try {
-    ecg("run", "broken.mat", "--lake", "lake");
-  } catch {
-    // It is to be rejected.
-  }
+  writeFileSync(beside("broken.mat"), "no MAT file");
+  for (const file of ["day.mat", "old"]) ecg(["run", beside(file), "--lake", lake]);
+  ecg(["run", beside("broken.mat"), "--lake", lake], [1]);
   [day] = asked("select recording_id from recordings where duration_s > 1000");
-  ({ server, address } = await started());
-  browser = await chromium.launch({ executablePath: process.env.ECG_CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
+  console_ = await openConsole(lake);
 });
+after(() => console_.close());
 
-after(async () => {
-  await browser?.close();
-  server?.kill();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-/** A console, and the address that lets a browser in. */
-async function started() {
-  const server = spawn(ECG, ["console", "--lake", "lake", "--port", "0", "--no-open"], { cwd: folder });
-  const address = await new Promise((resolve, reject) => {
-    let told = "";
-    server.stdout.on("data", (data) => {
-      told += data;
-      const found = told.match(/http:\/\/\S+/);
-      if (found) resolve(new URL(found[0]));
-    });
-    server.on("exit", (code) => reject(new Error(`the console ended with ${code}`)));
-  });
-  return { server, address };
+/** A page of a recording that is ready for keys. */
+async function open(at, options = {}) {
+  const page = await console_.page(at, options);
+  await ready(page);
+  return page;
 }
 
-/** A page that may log no error and ask no other host. */
-async function open(path, options = {}) {
-  const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, ...options });
-  const troubles = [];
-  // `[object Event]` is the stream of events of a page that is left.
-  const isTrouble = (message) => message.type() === "error" && message.text() !== "[object Event]";
-  page.on("console", (message) => isTrouble(message) && troubles.push(message.text()));
-  page.on("pageerror", (error) => troubles.push(error.message));
-  page.on("request", (request) => {
-    const { protocol, host } = new URL(request.url());
-    if (protocol !== "data:" && host !== address.host) troubles.push(`asked ${request.url()}`);
-  });
-  await page.goto(address.href);
-  await page.goto(new URL(path, address).href);
+async function ready(page) {
   await page.waitForSelector("#viewer[data-ready]");
   await page.waitForFunction(() => document.getElementById("kind").selectedOptions[0].textContent.includes("("));
-  return {
-    page,
-    async close() {
-      assert.deepEqual(troubles, []);
-      await page.close();
-    },
-  };
 }
 
 const measured = async (page) => {
@@ -101,7 +53,7 @@ const near = (found, expected, share, what) =>
   assert.ok(Math.abs(found - expected) <= Math.abs(expected) * share, `${what}: ${found}, expected ${expected}`);
 
 test("calipers: 1 mV is 10 mm and 1 s is 25 mm, by mouse and by key", async () => {
-  const { page, close } = await open(`/recordings/${day}?t=60`);
+  const page = await open(`/recordings/${day}?t=60`);
   await page.keyboard.press("s");
   await page.keyboard.press("c");
   const box = await page.locator("#strip").boundingBox();
@@ -128,22 +80,22 @@ test("calipers: 1 mV is 10 mm and 1 s is 25 mm, by mouse and by key", async () =
   await page.mouse.up();
   near((await measured(page)).ms, 500, 0.01, "ms at 50 mm/s");
   near((await measured(page)).mv, -0.5, 0.04, "mV at 20 mm/mV");
-  await close();
+  await page.context().close();
 });
 
 test("calipers from the keyboard measure the RR interval in the middle", async () => {
-  const { page, close } = await open(`/recordings/${day}?t=60`);
+  const page = await open(`/recordings/${day}?t=60`);
   await page.waitForLoadState("load");
   await page.waitForTimeout(500);
   await page.keyboard.press("c");
   const { ms } = await measured(page);
   const known = asked(`select rr_ms from beats where recording_id = '${day}' and lead = 0 and time_s between 60 and 76`).map(Number);
   assert.ok(known.some((rr) => Math.abs(rr - ms) < 1.01), `${ms} ms is none of ${known}`);
-  await close();
+  await page.context().close();
 });
 
 test("24 hours scroll, the position is in the address, and back works", async () => {
-  const { page, close } = await open(`/recordings/${day}?view=minutes`);
+  const page = await open(`/recordings/${day}?view=minutes`);
   const frames = await page.evaluate(async () => {
     const box = document.getElementById("pages");
     const gaps = [];
@@ -176,11 +128,11 @@ test("24 hours scroll, the position is in the address, and back works", async ()
   assert.equal(page.url(), strip);
   await page.goBack();
   await page.waitForSelector("#view-minutes:not([hidden])");
-  await close();
+  await page.context().close();
 });
 
 test("keys go to the next gap and to beats that are not normal", async () => {
-  const { page, close } = await open(`/recordings/${day}`);
+  const page = await open(`/recordings/${day}`);
   await page.keyboard.press("m");
   assert.match(await page.textContent("#said"), /^gap 1 of 1, at 1:00:00.0$/);
   const t = Number(new URL(page.url()).searchParams.get("t"));
@@ -194,13 +146,13 @@ test("keys go to the next gap and to beats that are not normal", async () => {
   await page.check("#segment-only");
   await page.waitForSelector("#segment-table .v-tag-warn");
   assert.equal(await page.locator("#segment-table tbody .v-tag-good").count(), 0);
-  await close();
+  await page.context().close();
 });
 
 test("annotations are made, seen by a query, undone; beats stay as they are", async () => {
   const beats = () => asked("select count(*), sum(sample), md5(string_agg(beat_type, '' order by lead, sample)) from beats");
   const known = beats();
-  const { page, close } = await open(`/recordings/${day}?t=100`);
+  const page = await open(`/recordings/${day}?t=100`);
   await page.keyboard.press("a");
   const box = await page.locator("#strip").boundingBox();
   await page.mouse.move(box.x + 300, box.y + 80);
@@ -231,11 +183,11 @@ test("annotations are made, seen by a query, undone; beats stay as they are", as
   await page.keyboard.press("z");
   await page.waitForFunction(() => document.querySelectorAll("#notes li").length === 1);
   assert.deepEqual(beats(), known);
-  await close();
+  await page.context().close();
 });
 
 test("what does not belong to the recording is refused in words", async () => {
-  const { page, close } = await open(`/recordings/${day}`);
+  const page = await open(`/recordings/${day}`, { expected: /status of 40[04]/ });
   const answer = await page.evaluate(async (id) => {
     const post = (path, body) =>
       fetch(`/recordings/${id}/${path}`, { method: "POST", body }).then(async (answer) => `${answer.status} ${await answer.text()}`);
@@ -249,23 +201,23 @@ test("what does not belong to the recording is refused in words", async () => {
   assert.match(answer[0], /^400 expected a stretch within samples 0 to 8639999, found 0 to 99999999/);
   assert.match(answer[1], /^400 annotation: unknown field `beat_type`/);
   assert.match(answer[2], /^404 no such annotation/);
-  await page.close();
+  await page.context().close();
 });
 
 test("at 390 pixels, dark, nothing is wider than the page", async () => {
-  const { page, close } = await open(`/recordings/${day}?t=60`, { viewport: { width: 390, height: 844 }, colorScheme: "dark" });
+  const page = await open(`/recordings/${day}?t=60`, { width: 390, height: 844, scheme: "dark" });
   for (const view of ["strip", "minutes", "beats", "segments"]) {
     await page.click(`#tab-${view}`);
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     assert.ok(width <= 390, `${view}: ${width} pixels`);
   }
-  await close();
+  await page.context().close();
 });
 
 test("a compacted day answers as before, and another recording of the day does not get in", async () => {
-  const { page, close } = await open(`/recordings/${day}`);
+  const page = await open(`/recordings/${day}`);
   const [old, other] = asked("select recording_id from recordings where dt = '2026-01-05' order by recording_id");
-  const answers = (id) =>
+  const answers = (page, id) =>
     page.evaluate(async (id) => {
       const sha = async (path) => {
         const answer = await fetch(`/recordings/${id}/${path}`);
@@ -277,42 +229,31 @@ test("a compacted day answers as before, and another recording of the day does n
       const paths = ["head", "beats?lead=0", "segments?lead=0", "samples?from=0&to=7200", "envelope?lead=0&from=0&to=7200&buckets=500", "marks?from=0&to=7200"];
       return Promise.all(paths.map(sha));
     }, id);
-  const before = [await answers(old), await answers(other)];
+  const before = [await answers(page, old), await answers(page, other)];
   assert.notDeepEqual(before[0][3], before[1][3], "two recordings have the same samples");
   assert.match(before[0][3], / 28808 /, "8 bytes and 7200 samples");
-  ecg("compact", "--lake", "lake");
-  assert.ok(existsSync(join(folder, "lake/processed/compact/segments/dt=2026-01-05")), "the day is not compacted");
+  ecg(["compact", "--lake", lake]);
+  assert.ok(existsSync(path.join(lake, "processed/compact/segments/dt=2026-01-05")), "the day is not compacted");
   assert.equal(asked("select count(*) from recordings where dt = '2026-01-05'")[0], "2");
-  // The samples of another console, which has kept nothing.
-  const again = await started();
-  const jar = await browser.newContext();
-  const fresh = await jar.newPage();
-  await fresh.goto(again.address.href);
-  for (const [place, id] of [old, other].entries()) {
-    const found = await fresh.evaluate(async ({ id, paths }) => {
-      const all = [];
-      for (const path of paths) {
-        const bytes = await (await fetch(`/recordings/${id}/${path}`)).arrayBuffer();
-        all.push(`${path} ${bytes.byteLength} ${new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).join(",")}`);
-      }
-      return all;
-    }, { id, paths: before[place].map((line) => line.split(" ")[0]) });
-    assert.deepEqual(found, before[place]);
-  }
-  await jar.close();
-  again.server.kill();
-  await close();
+  // Asked of another console, which has kept nothing.
+  const second = await openConsole(lake, { keep: true });
+  const fresh = await second.page(`/recordings/${old}`);
+  assert.deepEqual([await answers(fresh, old), await answers(fresh, other)], before);
+  await second.close();
+  await page.context().close();
 });
 
 test("a recording that was rejected says why and what to type; an unknown one is not found", async () => {
-  const page = await browser.newPage();
-  await page.goto(address.href);
   const [id] = asked("select recording_id from rejections");
-  await page.goto(new URL(`/recordings/${id}`, address).href);
+  const page = await console_.page(`/recordings/${id}`, { expected: /status of 404/ });
   assert.match(await page.textContent(".v-banner"), /Validate: Rejected .*expected .*, found .*ecg inspect .*broken\.mat/s);
   assert.match(await page.textContent(".v-verdict summary"), /^Rejected: 1 of \d+ checks failed/);
-  const unknown = await page.goto(new URL("/recordings/none", address).href);
-  assert.equal(unknown.status(), 404);
-  assert.equal((await page.goto(new URL("/recordings/x'%20or%201=1", address).href)).status(), 404);
-  await page.close();
+  for (const unknown of ["none", "x'%20or%201=1"]) {
+    assert.equal((await page.goto(`${console_.origin}/recordings/${unknown}`)).status(), 404);
+  }
+  await page.context().close();
+});
+
+test("pictures", { skip: !process.env.SCREENSHOTS }, async () => {
+  for (const view of ["strip", "minutes", "beats", "segments"]) await pictures(console_, `/recordings/${day}?t=3590&view=${view}`, `recording-${view}`, ready);
 });

@@ -23,10 +23,36 @@ document.getElementById('keys').addEventListener('click', help);
 
 // The server tells what changed; what shows it asks again (hx-trigger="… from:body").
 const events = new EventSource('/events');
-for (const name of ['runs', 'jobs']) {
-  events.addEventListener(name, () => document.body.dispatchEvent(new Event(name)));
-}
+const NAMES = ['runs', 'jobs'];
+const tell = (name) => document.body.dispatchEvent(new Event(name));
+for (const name of NAMES) events.addEventListener(name, () => tell(name));
 addEventListener('pagehide', () => events.close());
+
+// What is shown is not exchanged between the press and the release of a button, and the row that has the focus keeps it.
+let pressed = false;
+let missed = new Set();
+let focused = null;
+addEventListener('pointerdown', () => (pressed = true), true);
+addEventListener('pointerup', () => setTimeout(() => {
+  pressed = false;
+  for (const name of missed) tell(name);
+  missed = new Set();
+}, 100), true);
+const rowOf = (element) => element?.closest('table.list tbody tr');
+const nameOf = (row) => row?.querySelector('a[href]')?.getAttribute('href');
+addEventListener('htmx:beforeSwap', (event) => {
+  const name = event.detail.requestConfig?.triggeringEvent?.type;
+  if (pressed && NAMES.includes(name)) {
+    event.detail.shouldSwap = false;
+    missed.add(name);
+  }
+  focused = nameOf(rowOf(document.activeElement));
+});
+addEventListener('htmx:afterSwap', () => {
+  if (focused && !rowOf(document.activeElement)) {
+    [...document.querySelectorAll('table.list tbody tr')].find((row) => nameOf(row) === focused)?.focus();
+  }
+});
 
 // Keys. `g` and a letter goes to a page.
 const PAGES = { r: '/runs', f: '/failures', e: '/recordings', s: '/subjects', q: '/query' };

@@ -112,7 +112,7 @@ export class Overview {
       context.stroke();
       context.globalAlpha = 1;
       context.textAlign = tick === 0 ? "left" : "center";
-      if (x < width - 16) context.fillText(clock(tick * step), x, (LANES.axis[0] + LANES.axis[1]) / 2 + 1);
+      if (x < width - 16) context.fillText(clock(tick * step, step < 1 ? 1 : 0), x, (LANES.axis[0] + LANES.axis[1]) / 2 + 1);
     }
     if (!lead) return;
     const { segments, beats } = lead;

@@ -222,6 +222,7 @@ export class Paper {
     const beats = chunks.flatMap((chunk) => chunk.marks.beats).filter((beat) => beat.lead === row.lead);
     context.textBaseline = "alphabetic";
     let before = null;
+    this.written = Number.NEGATIVE_INFINITY;
     for (const beat of beats) {
       const x = this.x(beat.sample / fs);
       if (x > GUTTER - 60 && x < this.surface.width + 60) {
@@ -280,11 +281,14 @@ export class Paper {
     context.textAlign = "center";
     const x = this.x((beat.qrs_onset ?? beat.sample) / fs) + 10;
     const text = words.join("  ");
-    if (room > context.measureText(text).width + 12) {
-      context.fillText(text, x, row.lanes + 25);
-    } else if (room > 58) {
-      words.forEach((word, place) => context.fillText(word, x, row.lanes + 24 + place * 10));
-    }
+    const line = context.measureText(text).width;
+    const inOne = room > line + 12;
+    const half = (inOne ? line : 50) / 2;
+    // Not onto the words of the beat before.
+    if ((!inOne && room <= 58) || x - half < this.written + 4) return;
+    if (inOne) context.fillText(text, x, row.lanes + 25);
+    else words.forEach((word, place) => context.fillText(word, x, row.lanes + 24 + place * 10));
+    this.written = x + half;
   }
 
   annotations(context, rows, paper, fs) {

@@ -1,5 +1,27 @@
 use std::path::PathBuf;
 
+use asl_engine::HistoryEvent;
+use ecg_journal::Execution;
+use serde_json::Value;
+
+/// Executions that are in no lake: those of a state machine on AWS. What a list there does not tell is `None`.
+pub trait Remote: Send + Sync {
+    /// What is shown, in few words, such as the name of the state machine.
+    fn name(&self) -> String;
+
+    /// The newest executions, newest first; only those that failed, if that is asked for.
+    ///
+    /// # Errors
+    /// What the service says.
+    fn list(&self, failed: bool, limit: usize) -> Result<Vec<Execution>, String>;
+
+    /// The execution of this name, with its input and its events; `None` if there is none.
+    ///
+    /// # Errors
+    /// What the service says.
+    fn show(&self, name: &str) -> Result<Option<(Execution, Value, Vec<HistoryEvent>)>, String>;
+}
+
 /// What the console asks the command line to do. Each call returns when it is done; one is made at a time.
 pub trait Actions: Send + Sync {
     /// Runs failed executions again, from the state that failed. `done` hears of each as it ends.

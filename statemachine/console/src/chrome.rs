@@ -16,8 +16,10 @@ pub(crate) struct Chrome {
     pub(crate) title: String,
     /// The entry of the navigation that is lit.
     pub(crate) tab: &'static str,
-    /// The folder of the lake.
+    /// The folder of the lake, or the name of the state machine.
     pub(crate) lake: String,
+    /// It is a state machine on AWS, which has no tables here.
+    pub(crate) remote: bool,
     pub(crate) version: &'static str,
 }
 
@@ -26,7 +28,11 @@ impl Chrome {
         Chrome {
             title: title.into(),
             tab,
-            lake: shared.lake.root().display().to_string(),
+            lake: match &shared.remote {
+                Some(remote) => remote.name(),
+                None => shared.lake.root().display().to_string(),
+            },
+            remote: shared.remote.is_some(),
             version: &assets::VERSION,
         }
     }

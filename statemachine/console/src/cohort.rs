@@ -20,6 +20,9 @@ use crate::server::Shared;
 /// Groups that are listed.
 const GROUPS: usize = 500;
 
+/// Causes of rejection of a group that are listed.
+const CAUSES: usize = 3;
+
 /// Weeks of a calendar.
 const WEEKS: u64 = 53;
 

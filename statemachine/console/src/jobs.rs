@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::actions::{Actions, Done, Upload};
 use crate::chrome::{Failure, html};
+use crate::runs::REMOTE_ROWS;
 use crate::server::Shared;
 
 /// Failures that one action runs again.
@@ -194,9 +195,16 @@ pub(crate) async fn redrive(
     State(shared): State<Arc<Shared>>,
     Form(form): Form<RedriveForm>,
 ) -> Result<Response, Failure> {
-    let executions = match (form.execution, form.group) {
-        (Some(execution), _) => vec![execution],
-        (None, group) => {
+    let executions = match (form.execution, form.group, &shared.remote) {
+        (Some(execution), ..) => vec![execution],
+        (None, group, Some(remote)) => {
+            let listed = Shared::remote(remote, |remote| remote.list(true, REMOTE_ROWS)).await?;
+            let of_group = listed
+                .into_iter()
+                .filter(|execution| group.is_none() || execution.cause_group == group);
+            of_group.map(|execution| execution.name).collect()
+        }
+        (None, group, None) => {
             let filter = Filter {
                 failed: true,
                 group,

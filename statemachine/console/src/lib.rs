@@ -20,6 +20,6 @@ mod server;
 mod time;
 mod upload;
 
-pub use actions::{Actions, Done, Upload};
+pub use actions::{Actions, Done, Remote, Upload};
 pub use run::run_html;
 pub use server::{Console, serve};

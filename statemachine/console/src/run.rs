@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::chrome::{Chrome, Failure, NotFound, html};
 use crate::course::{Attempt, Course, Mark, Visit};
 use crate::graph::{Workflow, escaped};
-use crate::runs::{encoded, message, reason, status};
+use crate::runs::{REMOTE_ROWS, encoded, message, reason, status};
 use crate::server::Shared;
 use crate::time;
 
@@ -112,15 +112,10 @@ impl Detail {
         let Some(execution) = journal.named(name)? else {
             return Ok(None);
         };
-        let (status, mark) = status(&execution, lake.at_work());
+        let input = serde_json::to_value(journal.input(&execution)?)?;
         let events = journal.history(&execution)?;
         Ok(Some(Detail {
-            status,
-            mark,
-            input: serde_json::to_value(journal.input(&execution)?)?,
             notification: journal.notification(&execution)?,
-            course: Course::of(&events, execution.closed.is_some()),
-            events,
             logs: journal
                 .logs(&execution)?
                 .lines()
@@ -128,9 +123,31 @@ impl Detail {
                 .collect(),
             runs: journal.runs_of(&execution.recording_id)?,
             verdict: lake.verdict(&execution.name),
+            ..Detail::of(execution, input, events, options, lake.at_work())
+        }))
+    }
+
+    fn of(
+        execution: Execution,
+        input: Value,
+        events: Vec<HistoryEvent>,
+        options: &str,
+        at_work: bool,
+    ) -> Detail {
+        let (status, mark) = status(&execution, at_work);
+        Detail {
+            status,
+            mark,
+            input,
+            notification: None,
+            course: Course::of(&events, execution.closed.is_some()),
+            events,
+            logs: Vec::new(),
+            runs: vec![execution.clone()],
+            verdict: None,
             options: options.to_owned(),
             execution,
-        }))
+        }
     }
 
     fn link(&self) -> String {
@@ -447,12 +464,16 @@ fn event_details(event: &HistoryEvent) -> String {
 
 async fn load(shared: &Arc<Shared>, name: &str) -> Result<Detail, Failure> {
     let (lake, options, wanted) = (shared.lake.clone(), shared.options.clone(), name.to_owned());
+    let missing = || NotFound::page(format!("The run `{name}`"));
+    if let Some(remote) = &shared.remote {
+        let shown = Shared::remote(remote, move |remote| remote.show(&wanted)).await?;
+        let (execution, input, events) = shown.ok_or_else(missing)?;
+        return Ok(Detail::of(execution, input, events, &options, true));
+    }
     let loaded = shared
         .journal(move |journal| Detail::load(journal, &lake, &options, &wanted))
         .await?;
-    loaded
-        .flatten()
-        .ok_or_else(|| NotFound::page(format!("The run `{name}`")).into())
+    loaded.flatten().ok_or_else(|| missing().into())
 }
 
 pub(crate) async fn page(
@@ -561,6 +582,9 @@ pub(crate) struct Compared {
     b: String,
 }
 
+/// How a line of the comparison begins that is about the input.
+const INPUT: &str = "input: ";
+
 /// A line of the comparison: a state, or what it was given or gave.
 struct Line {
     what: String,
@@ -589,18 +613,31 @@ pub(crate) async fn compare(
         false => asked.b,
         true => {
             let of = a.execution.clone();
-            let good = shared
-                .journal(move |journal| good_run(journal, &of))
-                .await?
-                .flatten();
+            let good = match &shared.remote {
+                Some(remote) => {
+                    let listed = Shared::remote(remote, |remote| remote.list(false, REMOTE_ROWS)).await?;
+                    let mut good = listed
+                        .into_iter()
+                        .filter(|run| run.closed.is_some() && !run.failed());
+                    good.find(|run| run.name != of.name).map(|run| run.name)
+                }
+                None => shared
+                    .journal(move |journal| good_run(journal, &of))
+                    .await?
+                    .flatten(),
+            };
             good.ok_or_else(|| NotFound::page("A run that succeeded, to compare with,"))?
         }
     };
     let b = load(&shared, &other).await?;
     let lines = compared(&a, &b);
+    let same = a.execution.recording_id == b.execution.recording_id;
     Ok(html(&Compare {
         chrome: Chrome::new(&shared, "runs", "Compare"),
-        parts: lines.iter().position(|line| line.differs),
+        // Of two recordings, that their files differ says nothing.
+        parts: lines
+            .iter()
+            .position(|line| line.differs && (same || !line.what.starts_with(INPUT))),
         lines,
         a,
         b,
@@ -645,7 +682,10 @@ fn compared(a: &Detail, b: &Detail) -> Vec<Line> {
         ("profile", "/profiles"),
     ] {
         let text = |detail: &Detail| detail.input.pointer(pointer).map(plain).unwrap_or_default();
-        lines.push(Line::new(format!("input: {name}"), text(a), text(b)));
+        let (one, other) = (text(a), text(b));
+        if !(one.is_empty() && other.is_empty()) {
+            lines.push(Line::new(format!("{INPUT}{name}"), one, other));
+        }
     }
     let states = a.course.visits.len().max(b.course.visits.len());
     for at in 0..states {
@@ -686,7 +726,10 @@ fn compared(a: &Detail, b: &Detail) -> Vec<Line> {
                 attempts(other),
             ));
         }
-        if let (Some(one), Some(other)) = (one, other) {
+        if let (Some(one), Some(other)) = (one, other)
+            && one.state == other.state
+            && one.mark == other.mark
+        {
             // What is named after the execution differs, and means the same.
             let output = |visit: &Visit, detail: &Detail| {
                 plain(&visit.output)

@@ -7,9 +7,10 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::Response;
 use ecg_core::message::Failure as Told;
-use ecg_journal::{Durations, Execution, FailureGroup, Filter, FilterColumn, Order, Reader};
+use ecg_journal::{Execution, FailureGroup, Filter, FilterColumn, Order, Overview, Reader};
 use serde::Deserialize;
 
+use crate::actions::Remote;
 use crate::chrome::{Chrome, Failure, html, is_part};
 use crate::course::{Course, Mark};
 use crate::server::Shared;
@@ -17,6 +18,9 @@ use crate::time;
 
 /// Rows of a page.
 const ROWS: usize = 50;
+
+/// Executions of a state machine that are looked through: each is a request to AWS, which allows some 15 a second.
+pub(crate) const REMOTE_ROWS: usize = 100;
 
 /// Groups of failures that are listed.
 const GROUPS: usize = 200;
@@ -242,40 +246,10 @@ pub(crate) fn message(cause: Option<&str>) -> String {
 /// What the list shows, asked of the journal.
 struct Listed {
     rows: Vec<Row>,
-    counts: Counts,
-    durations: Option<Durations>,
+    overview: Overview,
     steps: Vec<String>,
     errors: Vec<String>,
     labels: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Counts {
-    all: u64,
-    succeeded: u64,
-    failed: u64,
-    open: u64,
-}
-
-impl Counts {
-    fn of(journal: &Reader, filter: &Filter) -> std::io::Result<Counts> {
-        // Of what is asked for but the status: the counts are its choices.
-        let any = Filter {
-            failed: false,
-            status: None,
-            ..filter.clone()
-        };
-        let mut counts = Counts::default();
-        for (status, count) in journal.counts(&any)? {
-            counts.all += count;
-            match status.as_deref() {
-                Some("SUCCEEDED") => counts.succeeded += count,
-                Some(_) => counts.failed += count,
-                None => counts.open += count,
-            }
-        }
-        Ok(counts)
-    }
 }
 
 #[derive(Template)]
@@ -285,8 +259,7 @@ struct Page {
     asked: Asked,
     problem: Option<String>,
     rows: Vec<Row>,
-    counts: Counts,
-    durations: Option<Durations>,
+    overview: Overview,
     steps: Vec<String>,
     errors: Vec<String>,
     labels: Vec<String>,
@@ -299,14 +272,14 @@ struct Page {
 
 impl Page {
     fn durations(&self) -> Option<(String, String)> {
-        let durations = self.durations?;
+        let durations = self.overview.durations?;
         Some((time::duration(durations.median), time::duration(durations.p95)))
     }
 
     fn statuses(&self) -> [(&'static str, &'static str, u64, &'static str); 4] {
-        let counts = &self.counts;
+        let counts = &self.overview;
         [
-            ("", "All", counts.all, "all"),
+            ("", "All", counts.succeeded + counts.failed + counts.open, "all"),
             ("FAILED", "Failed", counts.failed, "failed"),
             ("OPEN", "Running", counts.open, "running"),
             ("SUCCEEDED", "Succeeded", counts.succeeded, "ok"),
@@ -328,6 +301,9 @@ pub(crate) async fn page(
     Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
+    if let Some(remote) = &shared.remote {
+        return remote_page(&shared, remote, asked, &headers).await;
+    }
     let (filter, problem) = match asked.filter() {
         Ok(filter) => (filter, None),
         Err(problem) => (Filter::default(), Some(problem)),
@@ -344,19 +320,19 @@ pub(crate) async fn page(
                 .collect();
             Ok(Listed {
                 rows: rows?,
-                counts: Counts::of(journal, &filter)?,
-                durations: journal.durations(&filter)?,
+                overview: journal.overview(&filter)?,
                 steps: journal.values(FilterColumn::Step)?,
                 errors: journal.values(FilterColumn::Error)?,
                 labels: journal.values(FilterColumn::Label)?,
             })
         })
         .await?;
-    let empty = listed.as_ref().is_none_or(|listed| listed.counts.all == 0) && !asked.restricts();
+    let empty = listed.as_ref().is_none_or(|listed| listed.rows.is_empty())
+        && !asked.restricts()
+        && asked.status.is_empty();
     let mut listed = listed.unwrap_or_else(|| Listed {
         rows: Vec::new(),
-        counts: Counts::default(),
-        durations: None,
+        overview: Overview::default(),
         steps: Vec::new(),
         errors: Vec::new(),
         labels: Vec::new(),
@@ -375,8 +351,7 @@ pub(crate) async fn page(
         asked,
         problem,
         rows: listed.rows,
-        counts: listed.counts,
-        durations: listed.durations,
+        overview: listed.overview,
         steps: listed.steps,
         errors: listed.errors,
         labels: listed.labels,
@@ -387,7 +362,11 @@ pub(crate) async fn page(
     let mut response = if part { html(&page.as_list()) } else { html(&page) };
     // The address of a form has what is empty, too; one that refreshes itself leaves the address alone.
     if part
-        && headers.contains_key("hx-trigger-name")
+        && headers.get("hx-trigger").is_some_and(|id| id == "filters")
+        && !headers
+            .get("hx-current-url")
+            .and_then(|url| url.to_str().ok())
+            .is_some_and(|url| url.ends_with(&address))
         && let Ok(value) = address.parse()
     {
         response
@@ -398,6 +377,90 @@ pub(crate) async fn page(
         .headers_mut()
         .insert(header::VARY, header::HeaderValue::from_static("hx-request"));
     Ok(response)
+}
+
+/// The newest executions of a state machine; which of these are shown, the console chooses itself.
+async fn remote_page(
+    shared: &Arc<Shared>,
+    remote: &Arc<dyn Remote>,
+    asked: Asked,
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
+    let failed = asked.status == "FAILED";
+    let listed = Shared::remote(remote, move |remote| remote.list(failed, REMOTE_ROWS)).await?;
+    let mut overview = Overview::default();
+    for execution in &listed {
+        match &execution.closed {
+            None => overview.open += 1,
+            Some(_) if execution.failed() => overview.failed += 1,
+            Some(_) => overview.succeeded += 1,
+        }
+    }
+    let fits = |execution: &Execution| {
+        let status = match &execution.closed {
+            None => "OPEN",
+            Some(closed) => closed.status.name(),
+        };
+        let reason = execution.failed().then(|| reason(execution));
+        let texts = [
+            execution.name.as_str(),
+            &execution.key,
+            reason.as_deref().unwrap_or_default(),
+        ];
+        (failed || asked.status.is_empty() || asked.status == status)
+            && (asked.group.is_empty() || execution.cause_group.as_deref() == Some(&asked.group))
+            && texts.iter().any(|text| text.contains(asked.text.trim()))
+    };
+    let rows = listed.into_iter().filter(fits).map(|execution| {
+        let (status, mark) = status(&execution, true);
+        Row {
+            status,
+            mark,
+            cells: Vec::new(),
+            reason: execution.failed().then(|| reason(&execution)),
+            execution,
+        }
+    });
+    let page = Page {
+        chrome: Chrome::new(shared, "runs", "Runs"),
+        problem: None,
+        rows: rows.collect(),
+        overview,
+        steps: Vec::new(),
+        errors: Vec::new(),
+        labels: Vec::new(),
+        more: None,
+        empty: false,
+        options: shared.options.clone(),
+        asked,
+    };
+    Ok(if is_part(headers) {
+        html(&page.as_list())
+    } else {
+        html(&page)
+    })
+}
+
+/// The failures of each cause, the largest group first.
+async fn remote_groups(remote: &Arc<dyn Remote>) -> Result<Vec<FailureGroup>, Failure> {
+    let mut groups: Vec<FailureGroup> = Vec::new();
+    for execution in Shared::remote(remote, |remote| remote.list(true, REMOTE_ROWS)).await? {
+        let Some(group) = execution.cause_group.clone() else {
+            continue;
+        };
+        match groups.iter_mut().find(|known| known.group == group) {
+            Some(known) => known.count += 1,
+            None => groups.push(FailureGroup {
+                group,
+                error: execution.closed.as_ref().and_then(|closed| closed.error.clone()),
+                step: None,
+                count: 1,
+                newest: execution,
+            }),
+        }
+    }
+    groups.sort_by_key(|group| std::cmp::Reverse(group.count));
+    Ok(groups)
 }
 
 #[derive(Template)]
@@ -449,16 +512,20 @@ pub(crate) async fn failures(
     State(shared): State<Arc<Shared>>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let groups = shared
-        .journal(|journal| {
-            let failed = Filter {
-                failed: true,
-                ..Filter::default()
-            };
-            journal.failure_groups(&failed, GROUPS)
-        })
-        .await?;
-    let groups: Vec<Group> = groups.unwrap_or_default().into_iter().map(Group::of).collect();
+    let groups = match &shared.remote {
+        Some(remote) => remote_groups(remote).await?,
+        None => {
+            let groups = shared.journal(|journal| {
+                let failed = Filter {
+                    failed: true,
+                    ..Filter::default()
+                };
+                journal.failure_groups(&failed, GROUPS)
+            });
+            groups.await?.unwrap_or_default()
+        }
+    };
+    let groups: Vec<Group> = groups.into_iter().map(Group::of).collect();
     let page = Failures {
         chrome: Chrome::new(&shared, "failures", "Failures"),
         failed: groups.iter().map(|group| group.of.count).sum(),

@@ -14,7 +14,7 @@ use ecg_journal::{Place, Reader};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::actions::Actions;
+use crate::actions::{Actions, Remote};
 use crate::chrome::{Failure, NotFound};
 use crate::graph::Workflow;
 use crate::guard::Guard;
@@ -30,6 +30,8 @@ pub struct Console {
     pub lake: Place,
     /// The workflow file that runs there.
     pub workflow: String,
+    /// What is shown in the place of the lake, where that is asked for.
+    pub remote: Option<Arc<dyn Remote>>,
     /// Who does what a page asks for.
     pub actions: Arc<dyn Actions>,
     /// The options with which `ecg` finds what is shown, each with a blank before it, such as ` --lake L`.
@@ -40,6 +42,7 @@ pub struct Console {
 pub(crate) struct Shared {
     pub(crate) guard: Guard,
     pub(crate) lake: Place,
+    pub(crate) remote: Option<Arc<dyn Remote>>,
     pub(crate) workflow: Workflow,
     pub(crate) options: String,
     pub(crate) jobs: Jobs,
@@ -50,6 +53,16 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Asks what is shown in the place of a lake, on a thread that may wait.
+    pub(crate) async fn remote<T: Send + 'static>(
+        remote: &Arc<dyn Remote>,
+        ask: impl FnOnce(&dyn Remote) -> Result<T, String> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let remote = remote.clone();
+        let asked = tokio::task::spawn_blocking(move || ask(remote.as_ref()));
+        asked.await.map_err(Failure::from)?.map_err(Failure::Words)
+    }
+
     /// Asks the journal on a thread that may wait; `None` where nothing was ever recorded.
     pub(crate) async fn journal<T: Send + 'static>(
         self: &Arc<Self>,
@@ -81,11 +94,14 @@ pub async fn serve(console: Console, port: u16, ready: impl FnOnce(&str)) -> Res
         workflow: Workflow::parse(&console.workflow)?,
         inbox: console.lake.root().join("inbox"),
         lake: console.lake,
+        remote: console.remote,
         options: console.options,
         jobs: Jobs::new(console.actions),
         changes: watch::Sender::new(0),
     });
-    tokio::spawn(events::watch(shared.clone()));
+    if shared.remote.is_none() {
+        tokio::spawn(events::watch(shared.clone()));
+    }
     ready(&shared.guard.address());
     axum::serve(listener, router(shared))
         .await

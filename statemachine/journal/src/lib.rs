@@ -27,7 +27,7 @@ pub use annotations::{Annotation, Annotations, NewAnnotation};
 pub use filter::Filter;
 pub use folders::uploads as uploads_of_old_lake;
 pub use place::{BUCKET, LakeLock, PROCESSED, Place, WORK, lake_option};
-pub use read::{Durations, Execution, FailureGroup, FilterColumn, Order, Reader};
+pub use read::{Durations, Execution, FailureGroup, FilterColumn, Order, Overview, Reader};
 pub use record::{Course, ExecutionRecorder, OpenExecution};
 pub use writer::{Journal, Lost};
 

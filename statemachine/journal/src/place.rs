@@ -89,6 +89,9 @@ impl Place {
     }
 
     /// What is recorded of the executions, for reading.
+    ///
+    /// # Errors
+    /// What SQLite says, that the file is no journal, or that it is one of another version.
     pub fn journal(&self) -> Result<Reader, String> {
         Reader::open(&self.journal_file()).map_err(|error| error.to_string())
     }

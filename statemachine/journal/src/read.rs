@@ -100,6 +100,19 @@ pub struct FailureGroup {
     pub newest: Execution,
 }
 
+/// How many executions there are, and how long they took.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Overview {
+    /// Those that succeeded.
+    pub succeeded: u64,
+    /// Those that ended without success.
+    pub failed: u64,
+    /// Those that have not ended.
+    pub open: u64,
+    /// `None` where none has ended.
+    pub durations: Option<Durations>,
+}
+
 /// How long executions took that have ended, in seconds of work.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Durations {
@@ -211,42 +224,57 @@ impl Reader {
         self.many(&condition, values)
     }
 
-    /// How many executions a filter lets through, by status; `None`: open.
-    pub fn counts(&self, filter: &Filter) -> io::Result<Vec<(Option<String>, u64)>> {
-        let (conditions, values) = conditions(filter);
+    /// How many executions a filter lets through, whatever their status; and how long those took that it lets through.
+    pub fn overview(&self, filter: &Filter) -> io::Result<Overview> {
+        let any = Filter {
+            failed: false,
+            status: None,
+            ..filter.clone()
+        };
+        let (conditions, values) = conditions(&any);
+        // Where nothing else is asked for, the index by seconds has all of it.
         let sql = format!(
-            "select status, count(*) from executions where {} group by status",
+            "select status, seconds from executions where {}",
             conditions.join(" and ")
         );
+        let mut overview = Overview::default();
+        let mut seconds: Vec<f64> = Vec::new();
         self.rows(&sql, values, |row| {
-            Ok((row.get(0)?, row.get::<_, u32>(1)?.into()))
-        })
-    }
-
-    /// How long those took that a filter lets through and that have ended; `None` if there are none.
-    pub fn durations(&self, filter: &Filter) -> io::Result<Option<Durations>> {
-        let (conditions, values) = conditions(filter);
-        let condition = format!("{} and status is not null", conditions.join(" and "));
-        let sql = format!("select count(*) from executions where {condition}");
-        let count = self.rows(&sql, values.clone(), |row| row.get::<_, i64>(0))?;
-        let count = count.first().copied().unwrap_or(0);
-        if count == 0 {
-            return Ok(None);
-        }
+            let status = row.get_ref(0)?.as_str_or_null()?;
+            let taken = match status {
+                Some("SUCCEEDED") => {
+                    overview.succeeded += 1;
+                    !filter.failed
+                }
+                Some(_) => {
+                    overview.failed += 1;
+                    true
+                }
+                None => {
+                    overview.open += 1;
+                    false
+                }
+            };
+            if taken
+                && filter
+                    .status
+                    .as_deref()
+                    .is_none_or(|wanted| status == Some(wanted))
+            {
+                seconds.push(row.get(1)?);
+            }
+            Ok(())
+        })?;
+        seconds.sort_by(f64::total_cmp);
         let at = |share: f64| {
-            let mut values = values.clone();
-            values.push(Sql::Integer(((count - 1) as f64 * share).round() as i64));
-            let sql = format!(
-                "select seconds from executions where {condition} order by seconds limit 1 offset ?{}",
-                values.len()
-            );
-            let found = self.rows(&sql, values, |row| row.get::<_, f64>(0))?;
-            Ok::<_, io::Error>(found.first().copied().unwrap_or(0.0))
+            seconds
+                .get(((seconds.len() as f64 - 1.0) * share).round() as usize)
+                .copied()
         };
-        Ok(Some(Durations {
-            median: at(0.5)?,
-            p95: at(0.95)?,
-        }))
+        overview.durations = at(0.5)
+            .zip(at(0.95))
+            .map(|(median, p95)| Durations { median, p95 });
+        Ok(overview)
     }
 
     /// The failures that a filter lets through, those of one cause together, the largest group first; at most `limit` groups.
@@ -451,7 +479,6 @@ fn paged(filter: &Filter, order: Order, after: Option<i64>, limit: Option<usize>
         ),
     };
     if order == Order::Longest {
-        // So that the index serves.
         conditions.push("status is not null".to_owned());
     }
     if let Some(after) = after {

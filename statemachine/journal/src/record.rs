@@ -124,6 +124,11 @@ impl Course {
         course
     }
 
+    /// The task state that was entered last before the failure branch.
+    pub fn step(&self) -> Option<String> {
+        self.step.as_deref().map(str::to_owned)
+    }
+
     fn take(&mut self, event: &HistoryEvent) {
         let redriven = event.event_type == "ExecutionRedriven";
         if redriven || self.started.is_none() {

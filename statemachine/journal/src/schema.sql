@@ -36,7 +36,7 @@ create index executions_by_label on executions (label, started) where label is n
 create index executions_by_key on executions (key, started);
 create index executions_by_subject on executions (subject, started) where subject is not null;
 create index executions_by_group on executions (cause_group, started) where cause_group is not null;
-create index executions_by_seconds on executions (seconds) where status is not null;
+create index executions_by_seconds on executions (seconds, status);
 create index executions_by_file on executions (file);
 create index executions_not_on_disk on executions (id) where boot is not null;
 

@@ -164,6 +164,179 @@ fn filter(set: impl FnOnce(&mut Filter)) -> Filter {
     filter
 }
 
+#[test]
+fn pages_follow_each_other_in_every_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(FILE);
+    let (journal, _) = open(&file, "boot");
+    for at in 0..20 {
+        let status = match at % 4 {
+            0 => Status::Failed,
+            _ => Status::Succeeded,
+        };
+        let open = begun(&journal, &format!("e{at:02}"), 0);
+        if at % 5 != 4 {
+            open.close(
+                &outcome(status),
+                None,
+                Some(format!("subject {}", at % 2)),
+                Vec::new(),
+            );
+        }
+    }
+    journal.close().unwrap();
+    let reader = Reader::open(&file).unwrap();
+    for order in [Order::Newest, Order::Oldest, Order::Longest, Order::FailedFirst] {
+        let whole = reader.page(&Filter::default(), order, None, 100).unwrap();
+        let mut paged: Vec<Execution> = Vec::new();
+        loop {
+            let after = paged.last().map(|last| last.id);
+            let page = reader.page(&Filter::default(), order, after, 3).unwrap();
+            if page.is_empty() {
+                break;
+            }
+            paged.extend(page);
+        }
+        let names = |executions: &[Execution]| -> Vec<String> {
+            executions
+                .iter()
+                .map(|execution| execution.name.clone())
+                .collect()
+        };
+        assert_eq!(names(&paged), names(&whole), "{order:?}");
+        assert_eq!(whole.len(), if order == Order::Longest { 16 } else { 20 });
+        if order == Order::FailedFirst {
+            assert!(whole[..4].iter().all(Execution::failed) && !whole[4].failed());
+        }
+    }
+    let overview = reader.overview(&filter(|only| only.failed = true)).unwrap();
+    assert_eq!((overview.succeeded, overview.failed, overview.open), (12, 4, 4));
+    assert_eq!(
+        overview.durations,
+        Some(Durations {
+            median: 2.0,
+            p95: 2.0
+        })
+    );
+    let one = reader
+        .overview(&filter(|only| only.subject = Some("subject 0".into())))
+        .unwrap();
+    assert_eq!((one.succeeded, one.failed, one.open), (4, 4, 0));
+    let none = reader
+        .overview(&filter(|only| only.text = Some("nowhere".into())))
+        .unwrap();
+    assert_eq!(none, Overview::default());
+    let because = reader.page(
+        &filter(|only| only.text = Some("because".into())),
+        Order::Newest,
+        None,
+        9,
+    );
+    assert_eq!(because.unwrap().len(), 4);
+}
+
+#[test]
+fn failures_of_one_cause_are_one_group() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(FILE);
+    let (journal, _) = open(&file, "boot");
+    for (name, cause) in [
+        (
+            "a",
+            "val: expected 7200 bytes from the header, found 4792, at offset 24",
+        ),
+        (
+            "b",
+            "val: expected 3600 bytes from the header, found 1, at offset 24",
+        ),
+        ("c", "val: expected a numeric class, found char"),
+    ] {
+        let failed = Closed {
+            cause: Some(cause.to_owned()),
+            ..outcome(Status::Failed)
+        };
+        begun(&journal, name, 0).close(&failed, None, None, Vec::new());
+    }
+    journal.close().unwrap();
+    let reader = Reader::open(&file).unwrap();
+    let groups = reader.failure_groups(&Filter::default(), 10).unwrap();
+    let told: Vec<_> = groups
+        .iter()
+        .map(|group| (group.count, group.newest.name.as_str()))
+        .collect();
+    assert_eq!(told, [(2, "b"), (1, "c")]);
+    let group = Some(groups[0].group.clone());
+    let listed = reader.list(&filter(|only| only.group = group), None).unwrap();
+    assert_eq!(listed.len(), 2);
+}
+
+#[test]
+fn logs_are_kept_of_what_runs_here() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(FILE);
+    let (journal, _) = open(&file, "boot");
+    let execution = begun(&journal, "a", 0);
+    assert_eq!(
+        (
+            journal.next_attempt("a", "parse"),
+            journal.next_attempt("a", "parse")
+        ),
+        (1, 2)
+    );
+    assert_eq!(journal.next_attempt("elsewhere", "parse"), 0);
+    journal.log("a", b"{\"n\":1}\n");
+    journal.log("elsewhere", b"lost\n");
+    execution.history().unwrap();
+    journal.log("a", b"{\"n\":2}\n");
+    journal.close().unwrap();
+    let reader = Reader::open(&file).unwrap();
+    let a = reader.named("a").unwrap().unwrap();
+    assert_eq!(reader.logs(&a).unwrap(), "{\"n\":1}\n{\"n\":2}\n");
+}
+
+/// A journal of version 1 is read by its next writer, and has what the new columns are for.
+#[test]
+fn a_journal_of_version_1_is_brought_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(FILE);
+    let (journal, _) = open(&file, "boot");
+    begun(&journal, "a", 0).close(&outcome(Status::Failed), None, None, Vec::new());
+    journal.close().unwrap();
+    let group = Reader::open(&file)
+        .unwrap()
+        .named("a")
+        .unwrap()
+        .unwrap()
+        .cause_group;
+    assert!(group.is_some());
+    let connection = Connection::open(&file).unwrap();
+    connection
+        .execute_batch(
+            "drop table logs; drop index executions_by_subject; drop index executions_by_group; \
+             drop index executions_by_seconds; alter table executions drop column subject; \
+             alter table executions drop column cause_group; pragma user_version = 1",
+        )
+        .unwrap();
+    let error = Reader::open(&file).unwrap_err().to_string();
+    assert!(
+        error.contains("found version 1") && error.contains("`ecg run`"),
+        "{error}"
+    );
+    open(&file, "boot").0.close().unwrap();
+    let reader = Reader::open(&file).unwrap();
+    assert_eq!(reader.named("a").unwrap().unwrap().cause_group, group);
+    let schema = |connection: &Connection| -> Vec<String> {
+        let mut statement = connection
+            .prepare("select name from sqlite_schema order by name")
+            .unwrap();
+        let names = statement.query_map([], |row| row.get(0)).unwrap();
+        names.collect::<rusqlite::Result<_>>().unwrap()
+    };
+    let new = folder.path().join("new.sqlite");
+    open(&new, "boot").0.close().unwrap();
+    assert_eq!(schema(&connection), schema(&Connection::open(&new).unwrap()));
+}
+
 /// What a list or a lookup costs must not grow with the number of executions.
 #[test]
 fn lists_and_lookups_go_by_an_index() {
@@ -184,6 +357,9 @@ fn lists_and_lookups_go_by_an_index() {
         filter(|only| only.label = text()),
         filter(|only| only.key = text()),
         filter(|only| only.since = Some(1.0)),
+        filter(|only| only.subject = text()),
+        filter(|only| only.group = text()),
+        filter(|only| only.status = text()),
     ];
     let lists = filters.iter().map(|filter| read::listed(filter, Some(50)).0);
     let lookups = [read::NAMED, read::LAST_RUN, read::OF_KEY, read::OF_FILE].map(str::to_owned);

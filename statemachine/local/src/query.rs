@@ -382,10 +382,11 @@ fn shortened(column: &ArrayRef, row: usize) -> Result<Option<String>, ArrowError
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use arrow::array::{Float32Builder, Int32Array, ListBuilder, StringArray};
     use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-    use std::sync::Arc;
 
     async fn printed(batch: &RecordBatch, format: Option<Format>, window: Option<Window>) -> String {
         let batches = futures::stream::iter([Ok(batch.clone())]);

@@ -7,7 +7,7 @@ use clap::Args;
 use ecg_console::Console;
 use ecg_journal::lake_option;
 
-use crate::args::LakeArg;
+use crate::args::{AwsArgs, LakeArg};
 use crate::console_actions::ConsoleActions;
 use crate::execute::WORKFLOW;
 use crate::output::print;
@@ -20,7 +20,8 @@ The address has a token: open the whole of it. Only this machine can reach it. C
 
 Examples:
   ecg console
-  ecg console --lake study-a --port 8000 --no-open")]
+  ecg console --lake study-a --port 8000 --no-open
+  ecg console --aws")]
 pub(crate) struct ConsoleArgs {
     /// Port on 127.0.0.1; 0 takes a free one
     #[arg(long, value_name = "N", default_value_t = 7325)]
@@ -29,19 +30,26 @@ pub(crate) struct ConsoleArgs {
     #[arg(long)]
     pub(crate) no_open: bool,
     #[command(flatten)]
+    pub(crate) aws: AwsArgs,
+    #[command(flatten)]
     pub(crate) lake: LakeArg,
 }
 
 pub(crate) fn run(args: &ConsoleArgs) -> Result<ExitCode, String> {
-    let place = args.lake.place();
-    if place.is_lake() {
-        place.existing()?;
-    }
-    let console = Console {
-        lake: place.clone(),
-        workflow: WORKFLOW.to_owned(),
-        actions: Arc::new(ConsoleActions::new(place)),
-        options: lake_option(&args.lake.text()),
+    let console = if args.aws.aws {
+        on_aws(args)?
+    } else {
+        let place = args.lake.place();
+        if place.is_lake() {
+            place.existing()?;
+        }
+        Console {
+            lake: place.clone(),
+            remote: None,
+            workflow: WORKFLOW.to_owned(),
+            actions: Arc::new(ConsoleActions::new(place)),
+            options: lake_option(&args.lake.text()),
+        }
     };
     let open = !args.no_open;
     let serving = ecg_console::serve(console, args.port, |address| {
@@ -58,6 +66,33 @@ pub(crate) fn run(args: &ConsoleArgs) -> Result<ExitCode, String> {
         }
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(feature = "aws")]
+fn on_aws(args: &ConsoleArgs) -> Result<Console, String> {
+    use crate::args::PIPELINE;
+    use crate::executions::aws::OnAws;
+
+    let machine = Arc::new(OnAws {
+        state_machine: args.aws.state_machine.clone(),
+    });
+    let options = match args.aws.state_machine.as_str() {
+        PIPELINE => " --aws".to_owned(),
+        other => format!(" --aws --state-machine {}", crate::terminal::shell_word(other)),
+    };
+    Ok(Console {
+        // Nothing is there, and nothing is asked of it.
+        lake: args.lake.place(),
+        remote: Some(machine.clone()),
+        workflow: WORKFLOW.to_owned(),
+        actions: machine,
+        options,
+    })
+}
+
+#[cfg(not(feature = "aws"))]
+fn on_aws(_: &ConsoleArgs) -> Result<Console, String> {
+    Err(crate::executions::WITHOUT_AWS.to_owned())
 }
 
 fn open_browser(address: &str) {

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use asl_engine::Status;
+use asl_engine::{HistoryEvent, Status};
+use ecg_console::Done;
 use ecg_core::message::{ExecutionInput, Failure};
-use ecg_journal::{Course, Filter};
+use ecg_journal::{Closed, Course, Filter};
 use ecg_remote::redrive::Again;
 use ecg_remote::{Error, Execution, Machine, Which};
 use serde::Deserialize;
@@ -96,6 +97,105 @@ impl Executions for OnAws {
             Ok(vec![(execution, Ok(again))])
         })?;
         Ok(self.ran_again(outcomes, Some(id)))
+    }
+}
+
+impl ecg_console::Remote for OnAws {
+    fn name(&self) -> String {
+        format!("AWS: {}", self.state_machine)
+    }
+
+    fn list(&self, failed: bool, limit: usize) -> Result<Vec<ecg_journal::Execution>, String> {
+        let which = if failed { Which::Failed } else { Which::Any };
+        let executions = block_on(async {
+            let machine = Machine::open(&self.state_machine).await?;
+            machine.list(which, limit).await
+        })?;
+        Ok(executions
+            .iter()
+            .map(|execution| for_console(execution, None))
+            .collect())
+    }
+
+    fn show(&self, name: &str) -> Result<Option<Shown>, String> {
+        block_on(async {
+            let machine = Machine::open(&self.state_machine).await?;
+            let Some(execution) = machine.describe(&machine.execution_arn(name)).await? else {
+                return Ok(None);
+            };
+            let history = machine.history(&execution.arn).await?;
+            let told = for_console(&execution, Some(&history));
+            Ok(Some((told, execution.input, history)))
+        })
+    }
+}
+
+/// An execution, its input and its events.
+type Shown = (ecg_journal::Execution, Value, Vec<HistoryEvent>);
+
+/// An execution as the console shows it. Only its events say which step failed.
+fn for_console(execution: &Execution, history: Option<&[HistoryEvent]>) -> ecg_journal::Execution {
+    let input = ExecutionInput::deserialize(&execution.input).ok();
+    let source = input.as_ref().map(|input| &input.source);
+    let course = history.map(Course::of);
+    ecg_journal::Execution {
+        id: 0,
+        name: execution.name.clone(),
+        recording_id: execution.recording_id().to_owned(),
+        key: source.map_or_else(|| execution.name.clone(), |source| source.key.clone()),
+        version: source.map(|source| source.version.clone()).unwrap_or_default(),
+        file: Default::default(),
+        started: Some(execution.started),
+        seconds: match &course {
+            Some(course) => course.seconds,
+            None => execution
+                .stopped
+                .map_or(0.0, |stopped| stopped - execution.started),
+        },
+        redrives: execution.redrives,
+        step: course.and_then(|course| course.step()),
+        closed: execution.status.map(|status| Closed {
+            status,
+            output: None,
+            error: execution.error.clone(),
+            cause: execution.cause.clone(),
+        }),
+        label: None,
+        subject: None,
+        cause_group: execution.failed().then(|| group_of(execution)).flatten(),
+    }
+}
+
+impl ecg_console::Actions for OnAws {
+    fn redrive(&self, executions: &[String], done: &dyn Fn(Done)) -> Result<(), String> {
+        for name in executions {
+            done(started(name, Executions::redrive(self, Failed::One(name))));
+        }
+        Ok(())
+    }
+
+    fn rerun(&self, execution: &str, done: &dyn Fn(Done)) -> Result<(), String> {
+        let said = CalibrationArgs::default();
+        done(started(execution, Executions::rerun(self, execution, &said)));
+        Ok(())
+    }
+
+    fn upload(&self, _: &[ecg_console::Upload], _: &dyn Fn(Done)) -> Result<(), String> {
+        Err("files are uploaded to the bucket of the deployment, not here".to_owned())
+    }
+}
+
+/// What became of starting an execution again: it goes on without us.
+fn started(name: &str, answer: Result<Box<dyn Answer>, String>) -> Done {
+    let (well, message) = match answer {
+        Ok(answer) => (answer.well(), Some(answer.text())),
+        Err(error) => (false, Some(error)),
+    };
+    Done {
+        execution: name.to_owned(),
+        key: name.to_owned(),
+        well,
+        message,
     }
 }
 

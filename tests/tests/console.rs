@@ -1,0 +1,546 @@
+//! `ecg console`: who may ask, what is shown of odd input, and what is refused. What a browser makes of the pages is in
+//! `tests/console`.
+
+// A test that cannot go on stops: unwrap, expect and panic are how.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use ecg_tests::cli::command;
+use ecg_tests::files::{copy_file, malformed, recordings};
+use ecg_tests::lake::TestLake;
+
+/// A console over a lake, as long as this is there.
+struct Console {
+    child: Child,
+    port: u16,
+    token: String,
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An answer: status, head and body.
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Console {
+    fn over(lake: &TestLake) -> Console {
+        let mut console = command(&["console", "--port", "0", "--no-open", "--lake"]);
+        let mut child = console
+            .arg(lake.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut address = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut address)
+            .unwrap();
+        let (host, token) = address
+            .trim()
+            .split_once("/?token=")
+            .expect("an address with a token");
+        let port = host
+            .strip_prefix("http://127.0.0.1:")
+            .expect("on loopback")
+            .parse()
+            .unwrap();
+        Console {
+            child,
+            port,
+            token: token.to_owned(),
+        }
+    }
+
+    /// A request as it is typed: its first line, its head, its body.
+    fn send(&self, line: &str, head: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let mut text = format!(
+            "{line} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        for (name, value) in head {
+            text += &format!("{name}: {value}\r\n");
+        }
+        stream.write_all(format!("{text}\r\n").as_bytes()).unwrap();
+        // A server that refuses need not read to the end.
+        let _ = stream.write_all(body);
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        let answer = String::from_utf8_lossy(&bytes).into_owned();
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
+        Answer {
+            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            head: head.to_lowercase(),
+            body: body.to_owned(),
+        }
+    }
+
+    fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    fn cookie(&self) -> String {
+        format!("ecg_console_{}={}", self.port, self.token)
+    }
+
+    /// A request of a page of this console.
+    fn ask(&self, line: &str, body: &str) -> Answer {
+        self.ask_bytes(line, body.as_bytes())
+    }
+
+    fn ask_bytes(&self, line: &str, body: &[u8]) -> Answer {
+        let (host, cookie) = (self.host(), self.cookie());
+        let origin = format!("http://{host}");
+        let mut head = vec![("Host", host.as_str()), ("Cookie", cookie.as_str())];
+        if !line.starts_with("GET") {
+            head.push(("Origin", &origin));
+            head.push(("Content-Type", "application/x-www-form-urlencoded"));
+        }
+        self.send(line, &head, body)
+    }
+
+    fn page(&self, path: &str) -> String {
+        let answer = self.ask(&format!("GET {path}"), "");
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        answer.body
+    }
+
+    fn query(&self, sql: &str) -> String {
+        self.ask("POST /query", &format!("sql={}", encoded(sql))).body
+    }
+
+    /// Waits until the action under way has ended, and returns its panel.
+    fn ended(&self) -> String {
+        let until = Instant::now() + Duration::from_secs(120);
+        loop {
+            let panel = self.page("/jobs");
+            if panel.contains("/jobs/close") {
+                return panel;
+            }
+            assert!(Instant::now() < until, "{panel}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+/// The name of the last failed run.
+fn failed_of(lake: &TestLake) -> String {
+    let runs = lake.ecg(&["runs", "--failed", "--json"]).expect(0).json();
+    let last = runs.as_array().unwrap().last().unwrap();
+    last["execution"].as_str().unwrap().to_owned()
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+#[test]
+fn only_who_has_the_token_is_let_in() {
+    let console = Console::over(&TestLake::new());
+    let (host, cookie) = (console.host(), console.cookie());
+    let with = |head: &[(&str, &str)]| console.send("GET /runs", head, b"");
+
+    let let_in = console.send(&format!("GET /?token={}", console.token), &[("Host", &host)], b"");
+    assert_eq!(let_in.status, 303);
+    assert!(
+        let_in.head.contains("httponly; samesite=strict"),
+        "{}",
+        let_in.head
+    );
+    assert!(
+        let_in.head.contains("location: /\r\n"),
+        "the token stays in no address: {}",
+        let_in.head
+    );
+    assert_eq!(with(&[("Host", &host), ("Cookie", &cookie)]).status, 200);
+    // Another server's address in the path is no place to be sent to.
+    let away = console.send(
+        &format!("GET //evil.example/?token={}", console.token),
+        &[("Host", &host)],
+        b"",
+    );
+    assert!(away.head.contains("location: /evil.example/"), "{}", away.head);
+
+    type Case<'a> = (&'a str, u16, Vec<(&'a str, &'a str)>);
+    let cases: [Case<'_>; 6] = [
+        ("no token", 401, vec![("Host", &host)]),
+        (
+            "a wrong token",
+            401,
+            vec![("Host", &host), ("Cookie", "ecg_console_1=x")],
+        ),
+        (
+            "a forged host",
+            421,
+            vec![("Host", "evil.example"), ("Cookie", &cookie)],
+        ),
+        (
+            "a host that begins alike",
+            421,
+            vec![("Host", "127.0.0.1.evil.example"), ("Cookie", &cookie)],
+        ),
+        (
+            "another port",
+            421,
+            vec![("Host", "127.0.0.1:1"), ("Cookie", &cookie)],
+        ),
+        (
+            "a page of another site",
+            403,
+            vec![
+                ("Host", &host),
+                ("Cookie", &cookie),
+                ("Origin", "http://evil.example"),
+            ],
+        ),
+    ];
+    for (what, expected, head) in &cases {
+        assert_eq!(with(head).status, *expected, "{what}");
+    }
+    let forged = console.send(
+        &format!("GET /?token={}", console.token),
+        &[("Host", "evil.example")],
+        b"",
+    );
+    assert_eq!(forged.status, 421, "also with the token in the address");
+    assert_eq!(console.send("GET /?token=0", &[("Host", &host)], b"").status, 401);
+    assert_eq!(
+        console
+            .send("GET /assets/console.css", &[("Host", &host)], b"")
+            .status,
+        401
+    );
+}
+
+#[test]
+fn nothing_is_changed_for_another_site() {
+    let console = Console::over(&TestLake::new());
+    let (host, cookie) = (console.host(), console.cookie());
+    let own = format!("http://{host}");
+    for (origin, expected) in [
+        (None, 403),
+        (Some("null"), 403),
+        (Some("http://evil.example"), 403),
+        (Some("https://127.0.0.1"), 403),
+        (Some(own.as_str()), 200),
+    ] {
+        let mut head = vec![
+            ("Host", host.as_str()),
+            ("Cookie", cookie.as_str()),
+            ("Content-Type", "application/x-www-form-urlencoded"),
+        ];
+        head.extend(origin.map(|origin| ("Origin", origin)));
+        for (line, body) in [
+            ("POST /redrive", "execution=x"),
+            ("POST /query", "sql=select+1"),
+            ("POST /jobs/close", ""),
+        ] {
+            assert_eq!(
+                console.send(line, &head, body.as_bytes()).status,
+                expected,
+                "{line} {origin:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn pages_load_nothing_from_elsewhere_and_have_nothing_inline() {
+    let lake = TestLake::new();
+    let folder = lake.beside("files");
+    copy_file(&recordings().join("formats/level5.mat"), &folder.join("a.mat"));
+    copy_file(&malformed().join("text.mat"), &folder.join("b.mat"));
+    lake.run(&folder, 1);
+    let console = Console::over(&lake);
+    let failed = failed_of(&lake);
+    for path in [
+        "/runs".to_owned(),
+        "/failures".to_owned(),
+        "/subjects".to_owned(),
+        "/subjects?by=folder".to_owned(),
+        "/query".to_owned(),
+        format!("/runs/{failed}"),
+        format!("/runs/{failed}?view=table"),
+        format!("/runs/{failed}?view=events"),
+        format!("/compare?a={failed}"),
+    ] {
+        let answer = console.ask(&format!("GET {path}"), "");
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(
+            answer
+                .head
+                .contains("content-security-policy: default-src 'none'"),
+            "{path}"
+        );
+        for never in [
+            "style=\"",
+            "<script>",
+            " onclick",
+            "javascript:",
+            "src=\"http",
+            "href=\"http",
+        ] {
+            assert!(!answer.body.contains(never), "{path}: {never}");
+        }
+    }
+    let missing = console.ask("GET /runs/nothing-like-it", "");
+    assert_eq!(
+        (missing.status, missing.body.contains("nothing-like-it")),
+        (404, true)
+    );
+    assert_eq!(console.ask("GET /no/such/page", "").status, 404);
+}
+
+#[test]
+fn names_and_labels_are_text() {
+    let lake = TestLake::new();
+    let folder = lake.beside("odd");
+    let name = "<img src=x onerror=alert(1)>\"'&.mat";
+    copy_file(&malformed().join("text.mat"), &folder.join(name));
+    lake.run(&folder, 1);
+    let console = Console::over(&lake);
+    let id = failed_of(&lake);
+    for path in [
+        "/runs".to_owned(),
+        "/failures".to_owned(),
+        "/subjects?by=folder".to_owned(),
+        format!("/runs/{id}"),
+        format!("/runs/{id}?view=events"),
+        format!("/runs/{id}/export"),
+        "/runs?text=%3Cscript%3Ealert(1)%3C%2Fscript%3E&since=%3Cb%3E".to_owned(),
+        "/subjects?who=%3Cscript%3E".to_owned(),
+        "/query?sql=%3C%2Ftextarea%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E".to_owned(),
+    ] {
+        let page = console.page(&path);
+        for never in ["<img src=x", "<script>alert", "</textarea><script"] {
+            assert!(!page.contains(never), "{path}: {never}");
+        }
+    }
+    assert!(
+        console
+            .page("/runs")
+            .contains("&#60;img src=x onerror=alert(1)&#62;")
+    );
+    let answer = console.query("select '<script>alert(1)</script>' as \"<b>\"");
+    assert!(
+        !answer.contains("<script>alert") && !answer.contains("<b></"),
+        "{answer}"
+    );
+}
+
+#[test]
+fn queries_only_read_and_only_the_tables() {
+    let lake = TestLake::new();
+    let folder = lake.beside("files");
+    copy_file(&recordings().join("formats/level5.mat"), &folder.join("a.mat"));
+    lake.run(&folder, 0);
+    let console = Console::over(&lake);
+    let out = lake.beside("out");
+    fs::create_dir(&out).unwrap();
+    for (sql, why) in [
+        (
+            format!("copy (select 1) to '{}/x.csv'", out.display()),
+            "a query only reads",
+        ),
+        (
+            "create external table t stored as csv location '/etc/passwd'".to_owned(),
+            "a query only reads",
+        ),
+        ("create table t as select 1".to_owned(), "a query only reads"),
+        ("drop table recordings".to_owned(), "a query only reads"),
+        (
+            "insert into recordings select * from recordings".to_owned(),
+            "a query only reads",
+        ),
+        (
+            "set datafusion.execution.batch_size = 1".to_owned(),
+            "a query only reads",
+        ),
+        (
+            "explain analyze copy (select 1) to 'x.csv'".to_owned(),
+            "only reads",
+        ),
+        ("select * from '/etc/passwd'".to_owned(), "no table or view"),
+        ("select * from '../journal.sqlite'".to_owned(), "no table or view"),
+        (
+            "select * from read_csv('/etc/passwd')".to_owned(),
+            "no table or view",
+        ),
+        ("select 1; drop table recordings".to_owned(), ""),
+        ("".to_owned(), "expected a query"),
+    ] {
+        let answer = console.query(&sql);
+        assert!(answer.contains("role=\"alert\""), "{sql}: {answer}");
+        assert!(answer.contains(why), "{sql}: {answer}");
+        let file = console.ask(
+            &format!("GET /query/download?format=csv&sql={}", encoded(&sql)),
+            "",
+        );
+        assert_ne!(file.status, 200, "{sql}");
+    }
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 0);
+    let answer = console.query("select count(*) as n from recordings");
+    assert!(answer.contains("<td>1</td>"), "{answer}");
+    let sql = encoded("select recording_id, mv from segments");
+    let csv = console.ask(&format!("GET /query/download?format=csv&sql={sql}"), "");
+    assert!(csv.body.contains("recording_id,mv"), "{}", csv.body);
+    let parquet = console.ask(&format!("GET /query/download?format=parquet&sql={sql}"), "");
+    assert_eq!((parquet.status, parquet.body.contains("PAR1")), (200, true));
+}
+
+#[test]
+fn files_come_into_the_lake_by_name_only_and_their_runs_appear() {
+    let lake = TestLake::new();
+    let console = Console::over(&lake);
+    assert!(
+        console.page("/runs").contains("No runs yet"),
+        "a lake need not be there"
+    );
+    let good = fs::read(recordings().join("formats/level5.mat")).unwrap();
+    for name in [
+        "../up.mat",
+        "a/b.mat",
+        "..%2Fup.mat",
+        "%2Fetc%2Fup.mat",
+        ".hidden.mat",
+        "a%5Cb.mat",
+        "a%00b.mat",
+        "notes.txt",
+        "",
+    ] {
+        let answer = console.ask_bytes(&format!("PUT /uploads/{name}"), &good);
+        assert!((400..500).contains(&answer.status), "{name}: {}", answer.status);
+    }
+    assert!(!lake.path().join("up.mat").exists() && !lake.path().parent().unwrap().join("up.mat").exists());
+
+    let bad = fs::read(malformed().join("text.mat")).unwrap();
+    for (name, bytes) in [("good.mat", &good), ("bad%20one.mat", &bad)] {
+        assert_eq!(
+            console.ask_bytes(&format!("PUT /uploads/{name}"), bytes).status,
+            200
+        );
+    }
+    assert_eq!(console.ask("POST /uploads", "file=never-sent.mat").status, 422);
+    assert_eq!(console.ask("POST /uploads", "file=..%2F..%2Fx.mat").status, 422);
+    console.ask("POST /uploads", "file=good.mat&file=bad+one.mat");
+    let panel = console.ended();
+    assert!(
+        panel.contains("1 succeeded") && panel.contains("1 failed"),
+        "{panel}"
+    );
+    let runs = console.page("/runs");
+    assert!(runs.contains("uploads/good.mat") && runs.contains("uploads/bad one.mat"));
+    assert_eq!(
+        fs::read_dir(lake.path().join("inbox")).unwrap().count(),
+        0,
+        "nothing is left in the inbox"
+    );
+
+    // Its failure: redriven, by itself and as a group.
+    let failed = failed_of(&lake);
+    for form in [format!("execution={failed}"), String::new()] {
+        console.ask("POST /redrive", &form);
+        let panel = console.ended();
+        assert!(panel.contains("1 failed"), "{panel}");
+        console.ask("POST /jobs/close", "");
+    }
+    assert!(
+        console
+            .page(&format!("/runs/{failed}"))
+            .contains("<dt>Redrives</dt><dd>2</dd>")
+    );
+    console.ask("POST /rerun", &format!("execution={failed}"));
+    console.ended();
+    assert!(console.page("/runs").contains(&format!("{failed}-r1")));
+    // A rerun stands for its recording.
+    let refused = console.ask("POST /redrive", &format!("execution={failed}"));
+    let panel = refused.body + &console.ended();
+    assert!(
+        panel.contains("expected the last run of its recording"),
+        "{panel}"
+    );
+}
+
+#[test]
+fn looking_never_waits_and_actions_say_who_holds_the_lake() {
+    let lake = TestLake::new();
+    let folder = lake.beside("files");
+    copy_file(&malformed().join("text.mat"), &folder.join("b.mat"));
+    lake.run(&folder, 1);
+    let failed = failed_of(&lake);
+    let console = Console::over(&lake);
+    let lock = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(lake.path().join(".lock"))
+        .unwrap();
+    lock.lock().unwrap();
+    fs::write(lake.path().join(".lock"), "`ecg run`, process 4242\n").unwrap();
+    let answer = console.ask("POST /redrive", &format!("execution={failed}"));
+    assert!(
+        answer
+            .body
+            .contains("`ecg run`, process 4242 is working in this lake"),
+        "{}",
+        answer.body
+    );
+    let answer = console.ask_bytes("PUT /uploads/a.mat", b"x");
+    assert_eq!((answer.status, answer.body.contains("process 4242")), (409, true));
+    assert!(console.page("/runs").contains("b.mat"));
+    drop(lock);
+    console.ask("POST /redrive", &format!("execution={failed}"));
+    assert!(console.ended().contains("1 failed"));
+}
+
+#[test]
+fn a_body_has_a_limit() {
+    let console = Console::over(&TestLake::new());
+    let answer = console.ask("POST /query", &format!("sql={}", "x".repeat(2 << 20)));
+    assert_eq!(answer.status, 413);
+}
+
+#[test]
+fn a_run_as_one_file_needs_nothing_else() {
+    let lake = TestLake::new();
+    let folder = lake.beside("files");
+    copy_file(&malformed().join("text.mat"), &folder.join("b.mat"));
+    lake.run(&folder, 1);
+    let id = failed_of(&lake);
+    let file = lake.path().join("run.html");
+    let shown = command(&["show", &id, "--html"])
+        .arg(&file)
+        .arg("--lake")
+        .arg(lake.path())
+        .status()
+        .unwrap();
+    assert!(shown.success());
+    let page = fs::read_to_string(file).unwrap();
+    assert!(page.contains("expected a MATLAB MAT file") && page.contains("RegisterFailure</text>"));
+    for never in ["src=", "<link", "<script", "url(http", "token"] {
+        assert!(!page.contains(never), "{never}");
+    }
+    let logs = command(&["show", &id, "--logs", "--json", "--lake"])
+        .arg(lake.path())
+        .output()
+        .unwrap();
+    let first: serde_json::Value =
+        serde_json::from_str(String::from_utf8(logs.stdout).unwrap().lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (&first["step"], &first["attempt"], &first["error"]),
+        (&"validate".into(), &1.into(), &"Rejected".into())
+    );
+}
