@@ -1,7 +1,7 @@
 //! `--aws`, from the command line to the requests: the real binary against a Step Functions that this test plays.
 
 // Helpers of tests fail the test.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 #[path = "aws/played.rs"]
 mod played;
