@@ -220,17 +220,15 @@ impl Workflow {
         if from.column == to.column {
             // Around the states between, on the right.
             let right = x + WIDTH;
-            let bow = right + 20.0 + 4.0 * (to.row as f64 - from.row as f64).abs().min(4.0) - 12.0;
+            let bow = right + 8.0 + 4.0 * (to.row as f64 - from.row as f64).abs().min(4.0);
+            let (start, end) = (y + middle, to_y + middle);
+            let turn = if end > start { 6.0 } else { -6.0 };
             return format!(
-                "M{right} {} H{} Q{bow} {} {bow} {} V{} Q{bow} {} {} {} H{}",
-                y + middle,
+                "M{right} {start} H{} Q{bow} {start} {bow} {} V{} Q{bow} {end} {} {end} H{}",
                 bow - 6.0,
-                y + middle,
-                y + middle + 6.0,
-                to_y + middle - 6.0,
-                to_y + middle,
+                start + turn,
+                end - turn,
                 bow - 6.0,
-                to_y + middle,
                 right + 1.0
             );
         }

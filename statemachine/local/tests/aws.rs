@@ -1,11 +1,13 @@
 //! `--aws`, from the command line to the requests: the real binary against a Step Functions that this test plays.
 
 // Helpers of tests fail the test.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 #[path = "aws/played.rs"]
 mod played;
 
+use std::io::{BufRead, Read, Write};
+use std::net::TcpStream;
 use std::process::{Command, Output};
 
 use ecg_testing::golden::check;
@@ -356,4 +358,105 @@ fn what_is_missing_is_named() {
         .unwrap();
     let message = String::from_utf8(nowhere.stderr).unwrap();
     assert!(message.contains("no AWS region: set AWS_REGION"), "{message}");
+}
+
+/// A console over the machine, as long as this is there.
+struct Console {
+    child: std::process::Child,
+    host: String,
+    token: String,
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Console {
+    fn over(played: &Played) -> Console {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ecg"))
+            .args(["console", "--aws", "--port", "0", "--no-open"])
+            .env_clear()
+            .env("AWS_REGION", "eu-central-1")
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_ENDPOINT_URL", played.url())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut address = String::new();
+        std::io::BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut address)
+            .unwrap();
+        let (host, token) = address.trim().split_once("/?token=").unwrap();
+        Console {
+            child,
+            host: host.strip_prefix("http://").unwrap().to_owned(),
+            token: token.to_owned(),
+        }
+    }
+
+    fn ask(&self, line: &str, form: &str) -> String {
+        let mut stream = TcpStream::connect(&self.host).unwrap();
+        let port = self.host.rsplit(':').next().unwrap();
+        let (host, token, length) = (&self.host, &self.token, form.len());
+        let request = format!(
+            "{line} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nConnection: close\r\nCookie: \
+             ecg_console_{port}={token}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: \
+             {length}\r\n\r\n{form}"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// The panel of the last action, when it has ended.
+    fn ended(&self) -> String {
+        for _ in 0..200 {
+            let panel = self.ask("GET /jobs", "");
+            if panel.contains("/jobs/close") {
+                return panel;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("the action did not end");
+    }
+}
+
+#[test]
+fn the_console_shows_executions_and_starts_them_again() {
+    let played = some();
+    let console = Console::over(&played);
+    let runs = console.ask("GET /runs", "");
+    for name in ["good-1", "bad-2", "late-3", "now-8"] {
+        assert!(runs.contains(&format!("/runs/{name}\"")), "{name}");
+    }
+    assert!(runs.contains("expected 2 leads, found 0") && !runs.contains("id=\"drop\""));
+    let failed = console.ask("GET /runs?status=FAILED&text=bad", "");
+    assert!(failed.contains("/runs/bad-2\"") && !failed.contains("/runs/good-1\""));
+    let groups = console.ask("GET /failures", "");
+    assert!(groups.contains("Redrive these "), "{groups}");
+
+    let page = console.ask("GET /runs/bad-2", "");
+    for shown in [
+        "<dt>Found</dt><dd>0</dd>",
+        "RecordFailure</text>",
+        "ecg rerun bad-2 --aws",
+    ] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    assert!(console.ask("GET /runs/nothing", "").starts_with("HTTP/1.1 404"));
+
+    console.ask("POST /redrive", "execution=bad-2");
+    let panel = console.ended();
+    assert!(panel.contains("bad-2-r1"), "{panel}");
+    let started: Vec<String> = played
+        .writes()
+        .into_iter()
+        .map(|(operation, _)| operation)
+        .collect();
+    assert_eq!(started, ["StartExecution"]);
 }
