@@ -312,7 +312,7 @@ fn a_journal_of_version_1_is_brought_up() {
     let connection = Connection::open(&file).unwrap();
     connection
         .execute_batch(
-            "drop table logs; drop index executions_by_subject; drop index executions_by_group; \
+            "drop table annotations; drop table logs; drop index executions_by_subject; drop index executions_by_group; \
              drop index executions_by_seconds; alter table executions drop column subject; \
              alter table executions drop column cause_group; pragma user_version = 1",
         )
