@@ -307,7 +307,8 @@ mod tests {
         for name in file["States"].as_object().unwrap().keys() {
             assert!(svg.contains(&format!(">{name}</text>")), "{name}");
         }
-        assert_eq!(svg.matches("class=\"edge catch\"").count(), 8);
+        // One of each task, and two for what was erased.
+        assert_eq!(svg.matches("class=\"edge catch\"").count(), 10);
         assert!(!svg.contains("edge on"));
     }
 
