@@ -32,8 +32,11 @@ const NEAR: f64 = 0.6;
 /// # Errors
 /// What is wrong with the query, in one text.
 pub async fn ask(lake: &Path, sql: &str, may_join: bool) -> Result<SendableRecordBatchStream, String> {
-    let context = session::open(lake, None, may_join).await;
-    rows(&context.map_err(|error| words(&error))?, sql).await
+    let context = session::open(lake, None, may_join)
+        .await
+        .map_err(|error| words(&error))?;
+    annotations::register(&context, lake, sql).map_err(|error| words(&error))?;
+    rows(&context, sql).await
 }
 
 /// The same over the rows of one recording: of its day, and there only its own objects where the day is not compacted. So a
