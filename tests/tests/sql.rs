@@ -77,7 +77,7 @@ fn a_table_that_is_not_there_is_told_with_those_that_are() {
         assert!(answer.stderr.contains(words), "{sql}: {}", answer.stderr);
         assert!(
             answer.stderr.ends_with(
-                "tables: recordings, segments, beats, windows, rejections; views: samples, current, unresolved\n"
+                "tables: recordings, segments, beats, windows, rejections, annotations; views: samples, current, unresolved\n"
             ),
             "{sql}: {}",
             answer.stderr

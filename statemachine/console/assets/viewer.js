@@ -365,6 +365,8 @@ async function start() {
     if (made) last.push({ id: made.id, undo: "remove" });
     $("note-label").value = "";
     $("note").close();
+    // At once, and not with the next frame: keys are for the strip again.
+    $("strip").focus({ preventScroll: true });
     notes();
     redraw();
     say(`annotated: ${annotation.label}; Z takes it back`);

@@ -8,13 +8,30 @@ use arrow::array::{
 };
 use datafusion::datasource::MemTable;
 use datafusion::error::{DataFusionError, Result};
+use datafusion::prelude::SessionContext;
 use ecg_journal::{Annotation, Place};
 
 /// The name of the table.
 pub(crate) const TABLE: &str = "annotations";
 
+/// Makes the table where a query names it. Other queries do not open the journal: they leave a lake as it is, also one whose
+/// journal is of an older version.
+pub(crate) fn register(context: &SessionContext, lake: &Path, sql: &str) -> Result<()> {
+    let state = context.state();
+    let dialect = state.config_options().sql_parser.dialect;
+    // What is wrong with the query, its plan tells.
+    let Ok(statement) = state.sql_to_statement(sql, &dialect) else {
+        return Ok(());
+    };
+    let names = state.resolve_table_references(&statement).unwrap_or_default();
+    if names.iter().any(|name| name.table() == TABLE) {
+        context.register_table(TABLE, table(lake)?)?;
+    }
+    Ok(())
+}
+
 /// The annotations that stand now.
-pub(crate) fn table(lake: &Path) -> Result<Arc<MemTable>> {
+fn table(lake: &Path) -> Result<Arc<MemTable>> {
     let place = Place::new(lake);
     let found = match place.has_journal() {
         true => place

@@ -61,7 +61,11 @@ async fn begin(
     let mut attempt = 1;
     loop {
         let context = session::open(lake, only, may_join).await;
-        match rows(&context.map_err(|error| words(&error))?, sql).await {
+        let context = context.map_err(|error| words(&error))?;
+        if only.is_none() {
+            annotations::register(&context, lake, sql).map_err(|error| words(&error))?;
+        }
+        match rows(&context, sql).await {
             // Nothing was answered yet.
             Err(Refused::Moved(_)) if attempt < ATTEMPTS => attempt += 1,
             answer => return answer.map_err(|(Refused::Moved(why) | Refused::Wrong(why))| why),

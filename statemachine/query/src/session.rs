@@ -13,7 +13,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use ecg_tables::{PARTITION, TABLES, Table, arrow as table_arrow, views};
 
-use super::{Places, annotations, build_side, md5};
+use super::{Places, build_side, md5};
 
 /// Largest memory that a query may gather (to sort, to join, to group) before it fails, in bytes. Batches that pass by do
 /// not count: they are small, see [`BATCH_ROWS`].
@@ -78,7 +78,6 @@ pub(super) async fn open(lake: &Path, only: Option<(&str, &str)>, may_join: bool
             .with_schema(table_arrow::schema(table));
         context.register_table(table.name, Arc::new(ListingTable::try_new(config)?))?;
     }
-    context.register_table(annotations::TABLE, annotations::table(lake)?)?;
     for view in views::views() {
         let plan = context.state().create_logical_plan(&view.local).await?;
         let provider = datafusion::datasource::view::ViewTable::new(plan, Some(view.local.trim().to_owned()));
