@@ -13,7 +13,7 @@ from driver.machine_rights import Grant
 from driver.ministack import ACCOUNT, REGION
 from driver.template import Template
 
-MACHINES = ("ecg-pipeline", "ecg-pipeline-backfill", "ecg-pipeline-compact", "ecg-pipeline-net")
+MACHINES = ("ecg-pipeline", "ecg-pipeline-backfill", "ecg-pipeline-compact", "ecg-pipeline-forget", "ecg-pipeline-net")
 
 # Roles that are not judged here.
 ELSEWHERE = {

@@ -21,12 +21,26 @@ ATHENAS = "Athena writes what a statement answers with the rights of the functio
 LARGE = "an upload of a large object in parts, one of which does not arrive"
 LONG_FOOTER = "the rest of a Parquet footer that is longer than the 64 KiB that are read at first, of the version that has it"
 
+OF_NO_VERSIONS = "in a bucket without versions AWS asks for this one, the emulator for that of a version"
+ATHENA_READS = "Athena reads the tables with the rights of the function that started the statement"
+ERASES_ALL = "test_forget.py makes it, in a deployment of its own"
+
 # Rights that no call of the binary shows.
 WITHOUT_A_CALL = {
     "catalog": {f"s3:{action} on results": ATHENAS for action in (
         "GetBucketLocation", "ListBucket", "GetObject", "PutObject", "AbortMultipartUpload", "ListMultipartUploadParts")},
-    "start": {"sqs:ReceiveMessage": POLLED, "sqs:DeleteMessage": POLLED, "sqs:GetQueueAttributes": POLLED},
-    "validate": {"s3:ListBucket on raw": NOT_FOUND},
+    "start": {"sqs:ReceiveMessage": POLLED, "sqs:DeleteMessage": POLLED, "sqs:GetQueueAttributes": POLLED, "s3:ListBucket on processed": NOT_FOUND},
+    "forget": {
+        **{f"s3:{action} on results": ATHENAS for action in ("GetBucketLocation", "GetObject", "PutObject", "AbortMultipartUpload", "ListMultipartUploadParts")},
+        **{f"s3:DeleteObject on {bucket}": OF_NO_VERSIONS for bucket in ("raw", "work", "processed", "results")},
+        **{right: ERASES_ALL for right in (
+            "states:StopExecution", "glue:GetPartition", "glue:BatchUpdatePartition", "s3:GetObject on raw", "s3:GetObjectVersion on raw")},
+        **{f"glue:{action}": ATHENA_READS for action in ("GetDatabase", "GetTable", "GetPartitions")},
+        **{f"s3:ListBucket on {bucket}": NOT_FOUND for bucket in ("raw", "work", "processed")},
+        "s3:ListBucket on results": NOT_FOUND,
+    },
+    "validate": {"s3:ListBucket on raw": NOT_FOUND, "s3:ListBucket on processed": NOT_FOUND},
+    "write": {"s3:ListBucket on processed": NOT_FOUND},
     "parse": {"s3:ListBucket on raw": NOT_FOUND},
     "crawl": {
         "s3:ListBucket on work": NOT_FOUND, "s3:ListBucket on processed": NOT_FOUND, "s3:GetObjectVersion on processed": LONG_FOOTER,
@@ -50,6 +64,7 @@ def rare_paths(cloud, ecg, fixtures, tmp_path_factory):
     backfill(cloud, prefix=prefix + "1", suffix="rights")
     a_catalog_from_before(cloud, good)
     parts_that_do_not_arrive(cloud, ecg, tmp_path_factory.mktemp("rights"))
+    an_erasure(cloud, ecg, good, fixtures)
     # Last: what comes on this day afterwards would wait.
     days_of_compaction(cloud, good)
 
@@ -92,6 +107,16 @@ def a_catalog_from_before(cloud, good):
     cloud.put(key, good)
     execution = cloud.succeeded(key)
     assert cloud.query(f"select source_key from recordings where recording_id = '{execution.name}'") == [{"source_key": key}]
+
+
+def an_erasure(cloud, ecg, good, fixtures):
+    """A recording is erased, and one that was rejected."""
+    prefix = unique("rights-erased")
+    cloud.put(prefix + "good.mat", good)
+    cloud.put(prefix + "text.mat", (fixtures / "malformed/text.mat").read_bytes())
+    cloud.wait_for_executions(prefix, 2)
+    subprocess.run([ecg, "forget", "--aws", "--key", prefix, "--yes"], check=True, capture_output=True, env=cloud.environment)
+    assert cloud.executions(prefix) and not [key for key in cloud.objects("") if "rights-erased" in key]
 
 
 def days_of_compaction(cloud, good):
