@@ -34,10 +34,9 @@ WITHOUT_A_CALL = {
         **{f"s3:{action} on results": ATHENAS for action in ("GetBucketLocation", "GetObject", "PutObject", "AbortMultipartUpload", "ListMultipartUploadParts")},
         **{f"s3:DeleteObject on {bucket}": OF_NO_VERSIONS for bucket in ("raw", "work", "processed", "results")},
         **{right: ERASES_ALL for right in (
-            "states:StopExecution", "glue:GetPartition", "glue:BatchUpdatePartition", "s3:GetObject on raw", "s3:GetObjectVersion on raw")},
+            "states:StopExecution", "glue:GetPartition", "glue:BatchUpdatePartition", "s3:GetObject on raw")},
         **{f"glue:{action}": ATHENA_READS for action in ("GetDatabase", "GetTable", "GetPartitions")},
         **{f"s3:ListBucket on {bucket}": NOT_FOUND for bucket in ("raw", "work", "processed")},
-        "s3:ListBucket on results": NOT_FOUND,
     },
     "validate": {"s3:ListBucket on raw": NOT_FOUND, "s3:ListBucket on processed": NOT_FOUND},
     "write": {"s3:ListBucket on processed": NOT_FOUND},
@@ -64,7 +63,7 @@ def rare_paths(cloud, ecg, fixtures, tmp_path_factory):
     backfill(cloud, prefix=prefix + "1", suffix="rights")
     a_catalog_from_before(cloud, good)
     parts_that_do_not_arrive(cloud, ecg, tmp_path_factory.mktemp("rights"))
-    an_erasure(cloud, ecg, good, fixtures)
+    an_erasure(cloud, ecg, good)
     # Last: what comes on this day afterwards would wait.
     days_of_compaction(cloud, good)
 
@@ -109,12 +108,13 @@ def a_catalog_from_before(cloud, good):
     assert cloud.query(f"select source_key from recordings where recording_id = '{execution.name}'") == [{"source_key": key}]
 
 
-def an_erasure(cloud, ecg, good, fixtures):
+def an_erasure(cloud, ecg, good):
     """A recording is erased, and one that was rejected."""
     prefix = unique("rights-erased")
-    cloud.put(prefix + "good.mat", good)
-    cloud.put(prefix + "text.mat", (fixtures / "malformed/text.mat").read_bytes())
-    cloud.wait_for_executions(prefix, 2)
+    # Bytes that no other test uploads: these would be erased, too, and stay out.
+    cloud.put(prefix + "1 NSR/900m (0).mat", good[:-2] + b"\x55\x01")
+    cloud.put(prefix + "text.mat", f"no recording: {prefix}".encode())
+    assert {one.status for one in cloud.wait_for_executions(prefix, 2)} == {"SUCCEEDED", "FAILED"}
     subprocess.run([ecg, "forget", "--aws", "--key", prefix, "--yes"], check=True, capture_output=True, env=cloud.environment)
     assert cloud.executions(prefix) and not [key for key in cloud.objects("") if "rights-erased" in key]
 

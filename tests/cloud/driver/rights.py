@@ -102,7 +102,7 @@ def _needed_of_s3(cloud: Cloud, call: Call) -> set[str]:
     bucket = _buckets(cloud)[bucket]
     query = parse_qs(call.query, keep_blank_values=True)
     if not key:
-        return {f"s3:ListBucket on {bucket}"}
+        return {f"s3:{'ListBucketVersions' if 'versions' in query else 'ListBucket'} on {bucket}"}
     match call.method:
         case "GET" | "HEAD":
             return {f"s3:{'GetObjectVersion' if 'versionId' in query else 'GetObject'} on {bucket}"}
@@ -115,5 +115,5 @@ def _needed_of_s3(cloud: Cloud, call: Call) -> set[str]:
         case "DELETE" if "uploadId" in query:
             return {f"s3:AbortMultipartUpload on {bucket}"}
         case "DELETE":
-            return {f"s3:DeleteObject on {bucket}"}
+            return {f"s3:{'DeleteObjectVersion' if 'versionId' in query else 'DeleteObject'} on {bucket}"}
     raise LookupError(f"no action is known for {call}")
