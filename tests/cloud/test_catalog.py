@@ -63,6 +63,8 @@ def test_requests_to_s3(cloud, fixtures):
     counted = Counter((functions[call.access_key_id][0], call.method)
                       for call in calls(cloud, fixtures) if call.service == "s3" and call.access_key_id in functions)
     assert counted == {
+        # Whether it was erased: by its id, by its content.
+        ("start", "HEAD"): 1, ("validate", "HEAD"): 1,
         ("validate", "GET"): 2, ("validate", "PUT"): 1,
         ("parse", "GET"): 2, ("parse", "PUT"): 1,
         ("transform", "GET"): 1, ("transform", "PUT"): 3,
