@@ -1,6 +1,7 @@
 """One cloud for the whole session; every test uses keys of its own in it."""
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,20 @@ def everything():
         yield deployed
     finally:
         deployed.stop()
+
+
+@contextmanager
+def with_uploads_as_on_other_days(ecg, environment=None):
+    """A pipeline of its own, whose bucket tells nobody of uploads: `driver.compaction.upload` does, with another time."""
+    deployed = Cloud(_synthesised(), environment=environment)
+    try:
+        deployed.start()
+        deployed.client("s3").put_bucket_notification_configuration(Bucket=deployed.raw_bucket, NotificationConfiguration={})
+        yield deployed
+        told = strict.told(deployed, ecg)
+    finally:
+        deployed.stop()
+    assert not told.wrong, "\n".join(told.wrong)
 
 
 @pytest.fixture

@@ -13,9 +13,8 @@ from datetime import date, timedelta
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import _from_environment
-from driver import strict
-from driver.cloud import STACK, Cloud
+from conftest import with_uploads_as_on_other_days
+from driver.cloud import STACK
 from driver.compaction import compact, let_days_pass, register, upload
 from driver.processes import wait_until
 
@@ -25,15 +24,8 @@ TABLES = ("recordings", "segments", "beats", "windows", "rejections")
 @pytest.fixture(scope="module")
 def cloud(ecg):
     """A pipeline of its own, because all results of queries are removed. Uploads come as on other days."""
-    deployed = Cloud(_from_environment("ECG_CDK_OUT", "the folder that cdk synth wrote"))
-    try:
-        deployed.start()
-        deployed.client("s3").put_bucket_notification_configuration(Bucket=deployed.raw_bucket, NotificationConfiguration={})
+    with with_uploads_as_on_other_days(ecg) as deployed:
         yield deployed
-        told = strict.told(deployed, ecg)
-    finally:
-        deployed.stop()
-    assert not told.wrong, "\n".join(told.wrong)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use ecg_tests::cli::{ecg, start};
 use ecg_tests::files::{malformed, recordings};
-use ecg_tests::lake::{TestLake, text};
+use ecg_tests::lake::{Ends, TestLake, text};
 use ecg_tests::python::{python_with, run};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -208,14 +208,6 @@ fn duckdb_gives_the_same_answers_through_the_views() {
     );
     let refused = lake.ecg(&["views", "--engine", "athena"]).expect(2);
     assert!(refused.stderr.contains("--at"), "{refused:?}");
-}
-
-struct Ends<'a>(&'a AtomicBool);
-
-impl Drop for Ends<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use arrow::array::AsArray;
 use ecg_tables::TABLES;
 use ecg_tests::cli::{ecg, paste, proposed, start};
 use ecg_tests::files::{copy_file, files_below, malformed, recordings};
-use ecg_tests::lake::{TestLake, text};
+use ecg_tests::lake::{Ends, TestLake, text};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -243,14 +243,6 @@ fn a_header_stays_as_long_as_another_recording_needs_it() {
         .expect(0);
     assert!(!header.exists());
     assert_eq!(found(&lake, &["two-leads"]), Vec::<String>::new());
-}
-
-struct Ends<'a>(&'a AtomicBool);
-
-impl Drop for Ends<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// Killed at any moment it goes on where it was, and whoever reads meanwhile gets all other rows once, or is told that a file went.

@@ -4,17 +4,16 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_sfn::Client;
-use aws_sdk_sfn::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_sfn::types::ExecutionStatus;
-use ecg_core::StepError;
+use ecg_core::{StepError, execution_arn};
 use ecg_lake::{Lake, Waits, write_error};
 use ecg_lambda::athena::Athena;
-use ecg_lambda::service_error;
+use ecg_lambda::call_error;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Erasure, LIST_BYTES_MAX, Left, Recording, Related, Row, Selection, bury, erase, executions, plan, purge,
-    versions,
+    Erasure, LIST_BYTES_MAX, Left, Recording, Related, Row, Selection, bury, erase, executions, plan,
+    purge_all,
 };
 
 /// Recordings of one call: each takes some 30 requests.
@@ -162,19 +161,9 @@ pub async fn run(places: &Places, now_ms: i64, request: Request) -> Result<Answe
             // What it found and did has to be known next time.
             put(lake, &execution, &erasure).await?;
             let Left { more, days } = erased?;
-            purge(
-                lake,
-                &places.results,
-                versions(lake, &places.results, RESULTS).await?,
-            )
-            .await?;
+            purge_all(lake, &places.results, RESULTS).await?;
             if days.is_empty() && !more {
-                purge(
-                    lake,
-                    &lake.work,
-                    versions(lake, &lake.work, &list_key(&execution)).await?,
-                )
-                .await?;
+                purge_all(lake, &lake.work, &list_key(&execution)).await?;
             }
             Ok(Answer::Erased {
                 recordings: erasure.recordings.len(),
@@ -226,17 +215,13 @@ async fn get(lake: &Lake, execution: &str) -> Result<Erasure, StepError> {
 /// Stops an execution, if it runs. Returns when it was stopped or ran out of time, in milliseconds since 1970-01-01 UTC: then a function that it
 /// called may still be at work. None for one that has ended by itself, and for none.
 async fn stop(client: &Client, workflow: &str, name: &str) -> Result<Option<i64>, StepError> {
-    let machine: Vec<&str> = workflow.splitn(8, ':').take(7).collect();
-    let arn = format!(
-        "{}:{name}",
-        machine.join(":").replacen(":stateMachine:", ":execution:", 1)
-    );
+    let arn = execution_arn(workflow, name);
     let found = match client.describe_execution().execution_arn(&arn).send().await {
         Ok(found) => found,
         Err(error) => {
             return match error.as_service_error() {
                 Some(said) if said.is_execution_does_not_exist() => Ok(None),
-                _ => Err(failed("DescribeExecution", &error)),
+                _ => Err(call_error("DescribeExecution", &error)),
             };
         }
     };
@@ -248,23 +233,12 @@ async fn stop(client: &Client, workflow: &str, name: &str) -> Result<Option<i64>
                 .error("Erased")
                 .send()
                 .await;
-            let stopped = stopped.map_err(|error| failed("StopExecution", &error))?;
+            let stopped = stopped.map_err(|error| call_error("StopExecution", &error))?;
             Ok(stopped.stop_date.to_millis().ok())
         }
         ExecutionStatus::Aborted | ExecutionStatus::TimedOut => {
             Ok(found.stop_date.and_then(|ended| ended.to_millis().ok()))
         }
         _ => Ok(None),
-    }
-}
-
-fn failed<E>(operation: &str, error: &SdkError<E, aws_sdk_sfn::config::http::HttpResponse>) -> StepError
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-{
-    match error.as_service_error() {
-        Some(said) => service_error(operation, said.code(), said.message()),
-        // The service did not answer, so it may next time.
-        None => StepError::Transient(format!("{operation}: {}", DisplayErrorContext(error))),
     }
 }

@@ -256,15 +256,17 @@ pub async fn erase(
         upload(lake, &erasure.raw, recording).await
     })
     .await?;
+    let is_last = batch.end == erasure.recordings.len();
+    if is_last && !batch.is_empty() {
+        notices(lake, &erasure.ids()).await?;
+    }
     erasure.removed = batch.end;
-    if erasure.removed < erasure.recordings.len() {
+    if !is_last {
         return Ok(Left {
             more: true,
             ..Left::default()
         });
     }
-
-    notices(lake, &erasure.ids()).await?;
 
     // Only now: whoever changes the small objects of a day tells its register afterwards.
     let days: BTreeSet<String> = erasure.days().into_iter().map(str::to_owned).collect();
@@ -457,6 +459,14 @@ async fn purge(lake: &Lake, bucket: &str, versions: Vec<ListedVersion>) -> Resul
     }
     let removed = lake.store.purge(bucket, &versions).await;
     removed.map_err(|error| write_error(&error))
+}
+
+/// Removes everything below a prefix, with all versions.
+///
+/// # Errors
+/// What the store says.
+pub async fn purge_all(lake: &Lake, bucket: &str, prefix: &str) -> Result<(), StepError> {
+    purge(lake, bucket, versions(lake, bucket, prefix).await?).await
 }
 
 /// Does something with each, some at a time.

@@ -83,7 +83,7 @@ impl SecretsManager {
 #[cfg(feature = "lambda")]
 impl Secrets for SecretsManager {
     async fn text(&self, id: &str) -> Result<String, StepError> {
-        use aws_sdk_secretsmanager::error::{DisplayErrorContext, ProvideErrorMetadata};
+        use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 
         let operation = format!("GetSecretValue of {id}");
         match self.client.get_secret_value().secret_id(id).send().await {
@@ -102,8 +102,7 @@ impl Secrets for SecretsManager {
                 {
                     return Ok(String::new());
                 }
-                Some(said) => ecg_lambda::service_error(&operation, said.code(), said.message()),
-                None => StepError::Transient(format!("{operation}: {}", DisplayErrorContext(&error))),
+                _ => ecg_lambda::call_error(&operation, &error),
             }),
         }
     }

@@ -84,6 +84,13 @@ fn readable_tail(key: &str) -> String {
     folded[start..].trim_start_matches('-').to_owned()
 }
 
+/// The ARN of an execution: that of its state machine, whichever version or alias it was started by, and its name.
+pub fn execution_arn(state_machine_arn: &str, name: &str) -> String {
+    let machine: Vec<&str> = state_machine_arn.splitn(8, ':').take(7).collect();
+    let machine = machine.join(":").replacen(":stateMachine:", ":execution:", 1);
+    format!("{machine}:{name}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +153,21 @@ mod tests {
             assert!(
                 id.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_'),
                 "{key}: {id}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_execution_is_named_by_its_machine() {
+        let machine = "arn:aws:states:eu-central-1:123456789012:stateMachine:ecg-pipeline";
+        for arn in [
+            machine.to_owned(),
+            format!("{machine}:live"),
+            format!("{machine}:7"),
+        ] {
+            assert_eq!(
+                execution_arn(&arn, "a-1"),
+                "arn:aws:states:eu-central-1:123456789012:execution:ecg-pipeline:a-1"
             );
         }
     }

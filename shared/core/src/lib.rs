@@ -14,7 +14,7 @@ mod wire_key;
 mod words;
 
 pub use error::{Details, StepError};
-pub use id::{content_id, execution_name, recording_id};
+pub use id::{content_id, execution_arn, execution_name, recording_id};
 pub use words::{counted, shell_word};
 
 /// Version of the pipeline and the commit that it was built from, such as `0.3.0+g1a2b3c4`; the version alone where there was

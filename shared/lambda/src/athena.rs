@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use aws_sdk_athena::Client;
-use aws_sdk_athena::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_athena::types::{QueryExecutionContext, QueryExecutionState};
 use ecg_core::StepError;
 
-use crate::service_error;
+use crate::call_error;
 
 /// Between two looks at a statement that runs.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -58,7 +57,7 @@ impl Athena {
             .work_group(&self.workgroup)
             .query_execution_context(context.build());
         let started = request.query_string(sql).send().await;
-        let started = started.map_err(|error| failed("StartQueryExecution", &error))?;
+        let started = started.map_err(|error| call_error("StartQueryExecution", &error))?;
         let no_id = || StepError::Internal("StartQueryExecution: expected an id, found none".to_owned());
         started.query_execution_id.ok_or_else(no_id)
     }
@@ -74,7 +73,7 @@ impl Athena {
             .query_execution_id(id)
             .send()
             .await;
-        let found = found.map_err(|error| failed("GetQueryExecution", &error))?;
+        let found = found.map_err(|error| call_error("GetQueryExecution", &error))?;
         let status = found.query_execution.and_then(|execution| execution.status);
         let status = status.ok_or_else(|| {
             StepError::Internal(format!(
@@ -112,7 +111,7 @@ impl Athena {
         loop {
             let page = self.client.get_query_results().query_execution_id(&id);
             let page = page.set_next_token(token).send().await;
-            let page = page.map_err(|error| failed("GetQueryResults", &error))?;
+            let page = page.map_err(|error| call_error("GetQueryResults", &error))?;
             for row in page.result_set.and_then(|set| set.rows).unwrap_or_default() {
                 let values = row.data.unwrap_or_default().into_iter();
                 rows.push(values.map(|value| value.var_char_value).collect());
@@ -125,16 +124,5 @@ impl Athena {
         // The first row is the names.
         rows.drain(..rows.len().min(1));
         Ok(rows)
-    }
-}
-
-fn failed<E>(operation: &str, error: &SdkError<E, aws_sdk_athena::config::http::HttpResponse>) -> StepError
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-{
-    match error.as_service_error() {
-        Some(said) => service_error(operation, said.code(), said.message()),
-        // The service did not answer, so it may next time.
-        None => StepError::Transient(format!("{operation}: {}", DisplayErrorContext(error))),
     }
 }

@@ -1,5 +1,8 @@
 //! What every call of AWS needs.
 
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use ecg_core::StepError;
 
 /// Region and credentials as Lambda gives them, with the SDK's standard retries.
@@ -7,9 +10,8 @@ pub async fn aws_config() -> aws_config::SdkConfig {
     aws_config::load_from_env().await
 }
 
-/// An error that a service answered, sorted by whether the same call may succeed later. (The store and the catalog
-/// sort their own.)
-pub fn service_error(operation: &str, code: Option<&str>, message: Option<&str>) -> StepError {
+/// An error that a service answered.
+fn service_error(operation: &str, code: Option<&str>, message: Option<&str>) -> StepError {
     let text = format!(
         "{operation}: {}: {}",
         code.unwrap_or("no code"),
@@ -29,6 +31,20 @@ pub fn service_error(operation: &str, code: Option<&str>, message: Option<&str>)
             StepError::Transient(text)
         }
         Some(_) => StepError::Internal(text),
+    }
+}
+
+/// The error of a call, sorted by whether the same call may succeed later. (The store and the catalog
+/// sort their own.).
+pub fn call_error<E, R>(operation: &str, error: &SdkError<E, R>) -> StepError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug,
+{
+    match error.as_service_error() {
+        Some(said) => service_error(operation, said.code(), said.message()),
+        // The service did not answer, so it may next time.
+        None => StepError::Transient(format!("{operation}: {}", DisplayErrorContext(error))),
     }
 }
 

@@ -29,7 +29,7 @@ use serde_json::Value;
 
 pub use answer::diagnostic;
 #[cfg(feature = "aws")]
-pub use aws::{aws_config, service_error};
+pub use aws::{aws_config, call_error};
 pub use clock::now_ms;
 pub use ecg_config as config;
 #[cfg(feature = "glue")]

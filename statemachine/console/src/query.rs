@@ -18,7 +18,7 @@ use parquet::arrow::ArrowWriter;
 use serde::Deserialize;
 
 use crate::chrome::{Chrome, Failure, html};
-use crate::runs::{address, encoded};
+use crate::runs::{address, encoded, run_page};
 use crate::server::Shared;
 
 /// Rows that a page shows; a file has all.
@@ -181,7 +181,7 @@ fn cells(batch: &RecordBatch) -> Result<Vec<Vec<Cell>>, arrow::error::ArrowError
                         Cell::Link(text, link)
                     }
                     _ if field.name() == "execution" => {
-                        let link = format!("/runs/{}", encoded(&text));
+                        let link = run_page(&text);
                         Cell::Link(text, link)
                     }
                     _ => Cell::Text(text),

@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::chrome::{Chrome, Failure, NotFound, html};
 use crate::course::{Attempt, Course, Mark, Visit};
 use crate::graph::{Workflow, escaped};
-use crate::runs::{REMOTE_ROWS, encoded, message, reason, status};
+use crate::runs::{REMOTE_ROWS, message, reason, run_page, status};
 use crate::server::Shared;
 use crate::time;
 
@@ -151,7 +151,7 @@ impl Detail {
     }
 
     fn link(&self) -> String {
-        format!("/runs/{}", encoded(&self.execution.name))
+        run_page(&self.execution.name)
     }
 
     fn started(&self) -> String {

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::Response;
 use ecg_core::message::Failure as Told;
 use ecg_journal::{Execution, FailureGroup, Filter, FilterColumn, Order, Overview, Reader};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use crate::actions::Remote;
@@ -128,17 +129,22 @@ pub(crate) fn address<'a>(path: &str, parts: impl Iterator<Item = (&'a str, &'a 
     address
 }
 
+/// The page of a run.
+pub(crate) fn run_page(name: &str) -> String {
+    format!("/runs/{}", encoded(name))
+}
+
 /// Percent-encoding of a value of a query or of a part of a path.
 pub(crate) fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
-            other => out.push_str(&format!("%{other:02X}")),
-        }
-    }
-    out
+    utf8_percent_encode(text, RESERVED).to_string()
 }
+
+/// All but what RFC 3986 calls unreserved.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 /// One row.
 pub(crate) struct Row {
@@ -191,7 +197,7 @@ impl Row {
     }
 
     fn link(&self) -> String {
-        format!("/runs/{}", encoded(&self.execution.name))
+        run_page(&self.execution.name)
     }
 
     fn started(&self) -> String {
@@ -497,7 +503,7 @@ impl Group {
                 ]
                 .into_iter(),
             ),
-            example: format!("/runs/{}", encoded(&of.newest.name)),
+            example: run_page(&of.newest.name),
             newest: of.newest.started.map(time::moment).unwrap_or_default(),
             of,
         }

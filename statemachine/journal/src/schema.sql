@@ -1,4 +1,5 @@
 -- The journal of a lake. Times are seconds since 1970-01-01T00:00:00Z. JSON is text; what may be large is compressed.
+-- This is version 1. schema-2.sql and annotations.sql follow, in a new journal too.
 
 -- One row an execution. `id` grows in the order in which they were begun.
 create table executions (
@@ -19,8 +20,6 @@ create table executions (
   cause        text,
   output       text,              -- JSON
   label        text,              -- of the recording, as the verdict has it
-  subject      text,              -- who was recorded, as the verdict has it; personal data
-  cause_group  text,              -- what failures of one cause have in common, as the digest in Slack names it
   notification text,              -- what people were told of its failure
   -- The start of the machine in which it was written, until its objects are known to be on disk; then null.
   boot         text,
@@ -34,9 +33,6 @@ create index executions_by_step on executions (step, started) where step is not 
 create index executions_by_error on executions (error, started) where error is not null;
 create index executions_by_label on executions (label, started) where label is not null;
 create index executions_by_key on executions (key, started);
-create index executions_by_subject on executions (subject, started) where subject is not null;
-create index executions_by_group on executions (cause_group, started) where cause_group is not null;
-create index executions_by_seconds on executions (seconds, status);
 create index executions_by_file on executions (file);
 create index executions_not_on_disk on executions (id) where boot is not null;
 
@@ -56,11 +52,3 @@ create table checkpoints (
   checkpoint text not null,
   primary key (execution, state)
 ) strict, without rowid;
-
--- What the steps logged, some lines a row: JSON objects, one a line, compressed with zstd.
-create table logs (
-  id        integer primary key,
-  execution integer not null references executions,
-  lines     blob not null
-) strict;
-create index logs_by_execution on logs (execution, id);

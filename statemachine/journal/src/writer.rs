@@ -21,7 +21,7 @@ use rusqlite::{Connection, Transaction, params};
 
 use super::read::{Execution, Reader, path_value};
 use super::record::{Course, OpenExecution};
-use super::{APPLICATION, Closed, VERSION, application_and_version, check, failed};
+use super::{APPLICATION, Closed, application_and_version, check, failed};
 
 /// Between two commits, so that one serves many executions.
 const COMMIT_EVERY: Duration = Duration::from_millis(100);
@@ -558,10 +558,10 @@ fn prepare(connection: &mut Connection, new: bool) -> rusqlite::Result<()> {
     if new {
         let transaction = connection.transaction()?;
         transaction.execute_batch(include_str!("schema.sql"))?;
-        transaction.execute_batch(include_str!("annotations.sql"))?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
+        transaction.pragma_update(None, "user_version", 1)?;
         transaction.commit()?;
+        upgrade(connection)?;
     }
     Ok(())
 }

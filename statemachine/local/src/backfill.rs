@@ -31,7 +31,7 @@ pub(crate) fn run(state_machine: &str, asked: &Backfill, wait: bool) -> Result<E
     let name = format!("backfill-{}", now().format("%Y%m%dT%H%M%SZ"));
     let (machine, arn) = block_on(async {
         let machine = Machine::open(state_machine).await?;
-        let arn = machine.start_backfill(&name, asked).await?;
+        let arn = machine.start(&name, asked).await?;
         Ok((machine, arn))
     })?;
     let link = step_notify::execution_link(&arn);

@@ -58,22 +58,6 @@ pub struct Progress {
 }
 
 impl Machine {
-    /// Starts a backfill under this name and gives the ARN of its execution.
-    ///
-    /// # Errors
-    /// Those of the service.
-    pub async fn start_backfill(&self, name: &str, backfill: &Backfill) -> Result<String, Error> {
-        let input = serde_json::to_string(backfill).map_err(|error| Error::Refused(error.to_string()))?;
-        let request = self
-            .client
-            .start_execution()
-            .state_machine_arn(&self.arn)
-            .name(name)
-            .input(input);
-        let started = request.send().await.map_err(service("StartExecution"))?;
-        Ok(started.execution_arn)
-    }
-
     /// How far a backfill is; `None` until it has begun to list objects.
     ///
     /// # Errors

@@ -4,12 +4,11 @@
 //! * [`Machine`] is a deployed state machine, found by name or ARN.
 //! * [`Execution`] is one execution in the words of the engine; [`Machine::history`] gives its events in the wire form that
 //!   the engine writes too, so the same code shows both.
-//! * [`redrive`] decides how a failed execution is run again, [`backfill`] runs a prefix, [`forget`] erases recordings.
+//! * [`redrive`] decides how a failed execution is run again, [`backfill`] runs a prefix.
 
 pub mod backfill;
 mod error;
 mod execution;
-pub mod forget;
 mod history;
 mod machine;
 pub mod redrive;

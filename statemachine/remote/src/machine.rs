@@ -6,6 +6,7 @@ use aws_sdk_sfn::Client;
 use aws_sdk_sfn::operation::list_executions::builders::ListExecutionsFluentBuilder;
 use aws_sdk_sfn::types::ExecutionStatus;
 use futures::{StreamExt, TryStreamExt, stream};
+use serde::Serialize;
 use tokio::sync::OnceCell;
 
 use crate::error::service;
@@ -158,7 +159,18 @@ impl Machine {
 
     /// The ARN that an execution of this name has or would have.
     pub fn execution_arn(&self, name: &str) -> String {
-        format!("{}:{name}", self.arn.replacen(":stateMachine:", ":execution:", 1))
+        ecg_core::execution_arn(&self.arn, name)
+    }
+
+    /// Starts an execution under this name and gives its ARN.
+    ///
+    /// # Errors
+    /// Those of the service.
+    pub async fn start(&self, name: &str, input: &impl Serialize) -> Result<String, Error> {
+        let input = serde_json::to_string(input).map_err(|error| Error::Refused(error.to_string()))?;
+        let request = self.client.start_execution().state_machine_arn(&self.arn);
+        let started = request.name(name).input(input).send().await;
+        Ok(started.map_err(service("StartExecution"))?.execution_arn)
     }
 
     /// The execution of this ARN, if it is there and not forgotten (after 90 days).

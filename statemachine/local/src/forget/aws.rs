@@ -4,13 +4,12 @@ use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ecg_remote::forget::Forget;
 use ecg_remote::{Error, Execution, Machine};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use step_forget::Selection;
 
-use super::{list, sum};
+use super::{list, sum, typed};
 use crate::args::PIPELINE;
 use crate::execute::now;
 use crate::executions::aws::{block_on, why};
@@ -45,6 +44,7 @@ struct Found {
 #[derive(Debug, Default, Deserialize)]
 struct Erased {
     left: Vec<String>,
+    more: bool,
 }
 
 /// Starts the erasure of a pipeline, or with `yes` false only finds what it would erase, and waits until that is known.
@@ -56,16 +56,12 @@ pub(crate) fn on_aws(
 ) -> Result<ExitCode, String> {
     let name = format!("forget-{}", now().format("%Y%m%dT%H%M%S%3fZ"));
     let machine = format!("{pipeline}-forget");
-    let asked = Forget {
-        ids: selection.ids,
-        key: selection.key,
-        subject: selection.subject,
-        erase: yes,
-    };
+    let mut input = json!(selection);
+    input["erase"] = json!(yes);
     let progress = Progress::new(0, "");
     let ended = block_on(async {
         let machine = Machine::open(&machine).await?;
-        let arn = machine.start_forget(&name, &asked).await?;
+        let arn = machine.start(&name, &input).await?;
         progress.line(&format!(
             "{}\n(it goes on without this command)",
             step_notify::execution_link(&arn)
@@ -80,10 +76,9 @@ pub(crate) fn on_aws(
     }
     let done = Done {
         pipeline,
-        asked: &asked,
+        selection: &selection,
         found,
         erased,
-        running: execution.status.is_none(),
         arn: &execution.arn,
     };
     if done.found.recordings == 0 {
@@ -111,6 +106,7 @@ async fn until_known(machine: &Machine, arn: &str) -> Result<(Execution, Found, 
         };
         let found = output("Find").and_then(|output| serde_json::from_str(&output).ok());
         let erased: Option<Erased> = output("Erase").and_then(|output| serde_json::from_str(&output).ok());
+        let erased = erased.filter(|erased| !erased.more);
         if execution.status.is_some() || erased.is_some() {
             return Ok((execution, found.unwrap_or_default(), erased));
         }
@@ -120,10 +116,9 @@ async fn until_known(machine: &Machine, arn: &str) -> Result<(Execution, Found, 
 
 struct Done<'d> {
     pipeline: &'d str,
-    asked: &'d Forget,
+    selection: &'d Selection,
     found: Found,
     erased: Option<Erased>,
-    running: bool,
     arn: &'d str,
 }
 
@@ -147,8 +142,8 @@ impl Answer for Done<'_> {
                 "and all {results} objects with results of queries: nobody can tell which of them have rows of these"
             );
         }
-        if let Some(Erased { left }) = &self.erased
-            && (self.running || !left.is_empty())
+        if let Some(Erased { left, .. }) = &self.erased
+            && !left.is_empty()
         {
             let _ = writeln!(
                 text,
@@ -188,15 +183,7 @@ impl Answer for Done<'_> {
 
 impl Done<'_> {
     fn command(&self) -> String {
-        let mut command = "ecg forget --aws".to_owned();
-        for id in &self.asked.ids {
-            let _ = write!(command, " {}", shell_word(id));
-        }
-        for (option, value) in [("key", &self.asked.key), ("subject", &self.asked.subject)] {
-            if let Some(value) = value {
-                let _ = write!(command, " --{option} {}", shell_word(value));
-            }
-        }
+        let mut command = format!("ecg forget --aws{}", typed(self.selection));
         command.push_str(" --yes");
         if self.pipeline != PIPELINE {
             let _ = write!(command, " --state-machine {}", shell_word(self.pipeline));

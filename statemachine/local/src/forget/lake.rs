@@ -15,14 +15,13 @@ use futures::TryStreamExt;
 use serde_json::{Value, json};
 use step_forget::{Erasure, Left, Related, Row, Selection};
 
-use super::{NAMED, list, sum};
+use super::{NAMED, list, sum, typed};
 use crate::compact::{Compaction, of_day};
 use crate::execute::now;
 use crate::executions::local::find;
 use crate::open_lake::OpenLake;
 use crate::output::{Answer, print_answer};
 use crate::runtime::{processors, runtime};
-use crate::terminal::shell_word;
 
 /// In the work bucket: an erasure that has begun. Where one was interrupted, the next one ends it.
 const UNFINISHED: &str = "forget/unfinished.json";
@@ -175,9 +174,7 @@ async fn erase(open: &OpenLake, erasure: &mut Erasure) -> Result<Vec<String>, St
         .erase(&ids.collect())
         .map_err(|error| error.to_string())?;
     if left.days.is_empty() {
-        let unfinished = lake.store.versions(&lake.work, UNFINISHED).await;
-        let unfinished = unfinished.map_err(|error| error.to_string())?;
-        let removed = lake.store.purge(&lake.work, &unfinished).await;
+        let removed = step_forget::purge_all(lake, &lake.work, UNFINISHED).await;
         removed.map_err(|error| error.to_string())?;
     }
     Ok(left.days.into_iter().collect())
@@ -207,21 +204,6 @@ fn own_files(open: &OpenLake, erasure: &Erasure) -> Result<Vec<String>, String> 
         }
     }
     Ok(files.into_iter().collect())
-}
-
-/// The selection as it would be typed, each part with a blank before it.
-fn typed(selection: &Selection) -> String {
-    let mut typed: String = selection
-        .ids
-        .iter()
-        .map(|id| format!(" {}", shell_word(id)))
-        .collect();
-    for (option, value) in [("key", &selection.key), ("subject", &selection.subject)] {
-        if let Some(value) = value {
-            let _ = write!(typed, " --{option} {}", shell_word(value));
-        }
-    }
-    typed
 }
 
 struct Done {

@@ -6,7 +6,9 @@ mod lake;
 
 use std::fmt::Write;
 
-use crate::terminal::{counted, plain};
+use step_forget::Selection;
+
+use crate::terminal::{counted, plain, shell_word};
 
 #[cfg(feature = "aws")]
 pub(crate) use aws::on_aws;
@@ -36,4 +38,19 @@ fn sum(recordings: usize, bytes: u64) -> String {
         "{}, {size} of uploads",
         counted(recordings, "recording", "recordings")
     )
+}
+
+/// The selection as it would be typed, each part with a blank before it.
+fn typed(selection: &Selection) -> String {
+    let mut typed: String = selection
+        .ids
+        .iter()
+        .map(|id| format!(" {}", shell_word(id)))
+        .collect();
+    for (option, value) in [("key", &selection.key), ("subject", &selection.subject)] {
+        if let Some(value) = value {
+            let _ = write!(typed, " --{option} {}", shell_word(value));
+        }
+    }
+    typed
 }
