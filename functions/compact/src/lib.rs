@@ -20,6 +20,9 @@ const SLICE_OBJECTS: usize = 16_384;
 /// What is read for a slice, in bytes: one more object may go above.
 const SLICE_BYTES: u64 = 256 << 20;
 
+/// Small objects that one call of the task `divide` lists, and those of one more table: a thousand take some 0.1 s.
+const DIVIDED: usize = 1_000_000;
+
 /// Most days that one execution compacts, the oldest first.
 const DAYS: usize = 100;
 
@@ -49,7 +52,7 @@ pub enum Request {
         /// Name of the execution.
         execution: String,
     },
-    /// Divides the next table of the day into slices: to list millions of objects takes minutes.
+    /// Divides the next tables of the day into slices: to list millions of objects takes minutes.
     Divide {
         /// The day.
         day: String,
@@ -315,20 +318,22 @@ async fn begin(
     Ok(plan.answer())
 }
 
-/// Divides the next table. It can be repeated: the plan says where it was.
+/// Divides the next tables. It can be repeated: the plan says where it was.
 async fn divide(lake: &Lake, day: &str, generation: u32) -> Result<Answer, StepError> {
     let mut plan = plan(lake, day, generation).await?;
-    if let Some(table) = TABLES.get(plan.tables) {
+    let mut objects = 0;
+    while let Some(table) = TABLES.get(plan.tables).filter(|_| objects < DIVIDED) {
         let prefix = layout::generation_prefix(table.name, day, generation);
         let slices = slices(lake, day, table, &plan.generation).await?;
         for (within, slice) in slices.iter().enumerate() {
             let key = slice_key(day, generation, plan.slices.len() as u32);
             lake.write_json(&key, slice).await?;
             plan.slices.push(format!("{prefix}{within:05}.parquet"));
+            objects += slice.objects.len();
         }
         plan.tables += 1;
-        lake.write_json(&plan_key(day, generation), &plan).await?;
     }
+    lake.write_json(&plan_key(day, generation), &plan).await?;
     Ok(plan.answer())
 }
 
