@@ -5,6 +5,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import type { Bucket, CfnBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import type { Buckets } from './buckets.ts';
+import { TABLES } from './catalog.ts';
 import { copyOf, type Copy } from './copy.ts';
 import type { CustomerKey } from './customer-key.ts';
 import { explain } from './explain.ts';
@@ -63,15 +64,18 @@ export class Loss extends Construct {
     statements.forEach((statement) => role.addToPolicy(statement));
     explain(role, statements, 'The stars stand for the names of objects, and for the id of the key that has the alias in the condition.');
 
-    for (const [from, to] of [[raw, copy.raw], [processed, copy.processed]] as const) {
+    // Of the tables the objects of each recording, and what says that one was erased. Not what compaction makes of them, which has the same
+    // rows under no recording's name, and is left for a new one whenever a day changes.
+    const ofTables = [...TABLES, 'erased'].map((name) => `${name}/`);
+    for (const [from, to, prefixes] of [[raw, copy.raw, ['']], [processed, copy.processed, ofTables]] as const) {
       const bucket = from.node.defaultChild as CfnBucket;
       bucket.replicationConfiguration = {
         role: role.roleArn,
-        rules: [{
-          id: 'second-copy',
+        rules: prefixes.map((prefix, priority) => ({
+          id: `second-copy-${prefix.slice(0, -1) || 'all'}`,
           status: 'Enabled',
-          priority: 0,
-          filter: { prefix: '' },
+          priority,
+          filter: { prefix },
           deleteMarkerReplication: { status: 'Disabled' },
           destination: {
             bucket: `arn:${Aws.PARTITION}:s3:::${to}`,
@@ -80,7 +84,7 @@ export class Loss extends Construct {
             }),
           },
           ...(customerKey && { sourceSelectionCriteria: { sseKmsEncryptedObjects: { status: 'Enabled' } } }),
-        }],
+        })),
       };
     }
     Annotations.of(this).addInfo(

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { CfnResource } from 'aws-cdk-lib';
 import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
+import { TABLES } from '../lib/catalog.ts';
 import { asText, copyStack, everything, one, pipeline, resources, statementsOf, type Resource } from './synthesised.ts';
 
 const { template, stack } = everything();
@@ -57,12 +58,21 @@ describe('the second copy', () => {
     expect(text).not.toContain('s3:Replicate');
   });
 
-  test.each([['Raw', 'raw'], ['Processed', 'processed']])('of %s has every new version; a removal does not reach it', (id, name) => {
-    const { Role, Rules: [rule, ...others] } = bucket(template, `Buckets${id}`).Properties.ReplicationConfiguration;
-    expect(others).toEqual([]);
+  const ofTables = [...TABLES, 'erased'].map((name) => `${name}/`);
+  test.each([
+    ['Raw', 'raw', ['']], ['Processed', 'processed', ofTables],
+  ])('of %s has every new version; a removal does not reach it', (id, name, prefixes) => {
+    const { Role, Rules: rules } = bucket(template, `Buckets${id}`).Properties.ReplicationConfiguration;
     expect(asText(Role)).toMatch(/^\$\{LossRole/);
-    expect(rule).toMatchObject({ Status: 'Enabled', Filter: { Prefix: '' }, DeleteMarkerReplication: { Status: 'Disabled' } });
-    expect(asText(rule.Destination.Bucket)).toBe(`arn:\${AWS::Partition}:s3:::ecg-pipeline-copy-${name}-\${AWS::AccountId}-eu-west-1`);
+    expect(rules.map(({ Filter }: any) => Filter.Prefix)).toEqual(prefixes);
+    // S3 wants both to be different in each rule.
+    for (const differs of ['Id', 'Priority']) {
+      expect(new Set(rules.map((rule: any) => rule[differs])).size).toBe(prefixes.length);
+    }
+    for (const rule of rules) {
+      expect(rule).toMatchObject({ Status: 'Enabled', DeleteMarkerReplication: { Status: 'Disabled' } });
+      expect(asText(rule.Destination.Bucket)).toBe(`arn:\${AWS::Partition}:s3:::ecg-pipeline-copy-${name}-\${AWS::AccountId}-eu-west-1`);
+    }
     expect(bucket(template, `Buckets${id}`).Properties.VersioningConfiguration).toEqual({ Status: 'Enabled' });
   });
 

@@ -6,7 +6,10 @@ them over. It copies at once, and gives a copy a version id of its own where S3 
 
 import json
 import os
+import re
+import shlex
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 from driver.assembly import stack
 from driver.cloud import STACK, unique
+from driver.compaction import compact, let_days_pass, locations, register
 from driver.ministack import ACCOUNT
 from driver.template import Template
 from test_backfill import backfill
@@ -39,15 +43,16 @@ def copies(everything) -> dict[str, str]:
         [name] = [name for name in BUCKETS if logical_id.startswith(f"Buckets{name}")]
         bucket = everything.outputs[BUCKETS[name]]
         configured = body["ReplicationConfiguration"]
-        [rule] = configured["Rules"]
-        copy = rule["Destination"]["Bucket"].rsplit(":", 1)[1]
+        rules = configured["Rules"]
+        [copy] = {rule["Destination"]["Bucket"].rsplit(":", 1)[1] for rule in rules}
         # The bucket that the other stack makes.
         assert named[copy]["VersioningConfiguration"] == {"Status": "Enabled"}
         s3.create_bucket(Bucket=copy, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         s3.put_bucket_versioning(Bucket=copy, VersioningConfiguration={"Status": "Enabled"})
-        rule["ID"] = rule.pop("Id")
+        for rule in rules:
+            rule["ID"] = rule.pop("Id")
         s3.put_bucket_replication(Bucket=bucket, ReplicationConfiguration={
-            "Role": f"arn:aws:iam::{ACCOUNT}:role/ecg-pipeline-copy-to-eu-west-1", "Rules": [rule]})
+            "Role": f"arn:aws:iam::{ACCOUNT}:role/ecg-pipeline-copy-to-eu-west-1", "Rules": rules})
         found[bucket] = copy
     assert found.keys() == {everything.outputs[output] for output in BUCKETS.values()}
     return found
@@ -165,6 +170,71 @@ def test_when_both_are_lost_uploads_that_come_back_make_the_same_values_under_ne
     assert without_version(after) == without_version(before)
     ids = [{json.loads(row)["recording_id"] for row in found["recordings"]} for found in (before, after)]
     assert len(ids[1]) == 3 and not ids[0] & ids[1]
+
+
+def as_written(cloud, document: str, after: str, names: dict[str, str]):
+    """Runs the commands of the first block after these words of a document, with our names in place of those that it has."""
+    text = (REPOSITORY / document).read_text()
+    [block] = re.findall(r"```sh\n(.*?)```", text[text.index(after):], re.S)[:1]
+    for name, ours in names.items():
+        assert name in block, name
+        block = block.replace(name, ours)
+    aws = f'aws() {{ {shlex.quote(sys.executable)} -m awscli "$@"; }}\n'
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", aws + block], env=cloud.environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_compaction_made_is_lost_and_the_copy_has_what_it_was_made_of(everything, copies, uploads):
+    prefix, before = uploads
+    bucket = everything.outputs["ProcessedBucketName"]
+    [day] = {json.loads(row)["dt"] for row in before["recordings"]}
+    for days in (0, 31, 2):
+        if days:
+            let_days_pass(everything, day, days)
+        compact(everything, day=day)
+    assert register(everything, day)["collected"] is True
+    assert of_the_recordings(everything, bucket, prefix) == [] and rows(everything, prefix) == before
+    assert not any(key.startswith("compact/") for key in objects(everything, copies[bucket]))
+
+    lose(everything, bucket, [key for key in objects(everything, bucket, "compact/") if "/days/" not in key])
+    as_written(everything, "infra/README.md", "**What compaction made is gone**", {
+        "PROCESSED_BUCKET": bucket, "PROCESSED_COPY": copies[bucket], "database-name ecg": f"database-name {everything.outputs['DatabaseName']}"})
+    assert locations(everything, day) == {} == objects(everything, bucket, "compact/")
+    repair(everything, day)
+    assert rows(everything, prefix) == before
+    compact(everything, day=day)
+    assert set(locations(everything, day).values()) == {"000001"} and rows(everything, prefix) == before
+
+
+def repair(cloud, day):
+    """What MSCK REPAIR TABLE does, which the emulator has not: registers the folder of the day."""
+    glue, bucket, database = cloud.client("glue"), cloud.outputs["ProcessedBucketName"], cloud.outputs["DatabaseName"]
+    for table in TABLES:
+        described = glue.get_table(DatabaseName=database, Name=table)["Table"]["StorageDescriptor"]
+        described["Location"] = f"s3://{bucket}/{table}/dt={day}/"
+        glue.create_partition(DatabaseName=database, TableName=table, PartitionInput={"Values": [day], "StorageDescriptor": described})
+
+
+def test_a_recording_is_erased_in_the_copy_by_its_keys(everything, copies, uploads):
+    prefix, before = uploads
+    key = prefix + "1 NSR/900m (0).mat"
+    [found] = [row for row in map(json.loads, before["recordings"]) if row["source_key"] == key]
+    everything.put(key + ".gz", b"whose key begins with the same")
+    everything.client("s3").delete_object(Bucket=copies[everything.raw_bucket], Key=key)
+    held = {bucket: set(versions(everything, bucket)) for bucket in copies.values()}
+    as_written(everything, "docs/erasure.md", "## In the second copy", {
+        "RAW_COPY": copies[everything.raw_bucket], "ward 7/a.mat": key, "2026-11-27": found["dt"],
+        "PROCESSED_COPY": copies[everything.outputs["ProcessedBucketName"]], "ward7-a-5d41402abc4b2a76b9719d91": found["recording_id"]})
+    left = {bucket: set(versions(everything, bucket)) for bucket in copies.values()}
+    erased = set.union(*held.values()) - set.union(*left.values())
+    assert erased == {key, *(f"{table}/dt={found['dt']}/{found['recording_id']}.parquet" for table in TABLES)}
+    assert key + ".gz" in left[copies[everything.raw_bucket]]
+
+
+def versions(cloud, bucket) -> list[str]:
+    """Keys that have a version or a marker."""
+    pages = cloud.client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket)
+    return [entry["Key"] for page in pages for what in ("Versions", "DeleteMarkers") for entry in page.get(what, [])]
 
 
 @pytest.fixture(scope="module")
