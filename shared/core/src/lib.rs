@@ -15,7 +15,7 @@ mod words;
 
 pub use error::{Details, StepError};
 pub use id::{content_id, execution_arn, execution_name, recording_id};
-pub use words::{counted, shell_word};
+pub use words::{counted, plain, shell_word};
 
 /// Version of the pipeline and the commit that it was built from, such as `0.3.0+g1a2b3c4`; the version alone where there was
 /// no repository. A column of `recordings` and `rejections`.

@@ -12,6 +12,7 @@ mod events;
 mod graph;
 mod guard;
 mod jobs;
+pub mod paper;
 mod query;
 mod recording;
 mod run;

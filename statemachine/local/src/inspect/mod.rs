@@ -1,7 +1,6 @@
 //! `ecg inspect`: what a file is, without any lake.
 
 mod csv;
-mod paper;
 mod plot;
 mod window;
 
@@ -23,7 +22,6 @@ use crate::profile_files::ProfileFiles;
 use crate::terminal::{plain, shell_word};
 
 pub(crate) use csv::csv;
-use window::Window;
 
 /// Judges a file as the validate step would.
 pub(crate) fn judge(path: &Path, calibration: &CalibrationArgs) -> Result<Examined, String> {
@@ -263,11 +261,11 @@ pub(crate) fn segment(
         Some(_) => recording.signals.leads as usize,
         None => plot::MOST_LEADS,
     };
-    let window = Window::read(path, recording, at, shown)?;
+    let window = window::read(path, recording, at, shown)?;
     let mut text = plot::text(&window, columns);
     if let Some(svg) = svg {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        std::fs::write(svg, paper::svg(&window, &name)).map_err(|error| about(svg, &error))?;
+        std::fs::write(svg, ecg_console::paper::svg(&window, &name)).map_err(|error| about(svg, &error))?;
         let _ = writeln!(text, "\ndrawn: {}", plain(&svg.display().to_string()));
     }
     Ok(text)

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::window::{Lead, Window};
+use ecg_console::paper::{Lead, Window};
+
 use crate::terminal::plain;
 
 /// More would not fit on one screen.

@@ -5,152 +5,75 @@ use std::io::BufReader;
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
 
+use ecg_console::paper::{Lead, Window};
 use ecg_core::rules::RULES;
 use ecg_recipe::{Calibration, LeadRecipe, RecipeError, Segment};
 use ecg_recording::{LeadCalibration, Recording};
 
 use super::about;
 
-/// The same stretch of some leads.
-pub(super) struct Window {
-    /// Its samples, 0-based in the recording.
-    pub(super) range: Range<u64>,
-    pub(super) sampling_frequency_hz: f64,
-    /// Length of the recording in seconds.
-    pub(super) duration_s: f64,
-    /// Where the calibration comes from.
-    pub(super) calibration_source: String,
-    /// The first leads of the recording.
-    pub(super) leads: Vec<Lead>,
-    /// Leads of the recording that are not among them.
-    pub(super) further_leads: usize,
-}
-
-/// One lead. Positions are from the start of the window.
-pub(super) struct Lead {
-    pub(super) calibration: LeadCalibration,
-    /// The signal in mV, `None` where a sample is missing.
-    pub(super) mv: Vec<Option<f32>>,
-    /// The R peaks.
-    pub(super) beats: Vec<usize>,
-}
-
-impl Window {
-    /// Reads the segment length of [`RULES`] from `at_s` seconds on, of the first leads.
-    ///
-    /// The search for beats adapts to what it has seen, so the recipe begins at the start of the recording; it ends soon
-    /// after the window. Memory does not depend on the length of the recording.
-    pub(super) fn read(
-        path: &Path,
-        recording: &Recording,
-        at_s: f64,
-        leads: usize,
-    ) -> Result<Window, String> {
-        let fs = recording.calibration.sampling_frequency_hz;
-        let duration_s = recording.duration_s();
-        if !(0.0..duration_s).contains(&at_s) {
-            return Err(format!(
-                "--at: expected 0 or more and less than {duration_s}, the length of the recording in seconds, found \
-                 {at_s}"
-            ));
-        }
-        let start = ((at_s * fs) as u64).min(recording.signals.samples - 1);
-        let end = (start + recording.segment_samples(RULES.segment_s)).min(recording.signals.samples);
-        let window = start..end;
-        let calibrations = recording.calibration.leads.iter().take(leads);
-        let mut reading = calibrations
-            .map(|lead| Reading::new(fs, lead))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| about(path, &error))?;
-
-        let file = File::open(path).map_err(|error| about(path, &error))?;
-        let mut file = ecg_formats::open(
-            BufReader::new(file),
-            &path.to_string_lossy(),
-            recording.signals.header.as_deref(),
-            RULES.reject_values_above,
-        )
+/// Reads the segment length of [`RULES`] from `at_s` seconds on, of the first leads.
+///
+/// The search for beats adapts to what it has seen, so the recipe begins at the start of the recording; it ends soon
+/// after the window. Memory does not depend on the length of the recording.
+pub(super) fn read(path: &Path, recording: &Recording, at_s: f64, leads: usize) -> Result<Window, String> {
+    let fs = recording.calibration.sampling_frequency_hz;
+    let duration_s = recording.duration_s();
+    if !(0.0..duration_s).contains(&at_s) {
+        return Err(format!(
+            "--at: expected 0 or more and less than {duration_s}, the length of the recording in seconds, found \
+             {at_s}"
+        ));
+    }
+    let start = ((at_s * fs) as u64).min(recording.signals.samples - 1);
+    let end = (start + recording.segment_samples(RULES.segment_s)).min(recording.signals.samples);
+    let window = start..end;
+    let calibrations = recording.calibration.leads.iter().take(leads);
+    let mut reading = calibrations
+        .map(|lead| Reading::new(fs, lead))
+        .collect::<Result<Vec<_>, _>>()
         .map_err(|error| about(path, &error))?;
-        file.stream(&recording.signals, &mut |number, values| {
-            if let Some(lead) = reading.get_mut(number) {
-                lead.push(values, &window);
-            }
-            if reading.iter().all(|lead| lead.recipe.is_none()) {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        })
-        .map_err(|error| about(path, &error))?;
-        Ok(Window {
-            sampling_frequency_hz: fs,
-            duration_s,
-            calibration_source: recording.calibration.source.clone(),
-            further_leads: (recording.signals.leads as usize).saturating_sub(reading.len()),
-            leads: reading.into_iter().map(|lead| lead.finish(&window)).collect(),
-            range: window,
-        })
-    }
 
-    pub(super) fn samples(&self) -> usize {
-        (self.range.end - self.range.start) as usize
-    }
-
-    pub(super) fn start_s(&self) -> f64 {
-        self.range.start as f64 / self.sampling_frequency_hz
-    }
-
-    pub(super) fn end_s(&self) -> f64 {
-        self.range.end as f64 / self.sampling_frequency_hz
-    }
-
-    /// Where in the recording it is, in words.
-    pub(super) fn place(&self) -> String {
-        format!(
-            "{} to {} s of {} s",
-            rounded(self.start_s()),
-            rounded(self.end_s()),
-            rounded(self.duration_s)
-        )
-    }
+    let file = File::open(path).map_err(|error| about(path, &error))?;
+    let mut file = ecg_formats::open(
+        BufReader::new(file),
+        &path.to_string_lossy(),
+        recording.signals.header.as_deref(),
+        RULES.reject_values_above,
+    )
+    .map_err(|error| about(path, &error))?;
+    file.stream(&recording.signals, &mut |number, values| {
+        if let Some(lead) = reading.get_mut(number) {
+            lead.push(values, &window);
+        }
+        if reading.iter().all(|lead| lead.recipe.is_none()) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    })
+    .map_err(|error| about(path, &error))?;
+    Ok(Window {
+        sampling_frequency_hz: fs,
+        duration_s,
+        calibration_source: recording.calibration.source.clone(),
+        further_leads: (recording.signals.leads as usize).saturating_sub(reading.len()),
+        leads: reading.into_iter().map(|lead| lead.finish(&window)).collect(),
+        range: window,
+    })
 }
 
-impl Lead {
-    /// What is marked in it, in words.
-    pub(super) fn counts(&self) -> String {
-        let beats = self.beats.len();
-        let missing = self.mv.iter().filter(|mv| mv.is_none()).count();
-        let mut text = format!("{beats} beat{}", if beats == 1 { "" } else { "s" });
-        if missing > 0 {
-            text.push_str(&format!(", {missing} of {} samples missing", self.mv.len()));
+fn add(lead: &mut Lead, segment: &Segment, window: &Range<u64>) {
+    for (place, mv) in segment.mv.iter().enumerate() {
+        if window.contains(&(segment.start_sample + place as u64)) {
+            let missing = segment.missing_at.binary_search(&(place as u32)).is_ok();
+            lead.mv.push((!missing).then_some(*mv));
         }
-        text
     }
-
-    /// The smallest and the largest value in mV, both 0 where every sample is missing.
-    pub(super) fn extremes(&self) -> (f64, f64) {
-        let values = || self.mv.iter().flatten().map(|mv| f64::from(*mv));
-        let (low, high) = (values().reduce(f64::min), values().reduce(f64::max));
-        (low.unwrap_or(0.0), high.unwrap_or(0.0))
-    }
-
-    fn add(&mut self, segment: &Segment, window: &Range<u64>) {
-        for (place, mv) in segment.mv.iter().enumerate() {
-            if window.contains(&(segment.start_sample + place as u64)) {
-                let missing = segment.missing_at.binary_search(&(place as u32)).is_ok();
-                self.mv.push((!missing).then_some(*mv));
-            }
-        }
-        let beats = segment.beats.iter().map(|beat| beat.sample);
-        let inside = beats.filter(|sample| window.contains(sample));
-        self.beats
-            .extend(inside.map(|sample| (sample - window.start) as usize));
-    }
-}
-
-/// Milliseconds are enough to find a place again.
-fn rounded(seconds: f64) -> f64 {
-    (seconds * 1000.0).round() / 1000.0
+    let beats = segment.beats.iter().map(|beat| beat.sample);
+    let inside = beats.filter(|sample| window.contains(sample));
+    lead.beats
+        .extend(inside.map(|sample| (sample - window.start) as usize));
 }
 
 /// A lead on its way through the recipe.
@@ -169,6 +92,7 @@ impl Reading {
                 calibration: calibration.clone(),
                 mv: Vec::new(),
                 beats: Vec::new(),
+                types: Vec::new(),
             },
         })
     }
@@ -176,7 +100,7 @@ impl Reading {
     fn push(&mut self, values: &[f64], window: &Range<u64>) {
         if let Some(recipe) = &mut self.recipe {
             let lead = &mut self.lead;
-            recipe.push(values, &mut |segment| lead.add(&segment, window));
+            recipe.push(values, &mut |segment| add(lead, &segment, window));
             if lead.mv.len() as u64 == window.end - window.start {
                 self.recipe = None;
             }
@@ -185,7 +109,7 @@ impl Reading {
 
     fn finish(mut self, window: &Range<u64>) -> Lead {
         if let Some(recipe) = self.recipe {
-            recipe.finish(&mut |segment| self.lead.add(&segment, window));
+            recipe.finish(&mut |segment| add(&mut self.lead, &segment, window));
         }
         self.lead
     }
@@ -212,6 +136,7 @@ pub(super) mod tests {
                 },
                 mv,
                 beats,
+                types: Vec::new(),
             }],
             further_leads: 0,
         }
@@ -241,7 +166,7 @@ pub(super) mod tests {
         let (range, mut beats) = (950..1950, Vec::new());
         let mut take = |segment: Segment| {
             beats.extend(segment.beats.iter().map(|beat| beat.sample));
-            lead.add(&segment, &range);
+            add(&mut lead, &segment, &range);
         };
         // A triangle every 0.9 s, and a gap over the border of two segments.
         let sample = |n: u64| 1.0 - 0.2 * (n.abs_diff(n / 90 * 90 + 45) as f64).min(5.0);

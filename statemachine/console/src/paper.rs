@@ -1,9 +1,12 @@
-//! The segment as an SVG at the scale of ECG paper. Units of the drawing are millimetres.
+//! A stretch of a recording as an SVG at the scale of ECG paper. Units of the drawing are millimetres.
 
 use std::fmt::Write;
+use std::ops::Range;
 
-use super::window::{Lead, Window};
-use crate::terminal::plain;
+use ecg_core::plain;
+use ecg_recording::LeadCalibration;
+
+use crate::graph;
 
 const MM_PER_S: f64 = 25.0;
 const MM_PER_MV: f64 = 10.0;
@@ -24,8 +27,88 @@ const TALLEST_MV: f64 = 10.0;
 /// Finer than a printer's dot.
 const MOST_SAMPLES_PER_MM: f64 = 20.0;
 
+/// A stretch of a recording: the same one of some leads.
+pub struct Window {
+    /// Its samples, 0-based in the recording.
+    pub range: Range<u64>,
+    /// Sampling frequency in Hz.
+    pub sampling_frequency_hz: f64,
+    /// Length of the recording in seconds.
+    pub duration_s: f64,
+    /// Where the calibration comes from.
+    pub calibration_source: String,
+    /// The first leads of the recording.
+    pub leads: Vec<Lead>,
+    /// Leads of the recording that are not among them.
+    pub further_leads: usize,
+}
+
+/// One lead. Positions are from the start of the window.
+pub struct Lead {
+    /// What it is called, and how its samples were turned into mV.
+    pub calibration: LeadCalibration,
+    /// The signal in mV, `None` where a sample is missing.
+    pub mv: Vec<Option<f32>>,
+    /// The R peaks.
+    pub beats: Vec<usize>,
+    /// The type of those that are not normal, where it is known.
+    pub types: Vec<(usize, String)>,
+}
+
+impl Window {
+    /// Samples of each lead.
+    pub fn samples(&self) -> usize {
+        (self.range.end - self.range.start) as usize
+    }
+
+    /// Where it starts in the recording, in seconds.
+    pub fn start_s(&self) -> f64 {
+        self.range.start as f64 / self.sampling_frequency_hz
+    }
+
+    /// Where it ends in the recording, in seconds.
+    pub fn end_s(&self) -> f64 {
+        self.range.end as f64 / self.sampling_frequency_hz
+    }
+
+    /// Where in the recording it is, in words.
+    pub fn place(&self) -> String {
+        format!(
+            "{} to {} s of {} s",
+            rounded(self.start_s()),
+            rounded(self.end_s()),
+            rounded(self.duration_s)
+        )
+    }
+}
+
+impl Lead {
+    /// What is marked in it, in words.
+    pub fn counts(&self) -> String {
+        let beats = self.beats.len();
+        let missing = self.mv.iter().filter(|mv| mv.is_none()).count();
+        let mut text = format!("{beats} beat{}", if beats == 1 { "" } else { "s" });
+        if missing > 0 {
+            text.push_str(&format!(", {missing} of {} samples missing", self.mv.len()));
+        }
+        text
+    }
+
+    /// The smallest and the largest value in mV, both 0 where every sample is missing.
+    pub fn extremes(&self) -> (f64, f64) {
+        let values = || self.mv.iter().flatten().map(|mv| f64::from(*mv));
+        let (low, high) = (values().reduce(f64::min), values().reduce(f64::max));
+        (low.unwrap_or(0.0), high.unwrap_or(0.0))
+    }
+}
+
+/// Milliseconds are enough to find a place again.
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
+
 /// The drawing of all leads of the window.
-pub(super) fn svg(window: &Window, file_name: &str) -> String {
+pub fn svg(window: &Window, file_name: &str) -> String {
     let bands: Vec<Band> = window.leads.iter().map(Band::of).collect();
     let length_mm = (window.end_s() - window.start_s()) * MM_PER_S;
     let large = LARGE_SQUARE_MM as f64;
@@ -252,30 +335,59 @@ impl Sheet<'_> {
             );
         }
         let _ = writeln!(svg, r##"<path class="beats" d="{marks}" fill="#1a5fb4"/>"##);
+        for (beat, name) in &lead.types {
+            let _ = writeln!(
+                svg,
+                r##"<text class="type" x="{:.2}" y="{:.2}" font-weight="bold" fill="#1a5fb4">{}</text>"##,
+                self.x(*beat as f64) + 1.5,
+                self.top + 2.8,
+                escaped(name)
+            );
+        }
     }
 }
 
 /// A text as XML holds it.
 fn escaped(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in plain(text).chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            // The two characters beside the control characters that XML 1.0 does not allow.
-            '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
-            c => escaped.push(c),
-        }
-    }
-    escaped
+    // The two characters beside the control characters that XML 1.0 does not allow.
+    graph::escaped(&plain(text)).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::window::tests::{peaks, window};
     use super::*;
+
+    /// The first lead of a recording, as a window from `start` on.
+    fn window(fs: f64, start: u64, mv: Vec<Option<f32>>, beats: Vec<usize>) -> Window {
+        let end = start + mv.len() as u64;
+        Window {
+            range: start..end,
+            sampling_frequency_hz: fs,
+            duration_s: end as f64 / fs,
+            calibration_source: "header".to_owned(),
+            leads: vec![Lead {
+                calibration: LeadCalibration {
+                    name: "II".to_owned(),
+                    gain: 200.0,
+                    baseline: 0.0,
+                    units: "mV".to_owned(),
+                },
+                mv,
+                beats,
+                types: Vec::new(),
+            }],
+            further_leads: 0,
+        }
+    }
+
+    /// A flat signal with a peak of one sample at each place.
+    fn peaks(samples: usize, at: &[usize]) -> Vec<Option<f32>> {
+        let mut mv = vec![Some(0.0); samples];
+        for place in at {
+            mv[*place] = Some(1.5);
+        }
+        mv
+    }
 
     /// What an attribute of the element of this class says.
     fn attribute(svg: &str, class: &str, name: &str) -> String {
@@ -367,7 +479,7 @@ mod tests {
 
     #[test]
     fn texts_are_escaped() {
-        assert_eq!(escaped("a<b>&\"c'"), "a&lt;b&gt;&amp;&quot;c'");
+        assert_eq!(escaped("a<b>&\"c'"), "a&lt;b&gt;&amp;&quot;c&#39;");
         assert_eq!(
             escaped("\u{0}\u{1b}\u{85}\n\u{202e}\u{fffe}\u{ffff}"),
             "\\u{0}\\u{1b}\\u{85}\\n\\u{202e}\u{fffd}\u{fffd}"
