@@ -188,11 +188,27 @@ fn by_subject_and_by_a_part_of_an_id_and_the_own_file_stays() {
     );
     lake.ecg(&["forget", "--subject", subject, "--yes"]).expect(0);
     assert_eq!(lake.count("select count(*) from recordings"), all - many);
-    assert_eq!(
-        lake.query("select 1 from recordings where subject_id is not null and subject_id = 'nobody'")
-            .len(),
-        0
+
+    // Rejected ones as well.
+    let ward = lake.beside("ward");
+    copy_file(
+        &recordings().join("header/two-leads.mat"),
+        &ward.join("P018/cut.mat"),
     );
+    let cut = fs::read(ward.join("P018/cut.mat")).unwrap();
+    fs::write(ward.join("P018/cut.mat"), &cut[..cut.len() / 2]).unwrap();
+    fs::write(
+        ward.join("ecg-profiles.toml"),
+        "[[profile]]\nname = 'ward'\npattern = '(?P<subject_id>P[0-9]+)/'\nsampling_frequency_hz = 360\ngain = 200\n",
+    )
+    .unwrap();
+    lake.run(&ward, 1);
+    let rejected =
+        "select source_key from rejections where subject_id = 'P018' and content_sha256 is not null";
+    assert_eq!(lake.query(rejected).len(), 1);
+    lake.ecg(&["forget", "--subject", "P018", "--yes"]).expect(0);
+    assert_eq!(lake.query(rejected).len(), 0);
+    assert_eq!(found(&lake, &["P018"]), Vec::<String>::new());
 
     // The header goes with its recording, and the file that was linked stays where it came from.
     let own = lake.beside("own/one.mat");

@@ -16,7 +16,7 @@ pub struct Selection {
     /// What the key of the upload begins with.
     #[serde(default)]
     pub key: Option<String>,
-    /// `subject_id` of the table `recordings`.
+    /// `subject_id` of the tables `recordings` and `rejections`.
     #[serde(default)]
     pub subject: Option<String>,
 }
@@ -30,7 +30,7 @@ pub struct Row {
     pub key: String,
     /// Version of the upload.
     pub version: String,
-    /// SHA-256 of the content, where it was accepted.
+    /// SHA-256 of the content, where it was read to its end.
     pub sha256: Option<String>,
     /// The partition.
     pub day: String,
@@ -51,19 +51,17 @@ impl Row {
 }
 
 impl Selection {
-    /// Statements that find the recordings. A recording that was rejected has no `subject_id`.
+    /// Statements that find the recordings.
     pub fn sql(&self) -> Vec<String> {
         let mut statements = Vec::new();
         for ids in self.ids.chunks(VALUES) {
-            let condition = format!("recording_id in ({})", list(ids));
-            statements.push(select(&condition, &condition));
+            statements.push(select(&format!("recording_id in ({})", list(ids))));
         }
         if let Some(key) = &self.key {
-            let condition = format!("starts_with(source_key, {})", quoted(key));
-            statements.push(select(&condition, &condition));
+            statements.push(select(&format!("starts_with(source_key, {})", quoted(key))));
         }
         if let Some(subject) = &self.subject {
-            statements.push(select(&format!("subject_id = {}", quoted(subject)), "false"));
+            statements.push(select(&format!("subject_id = {}", quoted(subject))));
         }
         statements
     }
@@ -94,25 +92,20 @@ impl Related {
                 .into_iter()
                 .filter(|value| self.asked.insert(format!("{column} {value}")));
             for values in new.collect::<Vec<_>>().chunks(VALUES) {
-                let condition = format!("{column} in ({})", list(values));
-                let of_rejections = if column == "content_sha256" {
-                    "false"
-                } else {
-                    &condition
-                };
-                statements.push(select(&condition, of_rejections));
+                statements.push(select(&format!("{column} in ({})", list(values))));
             }
         }
         statements
     }
 }
 
-fn select(of_recordings: &str, of_rejections: &str) -> String {
-    format!(
-        "select recording_id, source_key, source_version, content_sha256, dt from recordings where {of_recordings} \
-         union all \
-         select recording_id, source_key, source_version, cast(null as varchar), dt from rejections where {of_rejections}"
-    )
+fn select(condition: &str) -> String {
+    let of = |table: &str| {
+        format!(
+            "select recording_id, source_key, source_version, content_sha256, dt from {table} where {condition}"
+        )
+    };
+    format!("{} union all {}", of("recordings"), of("rejections"))
 }
 
 fn list<T: AsRef<str>>(values: &[T]) -> String {

@@ -68,6 +68,7 @@ fn verdict(leads: u32, samples: u64, class: SampleClass) -> Verdict {
             fragment: None,
             origin: Origin::default(),
         }),
+        subject_id: None,
         content_sha256: None,
         samples: None,
     }

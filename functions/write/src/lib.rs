@@ -79,13 +79,10 @@ async fn write_rejection(
     }
     let table = &ecg_tables::REJECTIONS;
     let execution = work_prefix(&input.execution, &input.recording_id);
-    let reason = match failure.error.as_str() {
-        "Rejected" | "Incomplete" => lake.reason(execution, &failure.message()).await?,
-        _ => None,
-    };
+    let judged = lake.judged(execution, failure).await?;
     let about = (input.recording_id.as_str(), execution, input.run);
-    let batch = rejection::row(about, &input.source, failure, reason.as_ref())
-        .map_err(|error| codec_error(&error))?;
+    let batch =
+        rejection::row(about, &input.source, failure, &judged).map_err(|error| codec_error(&error))?;
     let key = layout::table_key(table.name, dt, execution);
     let mut writer = lake.writer(&lake.processed(&key)).await?;
     blocking(move || {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use arrow_schema::ArrowError;
+use ecg_core::PIPELINE_VERSION;
 use ecg_core::message::{Failure, Source, one_line};
 use ecg_core::rules::RULES;
-use ecg_core::{Details, PIPELINE_VERSION};
+use ecg_lake::Judged;
 use ecg_tables::REJECTIONS;
 
-/// The row of a run, which is given as recording id, name of the execution and number; `reason` is what the step left of
-/// an input at fault.
+/// The row of a run, which is given as recording id, name of the execution and number; `judged` is what the steps left of it.
 ///
 /// # Errors
 /// A row that does not fit the table: a bug.
@@ -18,13 +18,14 @@ pub(crate) fn row(
     (recording_id, execution, run): (&str, &str, u32),
     source: &Source,
     failure: &Failure,
-    reason: Option<&Details>,
+    judged: &Judged,
 ) -> Result<RecordBatch, ArrowError> {
     let text = |value: &str| -> ArrayRef { Arc::new(StringArray::from(vec![value])) };
     // What a file says of itself may be long and have line breaks, as in the cause.
     let optional = |value: Option<&String>| -> ArrayRef {
         Arc::new(StringArray::from(vec![value.map(|text| one_line(text))]))
     };
+    let reason = judged.reason.as_ref();
     let offset = reason.and_then(|reason| i64::try_from(reason.offset?).ok());
     let columns = REJECTIONS.columns.iter().map(|column| match column.name {
         "recording_id" => text(recording_id),
@@ -44,6 +45,8 @@ pub(crate) fn row(
         "pipeline_version" => text(PIPELINE_VERSION),
         "rules_version" => text(RULES.version),
         "run" => Arc::new(Int32Array::from(vec![run as i32])),
+        "subject_id" => optional(judged.subject_id()),
+        "content_sha256" => optional(judged.content_sha256.as_ref()),
         // A column that nobody fills is an error of `try_new` below, because its type is null.
         _ => arrow_array::new_null_array(&arrow_schema::DataType::Null, 1),
     });
@@ -53,6 +56,8 @@ pub(crate) fn row(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ecg_core::Details;
+    use serde_json::json;
 
     fn source() -> Source {
         Source {
@@ -76,7 +81,12 @@ mod tests {
             attempts: 2,
         };
         let reason = Details::new("val", "7", "3,\n found again").at(Some(24));
-        let row = row(("id", "id-r2", 2), &source(), &failure, Some(&reason)).unwrap();
+        // As validate leaves it where it could tell what the recording is.
+        let verdict = json!({
+            "reason": reason, "content_sha256": "ab12", "recording": {"origin": {"subject_id": "P017"}}
+        });
+        let judged: Judged = serde_json::from_value(verdict).unwrap();
+        let row = row(("id", "id-r2", 2), &source(), &failure, &judged).unwrap();
         let text = |name: &str| {
             let column = row
                 .column_by_name(name)
@@ -95,6 +105,8 @@ mod tests {
         assert_eq!(text("found").as_deref(), Some("3, found again"));
         assert!(!row.column_by_name("offset").unwrap().is_null(0));
         assert_eq!(text("execution").as_deref(), Some("id-r2"));
+        assert_eq!(text("content_sha256").as_deref(), Some("ab12"));
+        assert_eq!(text("subject_id").as_deref(), Some("P017"));
     }
 
     #[test]
@@ -105,7 +117,7 @@ mod tests {
             cause: "answer: expected 7, found 3, at offset 24".into(),
             attempts: 1,
         };
-        let row = row(("id", "id", 0), &source(), &failure, None).unwrap();
+        let row = row(("id", "id", 0), &source(), &failure, &Judged::default()).unwrap();
         assert!(row.column_by_name("expected").unwrap().is_null(0));
         assert!(row.column_by_name("offset").unwrap().is_null(0));
     }

@@ -6,7 +6,7 @@ mod day;
 use std::any::Any;
 use std::sync::Arc;
 
-use ecg_core::message::{Source, one_line};
+use ecg_core::message::{Failure, Source, one_line};
 use ecg_core::{Details, StepError, layout};
 use ecg_store::{
     Catalog, CatalogError, ColumnSpec, Location, ObjectMeta, ObjectReader, ObjectWriter, Store, StoreError,
@@ -185,10 +185,43 @@ impl Lake {
     }
 }
 
-/// Why the input is at fault: the whole of `error.json`, and a part of a verdict.
-#[derive(Serialize, Deserialize)]
-struct AtFault {
-    reason: Option<Details>,
+/// What is known of an upload whose execution failed: the whole of `error.json`, and a part of a verdict.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Judged {
+    /// Why the input is at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Details>,
+    /// SHA-256 of the content in hexadecimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_sha256: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject_id: Option<String>,
+    #[serde(skip_serializing)]
+    recording: Option<Described>,
+}
+
+/// A part of what a verdict says of the recording, where it could be described.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Described {
+    origin: Whose,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Whose {
+    subject_id: Option<String>,
+}
+
+impl Judged {
+    /// Whose the recording is.
+    pub fn subject_id(&self) -> Option<&String> {
+        let described = self.recording.as_ref();
+        described
+            .and_then(|recording| recording.origin.subject_id.as_ref())
+            .or(self.subject_id.as_ref())
+    }
 }
 
 impl Lake {
@@ -200,32 +233,44 @@ impl Lake {
         outcome: Result<T, StepError>,
     ) -> Result<T, StepError> {
         if let Err(StepError::Rejected(details) | StepError::Incomplete(details)) = &outcome {
-            let reason = AtFault {
+            let left = Judged {
                 reason: Some(details.clone()),
+                ..Judged::default()
             };
-            let _ = self.write_json(&layout::error_key(execution), &reason).await;
+            let _ = self.write_json(&layout::error_key(execution), &left).await;
         }
         outcome
     }
 
-    /// The reason behind the message of a failure, from the verdict or from what [`Self::keep_reason`] left. An object with
-    /// another message is that of an attempt before.
+    /// What is known of the upload behind a failure: its verdict, and the reason, from there or from what
+    /// [`Self::keep_reason`] left. A reason with another message is that of an attempt before.
     ///
     /// # Errors
-    /// What may pass, as [`step_error`] sorts it; without these fields a failure is recorded all the same.
-    pub async fn reason(&self, execution: &str, message: &str) -> Result<Option<Details>, StepError> {
-        for key in [layout::verdict_key(execution), layout::error_key(execution)] {
-            match self.read_json::<AtFault>(&key).await {
-                Ok(AtFault {
-                    reason: Some(details),
-                }) if one_line(&details.to_string()) == message => {
-                    return Ok(Some(details));
-                }
-                Err(error @ (StepError::Throttled(_) | StepError::Transient(_))) => return Err(error),
-                Ok(_) | Err(_) => {}
-            }
+    /// Where the input is at fault, what may pass, as [`step_error`] sorts it. Without these fields a failure is recorded all the same.
+    pub async fn judged(&self, execution: &str, failure: &Failure) -> Result<Judged, StepError> {
+        let message = failure.message();
+        let told = |reason: &Details| one_line(&reason.to_string()) == message;
+        let verdict = self.left(&layout::verdict_key(execution)).await;
+        if !["Rejected", "Incomplete"].contains(&failure.error.as_str()) {
+            return Ok(Judged {
+                reason: None,
+                ..verdict.unwrap_or_default()
+            });
         }
-        Ok(None)
+        let mut judged = verdict?;
+        if !judged.reason.as_ref().is_some_and(told) {
+            let left = self.left(&layout::error_key(execution)).await?;
+            judged.reason = left.reason.filter(told);
+        }
+        Ok(judged)
+    }
+
+    /// Nothing, where it is not there or cannot be read.
+    async fn left(&self, key: &str) -> Result<Judged, StepError> {
+        match self.read_json(key).await {
+            Err(error @ (StepError::Throttled(_) | StepError::Transient(_))) => Err(error),
+            read => Ok(read.unwrap_or_default()),
+        }
     }
 }
 

@@ -101,6 +101,10 @@ pub fn examine(
         accepted: reason.is_none(),
         checks,
         reason,
+        subject_id: recording
+            .is_none()
+            .then(|| sources::subject_id(context))
+            .flatten(),
         recording,
         content_sha256: None,
         samples: facts,

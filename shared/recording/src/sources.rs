@@ -10,7 +10,7 @@ use ecg_formats::wfdb::Header;
 use ecg_formats::{FormatError, Origin, SignalFile, Signals};
 
 use crate::calibration::complete;
-use crate::profiles::KeyFacts;
+use crate::profiles::{self, KeyFacts};
 use crate::{Calibration, FileContext};
 
 /// What variables and metadata say, where that is too little.
@@ -85,6 +85,20 @@ pub(crate) fn origin(
 ) -> Result<Origin, FormatError> {
     let mut origin = header.map(|header| header.origin.clone()).unwrap_or_default();
     file.origin(signals, &mut origin)?;
+    say_outside(&mut origin, context, key);
+    Ok(origin)
+}
+
+/// Whose a recording is whose file cannot be read: metadata and key may say it.
+pub(crate) fn subject_id(context: &FileContext) -> Option<String> {
+    let mut origin = Origin::default();
+    let key = profiles::matching(&context.profiles, &context.key);
+    say_outside(&mut origin, context, key.as_ref());
+    origin.subject_id
+}
+
+/// What metadata and key say that nothing before them has said.
+fn say_outside(origin: &mut Origin, context: &FileContext, key: Option<&KeyFacts>) {
     let said = |name: &str| {
         let prefixed = context.metadata.get(&format!("ecg-{name}"));
         let said = prefixed.or_else(|| context.metadata.get(name));
@@ -99,7 +113,6 @@ pub(crate) fn origin(
         origin.say_subject_id(facts.subject_id.as_deref().unwrap_or_default());
         origin.say_device_id(facts.device_id.as_deref().unwrap_or_default());
     }
-    Ok(origin)
 }
 
 /// A header of another file is worse than none.

@@ -19,6 +19,9 @@ pub struct Verdict {
     /// What the recording is, as far as it could be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording: Option<Recording>,
+    /// Whose a rejected recording is, where only that could be told and not what it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_id: Option<String>,
     /// SHA-256 of the file in hexadecimal, where it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_sha256: Option<String>,
@@ -28,6 +31,13 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Whose the recording is, as far as it could be told.
+    pub fn subject_id(&self) -> Option<&str> {
+        let described = self.recording.as_ref();
+        let subject = described.and_then(|recording| recording.origin.subject_id.as_deref());
+        subject.or(self.subject_id.as_deref())
+    }
+
     /// The limit that the recording is not within, by its name in `ecg_core::rules`; `None` where no limit is involved.
     pub fn broken_rule(&self) -> Option<&'static str> {
         let check = self.checks.iter().find(|check| !check.passed)?;

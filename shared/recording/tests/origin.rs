@@ -207,6 +207,37 @@ fn each_value_is_from_the_first_source_that_says_it() {
 }
 
 #[test]
+fn of_a_rejected_recording_it_is_told_whose_it_is_as_far_as_that_can_be_told() {
+    let judged = |file: &[u8], change: &dyn Fn(&mut FileContext)| {
+        let mut context = FileContext {
+            key: "holter-3/P018/x.mat".to_owned(),
+            size: file.len() as u64,
+            ..FileContext::default()
+        };
+        change(&mut context);
+        let examined = examine(Cursor::new(file.to_vec()), &context, &RULES);
+        let verdict = examined.unwrap().verdict;
+        assert!(!verdict.accepted);
+        verdict.subject_id().map(str::to_owned)
+    };
+    let flat = [
+        int16("val", [1, 100], &[7; 100]),
+        scalar("fs", 100.0),
+        scalar("gain", 200.0),
+        text("subject_id", "P017"),
+    ]
+    .concat();
+    let metadata = |context: &mut FileContext| context.metadata = metadata(&[("ecg-subject-id", "P019")]);
+    let fleet = |context: &mut FileContext| context.profiles = profiles::parse(FLEET, "fleet").unwrap();
+    // What it is could be told, and by the file whose.
+    assert_eq!(judged(&flat, &metadata).as_deref(), Some("P017"));
+    let cut = &flat[..150];
+    assert_eq!(judged(cut, &|_| {}), None);
+    assert_eq!(judged(cut, &metadata).as_deref(), Some("P019"));
+    assert_eq!(judged(cut, &fleet).as_deref(), Some("P018"));
+}
+
+#[test]
 fn it_travels_in_the_verdict_but_for_what_was_not_read() {
     let found = recording(&file(&[text("subject_id", "P017"), scalar("age", 230.0)]), |_| {});
     let verdict = Verdict {
@@ -214,6 +245,7 @@ fn it_travels_in_the_verdict_but_for_what_was_not_read() {
         checks: Vec::new(),
         reason: None,
         recording: Some(found),
+        subject_id: None,
         content_sha256: None,
         samples: None,
     };

@@ -669,6 +669,16 @@ pub const REJECTIONS: Table = Table {
         ),
         may("rules_version", Kind::Text, "version of the table of limits"),
         RUN,
+        may(
+            "subject_id",
+            Kind::Text,
+            "who was recorded, as far as it could be told before the run failed",
+        ),
+        may(
+            "content_sha256",
+            Kind::Text,
+            "SHA-256 of the upload in hexadecimal, where it was read to its end",
+        ),
     ],
     erased_by: ErasedBy::Execution,
 };

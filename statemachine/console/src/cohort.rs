@@ -104,6 +104,17 @@ impl Page {
         let name = if self.by_folder { "key" } else { "subject" };
         address("/runs", [(name, value.as_str())].into_iter())
     }
+
+    /// A query for the recordings of a group that have the same bytes.
+    fn duplicates(&self, who: &str) -> String {
+        let of = format!("{} = {}", group(self.by_folder), sql_text(who));
+        let sql = format!(
+            "select content_sha256, recording_id, source_key, uploaded_at from current\n\
+             where {of}\n  and content_sha256 in (select content_sha256 from current where {of} group by 1 having count(*) > 1)\n\
+             order by content_sha256, uploaded_at"
+        );
+        address("/query", [("sql", sql.as_str())].into_iter())
+    }
 }
 
 /// The rows of an answer as text; `None` is null.
@@ -139,6 +150,15 @@ fn number(row: &[Option<String>], at: usize) -> Option<f64> {
     text(row, at).parse().ok()
 }
 
+/// What the rows of a group have in common, in SQL.
+fn group(by_folder: bool) -> &'static str {
+    if by_folder {
+        "case when strpos(source_key, '/') > 0 then split_part(source_key, '/', 1) else '' end"
+    } else {
+        "coalesce(subject_id, '')"
+    }
+}
+
 /// A text as SQL writes it.
 fn sql_text(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
@@ -150,12 +170,7 @@ pub(crate) async fn page(
 ) -> Result<Response, Failure> {
     let by_folder = asked.by == "folder";
     let lake = shared.lake.root();
-    let folder = "case when strpos(source_key, '/') > 0 then split_part(source_key, '/', 1) else '' end";
-    let group = if by_folder {
-        folder
-    } else {
-        "coalesce(subject_id, '')"
-    };
+    let group = group(by_folder);
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
     let sql = format!(
         "select {group}, count(*), sum(duration_s) / 3600, min(heart_rate_bpm), median(heart_rate_bpm), max(heart_rate_bpm), \
@@ -188,24 +203,22 @@ pub(crate) async fn page(
             group.usable = number(&row, 1);
         }
     }
-    if by_folder {
-        let sql = format!(
-            "select {folder}, error, expected, count(*) from unresolved group by 1, 2, 3 order by 4 desc, 2, 3"
-        );
-        for row in table(lake, &sql).await? {
-            let group = groups.entry(text(&row, 0)).or_insert_with(|| Group {
-                who: text(&row, 0),
-                recordings: "0".to_owned(),
-                ..Group::default()
-            });
-            let expected = text(&row, 2);
-            let cause = if expected.is_empty() {
-                text(&row, 1)
-            } else {
-                format!("{}: expected {expected}", text(&row, 1))
-            };
-            group.rejected.push((text(&row, 3), cause));
-        }
+    let sql = format!(
+        "select {group}, error, expected, count(*) from unresolved group by 1, 2, 3 order by 4 desc, 2, 3"
+    );
+    for row in table(lake, &sql).await? {
+        let group = groups.entry(text(&row, 0)).or_insert_with(|| Group {
+            who: text(&row, 0),
+            recordings: "0".to_owned(),
+            ..Group::default()
+        });
+        let expected = text(&row, 2);
+        let cause = if expected.is_empty() {
+            text(&row, 1)
+        } else {
+            format!("{}: expected {expected}", text(&row, 1))
+        };
+        group.rejected.push((text(&row, 3), cause));
     }
     let only = asked
         .who

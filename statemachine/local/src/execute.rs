@@ -149,14 +149,13 @@ impl Executor {
             kept.map_err(io::Error::other)?;
             Vec::new()
         };
-        let recording = self
-            .steps
-            .place
-            .verdict(open.name())
-            .and_then(|verdict| verdict.recording);
-        let (label, subject) = recording.map_or((None, None), |recording| {
-            (recording.label, recording.origin.subject_id)
-        });
+        let verdict = self.steps.place.verdict(open.name());
+        let subject = verdict
+            .as_ref()
+            .and_then(|verdict| verdict.subject_id().map(str::to_owned));
+        let label = verdict
+            .and_then(|verdict| verdict.recording)
+            .and_then(|recording| recording.label);
         open.close(&closed, label, subject, left_over);
         // Nobody asks for it again, and there may be many.
         Ok(Closed {

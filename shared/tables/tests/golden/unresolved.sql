@@ -5,7 +5,7 @@ SELECT rejections.recording_id, rejections.execution, rejections.step, rejection
        rejections.expected, rejections.found, rejections.offset, rejections.source_bucket,
        rejections.source_key, rejections.source_version, rejections.source_size, rejections.attempts,
        rejections.uploaded_at, rejections.pipeline_version, rejections.rules_version, rejections.run,
-       rejections.dt
+       rejections.subject_id, rejections.content_sha256, rejections.dt
 FROM rejections
 WHERE NOT EXISTS (SELECT 1 FROM recordings
                   WHERE recordings.recording_id = rejections.recording_id
@@ -18,7 +18,7 @@ SELECT rejections.recording_id, rejections.execution, rejections.step, rejection
        rejections.expected, rejections.found, rejections.offset, rejections.source_bucket,
        rejections.source_key, rejections.source_version, rejections.source_size, rejections.attempts,
        rejections.uploaded_at, rejections.pipeline_version, rejections.rules_version, rejections.run,
-       rejections.dt
+       rejections.subject_id, rejections.content_sha256, rejections.dt
 FROM rejections
 WHERE NOT EXISTS (SELECT 1 FROM recordings
                   WHERE recordings.recording_id = rejections.recording_id
