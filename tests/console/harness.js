@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
-const ECG = process.env.ECG_BIN ?? path.join(process.env.CARGO_TARGET_DIR ?? path.join(ROOT, 'target'), 'debug/ecg');
+/** The command line under test. */
+export const ECG = process.env.ECG_BIN ?? path.join(process.env.CARGO_TARGET_DIR ?? path.join(ROOT, 'target'), 'debug/ecg');
 
 /** Runs `ecg` to its end. Where it exits with another status than those that are expected, the test fails. */
 export function ecg(args, statuses = [0]) {

@@ -1,8 +1,11 @@
 // Runs: dropped files, the list, a failed run, actions, queries, subjects.
 import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import path from 'node:path';
-import { ROOT, ecg, newLake, open, pictures } from './harness.js';
+import { ECG, ROOT, ecg, newLake, open, pictures } from './harness.js';
 
 const GOOD = path.join(ROOT, 'testdata/recordings/formats/level5.mat');
 const BAD = path.join(ROOT, 'testdata/malformed/text.mat');
@@ -105,6 +108,37 @@ test('a run that begins elsewhere appears while the page is looked at', async ()
   ecg(['run', path.join(ROOT, 'testdata/recordings/warn'), '--lake', lake]);
   await page.waitForFunction((before) => Number(document.querySelector('.chip b').textContent) > before, before);
   await page.context().close();
+});
+
+test('a run that waits for a retry says so, and goes on', { skip: process.getuid() !== 0 && 'only root can make a disk that is full' }, async () => {
+  const lake = newLake();
+  const [first, long] = ['first', 'long'].map((name) => path.join(path.dirname(lake), `${name}.mat`));
+  ecg(['synth', first]);
+  ecg(['synth', long, '--duration', '30m']);
+  ecg(['run', first, '--lake', lake]);
+  const work = path.join(lake, 'work');
+  const mount = (options) => execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', work]);
+  mount('size=256k');
+  const console_ = await open(lake, { keep: true });
+  try {
+    const page = await console_.page('/runs');
+    const run = spawn(ECG, ['run', long, '--lake', lake], { stdio: 'ignore' });
+    const ended = once(run, 'exit');
+    const row = page.locator('tr', { hasText: 'long.mat' });
+    await row.getByText('RETRYING').waitFor({ timeout: 30_000 });
+    assert.match(await row.locator('.steps').getAttribute('aria-label'), /Validate succeeded, Parse waiting for a retry, Transform not reached/);
+    await row.locator('td.what a').click();
+    await page.getByRole('heading', { name: 'Parse waits for its next attempt' }).waitFor();
+    assert.match(await page.locator('.banner').textContent(), /Attempt \d: Transient .*No space left on device/s);
+    mount('remount,size=64m');
+    assert.deepEqual(await ended, [0, null]);
+    await page.goto(`${console_.origin}/runs`);
+    await page.locator('tr.ok', { hasText: 'long.mat' }).waitFor();
+  } finally {
+    await console_.close();
+    execFileSync('umount', ['--lazy', work]);
+    rmSync(path.dirname(lake), { recursive: true, force: true });
+  }
 });
 
 test('a query answers with lines for signals, files, and rows that open their strip', async () => {

@@ -12,6 +12,7 @@ use ecg_tests::cli::{binary, command, ecg, peak_resident_mb, start};
 use ecg_tests::files::{malformed, recordings, workspace};
 use ecg_tests::lake::{TestLake, text};
 use ecg_tests::python;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 /// Most resident memory of a query over signals, in MB.
 const PEAK_MB: f64 = 450.0;
@@ -154,6 +155,37 @@ sys.stdout.buffer.write(shown.replace(b'\\r\\n', b'\\n'))
     let lake = lake.args(args);
     all.extend(lake.iter().map(|arg| arg.to_str().unwrap()));
     Some(python::run(&python, TERMINAL, &all))
+}
+
+#[test]
+fn an_answer_is_a_parquet_file_with_the_types_of_the_tables() {
+    let lake = filled();
+    let sql = "select recording_id, segment, mv, warnings from segments order by recording_id, lead, segment";
+    let mut child = piped(&lake, &["query", sql, "--format", "parquet"]);
+    let file = lake.beside("answer.parquet");
+    std::io::copy(
+        &mut child.stdout.take().unwrap(),
+        &mut File::create(&file).unwrap(),
+    )
+    .unwrap();
+    assert_silent_success(&mut child);
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&file).unwrap()).unwrap();
+    let kinds: Vec<String> = reader
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| field.data_type().to_string())
+        .collect();
+    assert!(
+        kinds[2].contains("Float32") && kinds[2].starts_with("List"),
+        "{kinds:?}"
+    );
+    let rows: usize = reader
+        .build()
+        .unwrap()
+        .map(|batch| batch.unwrap().num_rows())
+        .sum();
+    assert_eq!(rows as u64, lake.count("select count(*) from segments"));
 }
 
 #[test]

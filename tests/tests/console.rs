@@ -533,6 +533,7 @@ fn a_run_as_one_file_needs_nothing_else() {
     for never in ["src=", "<link", "<script", "url(http", "token"] {
         assert!(!page.contains(never), "{never}");
     }
+    assert!(page.contains("MATLAB MAT file") && page.contains("<h2>Checks</h2>"));
     let logs = command(&["show", &id, "--logs", "--json", "--lake"])
         .arg(lake.path())
         .output()
@@ -543,4 +544,58 @@ fn a_run_as_one_file_needs_nothing_else() {
         (&first["step"], &first["attempt"], &first["error"]),
         (&"validate".into(), &1.into(), &"Rejected".into())
     );
+}
+
+#[test]
+fn a_recording_in_one_file_is_on_paper_where_something_is_odd() {
+    let lake = TestLake::new();
+    let folder = lake.beside("files");
+    copy_file(
+        &recordings().join("header/two-leads.mat"),
+        &folder.join("short.mat"),
+    );
+    copy_file(
+        &recordings().join("header/two-leads.hea"),
+        &folder.join("short.hea"),
+    );
+    let long = folder.join("long.mat");
+    command(&["synth", "--duration", "5m", "--rhythm", "ectopic"])
+        .arg(&long)
+        .status()
+        .unwrap();
+    lake.run(&folder, 0);
+    let file = lake.beside("recording.html");
+    let shown = |id: &str, more: &[&str]| {
+        let file = file.to_str().unwrap();
+        lake.ecg(&[&["show", id, "--html", file], more].concat())
+    };
+    let page = || fs::read_to_string(&file).unwrap();
+    // Paths of curves, of two leads.
+    let curves = |page: &str| page.matches("class=\"curve\"").count();
+
+    shown("short", &[]).expect(0);
+    let short = page();
+    assert_eq!(curves(&short), 4, "two leads in each of two strips");
+    assert!(short.contains("25 mm/s, 10 mm/mV") && short.contains("MLII") && short.contains("V5"));
+    assert!(!short.contains("class=\"trend\""), "20 s have no trend");
+
+    shown("long", &[]).expect(0);
+    let long = page();
+    assert!(long.contains("class=\"trend\"") && long.contains("<figcaption>the beginning"));
+    let few = curves(&long);
+    assert!((1..=8).contains(&few), "{few}");
+    shown("long", &["--at", "123.4", "--at", "200"]).expect(0);
+    assert_eq!(curves(&page()), few + 2);
+    assert_eq!(page().matches("<figcaption>asked for").count(), 2);
+    assert!(page().contains("123.4 to 133.4 s of 300 s"));
+    let wrong = shown("long", &["--at", "300"]).expect(2);
+    assert!(
+        wrong
+            .stderr
+            .contains("--at: expected 0 or more and less than 300"),
+        "{wrong:?}"
+    );
+    for never in ["src=", "<link", "<script", "url(http", "token"] {
+        assert!(!long.contains(never), "{never}");
+    }
 }

@@ -10,6 +10,7 @@ use axum::extract::{Path as PathOf, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use ecg_core::{Details, shell_word};
+use ecg_formats::Check;
 use ecg_journal::{Execution, Filter, Order, PROCESSED, Place, Reader};
 use ecg_recording::Verdict;
 use serde::Deserialize;
@@ -18,6 +19,7 @@ use serde_json::Value;
 use crate::chrome::{Chrome, Failure, NotFound, html};
 use crate::course::{Attempt, Course, Mark, Visit};
 use crate::graph::{Workflow, escaped};
+use crate::recording::{Recordings, Signal};
 use crate::runs::{REMOTE_ROWS, message, reason, run_page, status};
 use crate::server::Shared;
 use crate::time;
@@ -231,6 +233,13 @@ impl Detail {
                 rerun,
             ),
         })
+    }
+
+    /// What validate looked at.
+    fn checks(&self) -> &[Check] {
+        self.verdict
+            .as_ref()
+            .map_or(&[], |verdict| verdict.checks.as_slice())
     }
 
     fn objects(&self, visit: &Visit, lake: &Place) -> Vec<Object> {
@@ -529,22 +538,32 @@ struct Export<'a> {
     detail: &'a Detail,
     graph: String,
     objects: Vec<(&'a Visit, Vec<Object>)>,
+    /// What is in the tables by this run.
+    signal: Option<Signal>,
     style: &'static str,
     version: &'static str,
 }
 
-/// A run as one HTML file, which needs nothing else: for a ticket.
+/// A run and its recording as one HTML file, which needs nothing else: for a ticket. The signal is drawn from each of the places `at` on, in
+/// seconds, and where something is odd.
 ///
 /// # Errors
-/// There is no such execution, or the journal cannot be read.
-pub fn run_html(lake: &Place, options: &str, workflow: &str, name: &str) -> Result<String, String> {
+/// There is no such execution, a place is not within its recording, or the lake cannot be read.
+pub async fn run_html(
+    lake: &Place,
+    options: &str,
+    workflow: &str,
+    name: &str,
+    at: &[f64],
+) -> Result<String, String> {
     let loaded = Detail::load(&lake.journal()?, lake, options, name).map_err(|error| error.to_string())?;
     let detail = loaded.ok_or_else(|| format!("`{name}`: no execution"))?;
-    exported(&detail, lake, &Workflow::parse(workflow)?)
+    exported(&detail, lake, &Workflow::parse(workflow)?, at).await
 }
 
-fn exported(detail: &Detail, lake: &Place, workflow: &Workflow) -> Result<String, String> {
+async fn exported(detail: &Detail, lake: &Place, workflow: &Workflow, at: &[f64]) -> Result<String, String> {
     let export = Export {
+        signal: Recordings::new(lake).signal(&detail.execution.name, at).await?,
         detail,
         graph: workflow.svg(&detail.course, None, &|_| None),
         objects: detail
@@ -564,7 +583,7 @@ pub(crate) async fn export(
     PathOf(name): PathOf<String>,
 ) -> Result<Response, Failure> {
     let detail = load(&shared, &name).await?;
-    let text = exported(&detail, &shared.lake, &shared.workflow)?;
+    let text = exported(&detail, &shared.lake, &shared.workflow, &[]).await?;
     // Its name is an id of letters, digits, `-` and `_`.
     let disposition = format!("attachment; filename=\"{}.html\"", detail.execution.name);
     let headers = [

@@ -12,6 +12,8 @@ use console::measure_text_width;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
+use parquet::arrow::ArrowWriter;
+use parquet::errors::ParquetError;
 
 use crate::output::{Stopped, unless_closed};
 use crate::terminal::plain;
@@ -45,6 +47,8 @@ pub(crate) enum Format {
     Csv,
     /// A JSON array with one object per row
     Json,
+    /// A Parquet file, for standard output that is a file or a pipe
+    Parquet,
 }
 
 /// The size of a terminal in characters.
@@ -72,6 +76,12 @@ impl From<DataFusionError> for Stopped {
     }
 }
 
+impl From<ParquetError> for Stopped {
+    fn from(error: ParquetError) -> Stopped {
+        Stopped::Failed(error.to_string())
+    }
+}
+
 impl From<ArrowError> for Stopped {
     fn from(error: ArrowError) -> Stopped {
         Stopped::Failed(error.to_string())
@@ -93,9 +103,30 @@ pub(crate) async fn print(
     match format {
         Some(Format::Csv) => csv(rows, window, to).await?,
         Some(Format::Json) => json(rows, window, to).await?,
+        Some(Format::Parquet) => parquet(rows.batches, window, to).await?,
         _ => for_people(rows, format, window, to).await?,
     }
     Ok(to.flush()?)
+}
+
+/// As a Parquet file, which is written row group by row group.
+async fn parquet(
+    mut batches: SendableRecordBatchStream,
+    window: Option<Window>,
+    to: &mut dyn Write,
+) -> Result<(), Stopped> {
+    if window.is_some() {
+        return Err(Stopped::Failed(
+            "--format parquet: expected standard output in a file or a pipe, found a terminal; add `> answer.parquet`".to_owned(),
+        ));
+    }
+    let mut writer = ArrowWriter::try_new(Vec::new(), batches.schema(), None)?;
+    while let Some(batch) = batches.next().await {
+        writer.write(&batch?)?;
+        to.write_all(&std::mem::take(writer.inner_mut()))?;
+    }
+    writer.finish()?;
+    Ok(to.write_all(writer.inner())?)
 }
 
 /// A small answer as a table.

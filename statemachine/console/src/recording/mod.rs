@@ -4,6 +4,7 @@
 //! in compacted ones. Samples are kept in blocks: a strip and a minute view of 24 hours scroll over them.
 
 mod envelope;
+mod export;
 mod page;
 mod routes;
 mod rows;
@@ -25,6 +26,7 @@ use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 
 use envelope::{Extremes, parts};
+pub(crate) use export::Signal;
 pub(crate) use routes::routes;
 use stretches::{SegmentFacts, Stretch, margin, stretches};
 
@@ -52,6 +54,15 @@ pub(crate) enum Failure {
     Refused(String),
     /// The lake cannot be read.
     Internal(String),
+}
+
+impl Failure {
+    /// What is told of it.
+    fn words(self) -> String {
+        match self {
+            Failure::NotFound(words) | Failure::Refused(words) | Failure::Internal(words) => words,
+        }
+    }
 }
 
 impl From<String> for Failure {

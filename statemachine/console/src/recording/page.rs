@@ -126,7 +126,7 @@ pub(crate) async fn page(
     let found = match lake.recordings.page(&id).await {
         Ok(found) => found,
         Err(Failure::NotFound(_)) => return Err(NotFound::page(format!("A recording `{id}`")).into()),
-        Err(Failure::Refused(words) | Failure::Internal(words)) => return Err(words.into()),
+        Err(failure) => return Err(failure.words().into()),
     };
     let execution = found.execution;
     let verdict = lake.recordings.place().verdict(&execution.name);
@@ -193,7 +193,7 @@ pub(crate) async fn page(
 }
 
 /// A value of the tables in words; empty for null.
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
@@ -207,7 +207,7 @@ fn number(row: &Map<String, Value>, name: &str) -> Option<f64> {
 }
 
 /// What stands above the signal: name and value, of what is known.
-fn facts(recording: &Recording) -> Vec<(&'static str, String)> {
+pub(super) fn facts(recording: &Recording) -> Vec<(&'static str, String)> {
     let row = &recording.row;
     let of = |name: &str| row.get(name).map(text).unwrap_or_default();
     let unit = |name: &str, digits: usize, unit: &str| {

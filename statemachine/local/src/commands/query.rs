@@ -12,7 +12,7 @@ use crate::runtime::{processors, runtime};
 
 #[derive(Args)]
 #[command(after_help = "\
-Tables: recordings, segments, beats, rejections. Views: samples, current, unresolved.
+Tables: recordings, segments, beats, windows, rejections, annotations. Views: samples, current, unresolved.
 `ecg query 'describe segments'` lists the columns; docs/tables.md explains them.
 
 Examples:
@@ -21,6 +21,7 @@ Examples:
   ecg query 'select source_key, cause from unresolved' --format json
 Into a file:
   ecg query 'select * from beats' --format csv > beats.csv
+  ecg query 'select * from beats' --format parquet > beats.parquet
   ecg query \"select time_s, mv from samples where recording_id = '...' order by time_s\" --format csv > signal.csv
 
 csv and json have every row, and lists whole. On a terminal, table and vertical show as many rows as it has lines, at least 40, and say how many there are. Elsewhere the first 1000 rows decide how wide a table is; a wider cell after them is printed whole.")]

@@ -14,6 +14,7 @@ use crate::execute::WORKFLOW;
 use crate::executions;
 use crate::executions::local;
 use crate::output::{print, print_answer, print_json};
+use crate::runtime::{processors, runtime};
 use crate::terminal::plain;
 
 #[derive(Args)]
@@ -34,9 +35,12 @@ pub(crate) struct ShowArgs {
     /// Print what its steps logged; with --json as they wrote it, a JSON object a line
     #[arg(long, conflicts_with_all = ["aws", "history"])]
     pub(crate) logs: bool,
-    /// Write it as one HTML file that needs nothing else, for a ticket
+    /// Write it, and its recording on ECG paper, as one HTML file that needs nothing else, for a ticket
     #[arg(long, value_name = "FILE", conflicts_with_all = ["aws", "json", "history", "logs"])]
     pub(crate) html: Option<PathBuf>,
+    /// In the HTML file, draw the signal from here on as well; may be given several times
+    #[arg(long, value_name = "SECONDS", requires = "html")]
+    pub(crate) at: Vec<f64>,
     #[command(flatten)]
     pub(crate) lake: LakeArg,
 }
@@ -60,7 +64,8 @@ fn of_lake(args: &ShowArgs) -> Result<ExitCode, String> {
     let execution = local::find(&journal, &place, &args.id)?;
     if let Some(file) = &args.html {
         let options = lake_option(&args.lake.text());
-        let text = ecg_console::run_html(&place, &options, WORKFLOW, &execution.name)?;
+        let text = ecg_console::run_html(&place, &options, WORKFLOW, &execution.name, &args.at);
+        let text = runtime(processors())?.block_on(text)?;
         fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))?;
         return Ok(ExitCode::SUCCESS);
     }
