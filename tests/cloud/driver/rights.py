@@ -3,6 +3,7 @@
 For S3 an action is told with its bucket: `s3:GetObject on raw`.
 """
 
+import functools
 import hashlib
 import json
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -63,6 +64,7 @@ def _configuration(cloud: Cloud, function: str) -> dict:
     return cloud.client("lambda").get_function_configuration(FunctionName=f"{STACK}-{function}")
 
 
+@functools.cache
 def _buckets(cloud: Cloud) -> dict[str, str]:
     workgroup = cloud.client("athena").get_work_group(WorkGroup=cloud.outputs["WorkgroupName"])["WorkGroup"]
     results = urlsplit(workgroup["Configuration"]["ResultConfiguration"]["OutputLocation"]).netloc
