@@ -17,7 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 from driver.assembly import stack
 from driver.cloud import STACK, unique
-from driver.compaction import compact, let_days_pass, locations, register
+from driver.compaction import compact, let_days_pass, let_listed_count, locations, register
 from driver.ministack import ACCOUNT
 from driver.template import Template
 from test_backfill import backfill
@@ -188,9 +188,10 @@ def test_what_compaction_made_is_lost_and_the_copy_has_what_it_was_made_of(every
     prefix, before = uploads
     bucket = everything.outputs["ProcessedBucketName"]
     [day] = {json.loads(row)["dt"] for row in before["recordings"]}
-    for days in (0, 31, 2):
-        if days:
-            let_days_pass(everything, day, days)
+    compact(everything, day=day)
+    let_listed_count(everything, day)
+    for days in (31, 2):
+        let_days_pass(everything, day, days)
         compact(everything, day=day)
     assert register(everything, day)["collected"] is True
     assert of_the_recordings(everything, bucket, prefix) == [] and rows(everything, prefix) == before
