@@ -109,12 +109,15 @@ def a_catalog_from_before(cloud, good):
 
 
 def an_erasure(cloud, ecg, good):
-    """A recording is erased, and one that was rejected."""
+    """A recording is erased, and one that was rejected before its bytes were read."""
     prefix = unique("rights-erased")
     # Bytes that no other test uploads: these would be erased, too, and stay out.
     cloud.put(prefix + "1 NSR/900m (0).mat", good[:-2] + b"\x55\x01")
+    # One byte more than a header may have.
+    cloud.put(prefix + "text.hea", b"#" * 65_537)
     cloud.put(prefix + "text.mat", f"no recording: {prefix}".encode())
     assert {one.status for one in cloud.wait_for_executions(prefix, 2)} == {"SUCCEEDED", "FAILED"}
+    assert cloud.query(f"select content_sha256 from rejections where source_key like '{prefix}%'") == [{"content_sha256": None}]
     subprocess.run([ecg, "forget", "--aws", "--key", prefix, "--yes"], check=True, capture_output=True, env=cloud.environment)
     assert cloud.executions(prefix) and not [key for key in cloud.objects("") if "rights-erased" in key]
 
