@@ -165,13 +165,14 @@ impl Recordings {
         let pause = self.ask(&recording.id, &recording.day, &pause).await?;
         let types = self.ask(&recording.id, &recording.day, &types).await?;
         let mut found = Vec::new();
-        for (sample, of_row) in by_sample(&pause)? {
-            let ms = of_row("rr_ms").as_f64().unwrap_or(0.0);
-            found.push((sample, format!("longest pause, {:.2} s", ms / 1000.0)));
+        let sample = |row: &Map<String, Value>| row["sample"].as_u64().unwrap_or(0);
+        for row in each(&pause, "sample")? {
+            let ms = row["rr_ms"].as_f64().unwrap_or(0.0);
+            found.push((sample(&row), format!("longest pause, {:.2} s", ms / 1000.0)));
         }
-        for (sample, of_row) in by_sample(&types)? {
-            let (name, beats) = (text(&of_row("beat_type")), text(&of_row("beats")));
-            found.push((sample, format!("first of {beats} beats of type {name}")));
+        for row in each(&types, "sample")? {
+            let (name, beats) = (text(&row["beat_type"]), text(&row["beats"]));
+            found.push((sample(&row), format!("first of {beats} beats of type {name}")));
         }
         Ok(found)
     }
@@ -238,17 +239,12 @@ impl Recording {
     }
 }
 
-/// The rows of an answer: the column `sample`, and the others by name.
-fn by_sample(batches: &[RecordBatch]) -> Result<Vec<(u64, impl Fn(&str) -> Value)>, Failure> {
-    let columns = std::sync::Arc::new(rows::columns(batches)?);
-    let samples = rows::integers(batches, "sample")?;
-    let rows = samples.into_iter().enumerate().map(|(place, sample)| {
-        let columns = columns.clone();
-        let of_row = move |name: &str| {
-            let column = columns.get(name).and_then(|column| column.get(place));
-            column.cloned().unwrap_or(Value::Null)
-        };
-        (sample as u64, of_row)
+/// The rows of an answer that has this column, by column.
+fn each(batches: &[RecordBatch], column: &str) -> Result<Vec<Map<String, Value>>, Failure> {
+    let columns = rows::columns(batches)?;
+    let rows = (0..list(&columns, column).count()).map(|place| {
+        let value = |(name, column): (&String, &Value)| Some((name.clone(), column.get(place)?.clone()));
+        columns.iter().filter_map(value).collect()
     });
     Ok(rows.collect())
 }
