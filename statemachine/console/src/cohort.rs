@@ -61,7 +61,11 @@ impl Group {
     }
 
     fn hours(&self) -> String {
-        crate::time::duration(self.hours * 3600.0)
+        if self.hours > 0.0 {
+            crate::time::duration(self.hours * 3600.0)
+        } else {
+            String::new()
+        }
     }
 
     fn percent(&self) -> Option<String> {
@@ -95,14 +99,19 @@ impl Page {
         format!("{address}{and}who={}", encoded(who))
     }
 
-    fn runs(&self, who: &str) -> String {
+    /// The runs of a group: of all, or of the failed ones. A filter for runs without a subject there is none.
+    fn runs(&self, who: &str, status: &str) -> String {
         let value = if self.by_folder && !who.is_empty() {
             format!("{who}/")
         } else {
             who.to_owned()
         };
         let name = if self.by_folder { "key" } else { "subject" };
-        address("/runs", [(name, value.as_str())].into_iter())
+        address("/runs", [(name, value.as_str()), ("status", status)].into_iter())
+    }
+
+    fn known(&self) -> usize {
+        self.groups.iter().filter(|group| !group.who.is_empty()).count()
     }
 
     /// A query for the recordings of a group that have the same bytes.
@@ -263,7 +272,7 @@ fn calendar(days: &[(NaiveDate, f64)]) -> String {
     for (row, name) in [(0, "Mon"), (2, "Wed"), (4, "Fri")] {
         let _ = write!(svg, "<text x=\"0\" y=\"{}\">{name}</text>", 16 + row * CELL + 9);
     }
-    for (at, day) in monday.iter_days().take((WEEKS * 7) as usize).enumerate() {
+    for (at, day) in monday.iter_days().take_while(|day| day <= last).enumerate() {
         let (week, weekday) = (at as u64 / 7, at as u64 % 7);
         let (x, y) = (28 + week * CELL, 16 + weekday * CELL);
         if day.day() <= 7 && weekday == 0 {
@@ -297,7 +306,8 @@ mod tests {
         let svg = calendar(&[(day("2026-11-24"), 600.0), (day("2026-11-27"), 86_400.0)]);
         assert!(svg.contains("class=\"l1\"") && svg.contains("<title>2026-11-24: 10 min 0 s</title>"));
         assert!(svg.contains("class=\"l4\"") && svg.contains("<title>2026-11-27: 24 h 0 min</title>"));
-        assert_eq!(svg.matches("<rect").count(), 53 * 7);
+        // The last day is a Friday.
+        assert_eq!(svg.matches("<rect").count(), 53 * 7 - 2);
         assert_eq!(calendar(&[]), "");
     }
 

@@ -76,8 +76,11 @@ impl Visit {
     }
 
     pub(crate) fn ended(&self, until: f64) -> f64 {
+        // The history has no exit of a state that ends the execution as failed.
+        let at_once = (self.kind == "Fail").then_some(self.entered);
         self.exited
             .or_else(|| self.attempts.last().and_then(|attempt| attempt.ended))
+            .or(at_once)
             .unwrap_or(until)
     }
 }

@@ -229,8 +229,8 @@ impl Detail {
                 format!("{rerun} {flags}"),
             ),
             None => (
-                "It needs another file, or what is said of it (docs/inputs.md); then".to_owned(),
-                rerun,
+                "It needs another file; what is read says docs/inputs.md, and what is in this one".to_owned(),
+                format!("ecg inspect {}", shell_word(&self.execution.file.display().to_string())),
             ),
         })
     }
@@ -736,6 +736,17 @@ fn compared(a: &Detail, b: &Detail) -> Vec<Line> {
             name(one)
         };
         lines.push(Line::new(what.clone(), told(one), told(other)));
+        // From here on they go ways of their own.
+        if name(one) != name(other) || one.map(|visit| visit.mark) != other.map(|visit| visit.mark) {
+            let rest = |course: &Course| -> Vec<String> {
+                course.visits.iter().skip(at + 1).map(|visit| visit.state.clone()).collect()
+            };
+            let (one, other) = (rest(&a.course).join(", "), rest(&b.course).join(", "));
+            if !(one.is_empty() && other.is_empty()) {
+                lines.push(Line::new("then".to_owned(), one, other));
+            }
+            break;
+        }
         let attempts =
             |visit: Option<&Visit>| visit.map_or_else(String::new, |visit| visit.attempts.len().to_string());
         if attempts(one) != attempts(other) {

@@ -106,8 +106,20 @@ impl Place {
         self.root.join(FORMAT_FILE).is_file() || (self.old_executions().is_dir() && self.uploads().is_dir())
     }
 
+    /// Fails where there is something else than a folder.
+    pub fn is_no_file(&self) -> Result<(), String> {
+        match fs::metadata(&self.root) {
+            Ok(found) if !found.is_dir() => Err(format!(
+                "{}: expected a lake, which is a folder, found a file; name another one with --lake",
+                self.root.display()
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Fails with the next command to type where there is no lake yet, or one of another form.
     pub fn existing(&self) -> Result<&Place, String> {
+        self.is_no_file()?;
         if !self.is_lake() {
             return Err(format!(
                 "{}: expected a lake, found none; fill one with `ecg run PATH...{}`",

@@ -96,6 +96,12 @@ pub(crate) fn discover(paths: &[&PathBuf], prefix: Option<&str>) -> Result<Disco
                 search.unreadable(path, reason(path, &error));
                 continue;
             }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(format!(
+                    "{}: expected a recording, or a folder of recordings, found none",
+                    path.display()
+                ));
+            }
             Err(error) => return Err(format!("{}: {error}", path.display())),
         };
         let folder = if found.is_dir() {

@@ -20,6 +20,7 @@ use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
+use datafusion::sql::sqlparser::parser::ParserError;
 use ecg_tables::{TABLES, views};
 
 pub use places::Places;
@@ -159,6 +160,13 @@ pub fn words(error: &DataFusionError) -> String {
              and only the recordings that matter, such as `where recording_id = '…'` or `where dt = '…'`",
             session::MEMORY_LIMIT >> 20
         );
+    }
+    // What the parser says, without the names of its types.
+    if let DataFusionError::SQL(parser, _) = error.find_root() {
+        return match parser.as_ref() {
+            ParserError::TokenizerError(words) | ParserError::ParserError(words) => format!("SQL: {words}"),
+            ParserError::RecursionLimitExceeded => "SQL: it is nested too deeply".to_owned(),
+        };
     }
     error.to_string()
 }

@@ -49,7 +49,7 @@ pub fn run(args: &SynthArgs, progress: &mut dyn FnMut(u64, u64)) -> Result<Writt
         _ => {
             return Err(SynthError::argument(
                 "OUT",
-                format!("a file name that ends in .{ending}"),
+                format!("a file name that ends in .{ending}, or --format"),
                 path.display(),
             ));
         }

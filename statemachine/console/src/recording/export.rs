@@ -160,7 +160,8 @@ impl Recordings {
         let pause =
             format!("select sample, rr_ms {of} and rr_ms >= {PAUSE_MS} order by rr_ms desc, sample limit 1");
         let types = format!(
-            "select beat_type, min(sample) as sample, count(*) as beats {of} and beat_type <> 'N' group by 1 order by 1"
+            "select beat_type, lead_name, min(sample) as sample, count(*) as beats {of} and beat_type <> 'N' \
+             group by beat_type, lead, lead_name order by beat_type, lead"
         );
         let pause = self.ask(&recording.id, &recording.day, &pause).await?;
         let types = self.ask(&recording.id, &recording.day, &types).await?;
@@ -171,8 +172,8 @@ impl Recordings {
             found.push((sample(&row), format!("longest pause, {:.2} s", ms / 1000.0)));
         }
         for row in each(&types, "sample")? {
-            let (name, beats) = (text(&row["beat_type"]), text(&row["beats"]));
-            found.push((sample(&row), format!("first of {beats} beats of type {name}")));
+            let [name, lead, beats] = ["beat_type", "lead_name", "beats"].map(|name| text(&row[name]));
+            found.push((sample(&row), format!("first of {beats} beats of type {name} in {lead}")));
         }
         Ok(found)
     }

@@ -40,6 +40,7 @@ pub(crate) fn run(args: &ConsoleArgs) -> Result<ExitCode, String> {
         on_aws(args)?
     } else {
         let place = args.lake.place();
+        place.is_no_file()?;
         if place.is_lake() {
             place.existing()?;
         }
@@ -70,12 +71,16 @@ pub(crate) fn run(args: &ConsoleArgs) -> Result<ExitCode, String> {
 
 #[cfg(feature = "aws")]
 fn on_aws(args: &ConsoleArgs) -> Result<Console, String> {
+    use ecg_console::Remote;
+
     use crate::args::PIPELINE;
     use crate::executions::aws::OnAws;
 
     let machine = Arc::new(OnAws {
         state_machine: args.aws.state_machine.clone(),
     });
+    // Without a region, credentials or rights no page could be shown.
+    machine.list(false, 1)?;
     let options = match args.aws.state_machine.as_str() {
         PIPELINE => " --aws".to_owned(),
         other => format!(" --aws --state-machine {}", crate::terminal::shell_word(other)),

@@ -51,6 +51,9 @@ pub(crate) fn run(args: &ForgetArgs) -> Result<ExitCode, String> {
             "--key: expected the beginning of a key, found nothing, which would be every upload".to_owned(),
         );
     }
+    if args.ids.is_empty() && args.key.is_none() && args.subject.is_none() {
+        return Err("expected recordings to erase: an ID, --key or --subject; found none".to_owned());
+    }
     let selection = Selection {
         ids: args.ids.clone(),
         key: args.key.clone(),

@@ -30,7 +30,7 @@ pub(crate) struct InspectArgs {
     #[arg(long, conflicts_with = "csv")]
     pub(crate) json: bool,
     /// Where the drawn segment begins, in seconds from the start of the recording
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.0, conflicts_with_all = ["json", "csv"])]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.0, allow_negative_numbers = true, conflicts_with_all = ["json", "csv"])]
     pub(crate) at: f64,
     /// Also draw the segment as an SVG, at the scale of ECG paper: a name that ends in .svg
     #[arg(long, value_name = "FILE", value_parser = svg_name, conflicts_with_all = ["json", "csv"])]

@@ -113,6 +113,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, String> {
     let started = Instant::now();
     let machine = workflow(args.workflow.as_deref())?;
     let place = args.lake.place();
+    place.is_no_file()?;
     let (lakes, paths): (Vec<_>, Vec<_>) = args.paths.iter().partition(|path| Place::new(path).is_lake());
     let mut discovery = discover(&paths, args.prefix.as_deref())?;
     for other in lakes {
@@ -173,12 +174,12 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, String> {
     let each = |ran: &Ran| progress.step(ran.settled());
     let running = run::run(recordings, uploads, same_files, wanted, jobs, &each);
     let ran = runtime.block_on(until_interrupted(running));
+    let done = progress.done();
     progress.finish();
     open.journal.close().map_err(|error| error.to_string())?;
     let Some(ran) = ran else {
         progress.line(&format!(
-            "interrupted after {} of {total} recordings; the same command goes on where this one stopped",
-            progress.done()
+            "interrupted after {done} of {total} recordings; the same command goes on where this one stopped"
         ));
         runtime.shutdown_background();
         return Ok(ExitCode::from(INTERRUPTED));

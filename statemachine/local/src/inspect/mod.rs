@@ -26,7 +26,10 @@ pub(crate) use csv::csv;
 /// Judges a file as the validate step would.
 pub(crate) fn judge(path: &Path, calibration: &CalibrationArgs) -> Result<Examined, String> {
     let fail = |error: io::Error| about(path, &error);
-    let file = File::open(path).map_err(fail)?;
+    let file = File::open(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => about(path, &"expected a recording, found none"),
+        _ => about(path, &error),
+    })?;
     let size = file.metadata().map_err(fail)?.len();
     // The key that `ecg run` would give the file, so that both judge alike.
     let key = key_of_file(path);
