@@ -52,7 +52,7 @@ test('an empty lake says what to type; dropped files run, and their failure is r
   await page.reload();
   await page.getByText('Redrives').waitFor();
   await page.getByRole('button', { name: 'Copy' }).click();
-  assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^ecg rerun uploads-text/);
+  assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^ecg inspect .*\/text\.mat$/);
 
   await page.getByRole('link', { name: 'Compare' }).click();
   await page.getByText('They part first at: Validate').waitFor();

@@ -361,7 +361,9 @@ export class Paper {
     context.font = `10px ${colour.font}`;
     context.textAlign = "left";
     context.textBaseline = "middle";
-    context.fillText("quality", 2, top + RIBBON / 2);
+    const { lead_names: names } = this.data.info.recording;
+    const of = names.length > 1 ? ` ${names[this.shown()[0]]}` : "";
+    context.fillText(`quality${of}`, 2, top + RIBBON / 2, GUTTER - 4);
   }
 
   /** The name of the lead, and 1 mV as a pulse of 0.2 s. */

@@ -229,7 +229,7 @@ impl Detail {
                 format!("{rerun} {flags}"),
             ),
             None => (
-                "It needs another file; what is read says docs/inputs.md, and what is in this one".to_owned(),
+                "It needs another file. docs/inputs.md says what is read, and this what is in it".to_owned(),
                 format!("ecg inspect {}", shell_word(&self.execution.file.display().to_string())),
             ),
         })
