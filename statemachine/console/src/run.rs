@@ -230,7 +230,10 @@ impl Detail {
             ),
             None => (
                 "It needs another file. docs/inputs.md says what is read, and this what is in it".to_owned(),
-                format!("ecg inspect {}", shell_word(&self.execution.file.display().to_string())),
+                format!(
+                    "ecg inspect {}",
+                    shell_word(&self.execution.file.display().to_string())
+                ),
             ),
         })
     }
@@ -739,7 +742,12 @@ fn compared(a: &Detail, b: &Detail) -> Vec<Line> {
         // From here on they go ways of their own.
         if name(one) != name(other) || one.map(|visit| visit.mark) != other.map(|visit| visit.mark) {
             let rest = |course: &Course| -> Vec<String> {
-                course.visits.iter().skip(at + 1).map(|visit| visit.state.clone()).collect()
+                course
+                    .visits
+                    .iter()
+                    .skip(at + 1)
+                    .map(|visit| visit.state.clone())
+                    .collect()
             };
             let (one, other) = (rest(&a.course).join(", "), rest(&b.course).join(", "));
             if !(one.is_empty() && other.is_empty()) {

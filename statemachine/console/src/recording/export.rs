@@ -173,7 +173,10 @@ impl Recordings {
         }
         for row in each(&types, "sample")? {
             let [name, lead, beats] = ["beat_type", "lead_name", "beats"].map(|name| text(&row[name]));
-            found.push((sample(&row), format!("first of {beats} beats of type {name} in {lead}")));
+            found.push((
+                sample(&row),
+                format!("first of {beats} beats of type {name} in {lead}"),
+            ));
         }
         Ok(found)
     }

@@ -39,7 +39,12 @@ pub(crate) struct ShowArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["aws", "json", "history", "logs"])]
     pub(crate) html: Option<PathBuf>,
     /// In the HTML file, draw the signal from here on as well; may be given several times
-    #[arg(long, value_name = "SECONDS", requires = "html", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        requires = "html",
+        allow_negative_numbers = true
+    )]
     pub(crate) at: Vec<f64>,
     #[command(flatten)]
     pub(crate) lake: LakeArg,
