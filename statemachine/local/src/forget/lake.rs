@@ -228,7 +228,16 @@ impl Answer for Done {
         };
         if self.left.is_none() {
             let keys: Vec<String> = (recordings.iter().take(NAMED))
-                .map(|recording| format!("{}  {}", recording.recording_id, recording.key))
+                .map(|recording| {
+                    let twin = recordings.iter().find(|other| {
+                        other.key != recording.key
+                            && other.sha256.is_some()
+                            && other.sha256 == recording.sha256
+                    });
+                    let why =
+                        twin.map_or_else(String::new, |twin| format!("  (the same bytes as {})", twin.key));
+                    format!("{}  {}{why}", recording.recording_id, recording.key)
+                })
                 .collect();
             list(&mut text, &keys, recordings.len());
         }
