@@ -559,10 +559,18 @@ fn a_recording_in_one_file_is_on_paper_where_something_is_odd() {
         &folder.join("short.hea"),
     );
     let long = folder.join("long.mat");
-    command(&["synth", "--duration", "5m", "--rhythm", "ectopic"])
-        .arg(&long)
-        .status()
-        .unwrap();
+    command(&[
+        "synth",
+        "--duration",
+        "5m",
+        "--rhythm",
+        "ectopic",
+        "--flat",
+        "200s+6s",
+    ])
+    .arg(&long)
+    .status()
+    .unwrap();
     lake.run(&folder, 0);
     let file = lake.beside("recording.html");
     let shown = |id: &str, more: &[&str]| {
@@ -582,9 +590,13 @@ fn a_recording_in_one_file_is_on_paper_where_something_is_odd() {
     shown("long", &[]).expect(0);
     let long = page();
     assert!(long.contains("class=\"trend\"") && long.contains("<figcaption>the beginning"));
+    assert!(
+        long.contains("flat line in MLII") && !long.contains("longest pause"),
+        "an electrode that fell off"
+    );
     let few = curves(&long);
     assert!((1..=8).contains(&few), "{few}");
-    shown("long", &["--at", "123.4", "--at", "200"]).expect(0);
+    shown("long", &["--at", "123.4", "--at", "250"]).expect(0);
     assert_eq!(curves(&page()), few + 2);
     assert_eq!(page().matches("<figcaption>asked for").count(), 2);
     assert!(page().contains("123.4 to 133.4 s of 300 s"));

@@ -48,6 +48,8 @@ pub(crate) struct Detail {
 pub(crate) struct LogLine {
     step: String,
     attempt: u64,
+    /// Since the epoch.
+    seconds: f64,
     time: String,
     level: String,
     text: String,
@@ -68,10 +70,12 @@ impl LogLine {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             let _ = write!(words, " {name}={value}");
         }
+        let seconds = line["timestamp"].as_f64().unwrap_or(0.0);
         Some(LogLine {
             step: text("step"),
             attempt: line["attempt"].as_u64().unwrap_or(0),
-            time: time::clock(line["timestamp"].as_f64().unwrap_or(0.0)),
+            seconds,
+            time: time::clock(seconds),
             level: text("level"),
             text: words,
         })
@@ -277,9 +281,20 @@ impl Detail {
         found
     }
 
-    fn logs_of<'a>(&'a self, state: &'a str) -> impl Iterator<Item = &'a LogLine> {
-        let state = state.to_lowercase();
-        self.logs.iter().filter(move |line| line.step == state)
+    /// What was logged in a visit of a state: after a redrive a state may have several.
+    fn logs_of<'a>(&'a self, visit: &'a Visit) -> impl Iterator<Item = &'a LogLine> {
+        let step = visit.state.to_lowercase();
+        let later = self.course.visits.iter();
+        let later = later.filter(|other| other.state == visit.state && other.entered > visit.entered);
+        let until = later.map(|other| other.entered).fold(f64::INFINITY, f64::min);
+        let first = !self
+            .course
+            .visits
+            .iter()
+            .any(|other| other.state == visit.state && other.entered < visit.entered);
+        self.logs.iter().filter(move |line| {
+            line.step == step && line.seconds < until && (first || line.seconds >= visit.entered)
+        })
     }
 
     fn visit_took(&self, visit: &Visit) -> String {

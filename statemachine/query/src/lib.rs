@@ -39,23 +39,22 @@ pub async fn ask(lake: &Path, sql: &str, may_join: bool) -> Result<SendableRecor
     begin(lake, None, may_join, sql).await
 }
 
-/// The same over the rows of one recording: of its day, and there only its own objects where the day is not compacted. So a
-/// day of ten thousand recordings costs no more than a day of one. The query names recording and day too.
+/// The same over the rows of some recordings, each named by its day and its id: of their days, and there only their own objects where a day is
+/// not compacted. So a day of ten thousand recordings costs no more than a day of one. The query names recordings and days too.
 ///
 /// # Errors
 /// See [`ask`].
 pub async fn ask_of(
     lake: &Path,
-    recording_id: &str,
-    day: &str,
+    recordings: &[(&str, &str)],
     sql: &str,
 ) -> Result<SendableRecordBatchStream, String> {
-    begin(lake, Some((day, recording_id)), false, sql).await
+    begin(lake, Some(recordings), false, sql).await
 }
 
 async fn begin(
     lake: &Path,
-    only: Option<(&str, &str)>,
+    only: Option<&[(&str, &str)]>,
     may_join: bool,
     sql: &str,
 ) -> Result<SendableRecordBatchStream, String> {

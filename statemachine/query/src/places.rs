@@ -3,7 +3,7 @@
 //! A partition is in the small objects of its recordings or, once it was compacted, elsewhere. Here it always has the same
 //! place, so that DataFusion finds the day in the path. Nothing can be written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -34,8 +34,8 @@ pub struct Places {
     catalog: Arc<LocalCatalog>,
     /// The folder below the tables' folder, by `<table>/dt=<day>`.
     partitions: BTreeMap<String, String>,
-    /// Where the small objects of one recording only are to be seen.
-    recording: Option<String>,
+    /// Where the small objects of some recordings only are to be seen.
+    recordings: Option<Arc<BTreeSet<String>>>,
 }
 
 impl Places {
@@ -71,15 +71,20 @@ impl Places {
             files,
             catalog,
             partitions,
-            recording: None,
+            recordings: None,
         })
     }
 
-    /// Only the day of a recording, and of the small objects there only its own.
-    pub(crate) fn of_recording(mut self, day: &str, recording: &str) -> Places {
-        let day = format!("/{PARTITION}={day}");
-        self.partitions.retain(|partition, _| partition.ends_with(&day));
-        self.recording = Some(recording.to_owned());
+    /// Only the days of these recordings, and of the small objects there only theirs.
+    pub(crate) fn of_recordings(mut self, only: &[(&str, &str)]) -> Places {
+        let days: BTreeSet<String> = only.iter().map(|(day, _)| format!("{PARTITION}={day}")).collect();
+        self.partitions.retain(|partition, _| {
+            partition
+                .split_once('/')
+                .is_some_and(|(_, day)| days.contains(day))
+        });
+        let ids = only.iter().map(|(_, id)| (*id).to_owned());
+        self.recordings = Some(Arc::new(ids.collect()));
         self
     }
 
@@ -158,19 +163,19 @@ impl ObjectStore for Places {
         let chosen = self.partitions.iter().filter(|(partition, _)| below(partition));
         let listed: Vec<_> = chosen
             .map(|(partition, place)| {
-                let recording = self.recording.clone();
+                let recordings = self.recordings.clone();
                 let (partition, moved) = (partition.clone(), partition.clone());
                 // The small objects are where the partition is called so.
                 let small = *place == partition;
                 self.files
                     .list(Some(&Key::from(place.as_str())))
                     .try_filter(move |object| {
-                        let only = recording.as_ref().filter(|_| small);
+                        let only = recordings.as_ref().filter(|_| small);
                         let name = object
                             .location
                             .filename()
                             .and_then(|name| name.strip_suffix(".parquet"));
-                        ready(only.is_none_or(|only| name == Some(only)))
+                        ready(only.is_none_or(|only| name.is_some_and(|name| only.contains(name))))
                     })
                     .map_ok(move |mut object| {
                         let name = object.location.filename().unwrap_or_default();

@@ -33,8 +33,12 @@ const PARTITIONS: usize = 8;
 const TABLES_AT: &str = "lake://tables/";
 
 /// Opens the tables of a lake where its catalog has them. Where a query may join tables, each footer is read twice: the first time for the numbers
-/// of rows, by which DataFusion chooses the side of a join that is held in memory. `only` is a day and a recording: of others there may be no rows.
-pub(super) async fn open(lake: &Path, only: Option<(&str, &str)>, may_join: bool) -> Result<SessionContext> {
+/// of rows, by which DataFusion chooses the side of a join that is held in memory. `only` are recordings, each a day and an id: of others there may be no rows.
+pub(super) async fn open(
+    lake: &Path,
+    only: Option<&[(&str, &str)]>,
+    may_join: bool,
+) -> Result<SessionContext> {
     let config = SessionConfig::new()
         .with_information_schema(true)
         .with_batch_size(BATCH_ROWS)
@@ -57,7 +61,7 @@ pub(super) async fn open(lake: &Path, only: Option<(&str, &str)>, may_join: bool
     let at = |table: &str| ListingTableUrl::parse(format!("{TABLES_AT}{table}/"));
     let places = match only {
         None => Places::open(lake).await?,
-        Some((day, recording)) => Places::open(lake).await?.of_recording(day, recording),
+        Some(only) => Places::open(lake).await?.of_recordings(only),
     };
     let places = Arc::new(places);
     context.register_object_store(

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::ops::Range;
 
-use arrow::array::RecordBatch;
 use ecg_recording::LeadCalibration;
 use serde_json::{Map, Value};
 
@@ -109,7 +108,7 @@ impl Recordings {
                     chosen.from(start, &format!("{} in {name}", warning.replace('_', " ")));
                 }
             }
-            for (sample, why) in self.odd_beats(recording).await? {
+            for (sample, why) in self.odd_beats(recording, &segments).await? {
                 chosen.around(sample, &why);
             }
         }
@@ -152,13 +151,17 @@ impl Recordings {
     }
 
     /// The longest pause, and the first beat of each type that is not normal: sample, and what is there.
-    async fn odd_beats(&self, recording: &Recording) -> Result<Vec<(u64, String)>, Failure> {
+    async fn odd_beats(
+        &self,
+        recording: &Recording,
+        segments: &[Map<String, Value>],
+    ) -> Result<Vec<(u64, String)>, Failure> {
         let of = format!(
             "from beats where recording_id = '{}' and dt = '{}'",
             recording.id, recording.day
         );
         let pause =
-            format!("select sample, rr_ms {of} and rr_ms >= {PAUSE_MS} order by rr_ms desc, sample limit 1");
+            format!("select lead, sample, rr_ms {of} and rr_ms >= {PAUSE_MS} order by rr_ms desc, sample");
         let types = format!(
             "select beat_type, lead_name, min(sample) as sample, count(*) as beats {of} and beat_type <> 'N' \
              group by beat_type, lead, lead_name order by beat_type, lead"
@@ -167,11 +170,19 @@ impl Recordings {
         let types = self.ask(&recording.id, &recording.day, &types).await?;
         let mut found = Vec::new();
         let sample = |row: &Map<String, Value>| row["sample"].as_u64().unwrap_or(0);
-        for row in each(&pause, "sample")? {
+        for row in rows::each(&pause, "sample")? {
             let ms = row["rr_ms"].as_f64().unwrap_or(0.0);
+            let before = (ms / 1000.0 * recording.sampling_frequency_hz) as u64;
+            let lead = row["lead"].as_u64().and_then(|lead| segments.get(lead as usize));
+            // An electrode that fell off makes no pause.
+            let stretch = sample(&row).saturating_sub(before)..sample(&row);
+            if lead.is_some_and(|segments| has_flat_line(segments, &stretch)) {
+                continue;
+            }
             found.push((sample(&row), format!("longest pause, {:.2} s", ms / 1000.0)));
+            break;
         }
-        for row in each(&types, "sample")? {
+        for row in rows::each(&types, "sample")? {
             let [name, lead, beats] = ["beat_type", "lead_name", "beats"].map(|name| text(&row[name]));
             found.push((
                 sample(&row),
@@ -243,14 +254,15 @@ impl Recording {
     }
 }
 
-/// The rows of an answer that has this column, by column.
-fn each(batches: &[RecordBatch], column: &str) -> Result<Vec<Map<String, Value>>, Failure> {
-    let columns = rows::columns(batches)?;
-    let rows = (0..list(&columns, column).count()).map(|place| {
-        let value = |(name, column): (&String, &Value)| Some((name.clone(), column.get(place)?.clone()));
-        columns.iter().filter_map(value).collect()
-    });
-    Ok(rows.collect())
+/// Whether a segment that meets the stretch has a flat line.
+fn has_flat_line(segments: &Map<String, Value>, stretch: &Range<u64>) -> bool {
+    let [starts, lengths] = ["start_sample", "samples"].map(|name| list(segments, name));
+    let mut segments = starts.zip(lengths).zip(list(segments, "flat_ms"));
+    segments.any(|((start, length), flat)| {
+        let start = start.as_u64().unwrap_or(0);
+        let end = start + length.as_u64().unwrap_or(0);
+        flat.as_f64().unwrap_or(0.0) > 0.0 && start < stretch.end && stretch.start < end
+    })
 }
 
 /// Each warning of a lead, and the first sample of the first segment that has it.

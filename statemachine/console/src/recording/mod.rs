@@ -10,6 +10,7 @@ mod routes;
 mod rows;
 mod stretches;
 
+use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -261,8 +262,37 @@ impl Recordings {
         }))
     }
 
+    /// What the list shows of each of these recordings, named by day and id: its row of `recordings` by id, some columns of it.
+    pub(crate) async fn rows(
+        &self,
+        of: &[(&str, &str)],
+    ) -> Result<HashMap<String, Map<String, Value>>, Failure> {
+        let list = |values: BTreeSet<&str>| {
+            let quoted: Vec<String> = values.into_iter().map(|value| format!("'{value}'")).collect();
+            quoted.join(", ")
+        };
+        if of.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let sql = format!(
+            "select recording_id, duration_s, leads, heart_rate_bpm, warnings from recordings where dt in ({}) and recording_id in ({})",
+            list(of.iter().map(|(day, _)| *day).collect()),
+            list(of.iter().map(|(_, id)| *id).collect())
+        );
+        let rows = ecg_query::ask_of(self.place.root(), of, &sql).await?;
+        let batches: Vec<RecordBatch> = rows
+            .try_collect()
+            .await
+            .map_err(|error| Failure::Internal(error.to_string()))?;
+        let rows = rows::each(&batches, "recording_id")?;
+        let by_id = rows
+            .into_iter()
+            .map(|row| (page::text(&row["recording_id"]), row));
+        Ok(by_id.collect())
+    }
+
     async fn ask(&self, id: &str, day: &str, sql: &str) -> Result<Vec<RecordBatch>, Failure> {
-        let rows = ecg_query::ask_of(self.place.root(), id, day, sql).await?;
+        let rows = ecg_query::ask_of(self.place.root(), &[(day, id)], sql).await?;
         rows.try_collect()
             .await
             .map_err(|error| Failure::Internal(error.to_string()))

@@ -1,8 +1,11 @@
 //! The pages: the recordings of a lake, and one of them.
 
+use std::io;
+
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
+use ecg_core::day::utc_day;
 use ecg_core::message::Failure as Told;
 use ecg_core::shell_word;
 use ecg_formats::Check;
@@ -37,6 +40,28 @@ struct List {
 struct Row {
     execution: Execution,
     started: String,
+    /// Its row of `recordings`; empty where it is gone since.
+    row: Map<String, Value>,
+}
+
+impl Row {
+    fn duration(&self) -> String {
+        number(&self.row, "duration_s")
+            .map(time::duration)
+            .unwrap_or_default()
+    }
+
+    fn of(&self, name: &str) -> String {
+        self.row.get(name).map(text).unwrap_or_default()
+    }
+
+    fn rate(&self) -> String {
+        number(&self.row, "heart_rate_bpm").map_or_else(String::new, |rate| format!("{rate:.0}"))
+    }
+
+    fn warnings(&self) -> String {
+        self.of("warnings").replace('_', " ")
+    }
 }
 
 /// The newest recordings in the tables.
@@ -52,13 +77,31 @@ pub(crate) async fn list(
     };
     let found = lake
         .shared
-        .journal(move |journal| journal.list(&filter, Some(ROWS)))
+        .journal(move |journal| {
+            let found = journal.list(&filter, Some(ROWS))?;
+            found
+                .into_iter()
+                .map(|execution| {
+                    let uploaded_at_ms = journal.input(&execution)?.source.uploaded_at_ms;
+                    Ok((utc_day(uploaded_at_ms).unwrap_or_default(), execution))
+                })
+                .collect::<io::Result<Vec<_>>>()
+        })
         .await?;
+    let found = found.unwrap_or_default();
+    let ids: Vec<(&str, &str)> = found
+        .iter()
+        .map(|(day, execution)| (day.as_str(), execution.recording_id.as_str()))
+        .collect();
+    let of_tables = lake.recordings.rows(&ids).await.map_err(Failure::words)?;
     let rows: Vec<Row> = found
-        .unwrap_or_default()
         .into_iter()
-        .map(|execution| Row {
+        .map(|(_, execution)| Row {
             started: execution.started.map_or_else(String::new, time::moment),
+            row: of_tables
+                .get(&execution.recording_id)
+                .cloned()
+                .unwrap_or_default(),
             execution,
         })
         .collect();

@@ -19,6 +19,17 @@ pub(super) fn columns(batches: &[RecordBatch]) -> Result<Map<String, Value>, Str
     Ok(columns)
 }
 
+/// The rows of an answer that has this column, by column.
+pub(super) fn each(batches: &[RecordBatch], column: &str) -> Result<Vec<Map<String, Value>>, String> {
+    let columns = columns(batches)?;
+    let rows = columns.get(column).and_then(Value::as_array).map_or(0, Vec::len);
+    let row = |place: usize| {
+        let value = |(name, column): (&String, &Value)| Some((name.clone(), column.get(place)?.clone()));
+        columns.iter().filter_map(value).collect()
+    };
+    Ok((0..rows).map(row).collect())
+}
+
 /// The first row, by column; `None` where there is no row.
 pub(super) fn first(batches: &[RecordBatch]) -> Result<Option<Map<String, Value>>, String> {
     let row = columns(batches)?.into_iter().map(|(name, column)| {
