@@ -10,6 +10,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use ecg_core::StepError;
+use ecg_core::statement::State;
 use ecg_lake::{Lake, catalog_error};
 use ecg_store::CatalogError;
 use ecg_tables::TABLES;
@@ -40,22 +41,6 @@ pub trait Statements {
     fn state(&self, id: &str) -> impl Future<Output = Result<State, StepError>>;
 }
 
-/// How far a statement is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
-    /// It waits or runs.
-    Running,
-    /// It has ended as it should.
-    Succeeded,
-    /// It has failed, or somebody cancelled it.
-    Failed {
-        /// What the service says.
-        reason: String,
-        /// Whether the service says that the same statement may succeed later.
-        retryable: bool,
-    },
-}
-
 #[cfg(feature = "lambda")]
 impl Statements for ecg_lambda::athena::Athena {
     async fn start(&self, sql: &str) -> Result<String, StepError> {
@@ -63,12 +48,7 @@ impl Statements for ecg_lambda::athena::Athena {
     }
 
     async fn state(&self, id: &str) -> Result<State, StepError> {
-        use ecg_lambda::athena::State as Told;
-        Ok(match self.state(id).await? {
-            Told::Running => State::Running,
-            Told::Succeeded => State::Succeeded,
-            Told::Failed { reason, retryable } => State::Failed { reason, retryable },
-        })
+        self.state(id).await
     }
 }
 

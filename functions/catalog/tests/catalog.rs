@@ -11,13 +11,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use ecg_core::StepError;
+use ecg_core::statement::State;
 use ecg_lake::Lake;
 use ecg_store::{
     Catalog, CatalogError, ColumnSpec, LocalCatalog, Partition, TableChange, TableName, TableSpec,
 };
 use ecg_tables::{BEATS, RECORDINGS, TABLES, views};
 use ecg_testing::MemoryStore;
-use step_catalog::{Answer, State, Statements};
+use step_catalog::{Answer, Statements};
 
 /// Most bytes of a statement: quota "Query string length" of Athena.
 const STATEMENT_BYTES: usize = 262_144;

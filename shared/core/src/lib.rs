@@ -10,6 +10,7 @@ pub mod layout;
 pub mod message;
 pub mod rules;
 pub mod settings;
+pub mod statement;
 mod wire_key;
 mod words;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_sdk_athena::Client;
 use aws_sdk_athena::types::{QueryExecutionContext, QueryExecutionState};
 use ecg_core::StepError;
+use ecg_core::statement::State;
 
 use crate::call_error;
 
@@ -28,25 +29,7 @@ impl Athena {
             database,
         }
     }
-}
 
-/// How far a statement is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
-    /// It waits or runs.
-    Running,
-    /// It has done its work.
-    Succeeded,
-    /// It has failed.
-    Failed {
-        /// What Athena says.
-        reason: String,
-        /// Whether it may succeed next time.
-        retryable: bool,
-    },
-}
-
-impl Athena {
     /// Starts a statement and returns its id.
     ///
     /// # Errors

@@ -770,19 +770,15 @@ fn compared(a: &Detail, b: &Detail) -> Vec<Line> {
             }
             break;
         }
-        let attempts =
-            |visit: Option<&Visit>| visit.map_or_else(String::new, |visit| visit.attempts.len().to_string());
-        if attempts(one) != attempts(other) {
-            lines.push(Line::new(
-                format!("{what}: attempts"),
-                attempts(one),
-                attempts(other),
-            ));
-        }
-        if let (Some(one), Some(other)) = (one, other)
-            && one.state == other.state
-            && one.mark == other.mark
-        {
+        if let (Some(one), Some(other)) = (one, other) {
+            let attempts = |visit: &Visit| visit.attempts.len().to_string();
+            if attempts(one) != attempts(other) {
+                lines.push(Line::new(
+                    format!("{what}: attempts"),
+                    attempts(one),
+                    attempts(other),
+                ));
+            }
             // What is named after the execution differs, and means the same.
             let output = |visit: &Visit, detail: &Detail| {
                 plain(&visit.output)

@@ -170,7 +170,7 @@ impl Recordings {
         let types = self.ask(&recording.id, &recording.day, &types).await?;
         let mut found = Vec::new();
         let sample = |row: &Map<String, Value>| row["sample"].as_u64().unwrap_or(0);
-        for row in rows::each(&pause, "sample")? {
+        for row in rows::each(&pause)? {
             let ms = row["rr_ms"].as_f64().unwrap_or(0.0);
             let before = (ms / 1000.0 * recording.sampling_frequency_hz) as u64;
             let lead = row["lead"].as_u64().and_then(|lead| segments.get(lead as usize));
@@ -182,7 +182,7 @@ impl Recordings {
             found.push((sample(&row), format!("longest pause, {:.2} s", ms / 1000.0)));
             break;
         }
-        for row in rows::each(&types, "sample")? {
+        for row in rows::each(&types)? {
             let [name, lead, beats] = ["beat_type", "lead_name", "beats"].map(|name| text(&row[name]));
             found.push((
                 sample(&row),

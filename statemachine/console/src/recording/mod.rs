@@ -236,7 +236,7 @@ impl Recordings {
 
     async fn recording(&self, id: &str, day: String, key: String) -> Result<Arc<Recording>, Failure> {
         let sql = format!("select * from recordings where recording_id = '{id}' and dt = '{day}' limit 1");
-        let row = rows::first(&self.ask(id, &day, &sql).await?)?;
+        let row = rows::each(&self.ask(id, &day, &sql).await?)?.into_iter().next();
         let row = row.ok_or_else(|| Failure::NotFound(format!("{id} is not in the tables")))?;
         let number = |name: &str| row.get(name).and_then(Value::as_f64).unwrap_or(0.0);
         let (fs, samples, leads) = (
@@ -284,7 +284,7 @@ impl Recordings {
             .try_collect()
             .await
             .map_err(|error| Failure::Internal(error.to_string()))?;
-        let rows = rows::each(&batches, "recording_id")?;
+        let rows = rows::each(&batches)?;
         let by_id = rows
             .into_iter()
             .map(|row| (page::text(&row["recording_id"]), row));

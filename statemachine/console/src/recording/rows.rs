@@ -19,24 +19,15 @@ pub(super) fn columns(batches: &[RecordBatch]) -> Result<Map<String, Value>, Str
     Ok(columns)
 }
 
-/// The rows of an answer that has this column, by column.
-pub(super) fn each(batches: &[RecordBatch], column: &str) -> Result<Vec<Map<String, Value>>, String> {
+/// The rows of an answer, by column.
+pub(super) fn each(batches: &[RecordBatch]) -> Result<Vec<Map<String, Value>>, String> {
     let columns = columns(batches)?;
-    let rows = columns.get(column).and_then(Value::as_array).map_or(0, Vec::len);
+    let rows = batches.iter().map(RecordBatch::num_rows).sum();
     let row = |place: usize| {
         let value = |(name, column): (&String, &Value)| Some((name.clone(), column.get(place)?.clone()));
         columns.iter().filter_map(value).collect()
     };
     Ok((0..rows).map(row).collect())
-}
-
-/// The first row, by column; `None` where there is no row.
-pub(super) fn first(batches: &[RecordBatch]) -> Result<Option<Map<String, Value>>, String> {
-    let row = columns(batches)?.into_iter().map(|(name, column)| {
-        let value = column.get(0).cloned();
-        value.map(|value| (name, value))
-    });
-    Ok(row.collect::<Option<Map<_, _>>>().filter(|row| !row.is_empty()))
 }
 
 fn values(array: &ArrayRef) -> Result<Vec<Value>, String> {
@@ -178,8 +169,9 @@ mod tests {
             "warnings": [["noisy", "flat_line"], null, ["noisy", "flat_line"], null],
         });
         assert_eq!(Value::Object(columns(&batches).unwrap()), expected);
-        assert_eq!(first(&batches).unwrap().unwrap()["beats"], json!(3));
-        assert_eq!(first(&[]).unwrap(), None);
+        let rows = each(&batches).unwrap();
+        assert_eq!((rows.len(), &rows[0]["beats"]), (4, &json!(3)));
+        assert!(each(&[]).unwrap().is_empty());
         assert!(floats(&batches, "min_mv").unwrap()[1].is_nan());
         assert!(floats(&batches, "beats").unwrap_err().contains("expected floats"));
         assert!(integers(&batches, "none").unwrap_err().contains("no such column"));
