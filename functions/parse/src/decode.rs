@@ -6,8 +6,8 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow_array::builder::{Float64Builder, Int16Builder, Int32Builder, ListBuilder};
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::builder::{Float64Builder, Int16Builder, Int32Builder, ListBuilder, PrimitiveBuilder};
+use arrow_array::{ArrayRef, ArrowPrimitiveType, RecordBatch};
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{ArrowError, SchemaRef};
 use ecg_formats::{FormatError, SampleClass, SignalFile};
@@ -150,11 +150,10 @@ impl Batch {
 
 impl Adu {
     fn append(&mut self, samples: &[f64]) {
-        let present = samples.iter().map(|sample| (!sample.is_nan()).then_some(*sample));
         match self {
             // Exact: the values came from a type of at most 16 bits.
-            Adu::Int16(list) => list.append_value(present.map(|sample| sample.map(|value| value as i16))),
-            Adu::Float64(list) => list.append_value(present),
+            Adu::Int16(list) => append_row(list, samples, |sample| sample as i16),
+            Adu::Float64(list) => append_row(list, samples, |sample| sample),
         }
     }
 
@@ -164,6 +163,24 @@ impl Adu {
             Adu::Float64(list) => Arc::new(list.finish()),
         }
     }
+}
+
+/// Appends one list; NaN is null.
+fn append_row<T: ArrowPrimitiveType>(
+    list: &mut ListBuilder<PrimitiveBuilder<T>>,
+    samples: &[f64],
+    value: impl Fn(f64) -> T::Native,
+) {
+    if samples.iter().any(|sample| sample.is_nan()) {
+        let present = samples
+            .iter()
+            .map(|sample| (!sample.is_nan()).then(|| value(*sample)));
+        list.values().extend(present);
+    } else {
+        let values: Vec<T::Native> = samples.iter().map(|sample| value(*sample)).collect();
+        list.values().append_slice(&values);
+    }
+    list.append(true);
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 //!
 //! [`ecg_recipe`] is what a data scientist reads: the steps from raw ADC values to segments in millivolts with
 //! beats, features and quality labels. `transform.rs` streams a recording through it: `parsed_rows.rs` reads what parse
-//! wrote; `segment_rows.rs`, `beat_rows.rs`, `window_rows.rs` and `recording_row.rs` fill the columns of one table each, and
+//! wrote, `lead_threads.rs` gives it to the recipes of the leads, side by side; `segment_rows.rs`, `beat_rows.rs`, `window_rows.rs` and `recording_row.rs` fill the columns of one table each, and
 //! `lead_rows.rs` collects those of the leads. This file opens and closes the objects.
 
 mod beat_rows;
 mod columns;
 mod lead_rows;
+mod lead_threads;
 mod parsed_rows;
 mod recording_row;
 mod segment_rows;

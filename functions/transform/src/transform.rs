@@ -1,9 +1,7 @@
 //! From decoded rows through the recipe to the rows of the tables.
 
 use std::io::{Read, Seek, Write};
-use std::panic::resume_unwind;
 
-use arrow_array::RecordBatch;
 use arrow_ipc::reader::FileReader;
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::ArrowError;
@@ -12,7 +10,8 @@ use ecg_core::rules::Rules;
 use ecg_recipe::{Calibration, LeadRecipe, RecipeError, Segment};
 
 use crate::lead_rows::LeadRows;
-use crate::parsed_rows::{lead_of, samples_of, verdict_of};
+use crate::lead_threads::push_all;
+use crate::parsed_rows::verdict_of;
 use crate::recording_row::RecordingRow;
 
 /// Why the recipe could not be applied.
@@ -96,42 +95,30 @@ pub fn transform<R: Read + Seek, W: Write>(
     let mut windows = has_windows
         .then(|| LeadRows::new(writers.windows, recording_id, &recording))
         .transpose()?;
-    let mut failed: Option<ArrowError> = None;
     let mut take = |lead: usize, segment: Segment| {
-        if failed.is_some() {
-            return;
-        }
-        let added = beats
-            .append(lead, segment.beats.iter().copied())
-            .and_then(|()| segments.append(lead, [segment]));
-        failed = added.err();
+        beats.append(lead, segment.beats.iter().copied())?;
+        segments.append(lead, [segment])
     };
-
-    // While the recipes have a batch, the segments of the one before are written.
-    let mut complete = Vec::new();
-    for batch in reader {
-        let before = std::mem::take(&mut complete);
-        let write = || before.into_iter().for_each(|(lead, segment)| take(lead, segment));
-        complete = push_rows(&mut leads, &batch?, write).map_err(TransformError::Parsed)?;
-        if let Some(windows) = &mut windows {
-            for (number, lead) in leads.iter_mut().enumerate() {
-                windows.append(number, lead.take_windows())?;
+    push_all(&mut leads, reader, |complete| {
+        for (lead, segment) in complete.segments {
+            take(lead, segment)?;
+        }
+        for (lead, complete) in complete.windows {
+            if let Some(windows) = &mut windows {
+                windows.append(lead, complete)?;
             }
         }
-    }
-    complete
-        .into_iter()
-        .for_each(|(lead, segment)| take(lead, segment));
+        Ok(())
+    })?;
     let mut summaries = Vec::new();
     for (number, lead) in leads.into_iter().enumerate() {
-        let (summary, last) = lead.finish(&mut |segment| take(number, segment));
+        let mut last = Vec::new();
+        let (summary, last_windows) = lead.finish(&mut |segment| last.push(segment));
+        last.into_iter().try_for_each(|segment| take(number, segment))?;
         summaries.push(summary);
         if let Some(windows) = &mut windows {
-            windows.append(number, last)?;
+            windows.append(number, last_windows)?;
         }
-    }
-    if let Some(error) = failed {
-        return Err(error.into());
     }
     if let Some(short) = summaries.iter().find(|summary| summary.samples != samples) {
         let message = format!("expected {} samples per lead, found {}", samples, short.samples);
@@ -159,56 +146,4 @@ pub fn transform<R: Read + Seek, W: Write>(
         windows: made_windows,
         quality: row.quality().name(),
     })
-}
-
-/// A batch of fewer rows is not worth threads.
-const ROWS_FOR_THREADS: usize = 8;
-
-/// Gives a batch to the recipes of its leads, side by side, and returns the segments that are complete then with their
-/// leads, in the order of the rows. `meanwhile` is done on this thread beside it. An error says what was expected.
-fn push_rows(
-    leads: &mut [LeadRecipe],
-    batch: &RecordBatch,
-    meanwhile: impl FnOnce(),
-) -> Result<Vec<(usize, Segment)>, String> {
-    let mut rows = vec![Vec::new(); leads.len()];
-    for row in 0..batch.num_rows() {
-        rows[lead_of(batch, row, leads.len())?].push(row);
-    }
-    let push = |lead: &mut LeadRecipe, rows: &[usize]| -> Result<_, String> {
-        let mut complete = Vec::new();
-        for row in rows {
-            let samples = samples_of(batch, *row)?;
-            lead.push(&samples, &mut |segment| complete.push((*row, segment)));
-        }
-        Ok(complete)
-    };
-    let in_batch = leads.iter_mut().zip(&rows);
-    let complete: Vec<Result<Vec<_>, _>> = if batch.num_rows() < ROWS_FOR_THREADS {
-        meanwhile();
-        in_batch.map(|(lead, rows)| push(lead, rows)).collect()
-    } else {
-        std::thread::scope(|scope| {
-            let push = &push;
-            let threads: Vec<_> = in_batch
-                .map(|(lead, rows)| scope.spawn(move || push(lead, rows)))
-                .collect();
-            meanwhile();
-            // A panic of theirs is one of this thread, too.
-            let joined = threads.into_iter().map(|thread| thread.join());
-            joined
-                .map(|lead| lead.unwrap_or_else(|panic| resume_unwind(panic)))
-                .collect()
-        })
-    };
-    let mut segments = Vec::new();
-    for (number, complete) in complete.into_iter().enumerate() {
-        segments.extend(complete?.into_iter().map(|(row, segment)| (row, number, segment)));
-    }
-    // Stable: a row may complete several segments of its lead.
-    segments.sort_by_key(|(row, _, _)| *row);
-    Ok(segments
-        .into_iter()
-        .map(|(_, number, segment)| (number, segment))
-        .collect())
 }

@@ -162,16 +162,18 @@ fn encode_table<W: Write + Send>(
     let (mut file, columns) = writer.into_serialized_writer()?;
     let mut written = 0;
     while !group.is_empty() {
-        let one = group.into_iter().map(Ok);
-        let one = || encode_group(columns.create_column_writers(written)?, one);
+        let one = || encode_group(columns.create_column_writers(written)?, group);
         let encoded = if batches.peek().is_none() {
             vec![one()?]
         } else {
-            // Beside the row group that is in memory, the next one is encoded as it is read.
+            // Beside the row group that is in memory, the next one is read and encoded.
             let other = columns.create_column_writers(written + 1)?;
             let (one, other) = thread::scope(|scope| {
                 let one = scope.spawn(one);
-                let other = encode_group(other, row_group(&mut batches, enough));
+                let group: Result<_, ArrowError> = row_group(&mut batches, enough).collect();
+                let other = group
+                    .map_err(ParquetError::from)
+                    .and_then(|group| encode_group(other, group));
                 (one.join().unwrap_or_else(|panic| resume_unwind(panic)), other)
             });
             vec![one?, other?]
@@ -215,21 +217,21 @@ fn bytes_of(batch: &RecordBatch) -> Result<usize, ArrowError> {
         .sum()
 }
 
-/// The column chunks of a row group.
+/// The column chunks of a row group: one column after the other, because a writer has a dictionary and the memory of zstd.
 fn encode_group(
-    mut columns: Vec<ArrowColumnWriter>,
-    group: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
+    writers: Vec<ArrowColumnWriter>,
+    group: Vec<RecordBatch>,
 ) -> Result<Vec<ArrowColumnChunk>, ParquetError> {
-    for batch in group {
-        let batch = batch?;
-        let mut leaves = columns.iter_mut();
-        for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
-            for (leaf, writer) in compute_leaves(field, column)?.iter().zip(&mut leaves) {
-                writer.write(leaf)?;
+    let encode = |(number, mut writer): (usize, ArrowColumnWriter)| {
+        for batch in &group {
+            // One leaf: no column of a table has fields in it.
+            for leaf in compute_leaves(batch.schema_ref().field(number), batch.column(number))? {
+                writer.write(&leaf)?;
             }
         }
-    }
-    columns.into_iter().map(ArrowColumnWriter::close).collect()
+        writer.close()
+    };
+    writers.into_iter().enumerate().map(encode).collect()
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ fn share(part: f64, whole: f64) -> Option<f64> {
 impl Plan {
     fn new(fft: Arc<dyn RealToComplex<f64>>, samples: usize) -> Self {
         let window = (0..samples)
-            .map(|n| 0.5 - 0.5 * (TAU * (n as f64 + 0.5) / samples as f64).cos())
+            .map(|n| 0.5 - 0.5 * libm::cos(TAU * (n as f64 + 0.5) / samples as f64))
             .collect();
         Self {
             input: fft.make_input_vec(),

@@ -60,9 +60,17 @@ fn push_segment(path: &mut PathBuf, segment: &str) {
         path.push(EMPTY);
         return;
     }
+    let is_special = |at: usize, character: char| {
+        character == '%' || character.is_ascii_control() || (at == 0 && character == '.')
+    };
+    // Most segments are their own names.
+    if segment.len() <= NAME_BYTES_MAX && !segment.char_indices().any(|(at, one)| is_special(at, one)) {
+        path.push(segment);
+        return;
+    }
     let mut name = String::new();
     for (at, character) in segment.char_indices() {
-        let escaped = if character == '%' || character.is_ascii_control() || (at == 0 && character == '.') {
+        let escaped = if is_special(at, character) {
             format!("%{:02X}", u32::from(character))
         } else {
             character.to_string()

@@ -3,7 +3,7 @@
 //! The object is fetched in chunks of a fixed size, by default [`Store::chunk_bytes`]. The reader keeps
 //! [`CHUNKS_KEPT`] chunks in memory, so a decoder that seeks often (HDF5) does not fetch the same chunk repeatedly. If
 //! chunks are read in order, the next [`CHUNKS_AHEAD`] chunks are prefetched. Memory is bounded by
-//! `(CHUNKS_KEPT + CHUNKS_AHEAD) * chunk size`: 8 MiB for files, 64 MiB for S3.
+//! `(CHUNKS_KEPT + CHUNKS_AHEAD) * chunk size`: 2 MiB for files, 64 MiB for S3.
 //!
 //! [`ObjectReader::pass_to`] passes every byte of the object to a sink, in order, for example to compute a hash. The
 //! sink gets the chunks that are fetched for the decoder. Extra requests are needed only for chunks that the decoder

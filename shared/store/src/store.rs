@@ -50,7 +50,7 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Returns the recommended read size in bytes. It is larger if a request is slow or costs money.
     fn chunk_bytes(&self) -> u64 {
-        1 << 20
+        256 << 10
     }
 
     /// Returns the bytes of the object in `range`: fewer bytes if the object ends inside the range, none if it ends

@@ -1,13 +1,21 @@
 //! The Arrow schemas of the tables.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use crate::{Column, Kind, Table};
+use crate::{Column, Kind, TABLES, Table};
 
 /// The Arrow schema of the objects of a table (without the partition column, which is in their path).
 pub fn schema(table: &Table) -> SchemaRef {
+    // Made once: each recording needs some ten of them.
+    static SCHEMAS: LazyLock<Vec<(&str, SchemaRef)>> =
+        LazyLock::new(|| TABLES.iter().map(|table| (table.name, made(table))).collect());
+    let known = SCHEMAS.iter().find(|(name, _)| *name == table.name);
+    known.map_or_else(|| made(table), |(_, schema)| schema.clone())
+}
+
+fn made(table: &Table) -> SchemaRef {
     Arc::new(Schema::new(table.columns.iter().map(field).collect::<Vec<_>>()))
 }
 

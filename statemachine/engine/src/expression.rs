@@ -1,12 +1,13 @@
 //! Evaluation of templates. JSONata values cannot be sent between threads, so all functions here are synchronous.
 //! They take JSON and return JSON, and keep no JSONata values.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use jsonata_core::evaluator::{Context, Evaluator, EvaluatorOptions};
 use jsonata_core::value::JValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::functions;
 use crate::random::Random;
@@ -18,13 +19,16 @@ const EVALUATION_LIMIT_MS: u64 = 10_000;
 
 /// The data that an expression can use: `$states` and the variables.
 pub(crate) struct Scene<'s> {
-    pub(crate) states: Value,
+    pub(crate) states: States<'s>,
     pub(crate) variables: &'s BTreeMap<String, Value>,
     /// The value of `$` in a JSONPath state.
     pub(crate) path_root: &'s Value,
     pub(crate) now: DateTime<Utc>,
     pub(crate) random: &'s Random,
 }
+
+/// `$states`, which is built when the first expression needs it.
+pub(crate) type States<'s> = LazyCell<JValue, Box<dyn FnOnce() -> JValue + 's>>;
 
 /// The reason why a template has no value. `location` is the field, for example `Output/result`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +60,7 @@ pub(crate) fn evaluate(
         return Ok(value.clone());
     }
     let mut context = Context::new();
-    context.bind("states".to_string(), JValue::from(scene.states.clone()));
+    context.bind("states".to_string(), (*scene.states).clone());
     for (name, value) in scene.variables {
         context.bind(name.clone(), JValue::from(value.clone()));
     }
@@ -204,15 +208,24 @@ fn type_name(value: &Value) -> &'static str {
     }
 }
 
-/// Builds `$states` with its reserved members. `result` and `errorOutput` are omitted where they do not exist,
+/// Returns `$states` with its reserved members. `result` and `errorOutput` are omitted where they do not exist,
 /// so an expression that uses them gets undefined.
-pub(crate) fn states(input: &Value, context: Value, result: Option<&Value>, error: Option<&Value>) -> Value {
-    let mut states = json!({ "input": input, "context": context });
-    if let Some(result) = result {
-        states["result"] = result.clone();
-    }
-    if let Some(error) = error {
-        states["errorOutput"] = error.clone();
-    }
-    states
+pub(crate) fn states<'s>(
+    input: &'s Value,
+    context: impl FnOnce() -> Value + 's,
+    result: Option<&'s Value>,
+    error: Option<&'s Value>,
+) -> States<'s> {
+    LazyCell::new(Box::new(move || {
+        let mut states = Map::new();
+        states.insert("input".to_string(), input.clone());
+        states.insert("context".to_string(), context());
+        if let Some(result) = result {
+            states.insert("result".to_string(), result.clone());
+        }
+        if let Some(error) = error {
+            states.insert("errorOutput".to_string(), error.clone());
+        }
+        JValue::from(Value::Object(states))
+    }))
 }

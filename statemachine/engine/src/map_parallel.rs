@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::definition::{Flow, Map};
 use crate::error::StateError;
 use crate::execution::Execution;
-use crate::expression::{Expected, Fault, Scene, evaluate};
+use crate::expression::{Expected, Fault, Scene, evaluate, states};
 use crate::history::Event;
 use crate::run::{Problem, Visit};
 use crate::template::Template;
@@ -211,8 +211,10 @@ impl Execution<'_> {
         let Some(selector) = &map.item_selector else {
             return Ok(item.clone());
         };
-        let mut scene: Scene<'_> = self.scene(visit, scope, None, None);
-        scene.states["context"]["Map"] = place.clone();
+        let scene = Scene {
+            states: states(&visit.input, || self.context(visit, Some(place)), None, None),
+            ..self.scene(visit, scope, None, None)
+        };
         evaluate(selector, "ItemSelector", Expected::Any, &scene)
             .map_err(|fault| self.explain(Problem::Fault(fault), visit, scope))
     }

@@ -337,10 +337,15 @@ impl Execution<'_> {
         visit: &'s Visit<'_>,
         scope: &'s Scope,
         result: Option<&'s Value>,
-        error: Option<&Value>,
+        error: Option<&'s Value>,
     ) -> Scene<'s> {
         Scene {
-            states: states(&visit.input, self.context(visit, scope), result, error),
+            states: states(
+                &visit.input,
+                || self.context(visit, scope.item.as_ref()),
+                result,
+                error,
+            ),
             variables: &scope.variables,
             path_root: result.unwrap_or(&visit.input),
             now: self.clock.now(),
@@ -429,13 +434,13 @@ impl Execution<'_> {
     }
 
     /// Returns the context object, `$states.context`.
-    fn context(&self, visit: &Visit<'_>, scope: &Scope) -> Value {
+    pub(crate) fn context(&self, visit: &Visit<'_>, item: Option<&Value>) -> Value {
         let settings = self.settings;
         let machine_name = settings.machine_arn.rsplit(':').next().unwrap_or_default();
         let mut context = json!({
             "Execution": {
                 "Id": settings.execution_arn,
-                "Input": settings.input,
+                "Input": null,
                 "StartTime": iso(settings.start),
                 "Name": settings.name,
                 "RoleArn": settings.role_arn,
@@ -444,10 +449,11 @@ impl Execution<'_> {
             "StateMachine": { "Id": settings.machine_arn, "Name": machine_name },
             "State": { "Name": visit.name, "EnteredTime": iso(visit.entered_time) },
         });
+        context["Execution"]["Input"] = settings.input.clone();
         if visit.counts_retries {
             context["State"]["RetryCount"] = json!(visit.retry_count);
         }
-        if let Some(item) = &scope.item {
+        if let Some(item) = item {
             context["Map"] = item.clone();
         }
         context

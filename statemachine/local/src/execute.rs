@@ -1,6 +1,7 @@
 //! One execution of the workflow file: started, resumed, or redriven.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +12,6 @@ use ecg_core::layout;
 use ecg_core::message::{ExecutionInput, Failure};
 use ecg_journal::{Closed, Execution, OpenExecution};
 use ecg_store::StoreError;
-use ecg_tables::{BEATS, RECORDINGS, SEGMENTS};
 use serde_json::Value;
 
 use crate::net;
@@ -188,12 +188,13 @@ impl Executor {
     /// What the steps left for each other is not needed once the tables have it; the verdict is kept. On AWS the work
     /// bucket expires.
     fn left_over(&self, execution: &str) -> Vec<PathBuf> {
-        let mut keys = vec![layout::error_key(execution), layout::parsed_key(execution)];
-        for table in [&RECORDINGS, &SEGMENTS, &BEATS] {
-            keys.push(layout::transformed_key(execution, table.name));
-            keys.push(layout::staged_key(execution, table.name));
-        }
-        keys.iter().map(|key| self.steps.place.work(key)).collect()
+        let folder = fs::read_dir(self.steps.place.work(execution));
+        let files = folder
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Some(entry.ok()?.path()));
+        let verdict = self.steps.place.work(&layout::verdict_key(execution));
+        files.filter(|file| *file != verdict).collect()
     }
 }
 

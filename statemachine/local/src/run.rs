@@ -1,5 +1,6 @@
 //! `ecg run` and `ecg rerun`: put files into the lake and run the workflow for each.
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,11 +11,13 @@ use ecg_journal::{Closed, Place, lake_option};
 use ecg_recording::profiles;
 use futures::StreamExt;
 use step_notify::{Links, Slack};
+use tokio::sync::Semaphore;
 
 use crate::args::read_text;
 use crate::discover::Found;
 use crate::execute::{Executor, WORKFLOW, load};
 use crate::open_lake::OpenLake;
+use crate::runtime::processors;
 use crate::steps::Steps;
 use crate::upload::{End, Ended, SameFiles, Uploads, Wanted};
 
@@ -82,19 +85,63 @@ pub(crate) fn executor(
     }))
 }
 
-/// Runs the workflow for everything found, `jobs` at a time. `each` hears of each as it ends.
+/// An upload from this size on is a large one, in bytes: its leads and its row groups keep more than one processor busy.
+const LARGE_BYTES: u64 = 8 << 20;
+
+/// Memory that the executions of one command keep to, in bytes.
+pub(crate) const MEMORY_BUDGET: usize = 2 << 30;
+
+/// Memory that one execution may hold, in bytes: what ARCHITECTURE.md lists under Memory, and room for the allocator.
+pub(crate) const MEMORY_PER_EXECUTION: usize = 64 << 20;
+
+/// Executions at a time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Jobs {
+    pub(crate) all: usize,
+    /// Of them, executions of large uploads.
+    large: usize,
+}
+
+impl Jobs {
+    pub(crate) const MOST: usize = MEMORY_BUDGET / MEMORY_PER_EXECUTION;
+
+    pub(crate) fn of_any_size(jobs: usize) -> Jobs {
+        Jobs {
+            all: jobs,
+            large: jobs,
+        }
+    }
+}
+
+impl Default for Jobs {
+    /// While one of two executions waits for a file or a thread, the other one computes.
+    fn default() -> Jobs {
+        Jobs {
+            all: (2 * processors()).min(Self::MOST),
+            large: processors().min(Self::MOST),
+        }
+    }
+}
+
+/// Runs the workflow for everything found. `each` hears of each as it ends.
 pub(crate) async fn run(
     recordings: Vec<Found>,
     uploads: Uploads,
     same_files: SameFiles,
     wanted: Wanted,
-    jobs: usize,
+    jobs: Jobs,
     each: &dyn Fn(&Ran),
 ) -> Vec<Ran> {
     let shared = Arc::new((uploads, same_files, wanted));
+    let large = Semaphore::new(jobs.large);
     let runs = recordings.into_iter().map(|found| {
-        let shared = shared.clone();
+        let (shared, large) = (shared.clone(), &large);
         async move {
+            let bytes = fs::metadata(&found.path).map_or(0, |file| file.len());
+            let _one_of_few = match bytes {
+                LARGE_BYTES.. => large.acquire().await.ok(),
+                _ => None,
+            };
             let started = Instant::now();
             let key = found.key.clone();
             // A task of its own, so that several executions use several cores.
@@ -120,7 +167,7 @@ pub(crate) async fn run(
         }
     });
     let mut ran: Vec<Ran> = futures::stream::iter(runs)
-        .buffer_unordered(jobs)
+        .buffer_unordered(jobs.all)
         .inspect(|ran: &Ran| each(ran))
         .collect()
         .await;

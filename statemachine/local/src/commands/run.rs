@@ -20,8 +20,8 @@ use crate::output::{print, print_answer};
 use crate::profile_files::ProfileFiles;
 use crate::progress::Progress;
 use crate::query;
-use crate::run::{self, Ran, executor, workflow};
-use crate::runtime::{processors, runtime};
+use crate::run::{self, Jobs, MEMORY_BUDGET, MEMORY_PER_EXECUTION, Ran, executor, workflow};
+use crate::runtime::runtime;
 use crate::summary::Summary;
 use crate::terminal::counted;
 use crate::upload::{SameFiles, Uploads, Wanted};
@@ -63,7 +63,7 @@ pub(crate) struct RunArgs {
     /// Run again what has ended
     #[arg(long)]
     pub(crate) again: bool,
-    /// Executions at a time, at most 32 [default: the number of processors]
+    /// Executions at a time, at most 32 [default: twice the number of processors; of large files, their number]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// Another workflow file than the built-in statemachine/ecg-pipeline.asl.json
@@ -87,24 +87,17 @@ fn prefix(text: &str) -> Result<String, String> {
     }
 }
 
-/// Memory that the executions of one `ecg run` keep to, in bytes.
-const MEMORY_BUDGET: usize = 2 << 30;
-
-/// Memory that one execution may hold, in bytes: what ARCHITECTURE.md lists under Memory, and room for the allocator.
-const MEMORY_PER_EXECUTION: usize = 64 << 20;
-
 /// Executions at a time, and what to say where that is fewer than was asked for.
-fn jobs(asked: Option<NonZeroUsize>) -> (usize, Option<String>) {
-    const MOST: usize = MEMORY_BUDGET / MEMORY_PER_EXECUTION;
+fn jobs(asked: Option<NonZeroUsize>) -> (Jobs, Option<String>) {
     match asked.map(NonZeroUsize::get) {
-        None => (processors().min(MOST), None),
-        Some(jobs) if jobs <= MOST => (jobs, None),
+        None => (Jobs::default(), None),
+        Some(jobs) if jobs <= Jobs::MOST => (Jobs::of_any_size(jobs), None),
         Some(jobs) => {
-            let (each, all) = (MEMORY_PER_EXECUTION >> 20, MEMORY_BUDGET >> 20);
+            let (most, each, all) = (Jobs::MOST, MEMORY_PER_EXECUTION >> 20, MEMORY_BUDGET >> 20);
             let text = format!(
-                "--jobs {jobs}: {MOST} at a time, because one may hold {each} MiB and all together keep to {all} MiB"
+                "--jobs {jobs}: {most} at a time, because one may hold {each} MiB and all together keep to {all} MiB"
             );
-            (MOST, Some(text))
+            (Jobs::of_any_size(most), Some(text))
         }
     }
 }
@@ -170,7 +163,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, String> {
         link: args.link,
     };
     let recordings = std::mem::take(&mut discovery.recordings);
-    let runtime = runtime(jobs)?;
+    let runtime = runtime(jobs.all)?;
     let each = |ran: &Ran| progress.step(ran.settled());
     let running = run::run(recordings, uploads, same_files, wanted, jobs, &each);
     let ran = runtime.block_on(until_interrupted(running));
@@ -264,9 +257,9 @@ fn uploads_of(other: &Place) -> Result<Vec<Found>, String> {
     Ok(uploads.into_values().map(|(_, found)| found).collect())
 }
 
-/// Executions of a lake over which there is a first answer. The SQL engine takes 25 KB for each file, and with more of them it would take
-/// more memory than all else.
-const FIRST_ANSWER_OVER: i64 = 2_500;
+/// Executions of a lake over which there is a first answer. The SQL engine takes 25 KB and a third of a millisecond for each file: over
+/// more of them the answer would take more memory than all else, and somebody would wait for it who may not want it.
+const FIRST_ANSWER_OVER: i64 = 1_000;
 
 /// A first look at the tables, if they are of few recordings, and what to type next.
 async fn first_answer(place: &Place, lake: &str, few: bool) -> Result<String, String> {
