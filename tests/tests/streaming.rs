@@ -59,6 +59,17 @@ fn a_day_of_two_leads_stays_below_the_limit() {
         "peak resident size {peak_mb:.0} MB, allowed {PEAK_MB} MB"
     );
 
+    // Objects of this size are files; what the steps left for each other is gone.
+    let work = lake
+        .path()
+        .join("work")
+        .join(lake.runs()[0]["execution"].as_str().unwrap());
+    let left: Vec<_> = fs::read_dir(work)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["verdict.json"]);
+
     assert_eq!(lake.count("select count(*) from segments"), 2 * 8640);
     assert_eq!(lake.count("select sum(samples) from segments"), 2 * 86_400 * 360);
     let known: Value = serde_json::from_slice(&fs::read(&known).unwrap()).unwrap();
