@@ -119,7 +119,8 @@ def main() -> None:
         results[work.name], steps[work.name] = compare(work, folder, ours, out)
     print(report.whole(results))
     print(report.growth({work.name: (work.count, results[work.name]) for work in SIZES[chosen.size]}))
-    print(report.by_step(steps, PROCESSORS))
+    # As many as `ecg run` has under way.
+    print(report.by_step(steps, 2 * PROCESSORS))
     shutil.rmtree(out, ignore_errors=True)
     if chosen.size != "tiny":
         say("cold start")

@@ -69,13 +69,12 @@ def growth(works: dict) -> str:
     return "\n".join(["## Growth\n", table(head, rows)])
 
 
-def by_step(steps: dict, processors: int) -> str:
-    """Where the time of `ecg run` goes, from the histories of its executions."""
+def by_step(steps: dict, at_once: int) -> str:
+    """Where the time of `ecg run` goes, from the histories of its executions, of which at most so many are under way at once."""
     states = ["Validate", "Parse", "Transform", "Write", "Crawl"]
     rows = []
     for work, taken in steps.items():
-        at_once = min(processors, taken["count"])
-        each = taken["seconds"] * at_once / taken["count"]
+        each = taken["seconds"] * min(at_once, taken["count"]) / taken["count"]
         times = [taken.get(state, 0.0) for state in states]
         times += [taken["execution"] - sum(times), each - taken["execution"]]
         rows.append([work, f"{each * 1e3:,.1f} ms", *(f"{time / each * 100:.0f} %" for time in times)])
@@ -83,7 +82,7 @@ def by_step(steps: dict, processors: int) -> str:
     return "\n".join(
         [
             "## Where the time of `ecg run` goes\n",
-            f"Time of one recording on one of {processors} processors. Between steps: the engine and its journal. Outside: the process,"
+            f"Time of one recording, of which {at_once} are under way at once. Between steps: the engine and its journal. Outside: the process,"
             " the upload into the lake, the end.\n",
             table(head, rows),
         ]

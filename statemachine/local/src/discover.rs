@@ -26,8 +26,8 @@ pub(crate) struct Found {
     pub(crate) header: Option<PathBuf>,
     /// The profile of a person that reads its key, as TOML: see `profile_files.rs`.
     pub(crate) profile: Option<String>,
-    /// Where it is an upload of another lake: the input of its last run there.
-    pub(crate) before: Option<ExecutionInput>,
+    /// Where it is an upload of another lake: the input of its last run there. Boxed: there may be 100,000 of these, and few have it.
+    pub(crate) before: Option<Box<ExecutionInput>>,
 }
 
 impl Found {

@@ -198,10 +198,8 @@ impl Uploads {
                     found.path.display()
                 ));
             }
-            let before = found
-                .before
-                .clone()
-                .unwrap_or_else(|| ExecutionInput::new(id.clone(), source));
+            let before = found.before.as_deref().cloned();
+            let before = before.unwrap_or_else(|| ExecutionInput::new(id.clone(), source));
             let input = self.input(found, wanted, &before).await?;
             return self.start(&id, &input, &found.file).await;
         };

@@ -235,7 +235,7 @@ fn uploads_of(other: &Place) -> Result<Vec<Found>, String> {
         let run = input.run();
         input.rerun = None;
         let id = input.recording_id.clone();
-        found.before = Some(input);
+        found.before = Some(Box::new(input));
         match uploads.get(&id) {
             Some((known, _)) if *known > run => {}
             _ => {

@@ -153,7 +153,7 @@ impl InLake {
             let input = journal.input(&execution).map_err(text)?;
             let file = &execution.file;
             let mut found = Found::new(file, file.clone(), input.source.key.clone());
-            found.before = Some(input);
+            found.before = Some(Box::new(input));
             let key = layout::header_key(&found.key).filter(|_| !file.exists());
             if let Some(key) = key {
                 // Without the file, the header that came with it is the last one that is known.
