@@ -60,31 +60,22 @@ fn push_segment(path: &mut PathBuf, segment: &str) {
         path.push(EMPTY);
         return;
     }
-    let is_special = |at: usize, character: char| {
-        character == '%' || character.is_ascii_control() || (at == 0 && character == '.')
-    };
-    // Most segments are their own names.
-    if segment.len() <= NAME_BYTES_MAX && !segment.char_indices().any(|(at, one)| is_special(at, one)) {
-        path.push(segment);
-        return;
-    }
     let mut name = String::new();
     for (at, character) in segment.char_indices() {
-        let escaped = if is_special(at, character) {
-            format!("%{:02X}", u32::from(character))
-        } else {
-            character.to_string()
-        };
-        if name.len() + escaped.len() > NAME_BYTES_MAX {
+        let mut is_escaped =
+            character == '%' || character.is_ascii_control() || (at == 0 && character == '.');
+        let length = if is_escaped { 3 } else { character.len_utf8() };
+        if name.len() + length > NAME_BYTES_MAX {
             path.push(format!("{name}{CONTINUES}"));
             name.clear();
             // The next name must not begin with a dot either.
-            if escaped == "." {
-                name.push_str("%2E");
-                continue;
-            }
+            is_escaped |= character == '.';
         }
-        name.push_str(&escaped);
+        if is_escaped {
+            name.push_str(&format!("%{:02X}", u32::from(character)));
+        } else {
+            name.push(character);
+        }
     }
     path.push(name);
 }
