@@ -57,8 +57,9 @@ def test_many_uploads_at_a_small_concurrency(cloud, fixtures, quotas, report):
 
 
 def test_s3_and_glue_that_are_overloaded(cloud, fixtures, quotas, report):
-    # So little that the functions' own retries are not enough.
-    quotas.turn_on(concurrency=8, wait_scale=WAIT_SCALE, buckets={"S3 reads": (20, 2), "S3 writes": (20, 2), "Glue": (2, 0.2)})
+    # So little that the functions' own retries are not enough. The burst is smaller than what one step reads or writes in a row, so that each is refused however
+    # slow this machine is; with a large one, reads that wait keep writes below their rate.
+    quotas.turn_on(concurrency=8, wait_scale=WAIT_SCALE, buckets={"S3 reads": (3, 2), "S3 writes": (2, 2), "Glue": (2, 0.2)})
     prefix = unique("overloaded")
     good, bad = uploaded(cloud, fixtures, prefix, 60)
     executions = cloud.wait_for_executions(prefix, 60, seconds=900)
