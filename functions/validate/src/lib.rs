@@ -171,7 +171,6 @@ async fn own_profiles(lake: &Lake, key: Option<&str>) -> Result<Vec<Profile>, St
 }
 
 /// The text of the WFDB header beside a recording, where there is one: the version that is pinned, else what is there now.
-/// Bytes that are not UTF-8 are replaced: only numbers and names are read from it.
 async fn companion_header(
     lake: &Lake,
     source: &Source,
@@ -189,7 +188,7 @@ async fn companion_header(
         }) => location = location.with_version(version),
     }
     match lake.store.get(&location, MAX_HEADER_BYTES).await {
-        Ok((_, bytes)) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Ok((_, bytes)) => Ok(Some(ecg_formats::text_of(&bytes))),
         // It may be on its way: the two are uploaded one after the other, in either order.
         Err(StoreError::NotFound(_)) if pinned.is_none() && layout::needs_header(&source.key) => {
             let expected = format!("an object `{}` beside it", location.key);

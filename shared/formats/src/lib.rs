@@ -195,6 +195,14 @@ pub fn hold(file: &dyn SignalFile, signals: &Signals) -> Result<(), Details> {
     Ok(())
 }
 
+/// The text of a header: UTF-8, or else Latin-1, in which older programs write `µV`.
+pub fn text_of(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
+    }
+}
+
 /// Names of the contents that hold the samples, where somebody said them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Named<'a> {

@@ -32,15 +32,36 @@ pub const SEX: &[&str] = &["sex"];
 /// The time of each sample.
 pub const TIMES: &[&str] = &["t", "time", "timestamps"];
 
-/// The first of the contents that has one of the names and is none of `samples`.
+/// The first of the names that one of the contents has which is none of `samples`. Their order in the file does not count:
+/// level 7.3 has its own.
 pub fn find(contents: &[Content], samples: &[usize], names: &[&str]) -> Option<usize> {
-    let named = |content: &Content| names.iter().any(|name| content.name.eq_ignore_ascii_case(name));
-    (0..contents.len()).find(|index| !samples.contains(index) && named(&contents[*index]))
+    names.iter().find_map(|name| {
+        let named = |index: &usize| contents[*index].name.eq_ignore_ascii_case(name);
+        (0..contents.len()).find(|index| !samples.contains(index) && named(index))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_order_of_the_names_counts_and_not_that_of_the_file() {
+        let content = |name: &str| Content {
+            name: name.to_owned(),
+            class: "double".to_owned(),
+            numbers: None,
+            dims: vec![1, 1],
+            complex: false,
+            compressed: false,
+            offset: 0,
+        };
+        // `freq` may be that of the mains.
+        let contents = ["freq", "FS", "fs"].map(content);
+        assert_eq!(find(&contents, &[], FREQUENCY), Some(1));
+        assert_eq!(find(&contents, &[1], FREQUENCY), Some(2));
+        assert_eq!(find(&contents, &[1, 2], FREQUENCY), Some(0));
+    }
 
     #[test]
     fn the_document_has_every_name() {

@@ -1,11 +1,13 @@
 //! WFDB and EDF files as recordings: signals side by side, each with its own calibration.
 
+use std::io::Read;
 use std::ops::ControlFlow;
 
 use ecg_core::Details;
 use ecg_core::settings::Settings;
+use ecg_mat::SNIFF_BYTES;
 
-use crate::edf::EdfFile;
+use crate::edf::{EdfFile, Kind};
 use crate::wfdb::{Header, WfdbFile};
 use crate::{
     Bytes, Checks, Choice, Content, FormatError, Layout, Named, Origin, Part, Refused, SampleClass,
@@ -26,9 +28,18 @@ enum File {
 
 impl SideBySide {
     /// Opens the WFDB signal file of this name with the text of the header of its record.
-    pub(crate) fn wfdb(bytes: Box<dyn Bytes>, name: &str, header: Option<&str>) -> Result<Self, FormatError> {
+    pub(crate) fn wfdb(
+        mut bytes: Box<dyn Bytes>,
+        name: &str,
+        header: Option<&str>,
+    ) -> Result<Self, FormatError> {
         let Some(text) = header else {
             let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+            if let Some((format, ending)) = another_format(&mut bytes)? {
+                let expected = format!("WFDB signals, because of the name `{name}`");
+                let found = format!("{format}; name it `{stem}.{ending}`");
+                return Err(Details::new("file", expected, found).into());
+            }
             let expected = format!("`{stem}.hea` beside `{name}`, which says how the samples lie in it");
             return Err(Details::new("header (.hea)", expected, "none").into());
         };
@@ -66,6 +77,20 @@ impl SideBySide {
             File::Edf(file) => file.stream(indices, sink),
         }
     }
+}
+
+/// The format of a file that has the name of a WFDB file and tells by itself what it is, and the ending for its name.
+fn another_format(bytes: &mut dyn Bytes) -> Result<Option<(String, &'static str)>, FormatError> {
+    let mut begin = Vec::new();
+    bytes
+        .take(SNIFF_BYTES as u64)
+        .read_to_end(&mut begin)
+        .map_err(FormatError::Io)?;
+    Ok(match (ecg_mat::sniff(&begin), Kind::of(&begin)) {
+        (Some(format), _) => Some((format.to_string(), "mat")),
+        (None, Ok(kind)) => Some((kind.to_string(), "edf")),
+        (None, Err(_)) => None,
+    })
 }
 
 fn signals(file: &File) -> &[SignalInfo] {
@@ -167,5 +192,30 @@ impl SignalFile for SideBySide {
             return Err(Details::new(name, "complex numbers", "real ones").into());
         }
         self.stream_of(&[index], &mut |_, samples| block(Values::F64(samples)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    #[test]
+    fn a_file_without_a_header_may_have_the_wrong_name() {
+        let message = |bytes: &[u8]| {
+            let opened = SideBySide::wfdb(Box::new(Cursor::new(bytes.to_vec())), "a.b.dat", None);
+            opened.err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        let level_4: Vec<u8> = [30_u32, 1, 1, 0, 2]
+            .into_iter()
+            .flat_map(u32::to_le_bytes)
+            .collect();
+        assert_eq!(
+            message(&[level_4.as_slice(), b"a\0\x01\0"].concat()),
+            "file: expected WFDB signals, because of the name `a.b.dat`, found MAT level 4; name it `a.b.mat`"
+        );
+        assert!(message(b"0       X").ends_with("found EDF; name it `a.b.edf`"));
+        assert!(message(&[1; 200]).starts_with("header (.hea): expected `a.b.hea` beside `a.b.dat`"));
     }
 }

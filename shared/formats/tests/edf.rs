@@ -14,8 +14,22 @@ fn open(file: &[u8]) -> Result<EdfFile<Cursor<Vec<u8>>>, FormatError> {
     EdfFile::open(Cursor::new(file.to_vec()))
 }
 
+/// Why a file is none.
 fn message(file: &[u8]) -> String {
     open(file).unwrap_err().to_string()
+}
+
+/// The leads of a file that are named so.
+fn chosen(file: &[u8], name: &str) -> Result<Vec<usize>, String> {
+    let names = [name.to_owned()];
+    let named = Named {
+        names: &names,
+        by: "--variable",
+    };
+    let choice = open(file).map_err(|error| error.to_string())?.choose(&named);
+    choice
+        .map(|choice| choice.leads)
+        .map_err(|refused| refused.details.to_string())
 }
 
 fn read(file: &[u8]) -> Vec<Vec<f64>> {
@@ -319,6 +333,41 @@ fn a_wrong_field_is_named_with_its_place() {
             "samples per data record of signal 2 (ECG II): expected at least 1, found 0, at offset 696",
         ),
     ] {
-        assert_eq!(message(&with(&file, place, width, text)), expected);
+        assert_eq!(
+            chosen(&with(&file, place, width, text), "ECG II").unwrap_err(),
+            expected
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_signal_that_is_no_lead_rejects_no_recording() {
+    let file = edf(
+        false,
+        "",
+        &[Part::new("ECG I", &[[1, 2]]), Part::new("EEG Fpz", &[[3, 4]])],
+    );
+    let second = |before: usize, width: usize| 256 + 2 * before + width;
+    // Physical minimum.
+    let file = with(&file, second(104, 8), 8, "much");
+    let choice = open(&file).unwrap().choose(&Named::default()).unwrap();
+    assert_eq!(choice.leads, [0]);
+    assert_eq!(
+        chosen(&file, "EEG Fpz").unwrap_err(),
+        "physical minimum of signal 2 (EEG Fpz): expected a number, found `much`, at offset 472"
+    );
+}
+
+#[test]
+fn digital_values_may_have_a_point_and_units_be_utf_8() {
+    let file = edf(false, "", &two_leads());
+    let first = |before: usize| 256 + 2 * before;
+    let pointed = with(&file, first(120), 8, "-200.0");
+    assert_eq!(open(&pointed).unwrap().signals(), open(&file).unwrap().signals());
+    for micro in ["\u{b5}V".as_bytes(), b"\xb5V"] {
+        let mut file = file.clone();
+        file[first(96)..first(96) + 8].fill(b' ');
+        file[first(96)..first(96) + micro.len()].copy_from_slice(micro);
+        assert_eq!(open(&file).unwrap().signals()[0].units, "\u{b5}V");
     }
 }

@@ -2,7 +2,7 @@
 
 use ecg_core::settings::Settings;
 use ecg_core::{Details, counted};
-use ecg_formats::units_per_millivolt;
+use ecg_formats::{Refused, units_per_millivolt};
 use serde::{Deserialize, Serialize};
 
 /// How a recording is calibrated.
@@ -37,38 +37,50 @@ const FLAGS: &str = "flags";
 /// `names` are those of leads that neither names.
 ///
 /// # Errors
-/// A value that is no calibration, or not one for all leads or one per lead.
+/// A value that is no calibration, or not one for all leads or one per lead; with the flag that would replace it.
 pub(crate) fn complete(
     flags: &Settings,
     source: &str,
     said: &Settings,
     leads: usize,
     names: &[String],
-) -> Result<Option<Calibration>, Details> {
+) -> Result<Option<Calibration>, Refused> {
     let both = flags.over(said);
     let Some(sampling_frequency_hz) = both.sampling_frequency_hz.filter(|_| both.calibrates()) else {
         return Ok(None);
     };
-    // A message names whoever gave the value.
-    let from = |by_flags: bool| if by_flags { FLAGS } else { source };
+    // A message names whoever gave the value, and the flag that replaces it.
+    let from = |by_flags: bool, flag: &'static str| match by_flags {
+        true => Said {
+            by: FLAGS,
+            flag: None,
+        },
+        false => Said {
+            by: source,
+            flag: Some(flag),
+        },
+    };
     if !(sampling_frequency_hz.is_finite() && sampling_frequency_hz > 0.0) {
-        return Err(Details::new(
-            from(flags.sampling_frequency_hz.is_some()),
+        let by = from(flags.sampling_frequency_hz.is_some(), flag::FREQUENCY);
+        return Err(by.wrong(
             "a sampling frequency above 0 Hz",
             sampling_frequency_hz.to_string(),
         ));
     }
-    if flags.leads.len() > leads {
+    if both.leads.len() > leads {
         let names = counted(leads as u64, "name of a lead", "names of leads");
-        let expected = format!("at most {names}, one per lead of the file");
-        return Err(Details::new(FLAGS, expected, flags.leads.len().to_string()));
+        let by = from(!flags.leads.is_empty(), flag::LEADS);
+        return Err(by.wrong(
+            format!("at most {names}, one per lead of the file"),
+            both.leads.len().to_string(),
+        ));
     }
-    let gain_from = from(!flags.gain.is_empty());
+    let gain_from = from(!flags.gain.is_empty(), flag::GAIN);
     // Values given in a physical unit without a gain are already in that unit.
     let gains = spread_numbers(gain_from, "gain", &both.gain, leads, 1.0)?;
-    let baseline_from = from(!flags.baseline.is_empty());
+    let baseline_from = from(!flags.baseline.is_empty(), flag::BASELINE);
     let baselines = spread_numbers(baseline_from, "baseline", &both.baseline, leads, 0.0)?;
-    let units_from = from(!flags.units.is_empty());
+    let units_from = from(!flags.units.is_empty(), flag::UNITS);
     let units = spread(units_from, "unit", &both.units, leads, "mV".to_owned())?;
     let lead = |number: usize| {
         // WFDB: a gain of 0 means uncalibrated, 200 adu per unit.
@@ -79,11 +91,11 @@ pub(crate) fn complete(
         };
         let units = units[number].clone();
         let per_unit = units_per_millivolt(&units)
-            .ok_or_else(|| Details::new(units_from, "units of V, mV, uV or nV", format!("`{units}`")))?;
+            .ok_or_else(|| units_from.wrong("units of V, mV, uV or nV", format!("`{units}`")))?;
         let per_mv = gain * per_unit;
         if !per_mv.is_finite() || per_mv == 0.0 {
             let found = format!("{gain:e} per {units}");
-            return Err(Details::new(gain_from, "a finite gain other than 0", found));
+            return Err(gain_from.wrong("a finite gain other than 0", found));
         }
         let mut given = [both.leads.get(number), names.get(number)].into_iter().flatten();
         let name = given.find(|name| !name.is_empty());
@@ -97,8 +109,33 @@ pub(crate) fn complete(
     Ok(Some(Calibration {
         source: source_text(flags, source, said),
         sampling_frequency_hz,
-        leads: (0..leads).map(lead).collect::<Result<_, Details>>()?,
+        leads: (0..leads).map(lead).collect::<Result<_, Refused>>()?,
     }))
+}
+
+/// The flags that replace a value, with what is to be filled in.
+pub(crate) mod flag {
+    pub(crate) const FREQUENCY: &str = "--fs HZ";
+    pub(crate) const GAIN: &str = "--gain ADU_PER_MV";
+    pub(crate) const BASELINE: &str = "--baseline ADU_AT_0_MV";
+    pub(crate) const UNITS: &str = "--units UNITS";
+    pub(crate) const LEADS: &str = "--lead-names NAME";
+}
+
+/// Who said a value, and the flag that would replace it.
+#[derive(Clone, Copy)]
+struct Said<'s> {
+    by: &'s str,
+    flag: Option<&'static str>,
+}
+
+impl Said<'_> {
+    fn wrong(self, expected: impl Into<String>, found: impl Into<String>) -> Refused {
+        Refused {
+            details: Details::new(self.by, expected, found),
+            try_flags: self.flag.map(str::to_owned),
+        }
+    }
 }
 
 /// Who had a part in a calibration.
@@ -129,32 +166,31 @@ fn lead_name(given: Option<&String>, number: usize) -> String {
 }
 
 fn spread_numbers(
-    source: &str,
+    said: Said<'_>,
     what: &str,
     given: &[f64],
     leads: usize,
     default: f64,
-) -> Result<Vec<f64>, Details> {
+) -> Result<Vec<f64>, Refused> {
     if let Some(bad) = given.iter().find(|value| !value.is_finite()) {
-        return Err(Details::new(source, format!("a finite {what}"), bad.to_string()));
+        return Err(said.wrong(format!("a finite {what}"), bad.to_string()));
     }
-    spread(source, what, given, leads, default)
+    spread(said, what, given, leads, default)
 }
 
 /// One value for every lead, or one for each.
 fn spread<T: Clone>(
-    source: &str,
+    said: Said<'_>,
     what: &str,
     given: &[T],
     leads: usize,
     default: T,
-) -> Result<Vec<T>, Details> {
+) -> Result<Vec<T>, Refused> {
     match given {
         [] => Ok(vec![default; leads]),
         [one] => Ok(vec![one.clone(); leads]),
         many if many.len() == leads => Ok(many.to_vec()),
-        many => Err(Details::new(
-            source,
+        many => Err(said.wrong(
             format!("one {what}, or one per lead ({leads})"),
             many.len().to_string(),
         )),
@@ -175,7 +211,7 @@ mod tests {
     }
 
     fn alone(said: &Settings, leads: usize) -> Result<Option<Calibration>, Details> {
-        complete(&Settings::default(), "metadata", said, leads, &[])
+        complete(&Settings::default(), "metadata", said, leads, &[]).map_err(|refused| refused.details)
     }
 
     #[test]
@@ -204,18 +240,29 @@ mod tests {
     #[test]
     fn half_a_calibration_is_none_and_a_bad_one_an_error() {
         assert_eq!(alone(&settings(360.0, &[], &[]), 1), Ok(None));
-        for bad in [
-            settings(0.0, &[1.0], &[]),
-            settings(f64::NAN, &[1.0], &[]),
-            settings(1.0, &[f64::INFINITY], &[]),
-            settings(1.0, &[1.0, 2.0, 3.0], &[]),
-            settings(1.0, &[1.0], &["mV", "mV", "mV"]),
+        let three_leads = Settings {
+            leads: ["I", "II", "III"].map(str::to_owned).to_vec(),
+            ..settings(1.0, &[1.0], &[])
+        };
+        for (bad, flag) in [
+            (settings(0.0, &[1.0], &[]), "--fs HZ"),
+            (settings(f64::NAN, &[1.0], &[]), "--fs HZ"),
+            (settings(1.0, &[f64::INFINITY], &[]), "--gain ADU_PER_MV"),
+            (settings(1.0, &[1.0, 2.0, 3.0], &[]), "--gain ADU_PER_MV"),
+            (settings(1.0, &[1.0], &["mV", "mV", "mV"]), "--units UNITS"),
+            (settings(1.0, &[1.0], &["mVolt"]), "--units UNITS"),
+            (three_leads, "--lead-names NAME"),
         ] {
-            let details = alone(&bad, 2).unwrap_err();
-            assert_eq!(details.subject, "metadata", "{bad:?}");
+            let refused = complete(&Settings::default(), "metadata", &bad, 2, &[]).unwrap_err();
+            assert_eq!(refused.details.subject, "metadata", "{bad:?}");
+            assert_eq!(refused.try_flags.as_deref(), Some(flag), "{bad:?}");
             // The same values from the command line.
-            let details = complete(&bad, "metadata", &settings(500.0, &[1.0], &[]), 2, &[]).unwrap_err();
-            assert_eq!(details.subject, "flags", "{bad:?}");
+            let refused = complete(&bad, "metadata", &settings(500.0, &[1.0], &[]), 2, &[]).unwrap_err();
+            assert_eq!(
+                (refused.details.subject.as_str(), refused.try_flags),
+                ("flags", None),
+                "{bad:?}"
+            );
         }
         let per_lead = alone(&settings(1.0, &[1.0, 0.0], &[]), 2).unwrap().unwrap();
         let gains: Vec<f64> = per_lead.leads.iter().map(|lead| lead.gain).collect();
@@ -271,7 +318,7 @@ mod tests {
             leads: vec!["I".into(), "II".into()],
             ..Settings::default()
         };
-        let details = complete(&names, "header", &header, 1, &[]).unwrap_err();
+        let details = complete(&names, "header", &header, 1, &[]).unwrap_err().details;
         assert_eq!((details.subject.as_str(), details.found.as_str()), ("flags", "2"));
     }
 }

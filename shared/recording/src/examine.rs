@@ -10,7 +10,7 @@ use ecg_formats::wfdb::Header;
 use ecg_formats::{Bytes, Check, Checks, Content, FormatError, Named, Refused, SignalFile, Signals};
 
 use crate::profiles::{self, Profile};
-use crate::{Calibration, Reason, Recording, SampleFacts, Verdict, missing, sources};
+use crate::{Calibration, Reason, Recording, SampleFacts, Verdict, sources};
 
 /// What is known of a file from outside its bytes.
 #[derive(Debug, Clone, Default)]
@@ -73,7 +73,7 @@ pub fn examine(
     let judge = || -> Result<(), FormatError> {
         let (mut file, found) = structure(source, context, rules, &mut told)?;
         let found = recording.insert(found);
-        let (seen, outcome) = judge_samples(file.as_mut(), &found.signals, rules, &mut told.checks)?;
+        let (seen, outcome) = judge_samples(file.as_mut(), found, rules, &mut told.checks)?;
         facts = Some(seen);
         Ok(outcome?)
     };
@@ -179,15 +179,13 @@ fn structure(
     let key = profiles::matching(&context.profiles, &context.key);
     let header = context.header.as_deref().map(Header::parse).transpose();
     let resolved = header.map_err(FormatError::from).and_then(|header| {
-        let calibration = sources::resolve(file.as_mut(), &signals, context, header.as_ref(), key.as_ref())?;
+        let (header, key) = (header, key.as_ref());
+        let calibration = sources::resolve(file.as_mut(), &signals, context, header.as_ref(), key, rules)?;
         Ok((calibration, header))
     });
     let resolved = match rejected_or_io(resolved)? {
         Ok((Ok(calibration), header)) => Ok((calibration, header)),
-        Ok((Err(incomplete), _)) => {
-            let refused = missing::explain(file.as_mut(), &signals, context, &incomplete, rules)?;
-            Err(told.keep(refused))
-        }
+        Ok((Err(refused), _)) => Err(told.keep(refused)),
         Err(details) => Err(details),
     };
     let (calibration, header) = told.checks.outcome(
@@ -293,10 +291,16 @@ fn describe(calibration: &Calibration) -> String {
 /// The outer error is about reading; the inner one is the verdict on what was read.
 fn judge_samples(
     file: &mut dyn SignalFile,
-    signals: &Signals,
+    recording: &Recording,
     rules: &Rules,
     checks: &mut Checks,
 ) -> Result<(SampleFacts, Result<(), Details>), FormatError> {
+    let signals = &recording.signals;
+    let frequency = recording.calibration.sampling_frequency_hz;
+    // The times of one second are no signal; of less one cannot tell. Counts are none.
+    let may_be_times = signals.class.is_floating() && signals.samples as f64 >= frequency;
+    let leads = if may_be_times { signals.leads as usize } else { 0 };
+    let mut times = vec![Times::new(frequency); leads];
     let mut missing: u64 = 0;
     let mut extremes = vec![(f64::INFINITY, f64::NEG_INFINITY); signals.leads as usize];
     let read = file.stream(signals, &mut |lead, values| {
@@ -308,6 +312,9 @@ fn judge_samples(
             missing += u64::from(value.is_nan());
         }
         extremes[lead] = (low, high);
+        if let Some(times) = times.get_mut(lead) {
+            times.take(values);
+        }
         ControlFlow::Continue(())
     });
     let name = signals.subject();
@@ -337,7 +344,14 @@ fn judge_samples(
     );
     if outcome.is_ok() {
         let constant = extremes.iter().all(|(low, high)| low >= high);
-        let value = if constant {
+        let is_times = times.iter().position(|times| !times.steps.is_empty());
+        let value = if let Some(lead) = is_times {
+            format!(
+                "the times of the samples in row or column {} of {}",
+                lead + 1,
+                signals.leads
+            )
+        } else if constant {
             format!("constant at {low}")
         } else {
             format!("{low} to {high} adu")
@@ -346,8 +360,44 @@ fn judge_samples(
             &format!("{name}: signal"),
             value,
             "a signal that changes",
-            !constant,
+            !constant && is_times.is_none(),
         );
     }
     Ok((facts, outcome))
+}
+
+/// Whether the samples of a lead are their own times, in s or in ms, as in a matrix that was saved with its first column.
+#[derive(Clone)]
+struct Times {
+    first: Option<f64>,
+    seen: u64,
+    /// The steps from sample to sample that it may still have.
+    steps: Vec<f64>,
+}
+
+impl Times {
+    fn new(sampling_frequency_hz: f64) -> Times {
+        Times {
+            first: None,
+            seen: 0,
+            steps: [1.0, 1e3].map(|unit| unit / sampling_frequency_hz).to_vec(),
+        }
+    }
+
+    /// Takes the next samples. Times may be rounded, but never by half a step.
+    fn take(&mut self, values: &[f64]) {
+        if self.steps.is_empty() {
+            return;
+        }
+        let Some(first) = self.first.or(values.first().copied()) else {
+            return;
+        };
+        let seen = self.seen;
+        self.steps.retain(|step| {
+            (seen..)
+                .zip(values)
+                .all(|(number, value)| (value - first - number as f64 * step).abs() < 0.5 * step)
+        });
+        (self.first, self.seen) = (Some(first), seen + values.len() as u64);
+    }
 }

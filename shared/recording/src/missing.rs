@@ -8,7 +8,8 @@ use ecg_formats::names::{FREQUENCY, GAIN, TIMES, UNITS, find};
 use ecg_formats::{Content, FormatError, Part, Refused, SignalFile, Signals, to_adu};
 
 use crate::FileContext;
-use crate::profiles::Profile;
+use crate::calibration::flag;
+use crate::profiles::{self, Profile};
 use crate::sources::Incomplete;
 
 /// Largest value in mV that is still an ECG.
@@ -32,6 +33,7 @@ pub(crate) fn explain(
     let Incomplete {
         variables: inside,
         metadata,
+        passed_over,
     } = incomplete;
     // The source that lacks least is the one to complete.
     let partial = match inside.sampling_frequency_hz {
@@ -55,7 +57,7 @@ pub(crate) fn explain(
         times = frequency_of_times(file, &contents, &samples, signals, rules)?;
         missing.push(match &times {
             Some((_, frequency)) => format!("--fs {frequency}"),
-            None => "--fs HZ".to_owned(),
+            None => flag::FREQUENCY.to_owned(),
         });
     }
     if both.gain.is_empty() && both.units.is_empty() {
@@ -81,7 +83,12 @@ pub(crate) fn explain(
     if let Some((name, frequency)) = times {
         found.push_str(&format!("; times in {name} at {frequency} Hz"));
     }
-    found.push_str(&keys(&context.key, &context.profiles));
+    for why in passed_over {
+        found.push_str(&format!("; {why}"));
+    }
+    if profiles::matching(&context.profiles, &context.key).is_none() {
+        found.push_str(&keys(&context.key, &context.profiles));
+    }
     let expected = format!(
         "a sampling frequency, and a gain or units: in a WFDB header (.hea) beside the file, as variables fs and gain or \
          units in it, as object metadata ecg-sampling-frequency and ecg-gain or ecg-units, in a profile for the key, or \
@@ -104,8 +111,9 @@ fn level(file: &mut dyn SignalFile, signals: &Signals, has_baseline: bool) -> Re
     Ok(if !floating || (whole && largest > MOST_MILLIVOLTS) {
         // All above 0: the ADC counts from below.
         let baseline = lowest.is_finite() && lowest > 0.0 && !has_baseline;
-        let baseline = if baseline { " --baseline ADU_AT_0_MV" } else { "" };
-        format!("--gain ADU_PER_MV{baseline}")
+        let mut flags = vec![flag::GAIN];
+        flags.extend(baseline.then_some(flag::BASELINE));
+        flags.join(" ")
     } else {
         let unit = match largest {
             0.0 => "UNITS",

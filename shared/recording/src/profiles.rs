@@ -21,6 +21,8 @@ pub struct Profile {
     pub settings: Settings,
     /// A key that the pattern matches, for messages.
     pub example: Option<String>,
+    /// Whether it is of files with integers only: what somebody saved anew in millivolts is none of them.
+    pub integers: bool,
     pattern: Regex,
 }
 
@@ -61,6 +63,8 @@ struct Entry {
     units: Option<String>,
     #[serde(default)]
     leads: Vec<String>,
+    #[serde(default)]
+    integers: bool,
 }
 
 /// The built-in profiles in order.
@@ -159,6 +163,7 @@ fn profile(entry: Entry) -> Result<Profile, String> {
         name: entry.name,
         settings,
         example: entry.example,
+        integers: entry.integers,
         pattern,
     })
 }

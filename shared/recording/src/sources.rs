@@ -4,34 +4,97 @@
 
 use std::collections::BTreeMap;
 
+use ecg_core::rules::Rules;
 use ecg_core::settings::{Settings, parts};
 use ecg_core::{Details, counted};
+use ecg_formats::names::{BASELINE, FREQUENCY, GAIN, UNITS};
 use ecg_formats::wfdb::Header;
-use ecg_formats::{FormatError, Origin, SignalFile, Signals};
+use ecg_formats::{FormatError, Origin, Refused, SampleClass, SignalFile, Signals, units_per_millivolt};
 
-use crate::calibration::complete;
-use crate::profiles::{self, KeyFacts};
-use crate::{Calibration, FileContext};
+use crate::calibration::{complete, flag};
+use crate::profiles::{self, KeyFacts, Profile};
+use crate::{Calibration, FileContext, missing};
 
-/// What variables and metadata say, where that is too little.
+/// What variables and metadata say, where that is too little, and sources that do not count.
 #[derive(Debug, Default)]
 pub(crate) struct Incomplete {
     pub(crate) variables: Settings,
     pub(crate) metadata: Settings,
+    /// Why the header beside the file, and the profile of its key, do not count.
+    pub(crate) passed_over: Vec<String>,
 }
 
-/// The calibration from the first source that makes one with the flags laid over it. The inner error is that there is
-/// none.
+/// The calibration from the first source that makes one with the flags laid over it. The inner error is that there is none, or
+/// that the first source that makes one is wrong or contradicts the file.
 ///
 /// # Errors
-/// The first source that makes one is wrong or contradicts the file; or the file could not be read.
+/// The file could not be read.
 pub(crate) fn resolve(
     file: &mut dyn SignalFile,
     signals: &Signals,
     context: &FileContext,
     header: Option<&Header>,
     key: Option<&KeyFacts>,
-) -> Result<Result<Calibration, Incomplete>, FormatError> {
+    rules: &Rules,
+) -> Result<Result<Calibration, Refused>, FormatError> {
+    match first_complete(file, signals, context, header, key) {
+        Ok(Ok(calibration)) => Ok(Ok(calibration)),
+        Ok(Err(incomplete)) => missing::explain(file, signals, context, &incomplete, rules).map(Err),
+        Err(Wrong::File(FormatError::Io(error))) => Err(FormatError::Io(error)),
+        Err(Wrong::File(FormatError::Rejected(details))) => Ok(Err(Refused {
+            try_flags: replaces(&details.subject).map(str::to_owned),
+            details,
+        })),
+        Err(Wrong::Value(refused)) => Ok(Err(refused)),
+    }
+}
+
+/// What is wrong with a source, or with the file.
+enum Wrong {
+    File(FormatError),
+    Value(Refused),
+}
+
+impl From<FormatError> for Wrong {
+    fn from(error: FormatError) -> Wrong {
+        Wrong::File(error)
+    }
+}
+
+impl From<Details> for Wrong {
+    fn from(details: Details) -> Wrong {
+        Wrong::Value(details.into())
+    }
+}
+
+impl From<Refused> for Wrong {
+    fn from(refused: Refused) -> Wrong {
+        Wrong::Value(refused)
+    }
+}
+
+/// The flag that replaces a variable of this name.
+fn replaces(variable: &str) -> Option<&'static str> {
+    let flags = [
+        (FREQUENCY, flag::FREQUENCY),
+        (GAIN, flag::GAIN),
+        (BASELINE, flag::BASELINE),
+        (UNITS, flag::UNITS),
+    ];
+    let is_it = |names: &[&str]| names.iter().any(|name| name.eq_ignore_ascii_case(variable));
+    flags
+        .into_iter()
+        .find(|(names, _)| is_it(names))
+        .map(|(_, flag)| flag)
+}
+
+fn first_complete(
+    file: &mut dyn SignalFile,
+    signals: &Signals,
+    context: &FileContext,
+    header: Option<&Header>,
+    key: Option<&KeyFacts>,
+) -> Result<Result<Calibration, Incomplete>, Wrong> {
     let flags = &context.settings;
     // Where each variable holds one lead, its name is the lead's.
     let names: Vec<String> = match signals.further_variables.as_slice() {
@@ -40,11 +103,21 @@ pub(crate) fn resolve(
     };
     let leads = signals.leads as usize;
     let calibrate = |source: &str, said: &Settings| complete(flags, source, said, leads, &names);
+    let mut passed_over = Vec::new();
     // The header that the samples are read by speaks in the settings of the file.
     if let Some(header) = header.filter(|_| signals.header.is_none()) {
-        agree(header, signals)?;
-        if let Some(calibration) = calibrate("header", &header.settings(&names))? {
-            return Ok(Ok(calibration));
+        if let Some(other) = describes_another(header) {
+            passed_over.push(format!("the header (.hea) beside the file describes {other}"));
+        } else {
+            agree(header, signals)?;
+            let said = in_the_file(header.settings(&names), header, signals);
+            // What is wrong with it is corrected in it.
+            if let Some(calibration) = calibrate("header", &said).map_err(|refused| refused.details)? {
+                if !header.says_frequency {
+                    nothing_else_said(file, signals, flags, header)?;
+                }
+                return Ok(Ok(calibration));
+            }
         }
     }
     let unnamed = |said: Settings| match names.as_slice() {
@@ -55,7 +128,11 @@ pub(crate) fn resolve(
         },
     };
     let variables = unnamed(file.settings(signals, flags)?);
-    if let Some(calibration) = calibrate(file.settings_source(), &variables)? {
+    let from_file = calibrate(file.settings_source(), &variables).map_err(|refused| match signals.header {
+        Some(_) => Wrong::from(refused.details),
+        None => Wrong::from(refused),
+    });
+    if let Some(calibration) = from_file? {
         return Ok(Ok(calibration));
     }
     let metadata = unnamed(from_metadata(&context.metadata, flags)?);
@@ -64,11 +141,110 @@ pub(crate) fn resolve(
     }
     if let Some(KeyFacts { profile, .. }) = key {
         let said = unnamed(profile.settings.clone());
-        if let Some(calibration) = calibrate(&format!("profile:{}", profile.name), &said)? {
-            return Ok(Ok(calibration));
+        match contradiction(profile, &variables, flags, signals.class) {
+            Some(why) => passed_over.push(format!("the profile {} matches the key, but {why}", profile.name)),
+            None => {
+                let source = format!("profile:{}", profile.name);
+                // What is wrong with it is corrected in it.
+                let calibration = calibrate(&source, &said).map_err(|refused| refused.details)?;
+                if let Some(calibration) = calibration {
+                    return Ok(Ok(calibration));
+                }
+            }
         }
     }
-    Ok(Err(Incomplete { variables, metadata }))
+    Ok(Err(Incomplete {
+        variables,
+        metadata,
+        passed_over,
+    }))
+}
+
+/// The file that a header beside a MAT file describes in its place: after an export, `100.mat` lies beside `100.dat` and `100.hea`.
+fn describes_another(header: &Header) -> Option<&str> {
+    let is_other = |name: &&str| {
+        let ending = name.rsplit_once('.').map(|(_, ending)| ending);
+        ending.is_some_and(|ending| !ending.eq_ignore_ascii_case("mat"))
+    };
+    let mut files = header.signals.iter().map(|signal| signal.file.as_str());
+    files
+        .clone()
+        .all(|name| is_other(&name))
+        .then(|| files.next())
+        .flatten()
+}
+
+/// What a header says, of the numbers as they are in a MAT file: formats 80 and 160 store a sample with an offset, of which the
+/// baseline of the header knows nothing (signal(5) of WFDB).
+fn in_the_file(said: Settings, header: &Header, signals: &Signals) -> Settings {
+    let format = header.signals.first().map(|signal| signal.format);
+    let offset = match (format, signals.class) {
+        (Some(80), SampleClass::Uint8) => 128.0,
+        (Some(160), SampleClass::Uint16) => 32768.0,
+        _ => 0.0,
+    };
+    Settings {
+        baseline: said.baseline.iter().map(|baseline| baseline + offset).collect(),
+        ..said
+    }
+}
+
+/// The 250 Hz of a header that says no sampling frequency do not count against one that the file says.
+fn nothing_else_said(
+    file: &mut dyn SignalFile,
+    signals: &Signals,
+    flags: &Settings,
+    header: &Header,
+) -> Result<(), Wrong> {
+    let inside = match file.settings(signals, flags) {
+        Ok(inside) => inside.sampling_frequency_hz,
+        Err(FormatError::Rejected(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    match inside.filter(|inside| *inside != header.sampling_frequency_hz) {
+        Some(inside) => Err(Wrong::Value(Refused {
+            details: Details::new(
+                "header (.hea)",
+                format!("a sampling frequency, since the file says {inside} Hz"),
+                format!("none, which means {} Hz", header.sampling_frequency_hz),
+            ),
+            try_flags: Some(format!("--fs {inside}")),
+        })),
+        None => Ok(()),
+    }
+}
+
+/// Why a profile is not of this file, by what the file says itself.
+fn contradiction(
+    profile: &Profile,
+    inside: &Settings,
+    flags: &Settings,
+    class: SampleClass,
+) -> Option<String> {
+    let says = &profile.settings;
+    if profile.integers && class.is_floating() {
+        return Some(format!(
+            "it is one of integers, and the samples are {}",
+            class.name()
+        ));
+    }
+    if let (Some(inside), Some(hz)) = (inside.sampling_frequency_hz, says.sampling_frequency_hz)
+        && inside != hz
+    {
+        return Some(format!("it says {hz} Hz, and the file says {inside} Hz"));
+    }
+    let differ = |inside: &[f64], says: &[f64]| !inside.is_empty() && !says.is_empty() && inside != says;
+    if differ(&inside.gain, &says.gain) || differ(&inside.baseline, &says.baseline) {
+        return Some("the file says another gain or baseline".to_owned());
+    }
+    let [unit, ..] = inside.units.as_slice() else {
+        return None;
+    };
+    let in_unit_already = inside.gain.is_empty() && class.is_floating();
+    let other_unit = |says: &String| units_per_millivolt(says) != units_per_millivolt(unit);
+    let scaled = flags.gain.is_empty() && in_unit_already && !says.gain.is_empty();
+    (scaled || says.units.iter().any(other_unit))
+        .then(|| format!("the file says that the samples are in {unit}"))
 }
 
 /// Whose the recording is, with what it was made and when. Each value is from the first source that says it, in the order of

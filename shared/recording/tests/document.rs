@@ -78,6 +78,22 @@ fn of_whole_files() -> Vec<String> {
         reject_values_above: 99,
         ..RULES
     };
+    let leads = [
+        int16("I", [1, 50], &ramp[..50]),
+        int16("II", [1, 50], &ramp[..50]),
+    ]
+    .concat();
+    let both = message(&[int16("other", [2, 50], &ramp), leads].concat(), &RULES, |_| {});
+    let times: Vec<f64> = (0..200)
+        .map(|n| f64::from(n / 2) * f64::from(n % 2) / 50.0)
+        .collect();
+    let times = message(&double("val", [2, 100], &times), &RULES, |about| {
+        about.settings = flags("--fs 50 --units mV")
+    });
+    let frequency = [val.clone(), scalar("fs", 500.0)].concat();
+    let frequency = message(&frequency, &RULES, |about| {
+        about.header = Some("r 1\nr.mat 16\n".to_owned())
+    });
     // The limit in the document is the real one.
     let many = message(&val, &few, |_| {}).replace("at most 99 values", "at most 2000000000 values");
     assert_eq!(RULES.reject_values_above, 2_000_000_000);
@@ -87,6 +103,9 @@ fn of_whole_files() -> Vec<String> {
         message(&uneven, &RULES, |about| {
             about.settings = flags("--variable val,other")
         }),
+        both,
+        times,
+        under(&[double("fs", [1, 2], &[1.0, 2.0])], ""),
         under(&[scalar("units", 1.0)], "--fs 500"),
         under(&[double("gain", [1, 17], &[1.0; 17])], "--fs 500"),
         under(&[], "--fs 500 --units mmHg"),
@@ -97,6 +116,7 @@ fn of_whole_files() -> Vec<String> {
         message(&val, &RULES, |about| {
             about.metadata = metadata(&[("ecg-gain", "much")])
         }),
+        frequency,
         beside("r 1 360 99\nr.mat 16\n"),
         beside("r one 360\n"),
     ]

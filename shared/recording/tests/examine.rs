@@ -357,7 +357,6 @@ fn no_calibration_or_a_wrong_one() {
         vec![],
         vec![fs.clone()],
         vec![scalar("gain", 200.0)],
-        vec![double("fs", [1, 2], &[1.0, 2.0])],
         // Not read as long as the sampling frequency is not known.
         vec![double("gain", [1, 17], &[200.0; 17]), scalar("units", 1.0)],
     ] {
@@ -367,6 +366,19 @@ fn no_calibration_or_a_wrong_one() {
         rejected(&verdict, "calibration", &reason.found, CALIBRATION, None);
     }
     // A setting that cannot be read is no reason to guess.
+    for (unreadable, found) in [
+        (double("fs", [1, 2], &[1.0, 2.0]), "double of 1 x 2"),
+        (text("fs", "500"), "char of 1 x 3"),
+    ] {
+        // Not even with a profile that would say another one.
+        let verdict = judge(&with(&[unreadable]), |about| about.key = "100m.mat".to_owned());
+        rejected(&verdict, "calibration", found, CALIBRATION, Some(224));
+        let reason = verdict.reason.unwrap();
+        assert_eq!(
+            (reason.subject.as_str(), reason.try_flags.as_deref()),
+            ("fs", Some("--fs HZ"))
+        );
+    }
     let long = double("gain", [1, 17], &[200.0; 17]);
     let verdict = judge(&with(&[fs.clone(), long, text("units", "mV")]), |_| {});
     rejected(
@@ -1144,4 +1156,200 @@ fn a_signal_changes() {
     let verdict = judge(&calibrated(int16("val", [2, 50], &both)), |_| {});
     assert_eq!(verdict.checks.last().unwrap().name, "val: signal");
     assert!(!verdict.accepted);
+}
+
+#[test]
+fn a_header_of_another_file_beside_it_does_not_count() {
+    // An export: `100.mat` in millivolts beside `100.dat` and `100.hea`.
+    let exported = [
+        double("val", [1, 4], &[0.0, 0.5, 1.0, 0.5]),
+        scalar("fs", 250.0),
+        text("units", "mV"),
+    ]
+    .concat();
+    let calibrated = |file: &str| {
+        let header = format!("r 1 500 4\n{file} 16 200(1024)/mV 16 0 0 0 0 II\n");
+        calibrated_by(judge(&exported, |about| about.header = Some(header)))
+    };
+    assert_eq!(
+        calibrated("r.dat"),
+        ("variables".to_owned(), 250.0, "lead 0".to_owned(), 1.0, 0.0)
+    );
+    for its_own in ["r.mat", "other.MAT", "r"] {
+        assert_eq!(
+            calibrated(its_own),
+            ("header".to_owned(), 500.0, "II".to_owned(), 200.0, 1024.0)
+        );
+    }
+    let bare = int16("val", [1, 100], &ramp(100));
+    let verdict = judge(&bare, |about| {
+        about.header = Some("r 1 500 100\nr.dat 16 200/mV\n".to_owned())
+    });
+    let found = verdict.reason.unwrap().found;
+    assert!(
+        found.contains("the header (.hea) beside the file describes r.dat"),
+        "{found}"
+    );
+}
+
+#[test]
+fn formats_with_an_offset_have_it_in_a_mat_file_too() {
+    let bytes: Vec<u8> = (100..200).collect();
+    let file = matrix("val", 5, false, [1, 100], false, &bytes);
+    let baseline = |format: &str| {
+        let header = format!("r 1 125 100\nr.mat {format} 50(3)/mV 8 0 0 0 0 II\n");
+        calibrated_by(judge(&file, |about| about.header = Some(header))).4
+    };
+    assert_eq!((baseline("80+24"), baseline("16+24")), (131.0, 3.0));
+}
+
+#[test]
+fn a_header_without_a_frequency_does_not_replace_that_of_the_file() {
+    let file = calibrated(int16("val", [1, 100], &ramp(100)));
+    let with = |record: &str, words: &str| {
+        judge(&file, |about| {
+            about.settings = flags(words);
+            about.header = Some(format!("{record}\nr.mat 16 1000/mV 16 0 0 0 0 II\n"));
+        })
+    };
+    let verdict = with("r 1", "");
+    let limit = "a sampling frequency, since the file says 100 Hz";
+    let reason = verdict.reason.as_ref().unwrap();
+    assert_eq!(reason.expected, limit);
+    assert_eq!(
+        (reason.subject.as_str(), reason.try_flags.as_deref()),
+        ("header (.hea)", Some("--fs 100"))
+    );
+    assert_eq!(calibrated_by(with("r 1", "--fs 100")).1, 100.0);
+    // What it says counts.
+    assert_eq!(calibrated_by(with("r 1 500", "")).1, 500.0);
+}
+
+#[test]
+fn a_profile_does_not_count_against_what_the_file_says() {
+    let volts = |settings: &[Vec<u8>]| {
+        let samples = double("val", [1, 4], &[0.0, 0.5, 1.0, 0.5]);
+        [samples, settings.concat()].concat()
+    };
+    let counts = |settings: &[Vec<u8>]| {
+        let samples = int16("val", [1, 100], &ramp(100));
+        [samples, settings.concat()].concat()
+    };
+    let of_the_database = |file: &[u8]| judge(file, |about| about.key = "100m.mat".to_owned());
+    for (file, why) in [
+        (volts(&[]), "it is one of integers, and the samples are double"),
+        (
+            counts(&[scalar("fs", 128.0)]),
+            "it says 360 Hz, and the file says 128 Hz",
+        ),
+        (
+            counts(&[scalar("gain", 100.0)]),
+            "the file says another gain or baseline",
+        ),
+        (
+            counts(&[scalar("baseline", 0.0)]),
+            "the file says another gain or baseline",
+        ),
+    ] {
+        let reason = of_the_database(&file).reason.unwrap();
+        let why = format!("the profile physiobank-mitdb matches the key, but {why}");
+        assert!(reason.found.contains(&why), "{}", reason.found);
+        assert!(reason.try_flags.is_some());
+    }
+    let same = counts(&[scalar("fs", 360.0), scalar("baseline", 1024.0)]);
+    for file in [counts(&[]), same, counts(&[text("units", "uV")])] {
+        assert_eq!(
+            calibrated_by(of_the_database(&file)).0,
+            "profile:physiobank-mitdb"
+        );
+    }
+    // A profile of one's own may be of other numbers.
+    let own = |units: &str| {
+        let text = format!(
+            "[[profile]]\nname = \"own\"\npattern = \"file\"\nsampling_frequency_hz = 250.0\n{units}\n"
+        );
+        profiles::parse(&text, "own.toml").unwrap()
+    };
+    let with = |file: &[u8], units: &str| judge(file, |about| about.profiles = own(units));
+    assert_eq!(calibrated_by(with(&volts(&[]), "gain = 2.0")).3, 2.0);
+    let in_mv = volts(&[text("units", "mV")]);
+    assert_eq!(calibrated_by(with(&in_mv, "units = \"mV\"")).3, 1.0);
+    for other in ["gain = 2.0", "units = \"uV\""] {
+        let reason = with(&in_mv, other).reason.unwrap();
+        assert!(
+            reason.found.contains("the file says that the samples are in mV"),
+            "{}",
+            reason.found
+        );
+    }
+}
+
+#[test]
+fn a_wrong_variable_has_the_flag_that_replaces_it() {
+    let samples = || int16("val", [2, 50], &ramp(100));
+    for (settings, flag) in [
+        (vec![scalar("fs", 500.0), text("units", "mVolt")], "--units UNITS"),
+        (
+            vec![scalar("fs", 500.0), text("gain", "200")],
+            "--gain ADU_PER_MV",
+        ),
+        (vec![scalar("fs", 0.0), text("units", "mV")], "--fs HZ"),
+        (vec![scalar("fs", 500.0), scalar("units", 1.0)], "--units UNITS"),
+        (
+            vec![
+                scalar("fs", 500.0),
+                text("units", "mV"),
+                text("leads", "I, II, III"),
+            ],
+            "--lead-names NAME",
+        ),
+    ] {
+        let file = [samples(), settings.concat()].concat();
+        let reason = judge(&file, |_| {}).reason.unwrap();
+        assert_eq!(reason.try_flags.as_deref(), Some(flag), "{}", reason.message);
+    }
+    // As many words as leads are names, too.
+    let file = [
+        samples(),
+        scalar("fs", 500.0),
+        text("units", "mV"),
+        text("leads", "I II"),
+    ]
+    .concat();
+    let leads = judge(&file, |_| {}).recording.unwrap().calibration.leads;
+    assert_eq!((leads[0].name.as_str(), leads[1].name.as_str()), ("I", "II"));
+}
+
+#[test]
+fn times_beside_the_samples_in_a_matrix_are_no_lead() {
+    let times = |unit: f64| (0..300).map(move |n| 2.0 + unit * f64::from(n) / 250.0);
+    let samples = (0..300).map(|n| (f64::from(n) / 10.0).sin());
+    let judged = |times: Vec<f64>, class: u32| {
+        let matrix = samples.clone().zip(times).flat_map(|(mv, time)| [mv, time]);
+        let file = match class {
+            0 => double("ecg", [2, 300], &matrix.collect::<Vec<_>>()),
+            _ => int16(
+                "ecg",
+                [2, 300],
+                &matrix.map(|value| value as i16).collect::<Vec<_>>(),
+            ),
+        };
+        judge(&file, |about| about.settings = flags("--fs 250 --units mV"))
+    };
+    for unit in [1.0, 1000.0] {
+        // Also rounded to milliseconds, and from HH:MM:SS on.
+        let rounded = times(unit).map(|time| (time * 1000.0 / unit).round() / 1000.0 * unit);
+        for times in [times(unit).collect(), rounded.collect::<Vec<_>>()] {
+            let reason = judged(times, 0).reason.unwrap();
+            assert_eq!(
+                reason.message,
+                "ecg: signal: expected a signal that changes, found the times of the samples in row or column 2 of 2"
+            );
+        }
+    }
+    // Rising otherwise, or with a jump, or as counts.
+    let mut jump: Vec<f64> = times(1.0).collect();
+    jump[299] += 1.0;
+    assert!(judged(times(3.0).collect(), 0).accepted && judged(jump, 0).accepted);
+    assert!(judged(times(1000.0).collect(), 3).accepted);
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use ecg_core::{Details, counted};
 
 use crate::frames::Encoding;
+use crate::text_of;
 
 /// Bytes of the part that describes the file, and of the part that describes one signal.
 pub(super) const FIRST_PART: usize = 256;
@@ -93,8 +94,9 @@ pub(super) struct SignalPart {
     /// Whether it holds annotations and no samples.
     pub(super) annotations: bool,
     pub(super) samples_per_record: u64,
-    pub(super) gain: f64,
-    pub(super) baseline: f64,
+    /// ADC gain in adu per physical unit, and the ADC value at 0; or what is wrong with the fields that say it, which is the
+    /// file's fault only if the signal is a lead.
+    pub(super) scale: Result<(f64, f64), Details>,
 }
 
 impl Start {
@@ -112,7 +114,7 @@ impl Start {
                 let expected = "a continuous recording (EDF+C or BDF+C)";
                 let found = format!(
                     "{}, which may have gaps between its records",
-                    &reserved.text()[..5]
+                    String::from_utf8_lossy(&reserved.bytes[..5])
                 );
                 return Err(reserved.wrong("unsupported file", expected, found));
             }
@@ -194,17 +196,26 @@ fn parse_signal<'b>(
     if samples_per_record == 0 {
         return Err(samples.wrong(subject("samples per data record"), "at least 1", "0"));
     }
-    let mut signal = SignalPart {
-        annotations: matches!(label.as_str(), "EDF Annotations" | "BDF Annotations"),
+    let annotations = matches!(label.as_str(), "EDF Annotations" | "BDF Annotations");
+    let scale = match annotations {
+        true => Ok((1.0, 0.0)),
+        false => scale(kind, &subject, &field),
+    };
+    Ok(SignalPart {
+        annotations,
         units: field(96, 8).text(),
         samples_per_record,
-        gain: 1.0,
-        baseline: 0.0,
-        label: label.clone(),
-    };
-    if signal.annotations {
-        return Ok(signal);
-    }
+        scale,
+        label,
+    })
+}
+
+/// ADC gain in adu per physical unit, and the ADC value at 0, of a signal.
+fn scale<'b>(
+    kind: Kind,
+    subject: &impl Fn(&str) -> String,
+    field: &impl Fn(usize, usize) -> Field<'b>,
+) -> Result<(f64, f64), Details> {
     let physical = |before: usize, what: &str| -> Result<f64, Details> {
         let field = field(before, 8);
         let number: f64 = field.number(&subject(what), "a number")?;
@@ -218,7 +229,12 @@ fn parse_signal<'b>(
     let most = 1_i64 << (kind.encoding().bits() - 1);
     let digital = |before: usize, what: &str| -> Result<i64, Details> {
         let field = field(before, 8);
-        let number: i64 = field.number(&subject(what), "a whole number")?;
+        let text = field.text();
+        // Some writers put `-32768.0`.
+        let whole = text.trim_end_matches('0').strip_suffix('.').unwrap_or(&text);
+        let number: i64 = whole
+            .parse()
+            .map_err(|_| field.wrong(subject(what), "a whole number", format!("`{text}`")))?;
         match (-most..most).contains(&number) {
             true => Ok(number),
             false => Err(field.wrong(
@@ -236,14 +252,14 @@ fn parse_signal<'b>(
         return Err(field(128, 8).wrong(subject("digital maximum"), expected, found));
     }
     // Physical maximum below minimum is allowed: the signal is stored upside down.
-    signal.gain = (digital_maximum - digital_minimum) as f64 / (physical_maximum - physical_minimum);
-    signal.baseline = digital_maximum as f64 - physical_maximum * signal.gain;
-    if !(signal.gain.is_finite() && signal.baseline.is_finite()) || signal.gain == 0.0 {
+    let gain = (digital_maximum - digital_minimum) as f64 / (physical_maximum - physical_minimum);
+    let baseline = digital_maximum as f64 - physical_maximum * gain;
+    if !(gain.is_finite() && baseline.is_finite()) || gain == 0.0 {
         let expected = format!("a number that differs from the physical minimum, {physical_minimum}");
         let found = physical_maximum.to_string();
         return Err(field(112, 8).wrong(subject("physical maximum"), expected, found));
     }
-    Ok(signal)
+    Ok((gain, baseline))
 }
 
 /// A field of the header, and where it is in the file.
@@ -253,11 +269,10 @@ struct Field<'b> {
 }
 
 impl Field<'_> {
-    /// Its text without what fills it up: blanks, or the zeros of some writers. The standard wants ASCII; a byte above it is
-    /// taken as Latin-1, so that `µV` is a unit.
+    /// Its text without what fills it up: blanks, or the zeros of some writers. The standard wants ASCII, and `µV` is a unit all
+    /// the same.
     fn text(&self) -> String {
-        let text: String = self.bytes.iter().map(|byte| char::from(*byte)).collect();
-        text.trim_matches([' ', '\0']).to_owned()
+        text_of(self.bytes).trim_matches([' ', '\0']).to_owned()
     }
 
     fn number<T: std::str::FromStr>(&self, what: &str, expected: &str) -> Result<T, Details> {

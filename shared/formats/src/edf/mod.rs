@@ -43,6 +43,8 @@ pub struct EdfFile<R> {
     source: R,
     kind: Kind,
     signals: Vec<SignalInfo>,
+    /// What is wrong with those of the signals whose scale cannot be read, by their places.
+    without_scale: Vec<(usize, Details)>,
     /// Where each of the signals lies in a record.
     slots: Vec<usize>,
     frames: Frames,
@@ -120,16 +122,21 @@ impl<R: Read + Seek> EdfFile<R> {
         let read: Vec<usize> = (0..header.signals.len())
             .filter(|index| !header.signals[*index].annotations)
             .collect();
-        let signals = read.iter().map(|index| {
+        let mut without_scale = Vec::new();
+        let signals = read.iter().enumerate().map(|(place, index)| {
             let signal = &header.signals[*index];
+            let (gain, baseline) = signal.scale.clone().unwrap_or_else(|details| {
+                without_scale.push((place, details));
+                (1.0, 0.0)
+            });
             SignalInfo {
                 name: signal.label.clone(),
                 // No overflow: there are as many in the file.
                 samples: frames.frames * signal.samples_per_record,
                 sampling_frequency_hz: signal.samples_per_record as f64 / header.record_duration_s,
                 bits: frames.encoding.bits(),
-                gain: signal.gain,
-                baseline: signal.baseline,
+                gain,
+                baseline,
                 units: signal.units.clone(),
             }
         });
@@ -137,6 +144,7 @@ impl<R: Read + Seek> EdfFile<R> {
             source,
             kind: header.kind,
             signals: signals.collect(),
+            without_scale,
             slots: read,
             frames,
             origin: header.origin,
@@ -165,9 +173,17 @@ impl<R: Read + Seek> EdfFile<R> {
     /// frequency.
     ///
     /// # Errors
-    /// There are none, several could be meant, or those that were named are not there.
+    /// There are none, several could be meant, or those that were named are not there; or the scale of one cannot be read.
     pub fn choose(&self, named: &Named<'_>) -> Result<Choice, Refused> {
-        leads::choose(&self.signals, named, Unnamed::OnlyAlone)
+        let choice = leads::choose(&self.signals, named, Unnamed::OnlyAlone)?;
+        let wrong = self
+            .without_scale
+            .iter()
+            .find(|(place, _)| choice.leads.contains(place));
+        match wrong {
+            Some((_, details)) => Err(details.clone().into()),
+            None => Ok(choice),
+        }
     }
 
     /// Streams these signals (different ones; lead 0 is the first) as they lie in the file, in blocks of bounded size. If

@@ -72,9 +72,16 @@ impl SignalFile for MatRecording {
             Class::Number(number) => Some(number),
             _ => None,
         };
+        let class = match first.class {
+            Class::Struct => format!(
+                "struct; save('x.mat', '-struct', '{}') makes its fields variables",
+                variable.name
+            ),
+            class => class.to_string(),
+        };
         checks.check(
             &format!("{subject}: class"),
-            first.class,
+            class,
             "a numeric class",
             number.is_some(),
         )?;
@@ -117,7 +124,15 @@ impl SignalFile for MatRecording {
 
     fn settings(&mut self, signals: &Signals, flags: &Settings) -> Result<Settings, FormatError> {
         let samples: Vec<usize> = signals.variables().map(|(_, index)| index).collect();
-        settings::read(&mut self.file, &self.contents, &samples, flags)
+        let mut said = settings::read(&mut self.file, &self.contents, &samples, flags)?;
+        // `I II III` is a name of one lead, unless there are as many as words.
+        if let [names] = said.leads.as_slice() {
+            let words: Vec<String> = names.split_whitespace().map(str::to_owned).collect();
+            if words.len() as u64 == signals.leads {
+                said.leads = words;
+            }
+        }
+        Ok(said)
     }
 
     fn settings_source(&self) -> &'static str {

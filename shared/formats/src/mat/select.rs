@@ -8,19 +8,22 @@ use crate::names::TIMES;
 use crate::{Named, Refused, shape};
 
 /// Names that mean the signal, in order of preference; compared without regard to case.
-const SIGNAL_NAMES: [&str; 6] = ["val", "ecg", "signal", "signals", "data", "x"];
+const SIGNAL_NAMES: [&str; 6] = ["val", "ecg", "signal", "signals", "data", X];
+
+/// A matrix of this name is the signal; a vector may as well be the axis of a plot.
+const X: &str = "x";
 
 /// Longest vector that is taken for settings and not for a signal.
 pub(super) const LONGEST_SETTING: u64 = 16;
 
 /// The variables that hold the samples, as indices: one, or several with one lead each.
 ///
-/// Those that are named (on the command line, else by metadata of the object); else the first that exists of `val`,
+/// Those that are named (on the command line, else by metadata of the object); else the first that can be meant of `val`,
 /// `ecg`, `signal`, `signals`, `data`, `x`; else all vectors that are named as leads, if there are several; else the only
 /// numeric matrix.
 ///
 /// Whether a single one can be used (real, two dimensions) is checked afterwards, so that the message names the
-/// variable that somebody meant.
+/// variable that somebody meant. Texts and what is too short are not meant where another variable can be.
 ///
 /// # Errors
 /// No such variable, several that could be meant, or leads that do not fit together.
@@ -42,13 +45,17 @@ pub(super) fn choose(variables: &[Variable], named: &Named) -> Result<Vec<usize>
         let named = |variable: &&Variable| variable.name == *name;
         variables.iter().find(named).is_some_and(is_vector)
     });
-    let is_signal = |variable: &Variable, name: &str| {
-        variable.name.eq_ignore_ascii_case(name) && !(frank && variable.name == FRANK[0])
+    let named_as_signal = |meant: &dyn Fn(&Variable) -> bool| {
+        SIGNAL_NAMES.iter().find_map(|name| {
+            let is_it = |variable: &Variable| {
+                let is_axis = *name == X && is_vector(variable);
+                variable.name.eq_ignore_ascii_case(name) && !is_axis && meant(variable)
+            };
+            variables.iter().position(is_it)
+        })
     };
-    for name in SIGNAL_NAMES {
-        if let Some(index) = variables.iter().position(|variable| is_signal(variable, name)) {
-            return Ok(vec![index]);
-        }
+    if let Some(index) = named_as_signal(&|variable| !is_setting(variable)) {
+        return Ok(vec![index]);
     }
     let mut leads: Vec<(usize, usize)> = variables
         .iter()
@@ -59,12 +66,31 @@ pub(super) fn choose(variables: &[Variable], named: &Named) -> Result<Vec<usize>
     if leads.len() > 1 {
         leads.sort_unstable();
         let indices: Vec<usize> = leads.into_iter().map(|(_, index)| index).collect();
+        let longest = indices
+            .iter()
+            .filter_map(|index| variables[*index].value_count())
+            .max();
+        let holds_more = |index: &usize| {
+            let variable = &variables[*index];
+            !is_line(variable) && variable.value_count() > longest
+        };
+        if let Some(matrix) = matrices(variables).into_iter().find(holds_more) {
+            let meant = [matrix].into_iter().chain(indices).map(|index| &variables[index]);
+            let details = Details::new(
+                "variable",
+                format!("{}, or leads as vectors (I, II, ...), or {A_NAME}", one_matrix()),
+                format!("both: {}", listed(meant.collect::<Vec<_>>().into_iter())),
+            );
+            return Err(Refused::to_be_named(details, &[Some(&variables[matrix].name)]));
+        }
         return match fit_together(variables, &indices) {
             Ok(()) => Ok(indices),
             Err(details) => Err(Refused::to_be_named(details, &[])),
         };
     }
-    only_matrix(variables).map(|index| vec![index])
+    let only = only_matrix(variables);
+    let too_short = |refused| named_as_signal(&|_| matrices(variables).is_empty()).ok_or(refused);
+    only.or_else(too_short).map(|index| vec![index])
 }
 
 fn find(variables: &[Variable], name: &str, by: &str) -> Result<usize, Details> {
@@ -97,25 +123,28 @@ fn fit_together(variables: &[Variable], indices: &[usize]) -> Result<(), Details
     ))
 }
 
+/// What a person can name, for messages.
+const A_NAME: &str = "a name in object metadata ecg-variable or the flag --variable NAME (several, separated by commas, are \
+                      one lead each)";
+
+fn one_matrix() -> String {
+    format!("`val`, one numeric matrix of more than {LONGEST_SETTING} values")
+}
+
 /// The only numeric matrix. A vector of times is one only where nothing else is.
 fn only_matrix(variables: &[Variable]) -> Result<usize, Refused> {
     match matrices(variables).as_slice() {
         [one] => Ok(*one),
         [] => Err(Refused::from(Details::new(
             "variable",
-            format!(
-                "`val`, one numeric matrix of more than {LONGEST_SETTING} values, or leads as vectors (I, II, ...)"
-            ),
+            format!("{}, or leads as vectors (I, II, ...)", one_matrix()),
             list(variables),
         ))),
         many => {
             let names = listed(many.iter().map(|index| &variables[*index]));
             let details = Details::new(
                 "variable",
-                format!(
-                    "`val`, one numeric matrix of more than {LONGEST_SETTING} values, or a name in object metadata \
-                     ecg-variable or the flag --variable NAME (several, separated by commas, are one lead each)"
-                ),
+                format!("{}, or {A_NAME}", one_matrix()),
                 format!("{} such matrices: {names}", many.len()),
             );
             let first = &variables[many[0]];
@@ -164,6 +193,11 @@ fn is_matrix(variable: &Variable) -> bool {
         && variable
             .value_count()
             .is_some_and(|count| count > LONGEST_SETTING)
+}
+
+/// A text, or numbers that are too few: what is no signal, whatever it is called.
+fn is_setting(variable: &Variable) -> bool {
+    variable.class == Class::Char || (variable.class.number_type().is_some() && !is_matrix(variable))
 }
 
 /// One row or one column.
@@ -275,8 +309,14 @@ mod tests {
             Err("fs (int16 1 x 1), note (char 1 x 100)".to_owned())
         );
         // A `val` that cannot be used is still the one that was meant.
-        let wrong = variable("val", Class::Char, &[1, 5]);
+        let wrong = variable("val", Class::Struct, &[1, 1]);
         assert_eq!(chosen(&all(&[&wrong, &other])), Ok(vec!["val"]));
+        // A text or a short vector is not, where another variable can be.
+        for (class, dims) in [(Class::Char, [1, 5]), (INT16, [0, 0]), (INT16, [1, 16])] {
+            let short = variable("val", class, &dims);
+            assert_eq!(chosen(&all(&[&short, &other])), Ok(vec!["other"]));
+            assert_eq!(chosen(&all(&[&short, &fs])), Ok(vec!["val"]));
+        }
         let second = variable("second", INT16, &[2, 100]);
         let both = all(&[&other, &second]);
         let refused = choose(&both, &Named::default()).unwrap_err();
@@ -371,6 +411,35 @@ mod tests {
     }
 
     #[test]
+    fn a_vector_called_x_may_be_the_axis_of_a_plot() {
+        let (y, t) = (variable("y", INT16, &[1, 100]), variable("t", INT16, &[1, 100]));
+        let (line, matrix) = (variable("x", INT16, &[1, 100]), variable("X", INT16, &[2, 100]));
+        assert_eq!(chosen(&[line.clone(), t.clone()]), Ok(vec!["x"]));
+        assert!(
+            chosen(&[line.clone(), y.clone()])
+                .unwrap_err()
+                .starts_with("2 such matrices")
+        );
+        assert_eq!(chosen(&[y, matrix]), Ok(vec!["X"]));
+        let leads = [vectors(&["II", "I"]), vec![line, t]].concat();
+        assert_eq!(chosen(&leads), Ok(vec!["I", "II"]));
+    }
+
+    #[test]
+    fn vectors_named_as_leads_do_not_count_beside_a_matrix_that_holds_more() {
+        let mut variables = vectors(&["v1", "v2"]);
+        variables.push(variable("rr", INT16, &[3, 30]));
+        assert_eq!(chosen(&variables), Ok(vec!["v1", "v2"]));
+        variables.push(variable("filtered", INT16, &[2, 5000]));
+        let refused = choose(&variables, &Named::default()).unwrap_err();
+        assert_eq!(
+            refused.details.found,
+            "both: filtered (int16 2 x 5000), v1 (int16 1 x 100), v2 (int16 1 x 100)"
+        );
+        assert_eq!(refused.try_flags.as_deref(), Some("--variable filtered"));
+    }
+
+    #[test]
     fn the_document_has_every_name() {
         let document = include_str!("../../../../docs/inputs.md");
         let names = SIGNAL_NAMES.iter().chain(&FRANK);
@@ -400,8 +469,10 @@ mod tests {
         };
         assert_eq!(found(&["Z", "Y", "X"]).unwrap(), "X Y Z");
         assert_eq!(found(&["Z", "Y", "X", "I"]).unwrap(), "I X Y Z");
-        assert_eq!(found(&["X", "Y"]).unwrap(), "X");
-        assert_eq!(found(&["x", "y", "z"]).unwrap(), "x");
+        for two_or_small in [&["X", "Y"][..], &["x", "y", "z"]] {
+            let found = found(two_or_small).unwrap_err();
+            assert!(found.contains(" such matrices: "), "{found}");
+        }
         // A signal of another name comes first.
         assert_eq!(found(&["X", "Y", "Z", "ecg"]).unwrap(), "ecg");
     }

@@ -10,8 +10,8 @@ use crate::{Bytes, Content, FormatError, Origin};
 
 /// The variables beside the samples that calibrate them; those that a flag replaces are not looked at.
 ///
-/// With a sampling frequency, a setting that cannot be read is an error: passing over a `units` or a `gain` would scale
-/// the signal by a guess. Without one they calibrate nothing.
+/// A sampling frequency that cannot be read is an error: another source may say another one. With one, so is every setting that
+/// cannot be read: passing over a `units` or a `gain` would scale the signal by a guess. Without one they calibrate nothing.
 pub(super) fn read(
     file: &mut MatFile<Box<dyn Bytes>>,
     variables: &[Content],
@@ -23,17 +23,19 @@ pub(super) fn read(
         false => find(variables, samples, names),
     };
     let mut said = Settings::default();
-    if let Some(index) = find(FREQUENCY, flags.sampling_frequency_hz.is_some()) {
-        let frequencies = file.small_vector(index, MOST_NUMBERS)?.unwrap_or_default();
-        let same = frequencies.windows(2).all(|pair| pair[0] == pair[1]);
-        said.sampling_frequency_hz = frequencies.first().copied().filter(|_| same);
-    }
-    let known = flags.over(&said).sampling_frequency_hz.is_some();
     let unreadable = |index: usize, expected: String| {
         let variable = &variables[index];
         let found = format!("{} of {}", variable.class, variable.shape());
         FormatError::from(Details::new(&variable.name, expected, found).at(Some(variable.offset)))
     };
+    if let Some(index) = find(FREQUENCY, flags.sampling_frequency_hz.is_some()) {
+        let frequencies = file.small_vector(index, MOST_NUMBERS)?.unwrap_or_default();
+        let same = frequencies.windows(2).all(|pair| pair[0] == pair[1]);
+        let frequency = frequencies.first().copied().filter(|_| same);
+        let expected = "a sampling frequency in Hz, as one number".to_owned();
+        said.sampling_frequency_hz = Some(frequency.ok_or_else(|| unreadable(index, expected))?);
+    }
+    let known = flags.over(&said).sampling_frequency_hz.is_some();
     let mut numbers = |index: usize| {
         let numbers = file.small_vector(index, MOST_NUMBERS)?;
         numbers.ok_or_else(|| unreadable(index, format!("at most {MOST_NUMBERS} real numbers")))

@@ -25,6 +25,8 @@ pub struct Header {
     pub record: String,
     /// Frames per second in Hz: the sampling frequency of a signal with one sample a frame.
     pub sampling_frequency_hz: f64,
+    /// Whether the header says it. What it does not say is 250 Hz.
+    pub says_frequency: bool,
     /// Frames, where the header says: the samples of a signal with one sample a frame.
     pub samples: Option<u64>,
     /// The signals in order.
@@ -142,15 +144,15 @@ fn parse_record_line(line: &str) -> Result<(Header, usize), Details> {
     let count = number_of::<usize>(words.next(), "number of signals")?.ok_or_else(|| {
         Details::new(
             "header (.hea)",
-            "a number of signals after the record name",
+            "a number of signals after the record name, which has no blanks",
             format!("`{line}`"),
         )
     })?;
     let frequency = words
         .next()
         .map(|word| word.split(['/', '(']).next().unwrap_or_default());
-    let frequency =
-        number_of::<f64>(frequency, "sampling frequency in Hz")?.unwrap_or(DEFAULT_SAMPLING_FREQUENCY_HZ);
+    let said = number_of::<f64>(frequency, "sampling frequency in Hz")?;
+    let frequency = said.unwrap_or(DEFAULT_SAMPLING_FREQUENCY_HZ);
     if !(frequency.is_finite() && frequency > 0.0) {
         return Err(Details::new(
             "header (.hea)",
@@ -165,6 +167,7 @@ fn parse_record_line(line: &str) -> Result<(Header, usize), Details> {
     let header = Header {
         record: name.to_owned(),
         sampling_frequency_hz: frequency,
+        says_frequency: said.is_some(),
         samples,
         signals: Vec::new(),
         origin,
@@ -188,14 +191,19 @@ fn parse_signal_line(line: &str) -> Result<SignalLine, Details> {
     let _resolution = words.next();
     let adc_zero = number_of::<f64>(words.next(), "ADC zero")?.unwrap_or(0.0);
     let _initial_checksum_block = (words.next(), words.next(), words.next());
+    // Some writers put a comma behind each name; with it no flag could say the name.
     let description = words.collect::<Vec<_>>().join(" ");
+    let description = description.trim_end_matches([',', ';']).to_owned();
 
     let (gain_word, units) = match gain_word.split_once('/') {
         Some((gain, units)) if !units.is_empty() => (gain, units),
         _ => (gain_word.trim_end_matches('/'), "mV"),
     };
     let (gain_word, baseline_word) = match gain_word.split_once('(') {
-        Some((gain, baseline)) => (gain, Some(baseline.trim_end_matches(')'))),
+        Some((gain, baseline)) => {
+            let baseline = baseline.trim_end_matches(')');
+            (gain, Some(baseline).filter(|word| !word.is_empty()))
+        }
         None => (gain_word, None),
     };
     let gain = number_of::<f64>(Some(gain_word).filter(|word| !word.is_empty()), "ADC gain")?.unwrap_or(0.0);
@@ -318,6 +326,9 @@ mod tests {
             [(200.0, 0.0, "mV"), (200.0, 7.0, "mV"), (100.0, -3.0, "mV")]
         );
         assert_eq!(header.signals[0].description, None);
+        let empty = Header::parse("x 1\nx.dat 16 200()/mV 12 7 0 0 0 II,\n").unwrap();
+        assert_eq!((empty.signals[0].gain, empty.signals[0].baseline), (200.0, 7.0));
+        assert_eq!(empty.signals[0].description.as_deref(), Some("II"));
         let counters = Header::parse("x 0 360/50(3) 0").unwrap();
         assert_eq!((counters.sampling_frequency_hz, counters.samples), (360.0, None));
     }

@@ -65,9 +65,7 @@ fn companion_header(path: &Path) -> io::Result<Option<String>> {
                 );
                 return Err(io::Error::new(io::ErrorKind::InvalidData, message));
             }
-            Ok(Some(
-                String::from_utf8_lossy(&std::fs::read(&header)?).into_owned(),
-            ))
+            Ok(Some(ecg_formats::text_of(&std::fs::read(&header)?)))
         }
         _ => Ok(None),
     }
