@@ -90,7 +90,9 @@ pub(crate) async fn run(
         Ok((merge.rows, merge.objects, written.size))
     })
     .await?;
-    reader.abort();
+    // One that panicked would look like the end of the objects.
+    let read = reader.await;
+    read.map_err(|error| StepError::Internal(format!("{location}: reading its objects: {error}")))?;
     let found = names_in(lake, table, &location).await?;
     if found != expected {
         let wrong = expected

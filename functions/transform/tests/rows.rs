@@ -3,7 +3,7 @@
 // Helpers of tests fail the test.
 #![allow(clippy::unwrap_used)]
 
-use std::io::Cursor;
+use std::io::{Cursor, Write};
 use std::sync::Arc;
 
 use arrow_array::builder::{Float64Builder, Int16Builder, ListBuilder};
@@ -209,6 +209,79 @@ fn windows_come_with_a_minute_and_with_a_rerun() {
     };
     assert_eq!(int("lead"), [0, 0, 1, 1].map(Some));
     assert_eq!(int("window_index"), [Some(0), None, Some(0), None]);
+}
+
+/// Twelve segments of two leads, in batches of so many rows.
+fn in_batches(schema: &SchemaRef, rows: usize) -> Vec<RecordBatch> {
+    let places: Vec<(i32, i32)> = (0..12).flat_map(|n| [(0, n), (1, n)]).collect();
+    places.chunks(rows).map(|places| batch(schema, places)).collect()
+}
+
+#[test]
+fn many_batches_give_the_bytes_of_one() {
+    let schema = schema_of(&verdict(2, 12_000, SampleClass::Int16), SampleClass::Int16);
+    let object = |rows| ipc(&schema, &in_batches(&schema, rows));
+    let (made, outputs) = apply(object(24)).unwrap();
+    assert_eq!((made.segments, made.windows), (24, Some(4)));
+    // Also where a lead has no row in a batch.
+    for rows in [1, 2, 5, 12] {
+        assert!(
+            apply(object(rows)).unwrap() == (made.clone(), outputs.clone()),
+            "{rows} rows a batch"
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_in_any_of_many_batches_is_the_error() {
+    let schema = schema_of(&verdict(2, 12_000, SampleClass::Int16), SampleClass::Int16);
+    let good = in_batches(&schema, 4);
+    for wrong in 0..good.len() {
+        let mut batches = good.clone();
+        batches[wrong] = batch(&schema, &[(0, 0), (7, 0)]);
+        refused(ipc(&schema, &batches), "lead: expected a lead of the recording");
+    }
+    // Seen by the threads of the leads.
+    let fewer: Vec<RecordBatch> = good.iter().map(|batch| batch.project(&[0]).unwrap()).collect();
+    refused(
+        ipc(&fewer[0].schema(), &fewer),
+        "expected a column adu, found none",
+    );
+}
+
+/// Takes so many bytes, and then none.
+struct Full(usize);
+
+impl Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let left = self.0.checked_sub(bytes.len());
+        self.0 = left.ok_or(std::io::ErrorKind::StorageFull)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_writer_that_fails_ends_all_leads() {
+    let schema = schema_of(&verdict(2, 12_000, SampleClass::Int16), SampleClass::Int16);
+    let object = ipc(&schema, &in_batches(&schema, 2));
+    let whole = apply(object.clone()).unwrap().1[0].len();
+    for bytes in [0, whole / 2, whole - 1] {
+        let writers = Writers {
+            segments: Full(bytes),
+            beats: Full(usize::MAX),
+            windows: Full(usize::MAX),
+            recordings: Full(usize::MAX),
+        };
+        let made = transform(Cursor::new(object.clone()), ("id", 0), &source(), &RULES, writers);
+        assert!(
+            matches!(made, Err(TransformError::Arrow(_))),
+            "{bytes} of {whole} bytes"
+        );
+    }
 }
 
 #[track_caller]

@@ -3,6 +3,8 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use ecg_core::{layout, shell_word};
 use ecg_recording::Verdict;
@@ -183,7 +185,7 @@ impl Place {
             .truncate(false)
             .open(&path);
         let mut lock = open.map_err(|error| fail(&path, &error))?;
-        match lock.try_lock() {
+        match try_lock(&lock) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(format!(
@@ -215,6 +217,18 @@ impl Place {
             Err(_) => false,
         }
     }
+}
+
+/// Takes the lock. Who only looks whether somebody has it ([`Place::at_work`]) holds it for a moment.
+fn try_lock(lock: &File) -> Result<(), TryLockError> {
+    const TRIES: usize = 5;
+    for _ in 1..TRIES {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(10)),
+            taken => return taken,
+        }
+    }
+    lock.try_lock()
 }
 
 /// Whole or not at all: whoever is killed leaves the old file or the new one.

@@ -389,6 +389,8 @@ fn executions_that_were_not_on_the_disk_are_lost_with_the_power() {
     last.close(&outcome(Status::Failed), None, None, Vec::new());
     // Committed, but the disk has not been asked for.
     last.history().unwrap();
+    let started = Reader::open(&file).unwrap().named("b").unwrap().unwrap().started;
+    assert!(started.is_some());
 
     // A process that was killed loses nothing.
     assert_eq!(open(&file, "first start").1, [""; 0]);
@@ -407,6 +409,8 @@ fn executions_that_were_not_on_the_disk_are_lost_with_the_power() {
     let b = reader.named("b").unwrap().unwrap();
     assert_eq!((b.closed.is_none(), reader.checkpoint(&b).unwrap()), (true, None));
     assert!(reader.history(&b).unwrap().is_empty());
+    // A list goes on with the next page at it.
+    assert_eq!(b.started, started);
     journal.close().unwrap();
     assert_eq!(
         open(&file, "third start").1,

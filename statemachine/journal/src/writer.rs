@@ -632,7 +632,7 @@ fn forget(connection: &mut Connection, boot: &str) -> rusqlite::Result<()> {
     // What an earlier run of the recording had written is gone with it, so the last one that is known runs again.
     transaction.execute(
         "update executions as known set status = null, error = null, cause = null, cause_group = null, output = null, \
-         step = null, started = null, seconds = 0, redrives = 0, notification = null, boot = ?1 \
+         step = null, seconds = 0, redrives = 0, notification = null, boot = ?1 \
          where kept = 1 \
          and recording_id in (select recording_id from executions where boot is not null and boot <> ?1) \
          and run = (select max(run) from executions where kept = 1 and recording_id = known.recording_id)",
