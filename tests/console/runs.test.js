@@ -18,16 +18,20 @@ before(async () => {
 after(() => console_.close());
 
 test('an empty lake says what to type; dropped files run, and their failure is read, redriven and compared', async () => {
-  const page = await console_.page('/runs');
+  const page = await console_.page('/runs', { expected: /422/ });
   await page.getByText('No runs yet').waitFor();
   assert.match(await page.locator('.empty code').textContent(), /^ecg run PATH\.\.\. --lake /);
+
+  // Why files are refused is said when the browser has sent them, however large.
+  await page.locator('#files').setInputFiles([{ name: 'long.mat', mimeType: '', buffer: Buffer.alloc(40e6) }, { name: 'notes.txt', mimeType: '', buffer: Buffer.from('x') }]);
+  await page.locator('#drop.wrong').getByText(/^notes\.txt: expected a recording/).waitFor();
 
   // A good and a bad file; their runs appear without a reload.
   await page.locator('#files').setInputFiles([GOOD, BAD]);
   await page.locator('#jobs').getByText('1 succeeded').waitFor({ timeout: 60_000 });
   await page.locator('#jobs').getByText('1 failed').waitFor();
-  await page.locator('tr.ok', { hasText: 'uploads/level5.mat' }).waitFor();
-  const row = page.locator('tr.failed', { hasText: 'uploads/text.mat' });
+  await page.locator('tr.ok', { hasText: /uploads\/[0-9a-f]{12}\/level5\.mat/ }).waitFor();
+  const row = page.locator('tr.failed', { hasText: /uploads\/[0-9a-f]{12}\/text\.mat/ });
   await row.waitFor();
   assert.match(await row.textContent(), /Validate.*expected a MATLAB MAT file/s);
   assert.match(await row.locator('.steps').getAttribute('aria-label'), /^Validate failed, Parse not reached/);
@@ -46,7 +50,7 @@ test('an empty lake says what to type; dropped files run, and their failure is r
 
   // Redrive, by its button.
   await page.getByRole('button', { name: 'Redrive' }).click();
-  await page.locator('#jobs').getByText('Redrive uploads-text').waitFor();
+  await page.locator('#jobs').getByText(/Redrive uploads-[0-9a-f]{12}-text/).waitFor();
   await page.locator('#jobs .close').waitFor({ timeout: 60_000 });
   assert.match(await page.locator('#jobs').textContent(), /0 succeeded\s*, 1 failed/);
   await page.reload();

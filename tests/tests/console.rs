@@ -123,6 +123,30 @@ impl Console {
         self.ask("POST /query", &format!("sql={}", encoded(sql))).body
     }
 
+    /// Files that are dropped on a page, by name.
+    fn dropped(&self, files: &[(&str, &[u8])]) -> Answer {
+        self.ask_bytes("POST /uploads", &dropped(files))
+    }
+
+    /// The same, when their runs have ended: the panel.
+    fn run(&self, files: &[(&str, &[u8])]) -> String {
+        let answer = self.dropped(files);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        self.ended()
+    }
+
+    /// Begins to send a file, and sends a part of it.
+    fn half(&self) -> TcpStream {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let (host, cookie) = (self.host(), self.cookie());
+        let head = format!(
+            "POST /uploads HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nOrigin: http://{host}\r\nContent-Length: 1000000\r\n\r\n\
+             [[\"half.mat\", 900000]]\nthe first bytes of a patient"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    }
+
     /// Waits until the action under way has ended, and returns its panel.
     fn ended(&self) -> String {
         let until = Instant::now() + Duration::from_secs(120);
@@ -134,6 +158,31 @@ impl Console {
             assert!(Instant::now() < until, "{panel}");
             std::thread::sleep(Duration::from_millis(100));
         }
+    }
+}
+
+/// The body of a request that brings files.
+fn dropped(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let named: Vec<(&str, usize)> = files.iter().map(|(name, bytes)| (*name, bytes.len())).collect();
+    let mut body = serde_json::to_vec(&named).unwrap();
+    body.push(b'\n');
+    body.extend(files.iter().flat_map(|(_, bytes)| *bytes));
+    body
+}
+
+/// What is in the inbox, once there are so many files and folders in it.
+fn inbox_has(lake: &TestLake, expected: usize) {
+    let until = Instant::now() + Duration::from_secs(30);
+    loop {
+        let found: Vec<_> = fs::read_dir(lake.path().join("inbox"))
+            .into_iter()
+            .flatten()
+            .collect();
+        if found.len() == expected {
+            return;
+        }
+        assert!(Instant::now() < until, "expected {expected}, found {found:?}");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -398,6 +447,9 @@ fn queries_only_read_and_only_the_tables() {
     let sql = encoded("select recording_id, mv from segments");
     let csv = console.ask(&format!("GET /query/download?format=csv&sql={sql}"), "");
     assert!(csv.body.contains("recording_id,mv"), "{}", csv.body);
+    let none = encoded("select recording_id, mv from segments where lead = 99");
+    let csv = console.ask(&format!("GET /query/download?format=csv&sql={none}"), "");
+    assert!(csv.body.contains("recording_id,mv\n"), "{}", csv.body);
     let parquet = console.ask(&format!("GET /query/download?format=parquet&sql={sql}"), "");
     assert_eq!((parquet.status, parquet.body.contains("PAR1")), (200, true));
 }
@@ -414,41 +466,54 @@ fn files_come_into_the_lake_by_name_only_and_their_runs_appear() {
     for name in [
         "../up.mat",
         "a/b.mat",
-        "..%2Fup.mat",
-        "%2Fetc%2Fup.mat",
+        "/etc/up.mat",
         ".hidden.mat",
-        "a%5Cb.mat",
-        "a%00b.mat",
+        "a\\b.mat",
+        "a\0b.mat",
         "notes.txt",
+        "only-a-header.hea",
         "",
     ] {
-        let answer = console.ask_bytes(&format!("PUT /uploads/{name}"), &good);
-        assert!((400..500).contains(&answer.status), "{name}: {}", answer.status);
+        let answer = console.dropped(&[(name, &good)]);
+        assert_eq!(answer.status, 422, "{name}");
     }
     assert!(!lake.path().join("up.mat").exists() && !lake.path().parent().unwrap().join("up.mat").exists());
+    for (body, why) in [
+        (
+            dropped(&[("a.mat", &good), ("a.mat", &good)]),
+            "found two of this one",
+        ),
+        (
+            b"[[\"a.mat\", 9]]\nx".to_vec(),
+            "a.mat: expected 9 bytes, found 1",
+        ),
+        (b"[[\"a.mat\", 1]]\nxyz".to_vec(), "more bytes behind them"),
+        (
+            b"[[\"a.mat\", 99000000000000]]\nx".to_vec(),
+            "a.mat: expected at most",
+        ),
+        (b"[[\"a.mat\", -1]]\nx".to_vec(), "names and sizes of files"),
+        (b"no line".to_vec(), "expected a line with the names"),
+    ] {
+        let answer = console.ask_bytes("POST /uploads", &body);
+        assert_eq!(
+            (answer.status, answer.body.contains(why)),
+            (422, true),
+            "{}",
+            answer.body
+        );
+        inbox_has(&lake, 0);
+    }
 
     let bad = fs::read(malformed().join("text.mat")).unwrap();
-    for (name, bytes) in [("good.mat", &good), ("bad%20one.mat", &bad)] {
-        assert_eq!(
-            console.ask_bytes(&format!("PUT /uploads/{name}"), bytes).status,
-            200
-        );
-    }
-    assert_eq!(console.ask("POST /uploads", "file=never-sent.mat").status, 422);
-    assert_eq!(console.ask("POST /uploads", "file=..%2F..%2Fx.mat").status, 422);
-    console.ask("POST /uploads", "file=good.mat&file=bad+one.mat");
-    let panel = console.ended();
+    let panel = console.run(&[("good.mat", &good), ("bad one.mat", &bad)]);
     assert!(
         panel.contains("1 succeeded") && panel.contains("1 failed"),
         "{panel}"
     );
     let runs = console.page("/runs");
-    assert!(runs.contains("uploads/good.mat") && runs.contains("uploads/bad one.mat"));
-    assert_eq!(
-        fs::read_dir(lake.path().join("inbox")).unwrap().count(),
-        0,
-        "nothing is left in the inbox"
-    );
+    assert!(runs.contains("/good.mat") && runs.contains("/bad one.mat"));
+    inbox_has(&lake, 0);
 
     // Its failure: redriven, by itself and as a group.
     let failed = failed_of(&lake);
@@ -476,6 +541,179 @@ fn files_come_into_the_lake_by_name_only_and_their_runs_appear() {
 }
 
 #[test]
+fn files_of_one_name_are_recordings_of_their_own() {
+    let lake = TestLake::new();
+    let console = Console::over(&lake);
+    let file = |path: &str| fs::read(recordings().join(path)).unwrap();
+    let (mat, hea) = (file("header/two-leads.mat"), file("header/two-leads.hea"));
+    let other = file("formats/level5.mat");
+    let runs = || {
+        lake.ecg(&["runs", "--json"])
+            .expect(0)
+            .json()
+            .as_array()
+            .unwrap()
+            .len()
+    };
+    let gains = |record: &str| {
+        let sql = "select source_key, lead_names, calibration_source from current order by 1";
+        let rows = lake.query(sql);
+        let of = rows
+            .into_iter()
+            .filter(|row| row["source_key"].as_str().unwrap().ends_with(record));
+        of.map(|row| format!("{} {}", row["calibration_source"], row["lead_names"]))
+            .collect::<Vec<_>>()
+    };
+
+    // Two people's files of one name: neither replaces the other, and the header of the first is not that of the second.
+    console.run(&[("two-leads.mat", &mat), ("two-leads.hea", &hea)]);
+    console.run(&[("two-leads.mat", &other)]);
+    let of_both = gains("/two-leads.mat");
+    assert_eq!(of_both.len(), 2, "{of_both:?}");
+    let with_header = of_both.iter().filter(|row| row.contains("\"header\""));
+    assert_eq!(with_header.count(), 1, "{of_both:?}");
+
+    // A file that is there is not run again, with its header or without.
+    for files in [
+        &[("two-leads.mat", mat.as_slice())][..],
+        &[("two-leads.mat", &mat), ("two-leads.hea", &hea)],
+    ] {
+        let panel = console.run(files);
+        assert!(
+            panel.contains("1 succeeded") && panel.contains("in the lake already, not run again</span>"),
+            "{panel}"
+        );
+        assert_eq!(runs(), 2);
+    }
+
+    // A header that was corrected is taken into account by the next run.
+    let corrected = String::from_utf8(hea).unwrap().replace("MLII", "III");
+    let panel = console.run(&[("two-leads.mat", &mat), ("two-leads.hea", corrected.as_bytes())]);
+    assert!(
+        panel.contains("its header (.hea) changed since: Run again takes that into account"),
+        "{panel}"
+    );
+    let first = lake.query("select recording_id from recordings where calibration_source = 'header'");
+    let first = first[0]["recording_id"].as_str().unwrap();
+    console.ask("POST /rerun", &format!("execution={first}"));
+    assert!(console.ended().contains("1 succeeded"));
+    assert!(
+        gains("/two-leads.mat").iter().any(|row| row.contains("III")),
+        "{:?}",
+        gains("/two-leads.mat")
+    );
+
+    // A WFDB record: its header names its file.
+    let panel = console.run(&[
+        ("format212.hea", &file("wfdb/format212.hea")),
+        ("format212.dat", &file("wfdb/format212.dat")),
+    ]);
+    assert!(
+        panel.contains("1 succeeded") && panel.contains("Upload format212.dat"),
+        "{panel}"
+    );
+
+    // Erasing one person leaves the others.
+    lake.ecg(&["forget", first, "--yes"]).expect(0);
+    assert_eq!(gains("/two-leads.mat").len(), 1);
+    assert_eq!(lake.count("select count(*) from current"), 2);
+}
+
+#[test]
+fn nothing_of_a_drop_stays_in_the_inbox() {
+    let lake = TestLake::new();
+    let mut console = Console::over(&lake);
+    let good = fs::read(recordings().join("formats/level5.mat")).unwrap();
+
+    // While files are received, another console takes nothing away.
+    let half = console.half();
+    inbox_has(&lake, 1);
+    let other = Console::over(&lake);
+    other.run(&[("good.mat", &good)]);
+    inbox_has(&lake, 1);
+    drop(half);
+    inbox_has(&lake, 0);
+
+    // What a console leaves that is killed, the next one, the next drop and an erasure remove.
+    let stale = lake.path().join("inbox/0123456789abcdef");
+    let leave = || {
+        fs::create_dir(&stale).unwrap();
+        fs::write(stale.join("good.hea"), "of a patient").unwrap();
+    };
+    let _half = console.half();
+    inbox_has(&lake, 1);
+    console.child.kill().unwrap();
+    console.child.wait().unwrap();
+    inbox_has(&lake, 1);
+    console = Console::over(&lake);
+    inbox_has(&lake, 0);
+    leave();
+    console.run(&[("good.mat", &good)]);
+    inbox_has(&lake, 0);
+    leave();
+    lake.ecg(&["forget", "--key", "uploads/", "--yes"]).expect(0);
+    inbox_has(&lake, 0);
+}
+
+#[test]
+fn a_refused_action_leaves_no_thread() {
+    let lake = TestLake::new();
+    let folder = lake.beside("files");
+    copy_file(&recordings().join("formats/level5.mat"), &folder.join("a.mat"));
+    lake.run(&folder, 0);
+    let console = Console::over(&lake);
+    let id = lake.ecg(&["runs", "--json"]).expect(0).json()[0]["execution"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    for (line, form, why) in [
+        (
+            "POST /redrive",
+            format!("execution={id}"),
+            "expected a failed execution",
+        ),
+        (
+            "POST /rerun",
+            "execution=nothing-like-it".to_owned(),
+            "no execution",
+        ),
+    ] {
+        console.ask(line, &form);
+        let panel = console.ended();
+        assert!(panel.contains(why), "{panel}");
+    }
+    let Ok(tasks) = fs::read_dir(format!("/proc/{}/task", console.child.id())) else {
+        return println!("skipped: threads are looked up in /proc");
+    };
+    let names = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("comm")).unwrap_or_default());
+    let names: Vec<String> = names.collect();
+    assert!(
+        names.len() > 1 && !names.iter().any(|name| name.trim() == "journal"),
+        "{names:?}"
+    );
+}
+
+#[test]
+fn what_a_function_logged_is_at_the_state_that_called_it() {
+    let lake = TestLake::new();
+    let folder = lake.beside("files");
+    copy_file(&malformed().join("text.mat"), &folder.join("b.mat"));
+    lake.run(&folder, 1);
+    let console = Console::over(&lake);
+    let id = failed_of(&lake);
+    for (visit, state) in ["Validate", "RecordFailure", "RegisterFailure"]
+        .iter()
+        .enumerate()
+    {
+        let page = console.page(&format!("/runs/{id}?view=table&state={visit}"));
+        let logs = page.split_once(&format!("aria-label=\"Logs of {state}\">"));
+        let (_, logs) = logs.unwrap_or_else(|| panic!("{state}: {page}"));
+        let (logs, _) = logs.split_once("</div></div>").unwrap();
+        assert_eq!(logs.matches("<time>").count(), 1, "{state}: {logs}");
+    }
+}
+
+#[test]
 fn looking_never_waits_and_actions_say_who_holds_the_lake() {
     let lake = TestLake::new();
     let folder = lake.beside("files");
@@ -498,7 +736,7 @@ fn looking_never_waits_and_actions_say_who_holds_the_lake() {
         "{}",
         answer.body
     );
-    let answer = console.ask_bytes("PUT /uploads/a.mat", b"x");
+    let answer = console.dropped(&[("a.mat", b"x")]);
     assert_eq!((answer.status, answer.body.contains("process 4242")), (409, true));
     assert!(console.page("/runs").contains("b.mat"));
     drop(lock);

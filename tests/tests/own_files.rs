@@ -56,6 +56,28 @@ fn files_of_one_name_in_two_folders_are_two_recordings() {
     assert_eq!(shown["file"], json!(text(&path.join("1 NSR/903m (0).mat"))));
 }
 
+/// As sets that went through DOS.
+#[test]
+fn a_set_with_names_in_upper_case_is_read() {
+    let lake = TestLake::new();
+    let folder = lake.beside("dos");
+    fs::create_dir_all(&folder).unwrap();
+    let (made, header) = (folder.join("up.dat"), folder.join("up.hea"));
+    ecg(&["synth", text(&made), "--duration", "10s"]).expect(0);
+    let said = fs::read_to_string(&header).unwrap().replace("up.dat", "UP.DAT");
+    fs::remove_file(header).unwrap();
+    fs::write(folder.join("UP.HEA"), said).unwrap();
+    let set = folder.join("UP.DAT");
+    fs::rename(made, &set).unwrap();
+    let inspected = ecg(&["inspect", text(&set)]).expect(0);
+    assert!(
+        inspected.stdout.contains("calibration from header"),
+        "{}",
+        inspected.stdout
+    );
+    assert_eq!(keys(&lake.run(&folder, 0)), ["dos/UP.DAT"]);
+}
+
 #[test]
 fn a_key_that_belongs_to_another_file_is_refused_with_the_ways_out() {
     let lake = TestLake::new();

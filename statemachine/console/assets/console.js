@@ -99,26 +99,25 @@ document.addEventListener('click', async (event) => {
   setTimeout(() => (button.textContent = words), 1200);
 });
 
-// Files: each is sent as it is, then their runs begin.
+// Files: all in one request, after a line with their names and sizes; then their runs begin.
 const drop = document.getElementById('drop');
 
 async function send(files) {
-  const keys = [];
+  const words = drop.querySelector('span');
+  words.textContent = files.length === 1 ? `Sending ${files[0].name}` : `Sending ${files.length} files`;
+  drop.classList.remove('wrong');
   drop.classList.add('busy');
-  for (const [at, file] of [...files].entries()) {
-    drop.querySelector('span').textContent = `Sending ${at + 1} of ${files.length}: ${file.name}`;
-    const answer = await fetch(`/uploads/${encodeURIComponent(file.name)}`, { method: 'PUT', body: file });
-    if (!answer.ok) {
-      drop.querySelector('span').textContent = await answer.text();
-      drop.classList.remove('busy');
-      drop.classList.add('wrong');
-      return;
-    }
-    keys.push(await answer.text());
+  try {
+    const named = JSON.stringify([...files].map((file) => [file.name, file.size]));
+    const answer = await fetch('/uploads', { method: 'POST', body: new Blob([named, '\n', ...files]) });
+    if (!answer.ok) throw new Error(await answer.text());
+    htmx.swap('#jobs', await answer.text(), { swapStyle: 'innerHTML' });
+    words.textContent = 'Drop recordings here, or choose files';
+  } catch (error) {
+    words.textContent = error.message;
+    drop.classList.add('wrong');
   }
-  drop.querySelector('span').textContent = 'Drop recordings here, or choose files';
-  drop.classList.remove('busy', 'wrong');
-  htmx.ajax('POST', '/uploads', { target: '#jobs', swap: 'innerHTML', values: { file: keys } });
+  drop.classList.remove('busy');
 }
 
 if (drop) {

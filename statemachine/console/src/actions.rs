@@ -36,20 +36,12 @@ pub trait Actions: Send + Sync {
     /// Why it could not be run.
     fn rerun(&self, execution: &str, done: &dyn Fn(Done)) -> Result<(), String>;
 
-    /// Puts files into the lake and runs the workflow for each.
+    /// Puts recordings, with the headers beside them, into the lake and runs the workflow for each recording. Afterwards the
+    /// files are removed.
     ///
     /// # Errors
     /// Why none could be put there.
-    fn upload(&self, files: &[Upload], done: &dyn Fn(Done)) -> Result<(), String>;
-}
-
-/// A file that a person gave to the console.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upload {
-    /// The key that it gets.
-    pub key: String,
-    /// Where its bytes are.
-    pub file: PathBuf,
+    fn upload(&self, files: &[PathBuf], done: &dyn Fn(Done)) -> Result<(), String>;
 }
 
 /// How one execution ended that was asked for.

@@ -216,18 +216,7 @@ pub(crate) async fn page(
         "select {group}, error, expected, count(*) from unresolved group by 1, 2, 3 order by 4 desc, 2, 3"
     );
     for row in table(lake, &sql).await? {
-        let group = groups.entry(text(&row, 0)).or_insert_with(|| Group {
-            who: text(&row, 0),
-            recordings: "0".to_owned(),
-            ..Group::default()
-        });
-        let expected = text(&row, 2);
-        let cause = if expected.is_empty() {
-            text(&row, 1)
-        } else {
-            format!("{}: expected {expected}", text(&row, 1))
-        };
-        group.rejected.push((text(&row, 3), cause));
+        add_rejected(&mut groups, &row);
     }
     let only = asked
         .who
@@ -249,6 +238,27 @@ pub(crate) async fn page(
         calendar: calendar(&days),
         options: shared.options.clone(),
     }))
+}
+
+/// Adds recordings of a group that were rejected for one cause: group, error, what was expected, how many.
+fn add_rejected(groups: &mut BTreeMap<String, Group>, row: &[Option<String>]) {
+    let who = text(row, 0);
+    // Where the list is full, a group that is not in it may have recordings all the same.
+    if groups.len() >= GROUPS && !groups.contains_key(&who) {
+        return;
+    }
+    let group = groups.entry(who.clone()).or_insert_with(|| Group {
+        who,
+        recordings: "0".to_owned(),
+        ..Group::default()
+    });
+    let expected = text(row, 2);
+    let cause = if expected.is_empty() {
+        text(row, 1)
+    } else {
+        format!("{}: expected {expected}", text(row, 1))
+    };
+    group.rejected.push((text(row, 3), cause));
 }
 
 /// The weeks up to the last day that has a recording: the deeper, the more was recorded on a day.
@@ -309,6 +319,31 @@ mod tests {
         // The last day is a Friday.
         assert_eq!(svg.matches("<rect").count(), 53 * 7 - 2);
         assert_eq!(calendar(&[]), "");
+    }
+
+    #[test]
+    fn a_group_that_the_full_list_leaves_out_is_not_one_without_recordings() {
+        let rejected = |who: &str| [who, "Rejected", "2 leads", "3"].map(|text| Some(text.to_owned()));
+        let named = |who: String| {
+            (
+                who.clone(),
+                Group {
+                    who,
+                    ..Group::default()
+                },
+            )
+        };
+        let mut groups: BTreeMap<String, Group> =
+            (1..GROUPS).map(|number| named(format!("P{number:04}"))).collect();
+        add_rejected(&mut groups, &rejected("Q1"));
+        assert_eq!((groups.len(), groups["Q1"].recordings.as_str()), (GROUPS, "0"));
+        add_rejected(&mut groups, &rejected("Q2"));
+        add_rejected(&mut groups, &rejected("P0007"));
+        assert_eq!((groups.len(), groups.contains_key("Q2")), (GROUPS, false));
+        assert_eq!(
+            groups["P0007"].rejected,
+            [("3".to_owned(), "Rejected: expected 2 leads".to_owned())]
+        );
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub(crate) struct Visit {
     pub(crate) state: String,
     /// `Task`, `Choice`, …
     pub(crate) kind: String,
+    /// The function that it calls. Several states may call one.
+    pub(crate) function: Option<String>,
     pub(crate) entered: f64,
     pub(crate) exited: Option<f64>,
     /// What the task was given, or the input of the state.
@@ -110,6 +112,7 @@ impl Course {
                 course.visits.push(Visit {
                     state: text(event, "name").unwrap_or_default(),
                     kind: kind.to_owned(),
+                    function: None,
                     entered: event.timestamp,
                     exited: None,
                     input: json(event, "input"),
@@ -153,6 +156,22 @@ impl Course {
         last.map_or(Mark::NotReached, |visit| visit.mark)
     }
 
+    /// Whether a function did something at a moment in a visit, and not in another one.
+    pub(crate) fn was_in(&self, visit: &Visit, function: &str, moment: f64) -> bool {
+        let end = |visit: &Visit| {
+            let entered = self.visits.iter().map(|other| other.entered);
+            // One that was interrupted has no end of its own.
+            entered
+                .filter(|entered| *entered > visit.entered)
+                .fold(visit.ended(self.ended), f64::min)
+        };
+        // A state may be entered in the millisecond in which the one before it ends.
+        let mut before = self.visits.iter().filter(|other| other.entered < visit.entered);
+        visit.function.as_deref() == Some(function)
+            && (visit.entered..=end(visit)).contains(&moment)
+            && !before.any(|other| other.function == visit.function && moment <= end(other))
+    }
+
     /// The first visit that failed since the last redrive: the root cause.
     pub(crate) fn root_cause(&self) -> Option<(usize, &Visit)> {
         let since = self.visits.iter().rposition(|visit| visit.redriven).unwrap_or(0);
@@ -166,6 +185,9 @@ impl Visit {
         match event.event_type.as_str() {
             "TaskScheduled" | "LambdaFunctionScheduled" => {
                 let mut given = json(event, "parameters");
+                let called = given["FunctionName"].as_str().map(str::to_owned);
+                let called = called.or_else(|| text(event, "resource"));
+                self.function = called.and_then(|name| asl_engine::function_name(&name));
                 // What the step was given says more than what the state was.
                 if let Some(payload) = given.get_mut("Payload") {
                     self.input = payload.take();
@@ -275,6 +297,58 @@ mod tests {
             .map(|one| (one.began, one.ended))
             .collect();
         assert_eq!(times, [(1.0, Some(2.0)), (5.0, Some(6.0))]);
+    }
+
+    #[test]
+    fn what_a_function_logs_is_in_the_visit_that_called_it() {
+        let called = |entered: f64, state: &str, function: &str, ended: f64, how: &str| {
+            let parameters = format!("{{\"FunctionName\": \"{function}\", \"Payload\": {{}}}}");
+            [
+                event(entered, "TaskStateEntered", json!({"name": state})),
+                event(entered, "TaskScheduled", json!({"parameters": parameters})),
+                event(ended, how, json!({"error": "Internal"})),
+                event(ended, "TaskStateExited", json!({"name": state})),
+            ]
+        };
+        let mut events = called(1.0, "Write", "${write}", 2.0, "TaskFailed").to_vec();
+        events.extend(called(2.0, "RecordFailure", "${write}", 3.0, "TaskSucceeded"));
+        events.extend(called(
+            3.0,
+            "RegisterFailure",
+            "arn:aws:lambda:eu-west-1:1:function:crawl:7",
+            4.0,
+            "TaskSucceeded",
+        ));
+        events.push(event(9.0, "ExecutionRedriven", json!({})));
+        // Interrupted, and begun again.
+        events.extend(
+            called(9.0, "Write", "${write}", 9.5, "TaskSucceeded")
+                .into_iter()
+                .take(2),
+        );
+        events.extend(called(12.0, "Write", "${write}", 13.0, "TaskSucceeded"));
+        let course = Course::of(&events, true);
+        let visit_of = |function: &str, moment: f64| {
+            let mut visits =
+                (0..course.visits.len()).filter(|at| course.was_in(&course.visits[*at], function, moment));
+            (visits.next(), visits.next())
+        };
+        for (function, moment, expected) in [
+            ("write", 1.5, Some(0)),
+            ("write", 2.0, Some(0)),
+            ("write", 2.001, Some(1)),
+            ("crawl", 3.0, Some(2)),
+            ("write", 3.5, None),
+            ("write", 9.2, Some(3)),
+            ("write", 12.5, Some(4)),
+            ("notify", 3.5, None),
+        ] {
+            assert_eq!(
+                visit_of(function, moment),
+                (expected, None),
+                "{function} at {moment}"
+            );
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Actions under way: one at a time, with what became of each execution so far.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use askama::Template;
@@ -9,10 +10,11 @@ use ecg_journal::Filter;
 use serde::Deserialize;
 use tokio::sync::watch;
 
-use crate::actions::{Actions, Done, Upload};
+use crate::actions::{Actions, Done};
 use crate::chrome::{Failure, html};
 use crate::runs::REMOTE_ROWS;
 use crate::server::Shared;
+use crate::upload::Received;
 
 /// Failures that one action runs again.
 const AT_ONCE_MAX: usize = 10_000;
@@ -21,11 +23,11 @@ const AT_ONCE_MAX: usize = 10_000;
 const SHOWN: usize = 12;
 
 /// What was asked for.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) enum What {
     Redrive(Vec<String>),
     Rerun(String),
-    Upload(Vec<Upload>),
+    Upload(Received),
 }
 
 /// The last action.
@@ -67,13 +69,16 @@ impl Jobs {
                 executions.len(),
             ),
             What::Rerun(execution) => (format!("Run again {execution}"), 1),
-            What::Upload(files) => (
-                match files.as_slice() {
-                    [one] => format!("Upload {}", one.key),
-                    many => format!("Upload {} files", many.len()),
-                },
-                files.len(),
-            ),
+            What::Upload(received) => {
+                let recordings: Vec<_> = received.recordings().collect();
+                (
+                    match recordings.as_slice() {
+                        [one] => format!("Upload {one}"),
+                        many => format!("Upload {} recordings", many.len()),
+                    },
+                    recordings.len(),
+                )
+            }
         };
         {
             let mut last = self.last();
@@ -101,16 +106,17 @@ impl Jobs {
                 changes.send_modify(|count| *count += 1);
             };
             let done = |done: Done| tell(&|job| job.done.push(done.clone()));
-            let ended = match &what {
+            let act = || match &what {
                 What::Redrive(executions) => actions.redrive(executions, &done),
                 What::Rerun(execution) => actions.rerun(execution, &done),
-                What::Upload(files) => actions.upload(files, &done),
+                What::Upload(received) => actions.upload(&received.files, &done),
             };
-            if let What::Upload(files) = &what {
-                for upload in files {
-                    let _ = std::fs::remove_file(&upload.file);
-                }
-            }
+            // An action that never ends would keep every later one from beginning.
+            let ended = catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| {
+                Err("the action stopped by a fault of the program; where `ecg console` was started it says more".to_owned())
+            });
+            // The files that were dropped go before people are told.
+            drop(what);
             tell(&|job| job.ended = Some(ended.clone()));
         });
         Ok(())
@@ -167,8 +173,7 @@ pub(crate) async fn close(State(shared): State<Arc<Shared>>) -> Response {
 
 /// Begins an action and answers with the panel.
 pub(crate) fn begin(shared: &Shared, what: What) -> Response {
-    let holder = shared.lake.holder();
-    let refused = match holder {
+    let refused = match shared.holder() {
         Some(holder) if !shared.jobs.at_work() => Some(format!(
             "{holder} is working in this lake; actions are possible when it has ended. Pages can be looked at meanwhile."
         )),
@@ -239,4 +244,48 @@ pub(crate) struct RerunForm {
 
 pub(crate) async fn rerun(State(shared): State<Arc<Shared>>, Form(form): Form<RerunForm>) -> Response {
     begin(&shared, What::Rerun(form.execution))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Redrives stop by a fault.
+    struct Faulty;
+
+    impl Actions for Faulty {
+        fn redrive(&self, _: &[String], _: &dyn Fn(Done)) -> Result<(), String> {
+            panic!("a fault")
+        }
+
+        fn rerun(&self, _: &str, _: &dyn Fn(Done)) -> Result<(), String> {
+            Ok(())
+        }
+
+        fn upload(&self, _: &[std::path::PathBuf], _: &dyn Fn(Done)) -> Result<(), String> {
+            Ok(())
+        }
+    }
+
+    async fn ended(jobs: &Jobs, what: What) -> Result<(), String> {
+        let mut changes = jobs.changes.subscribe();
+        jobs.begin(what).unwrap();
+        loop {
+            if let Some(ended) = jobs.last().as_ref().and_then(|job| job.ended.clone()) {
+                return ended;
+            }
+            let changed = tokio::time::timeout(std::time::Duration::from_secs(10), changes.changed());
+            changed.await.expect("an end").unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn an_action_that_panics_has_ended_and_the_next_one_begins() {
+        let jobs = Jobs::new(Arc::new(Faulty));
+        let why = ended(&jobs, What::Redrive(vec!["a".to_owned()]))
+            .await
+            .unwrap_err();
+        assert!(why.contains("stopped by a fault"), "{why}");
+        assert_eq!(ended(&jobs, What::Rerun("a".to_owned())).await, Ok(()));
+    }
 }

@@ -14,7 +14,6 @@ use axum::response::{IntoResponse, Response};
 use ecg_core::shell_word;
 use ecg_tables::{TABLES, views};
 use futures::StreamExt;
-use parquet::arrow::ArrowWriter;
 use serde::Deserialize;
 
 use crate::chrome::{Chrome, Failure, html};
@@ -295,31 +294,31 @@ pub(crate) async fn download(
     let schema = batches.schema();
     let buffer = Buffer::default();
     let mut writer = match parquet {
-        true => Some(ArrowWriter::try_new(buffer.clone(), schema, None).map_err(|error| error.to_string())?),
-        false => None,
+        true => Some(ecg_query::parquet_writer(buffer.clone(), schema).map_err(|error| error.to_string())?),
+        false => {
+            // The header stands also where no row comes.
+            csv(&RecordBatch::new_empty(schema), true, buffer.clone())?;
+            None
+        }
     };
     tokio::spawn(async move {
-        let mut header = true;
         while let Some(batch) = batches.next().await {
             let written =
                 batch
                     .map_err(|error| ecg_query::words(&error))
                     .and_then(|batch| match &mut writer {
                         Some(writer) => writer.write(&batch).map_err(|error| error.to_string()),
-                        None => csv(&batch, header, buffer.clone()),
+                        None => csv(&batch, false, buffer.clone()),
                     });
-            header = false;
             if send.send(written.map(|()| buffer.take())).await.is_err() {
                 return;
             }
         }
-        if let Some(writer) = writer {
-            let end = writer
-                .close()
-                .map(|_| buffer.take())
-                .map_err(|error| error.to_string());
-            let _ = send.send(end).await;
-        }
+        let end = match writer {
+            Some(writer) => writer.close().map(|_| ()).map_err(|error| error.to_string()),
+            None => Ok(()),
+        };
+        let _ = send.send(end.map(|()| buffer.take())).await;
     });
     let body = futures::stream::unfold(receive, |mut receive| async move {
         receive.recv().await.map(|piece| (piece, receive))

@@ -281,20 +281,10 @@ impl Detail {
         found
     }
 
-    /// What was logged in a visit of a state: after a redrive a state may have several.
+    /// What was logged in a visit of a state.
     fn logs_of<'a>(&'a self, visit: &'a Visit) -> impl Iterator<Item = &'a LogLine> {
-        let step = visit.state.to_lowercase();
-        let later = self.course.visits.iter();
-        let later = later.filter(|other| other.state == visit.state && other.entered > visit.entered);
-        let until = later.map(|other| other.entered).fold(f64::INFINITY, f64::min);
-        let first = !self
-            .course
-            .visits
-            .iter()
-            .any(|other| other.state == visit.state && other.entered < visit.entered);
-        self.logs.iter().filter(move |line| {
-            line.step == step && line.seconds < until && (first || line.seconds >= visit.entered)
-        })
+        let lines = self.logs.iter();
+        lines.filter(|line| self.course.was_in(visit, &line.step, line.seconds))
     }
 
     fn visit_took(&self, visit: &Visit) -> String {

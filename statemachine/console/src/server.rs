@@ -2,14 +2,13 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{get, post};
 use ecg_journal::{Place, Reader};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -46,13 +45,16 @@ pub(crate) struct Shared {
     pub(crate) workflow: Workflow,
     pub(crate) options: String,
     pub(crate) jobs: Jobs,
-    /// Where uploads wait for their run.
-    pub(crate) inbox: PathBuf,
     /// Counts the changes of the journal.
     pub(crate) changes: watch::Sender<u64>,
 }
 
 impl Shared {
+    /// The command that writes the lake now. What is not in the lake, none keeps from being changed.
+    pub(crate) fn holder(&self) -> Option<String> {
+        self.remote.is_none().then(|| self.lake.holder()).flatten()
+    }
+
     /// Asks what is shown in the place of a lake, on a thread that may wait.
     pub(crate) async fn remote<T: Send + 'static>(
         remote: &Arc<dyn Remote>,
@@ -92,7 +94,6 @@ pub async fn serve(console: Console, port: u16, ready: impl FnOnce(&str)) -> Res
     let shared = Arc::new(Shared {
         guard: Guard::new(port),
         workflow: Workflow::parse(&console.workflow)?,
-        inbox: console.lake.root().join("inbox"),
         lake: console.lake,
         remote: console.remote,
         options: console.options,
@@ -100,6 +101,8 @@ pub async fn serve(console: Console, port: u16, ready: impl FnOnce(&str)) -> Res
         changes: watch::Sender::new(0),
     });
     if shared.remote.is_none() {
+        // What cannot be removed now, the next drop or `ecg forget` tries again.
+        let _ = upload::sweep(&shared.lake);
         tokio::spawn(events::watch(shared.clone()));
     }
     ready(&shared.guard.address());
@@ -119,7 +122,6 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/query", get(query::page).post(query::answer))
         .route("/query/download", get(query::download))
         .route("/subjects", get(cohort::page))
-        .route("/uploads", post(upload::run))
         .route("/redrive", post(jobs::redrive))
         .route("/rerun", post(jobs::rerun))
         .route("/jobs", get(jobs::panel))
@@ -129,8 +131,8 @@ fn router(shared: Arc<Shared>) -> Router {
         .merge(recording::routes(&shared))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .route(
-            "/uploads/{name}",
-            put(upload::receive).layer(DefaultBodyLimit::disable()),
+            "/uploads",
+            post(upload::receive).layer(DefaultBodyLimit::disable()),
         )
         .fallback(async || -> Response { NotFound::page("this page").into_response() })
         .layer(middleware::from_fn_with_state(

@@ -1,32 +1,133 @@
-//! Files that a person drops on a page. Each is received into the folder `inbox` of the lake, then one action runs the
-//! workflow for all.
+//! Files that a person drops on a page. A drop is one request: a line of JSON with names and sizes in bytes, such as
+//! `[["a.mat", 28824], ["a.hea", 98]]`, then the bytes of these files. They are received into a folder of their own below `inbox` in the lake, then
+//! one action runs the workflow for all. The folder is removed when the action has ended, was refused, or the request is cancelled.
 
+use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::body::{Body, BodyDataStream, Bytes};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use ecg_core::layout;
+use ecg_journal::Place;
 use futures::StreamExt;
 use tokio::io::AsyncWriteExt;
 
-use crate::actions::Upload;
+use crate::chrome::NotFound;
 use crate::jobs::{self, What};
 use crate::server::Shared;
 
 /// Largest file that is received, in bytes: the largest that validate accepts.
 const FILE_BYTES_MAX: u64 = ecg_core::rules::RULES.reject_bytes_above;
 
-/// The folder of the keys of uploads.
-const PREFIX: &str = "uploads";
+/// Longest line of names and sizes, in bytes.
+const LINE_BYTES_MAX: usize = 1 << 20;
 
 /// Longest name, in bytes: what file systems take.
 const NAME_BYTES_MAX: usize = 240;
 
-/// The file in the inbox for a name, if it is one: no path, nothing hidden, a recording or a header.
-fn place(shared: &Shared, name: &str) -> Result<PathBuf, String> {
+/// Receives files and begins the action that runs the workflow for them.
+pub(crate) async fn receive(State(shared): State<Arc<Shared>>, body: Body) -> Response {
+    if shared.remote.is_some() {
+        return NotFound::page("this page").into_response();
+    }
+    let mut pieces = body.into_data_stream();
+    let received = match shared.holder() {
+        Some(holder) => Err((
+            StatusCode::CONFLICT,
+            format!("{holder} is working in this lake; drop files when it has ended"),
+        )),
+        None => {
+            let received = files(&shared.lake, &mut pieces).await;
+            received.map_err(|why| (StatusCode::UNPROCESSABLE_ENTITY, why))
+        }
+    };
+    match received {
+        Ok(received) => jobs::begin(&shared, What::Upload(received)),
+        Err(refused) => {
+            // A browser hears the answer when it has sent everything.
+            while let Some(Ok(_)) = pieces.next().await {}
+            refused.into_response()
+        }
+    }
+}
+
+/// The files of one drop. They are removed with this.
+#[derive(Debug)]
+pub(crate) struct Received {
+    folder: PathBuf,
+    pub(crate) files: Vec<PathBuf>,
+    /// Keeps the sweep away.
+    _inbox: File,
+}
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        // What cannot be removed is left to the sweep.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Received {
+    fn begin(lake: &Place) -> io::Result<Received> {
+        let inbox = inbox(lake);
+        fs::create_dir_all(&inbox)?;
+        let _ = sweep(lake);
+        let held = File::open(&inbox)?;
+        held.lock_shared()?;
+        let folder = inbox.join(format!("{:016x}", rand::random::<u64>()));
+        fs::create_dir(&folder)?;
+        Ok(Received {
+            folder,
+            files: Vec::new(),
+            _inbox: held,
+        })
+    }
+
+    /// The names of the recordings. The other files are their headers.
+    pub(crate) fn recordings(&self) -> impl Iterator<Item = String> {
+        let names = self.files.iter().filter_map(|file| file.file_name());
+        names
+            .map(|name| name.to_string_lossy().into_owned())
+            .filter(|name| layout::is_recording(name))
+    }
+}
+
+fn inbox(lake: &Place) -> PathBuf {
+    lake.root().join("inbox")
+}
+
+/// Removes what consoles that were killed have left in the inbox of a lake. Nothing is removed while a console has files in it.
+///
+/// # Errors
+/// What the file system says.
+pub fn sweep(lake: &Place) -> io::Result<()> {
+    let inbox = inbox(lake);
+    let held = match File::open(&inbox) {
+        Ok(held) => held,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    match held.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(()),
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    for left in fs::read_dir(&inbox)? {
+        let left = left?;
+        match left.file_type()?.is_dir() {
+            true => fs::remove_dir_all(left.path())?,
+            false => fs::remove_file(left.path())?,
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what is no name of a recording or a header: a path, something hidden.
+fn check(name: &str) -> Result<(), String> {
     let plain = !name.is_empty()
         && name.len() <= NAME_BYTES_MAX
         && !name.starts_with('.')
@@ -40,72 +141,64 @@ fn place(shared: &Shared, name: &str) -> Result<PathBuf, String> {
             layout::endings_in_words()
         ));
     }
-    Ok(shared.inbox.join(name))
+    Ok(())
 }
 
-/// Receives one file; answers with its name.
-pub(crate) async fn receive(
-    State(shared): State<Arc<Shared>>,
-    Path(name): Path<String>,
-    body: Body,
-) -> Response {
-    let file = match place(&shared, &name) {
-        Ok(file) => file,
-        Err(why) => return (StatusCode::UNPROCESSABLE_ENTITY, why).into_response(),
+async fn files(lake: &Place, pieces: &mut BodyDataStream) -> Result<Received, String> {
+    let text = |error: io::Error| error.to_string();
+    let mut line = Vec::new();
+    let end = loop {
+        if let Some(end) = line.iter().position(|byte| *byte == b'\n') {
+            break end;
+        }
+        match pieces.next().await {
+            Some(Ok(piece)) if line.len() <= LINE_BYTES_MAX => line.extend_from_slice(&piece),
+            _ => return Err("expected a line with the names and sizes of files".to_owned()),
+        }
     };
-    if let Some(holder) = shared.lake.holder() {
-        let why = format!("{holder} is working in this lake; drop files when it has ended");
-        return (StatusCode::CONFLICT, why).into_response();
-    }
-    match write(&file, body).await {
-        Ok(()) => name.into_response(),
-        Err(why) => {
-            let _ = tokio::fs::remove_file(&file).await;
-            (StatusCode::UNPROCESSABLE_ENTITY, format!("{name}: {why}")).into_response()
+    let named: Vec<(String, u64)> = serde_json::from_slice(line.get(..end).unwrap_or_default())
+        .map_err(|error| format!("names and sizes of files: {error}"))?;
+    for (name, size) in &named {
+        check(name)?;
+        if *size > FILE_BYTES_MAX {
+            return Err(format!(
+                "{name}: expected at most {FILE_BYTES_MAX} bytes, found {size}"
+            ));
         }
     }
-}
-
-async fn write(file: &std::path::Path, body: Body) -> Result<(), String> {
-    let text = |error: std::io::Error| error.to_string();
-    if let Some(folder) = file.parent() {
-        tokio::fs::create_dir_all(folder).await.map_err(text)?;
+    if !named.iter().any(|(name, _)| layout::is_recording(name)) {
+        return Err(
+            "expected a recording, found only headers (.hea): drop each with its recording".to_owned(),
+        );
     }
-    let mut to = tokio::fs::File::create(file).await.map_err(text)?;
-    let mut pieces = body.into_data_stream();
-    let mut received = 0_u64;
-    while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(|error| error.to_string())?;
-        received += piece.len() as u64;
-        if received > FILE_BYTES_MAX {
-            return Err(format!("expected at most {FILE_BYTES_MAX} bytes, found more"));
-        }
-        to.write_all(&piece).await.map_err(text)?;
-    }
-    to.flush().await.map_err(text)
-}
-
-/// Runs the workflow for files that were received: the names, in a form as `file=…&file=…`.
-pub(crate) async fn run(
-    State(shared): State<Arc<Shared>>,
-    axum::Form(names): axum::Form<Vec<(String, String)>>,
-) -> Response {
-    let mut files = Vec::new();
-    for (_, name) in names {
-        match place(&shared, &name) {
-            Ok(file) if file.is_file() => files.push(Upload {
-                key: format!("{PREFIX}/{name}"),
-                file,
-            }),
-            Ok(_) => {
-                return (
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    format!("{name}: was not received"),
-                )
-                    .into_response();
+    let mut piece = Bytes::from(line.split_off(end + 1));
+    let mut received = Received::begin(lake).map_err(text)?;
+    for (name, size) in named {
+        let fail = |error: io::Error| match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                format!("{name}: expected files of different names, found two of this one")
             }
-            Err(why) => return (StatusCode::UNPROCESSABLE_ENTITY, why).into_response(),
+            _ => format!("{name}: {error}"),
+        };
+        let file = received.folder.join(&name);
+        let mut to = tokio::fs::File::create_new(&file).await.map_err(fail)?;
+        let mut left = size;
+        while left > 0 {
+            if piece.is_empty() {
+                let found = size - left;
+                let none = || format!("{name}: expected {size} bytes, found {found}");
+                let next = pieces.next().await.ok_or_else(none)?;
+                piece = next.map_err(|error| format!("{name}: {error}"))?;
+            }
+            let of_file = piece.split_to(piece.len().min(usize::try_from(left).unwrap_or(usize::MAX)));
+            to.write_all(&of_file).await.map_err(fail)?;
+            left -= of_file.len() as u64;
         }
+        to.flush().await.map_err(fail)?;
+        received.files.push(file);
     }
-    jobs::begin(&shared, What::Upload(files))
+    if !piece.is_empty() || pieces.next().await.is_some() {
+        return Err("expected the files of the first line, found more bytes behind them".to_owned());
+    }
+    Ok(received)
 }

@@ -104,3 +104,4 @@ pub use execution::{ExecutionSettings, Outcome, Runtime, Status, redrive, resume
 pub use handler::{FunctionError, FunctionHandler, Invocation};
 pub use history::{HistoryEvent, MOST_EVENTS, MemoryRecorder, Recorder};
 pub use load::{LoadError, LoadProblem};
+pub use load_task::function_name;

@@ -118,7 +118,7 @@ fn placeholder(text: &str) -> Option<&str> {
 }
 
 /// Returns the function name in a name, an ARN or a `${name}` without a value. A version or alias is removed.
-pub(crate) fn function_name(text: &str) -> Option<String> {
+pub fn function_name(text: &str) -> Option<String> {
     if let Some(name) = placeholder(text) {
         return Some(name.to_string());
     }

@@ -4,9 +4,10 @@
 //! An execution whose outcome is there is closed and never runs again by itself. One without is open: it was
 //! interrupted, and goes on from its last checkpoint.
 //!
-//! [`Journal`] is the lake's one writer. What executions record is gathered in memory, and a thread commits it some ten times
+//! [`Journal`] is the one writer of executions. What they record is gathered in memory, and a thread commits it some ten times
 //! a second for all of them: `writer.rs`. A kill loses what was not committed yet, which is then done again, with the same
-//! result. [`Reader`] is for everybody else, in any number of processes: WAL lets them read while an `ecg run` writes.
+//! result. [`Annotations`] writes what people note, without the lake's lock. [`Reader`] is for everybody else, in any number of
+//! processes: WAL lets them read while an `ecg run` writes.
 
 mod annotations;
 mod filter;

@@ -1,16 +1,19 @@
 //! What the console asks for, done in a lake.
 
-use ecg_console::{Actions, Done, Upload};
+use std::path::PathBuf;
+
+use ecg_console::{Actions, Done};
 use ecg_core::layout;
 use ecg_journal::Place;
+use ecg_store::LocalStore;
 
 use crate::args::CalibrationArgs;
 use crate::discover::Found;
-use crate::executions::local::InLake;
+use crate::executions::local::{InLake, header_in_lake};
 use crate::profile_files::ProfileFiles;
 use crate::run::Ran;
 use crate::summary::why;
-use crate::upload::Wanted;
+use crate::upload::{End, Wanted, header_beside};
 
 /// Runs executions in a lake with the built-in workflow.
 pub(crate) struct ConsoleActions(InLake);
@@ -44,32 +47,49 @@ impl Actions for ConsoleActions {
         ran.map(|_| ())
     }
 
-    fn upload(&self, files: &[Upload], done: &dyn Fn(Done)) -> Result<(), String> {
-        let choose = |_: &ecg_journal::Reader, place: &Place, _: &ecg_store::LocalStore| {
+    fn upload(&self, files: &[PathBuf], done: &dyn Fn(Done)) -> Result<(), String> {
+        let choose = |_: &ecg_journal::Reader, place: &Place, store: &LocalStore| {
             let mut profiles = ProfileFiles::new(None, Some(place));
             // A header goes into the lake with its recording, beside which it lies.
-            let recordings = files.iter().filter(|upload| layout::is_recording(&upload.key));
-            let found = recordings.map(|upload| {
-                let mut found = Found::new(&upload.file, upload.file.clone(), upload.key.clone());
-                found.profile = profiles.find(&upload.file, &upload.key)?;
+            let names = files
+                .iter()
+                .filter_map(|file| Some((file, file.file_name()?.to_str()?)));
+            let recordings = names.filter(|(_, name)| layout::is_recording(name));
+            let found = recordings.map(|(file, name)| {
+                // Files of different people often have one name, and a key belongs to one recording: so its content is in the key.
+                let (md5, _) = store
+                    .version_of_file(file)
+                    .map_err(|error| format!("{name}: {error}"))?;
+                let mut found = Found::new(file, file.clone(), format!("uploads/{md5:.12}/{name}"));
+                if !header_beside(file).is_file() {
+                    found.header = header_in_lake(store, &found.key)?;
+                }
+                found.profile = profiles.find(file, &found.key)?;
                 Ok(found)
             });
             found.collect()
         };
-        let wanted = Wanted {
-            new_version: true,
-            ..Wanted::default()
-        };
-        let ran = self.0.run_found(choose, wanted, &|ran| done(told(ran)));
+        let ran = self
+            .0
+            .run_found(choose, Wanted::default(), &|ran| done(told(ran)));
         ran.map(|_| ())
     }
 }
 
 fn told(ran: &Ran) -> Done {
+    let mut words = Vec::new();
+    if let End::Before(_, changed) = &ran.end {
+        words.push("in the lake already, not run again".to_owned());
+        let changed = changed.as_ref();
+        words.extend(changed.map(|what| format!("{what} since: Run again takes that into account")));
+    }
+    if !ran.accepted() {
+        words.push(why(ran));
+    }
     Done {
         execution: ran.execution.clone(),
         key: ran.key.clone(),
         well: ran.settled(),
-        message: (!ran.accepted()).then(|| why(ran)),
+        message: (!words.is_empty()).then(|| words.join("; ")),
     }
 }

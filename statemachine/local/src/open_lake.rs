@@ -49,6 +49,14 @@ impl OpenLake {
     }
 }
 
+impl Drop for OpenLake {
+    /// Else the journal's thread and its connections would stay, in a process that goes on.
+    fn drop(&mut self) {
+        // Who wants to hear of a failure has closed it.
+        let _ = self.journal.close();
+    }
+}
+
 /// The objects of a lake.
 pub(crate) fn store(place: &Place) -> Result<LocalStore, String> {
     LocalStore::open(place.root(), [BUCKET]).map_err(|error| error.to_string())

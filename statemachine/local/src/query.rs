@@ -12,7 +12,6 @@ use console::measure_text_width;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
-use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 
 use crate::output::{Stopped, unless_closed};
@@ -120,7 +119,7 @@ async fn parquet(
             "--format parquet: expected standard output in a file or a pipe, found a terminal; add `> answer.parquet`".to_owned(),
         ));
     }
-    let mut writer = ArrowWriter::try_new(Vec::new(), batches.schema(), None)?;
+    let mut writer = ecg_query::parquet_writer(Vec::new(), batches.schema())?;
     while let Some(batch) = batches.next().await {
         writer.write(&batch?)?;
         to.write_all(&std::mem::take(writer.inner_mut()))?;

@@ -16,7 +16,7 @@ use crate::execute::reason;
 use crate::output::Answer;
 use crate::run::Ran;
 use crate::terminal::{counted, plain};
-use crate::upload::End;
+use crate::upload::{End, header_beside};
 
 /// Most entries of a kind that are listed one by one.
 const LISTED: usize = 20;
@@ -97,7 +97,7 @@ impl Summary {
             );
             format!("{rerun}{}{profile}", typed(&settings, but))
         };
-        let header = layout::header_key(&ran.key).map(|_| file.with_extension("hea"));
+        let header = layout::header_key(&ran.key).map(|_| header_beside(&file));
         let of_header = reason.subject.contains("header (.hea)") || reason.subject == "header";
         let broken = verdict.as_ref().and_then(Verdict::broken_rule);
         let mut lines = Vec::new();

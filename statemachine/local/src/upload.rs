@@ -260,7 +260,7 @@ impl Uploads {
     /// Puts the WFDB header of a recording into the lake, beside the recording.
     async fn put_header(&self, found: &Found) -> Result<PinnedHeader, String> {
         let header = found.header.clone();
-        let header = header.unwrap_or_else(|| found.path.with_extension("hea"));
+        let header = header.unwrap_or_else(|| header_beside(&found.path));
         let Some(key) = layout::header_key(&found.key).filter(|_| header.is_file()) else {
             return Ok(PinnedHeader { version: None });
         };
@@ -277,6 +277,16 @@ impl Uploads {
             .await;
         written.map_err(|error| error.to_string())?;
         Ok(key)
+    }
+}
+
+/// Where the WFDB header of a file is, or would be: of its name, with the ending `.hea`, or `.HEA` if only that is there.
+pub(crate) fn header_beside(file: &Path) -> PathBuf {
+    let [usual, upper] = ["hea", "HEA"].map(|ending| file.with_extension(ending));
+    if !usual.exists() && upper.is_file() {
+        upper
+    } else {
+        usual
     }
 }
 

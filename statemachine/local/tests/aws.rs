@@ -365,6 +365,8 @@ struct Console {
     child: std::process::Child,
     host: String,
     token: String,
+    /// Where it was started.
+    folder: tempfile::TempDir,
 }
 
 impl Drop for Console {
@@ -376,8 +378,10 @@ impl Drop for Console {
 
 impl Console {
     fn over(played: &Played) -> Console {
+        let folder = tempfile::tempdir().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_ecg"))
             .args(["console", "--aws", "--port", "0", "--no-open"])
+            .current_dir(folder.path())
             .env_clear()
             .env("AWS_REGION", "eu-central-1")
             .env("AWS_ACCESS_KEY_ID", "test")
@@ -395,6 +399,7 @@ impl Console {
             child,
             host: host.strip_prefix("http://").unwrap().to_owned(),
             token: token.to_owned(),
+            folder,
         }
     }
 
@@ -450,6 +455,15 @@ fn the_console_shows_executions_and_starts_them_again() {
     }
     assert!(console.ask("GET /runs/nothing", "").starts_with("HTTP/1.1 404"));
 
+    // No lake is asked or written, also where one lies and another command works in it.
+    let lake = console.folder.path().join("ecg-lake");
+    std::fs::create_dir(&lake).unwrap();
+    let lock = std::fs::File::create(lake.join(".lock")).unwrap();
+    lock.lock().unwrap();
+    std::fs::write(lake.join(".lock"), "`ecg run`, process 4242\n").unwrap();
+    let dropped = console.ask("POST /uploads", "[[\"a.mat\", 1]]\nx");
+    assert!(dropped.starts_with("HTTP/1.1 404"), "{dropped}");
+    assert_eq!(std::fs::read_dir(&lake).unwrap().count(), 1);
     console.ask("POST /redrive", "execution=bad-2");
     let panel = console.ended();
     assert!(panel.contains("bad-2-r1"), "{panel}");

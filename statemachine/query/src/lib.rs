@@ -6,11 +6,12 @@ mod md5;
 mod places;
 mod session;
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::utils::datafusion_strsim::normalized_levenshtein;
@@ -22,6 +23,9 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use datafusion::sql::sqlparser::parser::ParserError;
 use ecg_tables::{TABLES, views};
+use parquet::arrow::ArrowWriter;
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
 
 pub use places::Places;
 
@@ -197,6 +201,18 @@ fn unknown_table(context: &SessionContext, statement: &Statement) -> Option<Stri
     ))
 }
 
+/// Row groups of an answer, in bytes as they are encoded: the writer holds one.
+const ROW_GROUP_BYTES: usize = 8 << 20;
+
+/// Writes an answer as a Parquet file, row group by row group.
+///
+/// # Errors
+/// A type that Parquet does not have.
+pub fn parquet_writer<W: Write + Send>(to: W, schema: SchemaRef) -> Result<ArrowWriter<W>, ParquetError> {
+    let properties = WriterProperties::builder().set_max_row_group_bytes(Some(ROW_GROUP_BYTES));
+    ArrowWriter::try_new(to, schema, Some(properties.build()))
+}
+
 /// Lists as text, such as `[1.5, 2.0]`: CSV has no lists.
 ///
 /// # Errors
@@ -227,6 +243,22 @@ mod tests {
     use datafusion::execution::runtime_env::RuntimeEnvBuilder;
     use datafusion::prelude::SessionConfig;
     use futures::StreamExt;
+
+    #[test]
+    fn the_writer_of_parquet_holds_a_row_group_of_some_megabytes() {
+        let mut writer = None;
+        for number in 0..40 {
+            // Rows as large as a segment's, no two alike.
+            let rows = (0..64).map(|row| format!("{:016384}", number * 64 + row));
+            let column: ArrayRef = Arc::new(StringArray::from_iter_values(rows));
+            let batch = RecordBatch::try_from_iter([("value", column)]).unwrap();
+            let writer = writer.get_or_insert_with(|| parquet_writer(Vec::new(), batch.schema()).unwrap());
+            writer.write(&batch).unwrap();
+            let held = writer.in_progress_size();
+            assert!(held < 2 * ROW_GROUP_BYTES, "{held}");
+        }
+        assert!(writer.unwrap().flushed_row_groups().len() >= 4);
+    }
 
     #[tokio::test]
     async fn a_query_that_needs_too_much_memory_says_what_to_do() {

@@ -34,8 +34,14 @@ use stretches::{SegmentFacts, Stretch, margin, stretches};
 /// Samples of a block over all leads: 2 MiB. A block has one segment at least.
 const BLOCK_SAMPLES: u64 = 1 << 19;
 
-/// Blocks that are kept: 128 MiB.
+/// Most blocks that are kept.
 const BLOCKS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+
+/// Most bytes of the blocks that are kept: of many leads or a high sampling frequency, a block is much larger than another.
+const BLOCKS_BYTES: usize = 128 << 20;
+
+/// Memory of a beat, in bytes: some 14 values with their names.
+const BEAT_BYTES: usize = 1 << 10;
 
 /// Recordings whose facts are kept.
 const RECORDINGS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
@@ -79,8 +85,11 @@ type Once<T> = Arc<OnceCell<Arc<T>>>;
 pub(crate) struct Recordings {
     place: Place,
     known: Mutex<LruCache<String, Once<Recording>>>,
-    blocks: Mutex<LruCache<(String, u64), Once<Block>>>,
+    blocks: Mutex<Blocks>,
 }
+
+/// Blocks by recording and number.
+type Blocks = LruCache<(String, u64), Once<Block>>;
 
 /// What the journal and the tables have of a recording.
 pub(crate) struct Page {
@@ -356,18 +365,11 @@ impl Recordings {
         lead: Option<u32>,
         stretch: Range<u64>,
     ) -> Result<Vec<u8>, Failure> {
-        let stretch = within(recording, stretch)?;
         let leads = match lead {
             Some(lead) => vec![lead],
             None => (0..recording.leads).collect(),
         };
-        if (stretch.end - stretch.start) * leads.len() as u64 > ANSWER_SAMPLES {
-            return Err(Failure::Refused(format!(
-                "expected at most {ANSWER_SAMPLES} samples at a time, found {} of {} leads",
-                stretch.end - stretch.start,
-                leads.len()
-            )));
-        }
+        let stretch = within(recording, leads.len(), stretch)?;
         let mut mv: Vec<Vec<f32>> = vec![Vec::new(); leads.len()];
         self.each_block(recording, &stretch, |block, inside| {
             for (lead, mv) in leads.iter().zip(&mut mv) {
@@ -421,7 +423,7 @@ impl Recordings {
 
     /// The beats and the shaded stretches of a stretch, of all leads.
     pub(crate) async fn marks(&self, recording: &Recording, stretch: Range<u64>) -> Result<Marks, Failure> {
-        let stretch = within(recording, stretch)?;
+        let stretch = within(recording, recording.leads as usize, stretch)?;
         let fs = recording.sampling_frequency_hz;
         let margin = margin(fs, &RULES);
         let looked_at = stretch.start.saturating_sub(margin)..(stretch.end + margin).min(recording.samples);
@@ -477,7 +479,17 @@ impl Recordings {
                     .clone()
             };
             // Of several that ask at once, one loads it.
-            let block = cell.get_or_try_init(|| self.block(recording, number)).await?;
+            let block = match cell.get() {
+                Some(block) => block,
+                None => {
+                    let block = cell.get_or_try_init(|| self.block(recording, number)).await?;
+                    forget_oldest(
+                        &mut self.blocks.lock().unwrap_or_else(PoisonError::into_inner),
+                        BLOCKS_BYTES,
+                    );
+                    block
+                }
+            };
             let inside = at..((number + 1) * size).min(stretch.end);
             at = inside.end;
             each(block, &inside);
@@ -534,6 +546,13 @@ impl Recordings {
 }
 
 impl Block {
+    /// What it takes in memory.
+    fn bytes(&self) -> usize {
+        let samples: usize = self.mv.iter().map(Vec::len).sum();
+        let segments: usize = self.segments.iter().map(Vec::len).sum();
+        samples * size_of::<f32>() + segments * size_of::<SegmentFacts>() + self.beats.len() * BEAT_BYTES
+    }
+
     /// The samples of a lead in a stretch that is within the block.
     fn samples(&self, lead: u32, stretch: &Range<u64>) -> &[f32] {
         let range = (stretch.start - self.start) as usize..(stretch.end - self.start) as usize;
@@ -584,13 +603,88 @@ impl Block {
     }
 }
 
-/// A stretch within the recording.
-fn within(recording: &Recording, stretch: Range<u64>) -> Result<Range<u64>, Failure> {
-    if stretch.start < stretch.end && stretch.end <= recording.samples {
-        return Ok(stretch);
+/// Keeps the blocks that were asked for last, of so many bytes together; the last one in any case.
+fn forget_oldest(blocks: &mut Blocks, bytes_max: usize) {
+    let bytes = |cell: &Once<Block>| cell.get().map_or(0, |block| block.bytes());
+    let mut kept: usize = blocks.iter().map(|(_, cell)| bytes(cell)).sum();
+    while kept > bytes_max
+        && blocks.len() > 1
+        && let Some((_, oldest)) = blocks.pop_lru()
+    {
+        kept -= bytes(&oldest);
     }
-    Err(Failure::Refused(format!(
-        "expected a stretch within samples 0 to {}, found {} to {}",
-        recording.samples, stretch.start, stretch.end
-    )))
+}
+
+/// A stretch within the recording, of so many leads, that is not more than an answer may be.
+fn within(recording: &Recording, leads: usize, stretch: Range<u64>) -> Result<Range<u64>, Failure> {
+    if stretch.start >= stretch.end || stretch.end > recording.samples {
+        return Err(Failure::Refused(format!(
+            "expected a stretch within samples 0 to {}, found {} to {}",
+            recording.samples, stretch.start, stretch.end
+        )));
+    }
+    let samples = stretch.end - stretch.start;
+    if samples * leads as u64 > ANSWER_SAMPLES {
+        return Err(Failure::Refused(format!(
+            "expected at most {ANSWER_SAMPLES} samples at a time, found {samples} of {leads} leads"
+        )));
+    }
+    Ok(stretch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_kept_by_their_bytes() {
+        let mut blocks: Blocks = LruCache::new(BLOCKS);
+        for number in 0..6 {
+            let block = Block {
+                start: 0,
+                mv: vec![vec![0.0; 1 << 18]],
+                segments: Vec::new(),
+                beats: Vec::new(),
+            };
+            let cell = Arc::new(OnceCell::new_with(Some(Arc::new(block))));
+            blocks.put((String::new(), number), cell);
+        }
+        // One that is being loaded.
+        blocks.put((String::new(), 9), Arc::default());
+        let kept = |blocks: &Blocks| -> Vec<u64> { blocks.iter().map(|((_, number), _)| *number).collect() };
+        forget_oldest(&mut blocks, 3 << 20);
+        assert_eq!(kept(&blocks), [9, 5, 4, 3]);
+        forget_oldest(&mut blocks, 3 << 20);
+        assert_eq!(kept(&blocks).len(), 4);
+        blocks.pop(&(String::new(), 9));
+        forget_oldest(&mut blocks, 0);
+        assert_eq!(kept(&blocks), [5], "the last one is needed, however large it is");
+    }
+
+    #[tokio::test]
+    async fn marks_have_the_limit_of_samples() {
+        let folder = tempfile::tempdir().unwrap();
+        let recordings = Recordings::new(&Place::new(folder.path()));
+        let recording = Recording {
+            key: String::new(),
+            id: "a".to_owned(),
+            day: "2026-11-23".to_owned(),
+            row: Map::new(),
+            variability: Map::new(),
+            sampling_frequency_hz: 20_000.0,
+            samples: 1 << 40,
+            leads: 16,
+            segment_samples: 200_000,
+        };
+        let most = ANSWER_SAMPLES / 16;
+        let refused = recordings.marks(&recording, 0..most + 1).await.unwrap_err();
+        assert_eq!(
+            refused.words(),
+            format!(
+                "expected at most {ANSWER_SAMPLES} samples at a time, found {} of 16 leads",
+                most + 1
+            )
+        );
+        assert!(within(&recording, 16, 0..most).is_ok());
+    }
 }

@@ -180,7 +180,7 @@ impl ecg_console::Actions for OnAws {
         Ok(())
     }
 
-    fn upload(&self, _: &[ecg_console::Upload], _: &dyn Fn(Done)) -> Result<(), String> {
+    fn upload(&self, _: &[std::path::PathBuf], _: &dyn Fn(Done)) -> Result<(), String> {
         Err("files are uploaded to the bucket of the deployment, not here".to_owned())
     }
 }

@@ -154,14 +154,8 @@ impl InLake {
             let file = &execution.file;
             let mut found = Found::new(file, file.clone(), input.source.key.clone());
             found.before = Some(Box::new(input));
-            let key = layout::header_key(&found.key).filter(|_| !file.exists());
-            if let Some(key) = key {
-                // Without the file, the header that came with it is the last one that is known.
-                found.header = Some(
-                    store
-                        .path_of(&Location::new(BUCKET, key))
-                        .map_err(|error| error.to_string())?,
-                );
+            if !file.exists() {
+                found.header = header_in_lake(store, &found.key)?;
             }
             found.profile = ProfileFiles::new(said.profile.as_deref(), Some(place)).find(file, &found.key)?;
             Ok(vec![found])
@@ -206,6 +200,12 @@ impl InLake {
         runtime.shutdown_background();
         Ok(ran)
     }
+}
+
+/// Where the lake has the header of an upload, if there is one: the last one that is known where no file lies beside the recording.
+pub(crate) fn header_in_lake(store: &LocalStore, key: &str) -> Result<Option<PathBuf>, String> {
+    let header = layout::header_key(key).map(|header| store.path_of(&Location::new(BUCKET, header)));
+    header.transpose().map_err(|error| error.to_string())
 }
 
 /// How executions ended that were chosen by their ids.

@@ -22,6 +22,7 @@ use crate::executions::local::find;
 use crate::open_lake::OpenLake;
 use crate::output::{Answer, print_answer};
 use crate::runtime::{processors, runtime};
+use crate::upload::header_beside;
 
 /// In the work bucket: an erasure that has begun. Where one was interrupted, the next one ends it.
 const UNFINISHED: &str = "forget/unfinished.json";
@@ -44,6 +45,10 @@ pub(crate) fn in_lake(
 ) -> Result<ExitCode, String> {
     place.existing()?;
     let open = OpenLake::open(place)?;
+    if yes {
+        // Whose files a killed console has left, nobody can tell.
+        ecg_console::sweep_inbox(place).map_err(|error| error.to_string())?;
+    }
     let done = runtime(processors())?.block_on(forget(place, &open, selection, yes));
     open.journal.close().map_err(|error| error.to_string())?;
     print_answer(&done?, json)
@@ -195,7 +200,7 @@ fn own_files(open: &OpenLake, erasure: &Erasure) -> Result<Vec<String>, String> 
             .of_key(&recording.key)
             .map_err(|error| error.to_string())?
         {
-            let header = layout::header_key(&recording.key).map(|_| execution.file.with_extension("hea"));
+            let header = layout::header_key(&recording.key).map(|_| header_beside(&execution.file));
             let own = std::iter::once(execution.file).chain(header);
             files.extend(
                 own.filter(|file| file.is_file())

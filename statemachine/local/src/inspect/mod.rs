@@ -20,6 +20,7 @@ use crate::args::{CalibrationArgs, typed};
 use crate::discover::key_of_file;
 use crate::profile_files::ProfileFiles;
 use crate::terminal::{plain, shell_word};
+use crate::upload::header_beside;
 
 pub(crate) use csv::csv;
 
@@ -54,7 +55,7 @@ pub(crate) fn judge(path: &Path, calibration: &CalibrationArgs) -> Result<Examin
 }
 
 fn companion_header(path: &Path) -> io::Result<Option<String>> {
-    let header = path.with_extension("hea");
+    let header = header_beside(path);
     match std::fs::metadata(&header) {
         Ok(found) if found.is_file() && header != path => {
             if found.len() > MAX_HEADER_BYTES {
