@@ -63,7 +63,7 @@ fn a_set_with_names_in_upper_case_is_read() {
     let folder = lake.beside("dos");
     fs::create_dir_all(&folder).unwrap();
     let (made, header) = (folder.join("up.dat"), folder.join("up.hea"));
-    ecg(&["synth", text(&made), "--duration", "10s"]).expect(0);
+    ecg(&["synth", text(&made), "--duration", "10s", "--format", "wfdb16"]).expect(0);
     let said = fs::read_to_string(&header).unwrap().replace("up.dat", "UP.DAT");
     fs::remove_file(header).unwrap();
     fs::write(folder.join("UP.HEA"), said).unwrap();

@@ -112,28 +112,32 @@ pub async fn serve(console: Console, port: u16, ready: impl FnOnce(&str)) -> Res
 }
 
 fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
+    let mut pages = Router::new()
         .route("/", get(async || Redirect::to("/runs")))
         .route("/runs", get(runs::page))
         .route("/failures", get(runs::failures))
         .route("/runs/{name}", get(run::page))
         .route("/runs/{name}/export", get(run::export))
         .route("/compare", get(run::compare))
-        .route("/query", get(query::page).post(query::answer))
-        .route("/query/download", get(query::download))
-        .route("/subjects", get(cohort::page))
         .route("/redrive", post(jobs::redrive))
         .route("/rerun", post(jobs::rerun))
         .route("/jobs", get(jobs::panel))
         .route("/jobs/close", post(jobs::close))
         .route("/events", get(events::stream))
-        .route("/assets/{name}", get(assets::file))
-        .merge(recording::routes(&shared))
+        .route("/assets/{name}", get(assets::file));
+    let mut uploads = Router::new();
+    // What is in AWS's place, a lake that lies here has no part in.
+    if shared.remote.is_none() {
+        pages = pages
+            .route("/query", get(query::page).post(query::answer))
+            .route("/query/download", get(query::download))
+            .route("/subjects", get(cohort::page))
+            .merge(recording::routes(&shared));
+        uploads = uploads.route("/uploads", post(upload::receive));
+    }
+    pages
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .route(
-            "/uploads",
-            post(upload::receive).layer(DefaultBodyLimit::disable()),
-        )
+        .merge(uploads.layer(DefaultBodyLimit::disable()))
         .fallback(async || -> Response { NotFound::page("this page").into_response() })
         .layer(middleware::from_fn_with_state(
             shared.clone(),

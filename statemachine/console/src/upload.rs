@@ -16,7 +16,6 @@ use ecg_journal::Place;
 use futures::StreamExt;
 use tokio::io::AsyncWriteExt;
 
-use crate::chrome::NotFound;
 use crate::jobs::{self, What};
 use crate::server::Shared;
 
@@ -31,9 +30,6 @@ const NAME_BYTES_MAX: usize = 240;
 
 /// Receives files and begins the action that runs the workflow for them.
 pub(crate) async fn receive(State(shared): State<Arc<Shared>>, body: Body) -> Response {
-    if shared.remote.is_some() {
-        return NotFound::page("this page").into_response();
-    }
     let mut pieces = body.into_data_stream();
     let received = match shared.holder() {
         Some(holder) => Err((

@@ -463,6 +463,10 @@ fn the_console_shows_executions_and_starts_them_again() {
     std::fs::write(lake.join(".lock"), "`ecg run`, process 4242\n").unwrap();
     let dropped = console.ask("POST /uploads", "[[\"a.mat\", 1]]\nx");
     assert!(dropped.starts_with("HTTP/1.1 404"), "{dropped}");
+    for of_a_lake in ["/query", "/subjects", "/recordings", "/recordings/bad-2"] {
+        let answer = console.ask(&format!("GET {of_a_lake}"), "");
+        assert!(answer.starts_with("HTTP/1.1 404"), "{of_a_lake}: {answer}");
+    }
     assert_eq!(std::fs::read_dir(&lake).unwrap().count(), 1);
     console.ask("POST /redrive", "execution=bad-2");
     let panel = console.ended();
