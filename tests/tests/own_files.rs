@@ -615,6 +615,23 @@ with open(path("hdf5.mat"), "r+b") as f:
     f.write(b"MATLAB 7.3 MAT-file".ljust(116) + bytes(8) + b"\x00\x02IM")
 "#;
 
+#[test]
+fn a_cell_array_of_names_is_listed_as_not_read() {
+    let Some(python) = python_with(&["scipy", "numpy"]) else {
+        return;
+    };
+    let lake = TestLake::new();
+    let file = lake.beside("cell.mat");
+    let script = "import sys, numpy as np, scipy.io as io\n\
+                  names = np.array(['I', 'II'], dtype=object)\n\
+                  ecg = np.random.default_rng(1).normal(size=(2, 5000))\n\
+                  io.savemat(sys.argv[1], {'ecg': ecg, 'fs': 500, 'units': 'mV', 'lead_names': names})\n";
+    run(&python, script, &[text(&file)]);
+    let shown = ecg(&["inspect", text(&file)]).expect(0).stdout;
+    let told = "not read: lead_names: expected a text with commas between the names, found `cell of 1 x 2`";
+    assert!(shown.contains(told), "{shown}");
+}
+
 /// A stranger's first hour: their files, each answer with the next command in it.
 #[test]
 fn the_first_hour_with_files_of_ones_own() {

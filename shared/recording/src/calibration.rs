@@ -67,12 +67,15 @@ pub(crate) fn complete(
             sampling_frequency_hz.to_string(),
         ));
     }
-    if both.leads.len() > leads {
+    // Behind the last separator of `I,II,` is no name.
+    let names_of_leads = both.leads.iter().rposition(|name| !name.is_empty());
+    let names_of_leads = names_of_leads.map_or(0, |last| last + 1);
+    if names_of_leads > leads {
         let names = counted(leads as u64, "name of a lead", "names of leads");
         let by = from(!flags.leads.is_empty(), flag::LEADS);
         return Err(by.wrong(
             format!("at most {names}, one per lead of the file"),
-            both.leads.len().to_string(),
+            names_of_leads.to_string(),
         ));
     }
     let gain_from = from(!flags.gain.is_empty(), flag::GAIN);
@@ -251,7 +254,7 @@ mod tests {
             (settings(1.0, &[1.0, 2.0, 3.0], &[]), "--gain ADU_PER_MV"),
             (settings(1.0, &[1.0], &["mV", "mV", "mV"]), "--units UNITS"),
             (settings(1.0, &[1.0], &["mVolt"]), "--units UNITS"),
-            (three_leads, "--lead-names NAME"),
+            (three_leads.clone(), "--lead-names NAME"),
         ] {
             let refused = complete(&Settings::default(), "metadata", &bad, 2, &[]).unwrap_err();
             assert_eq!(refused.details.subject, "metadata", "{bad:?}");
@@ -264,6 +267,11 @@ mod tests {
                 "{bad:?}"
             );
         }
+        let two_and_a_comma = Settings {
+            leads: ["I", "II", ""].map(str::to_owned).to_vec(),
+            ..three_leads
+        };
+        assert_eq!(alone(&two_and_a_comma, 2).unwrap().unwrap().leads[1].name, "II");
         let per_lead = alone(&settings(1.0, &[1.0, 0.0], &[]), 2).unwrap().unwrap();
         let gains: Vec<f64> = per_lead.leads.iter().map(|lead| lead.gain).collect();
         assert_eq!(gains, [1.0, 200.0]);

@@ -135,13 +135,19 @@ fn first_complete(
     if let Some(calibration) = from_file? {
         return Ok(Ok(calibration));
     }
+    if let Some(hz) = variables.sampling_frequency_hz.filter(|hz| !is_frequency(*hz)) {
+        return Err(Wrong::Value(Refused {
+            details: Details::new("variables", "a sampling frequency above 0 Hz", hz.to_string()),
+            try_flags: Some(flag::FREQUENCY.to_owned()),
+        }));
+    }
     let metadata = unnamed(from_metadata(&context.metadata, flags)?);
     if let Some(calibration) = calibrate("metadata", &metadata)? {
         return Ok(Ok(calibration));
     }
     if let Some(KeyFacts { profile, .. }) = key {
         let said = unnamed(profile.settings.clone());
-        match contradiction(profile, &variables, flags, signals.class) {
+        match contradiction(profile, &variables, flags, signals) {
             Some(why) => passed_over.push(format!("the profile {} matches the key, but {why}", profile.name)),
             None => {
                 let source = format!("profile:{}", profile.name);
@@ -164,7 +170,7 @@ fn first_complete(
 fn describes_another(header: &Header) -> Option<&str> {
     let is_other = |name: &&str| {
         let ending = name.rsplit_once('.').map(|(_, ending)| ending);
-        ending.is_some_and(|ending| !ending.eq_ignore_ascii_case("mat"))
+        *name != header.record && ending.is_some_and(|ending| !ending.eq_ignore_ascii_case("mat"))
     };
     let mut files = header.signals.iter().map(|signal| signal.file.as_str());
     files
@@ -196,11 +202,15 @@ fn nothing_else_said(
     flags: &Settings,
     header: &Header,
 ) -> Result<(), Wrong> {
-    let inside = match file.settings(signals, flags) {
-        Ok(inside) => inside.sampling_frequency_hz,
-        Err(FormatError::Rejected(_)) => None,
-        Err(error) => return Err(error.into()),
+    // Nothing else of the file counts beside the header.
+    let all_but_frequency = Settings {
+        gain: vec![1.0],
+        baseline: vec![0.0],
+        units: vec!["mV".to_owned()],
+        leads: vec!["lead".to_owned()],
+        ..flags.clone()
     };
+    let inside = file.settings(signals, &all_but_frequency)?.sampling_frequency_hz;
     match inside.filter(|inside| *inside != header.sampling_frequency_hz) {
         Some(inside) => Err(Wrong::Value(Refused {
             details: Details::new(
@@ -208,10 +218,17 @@ fn nothing_else_said(
                 format!("a sampling frequency, since the file says {inside} Hz"),
                 format!("none, which means {} Hz", header.sampling_frequency_hz),
             ),
-            try_flags: Some(format!("--fs {inside}")),
+            try_flags: Some(match is_frequency(inside) {
+                true => format!("--fs {inside}"),
+                false => flag::FREQUENCY.to_owned(),
+            }),
         })),
         None => Ok(()),
     }
+}
+
+fn is_frequency(hz: f64) -> bool {
+    hz.is_finite() && hz > 0.0
 }
 
 /// Why a profile is not of this file, by what the file says itself.
@@ -219,9 +236,10 @@ fn contradiction(
     profile: &Profile,
     inside: &Settings,
     flags: &Settings,
-    class: SampleClass,
+    signals: &Signals,
 ) -> Option<String> {
     let says = &profile.settings;
+    let class = signals.class;
     if profile.integers && class.is_floating() {
         return Some(format!(
             "it is one of integers, and the samples are {}",
@@ -233,18 +251,48 @@ fn contradiction(
     {
         return Some(format!("it says {hz} Hz, and the file says {inside} Hz"));
     }
-    let differ = |inside: &[f64], says: &[f64]| !inside.is_empty() && !says.is_empty() && inside != says;
-    if differ(&inside.gain, &says.gain) || differ(&inside.baseline, &says.baseline) {
-        return Some("the file says another gain or baseline".to_owned());
+    let leads = || 0..signals.leads as usize;
+    let baseline = |said: &Settings, lead| of_lead(&said.baseline, lead).copied().unwrap_or(0.0);
+    if !inside.baseline.is_empty() && leads().any(|lead| baseline(inside, lead) != baseline(says, lead)) {
+        return Some("the file says another baseline".to_owned());
     }
-    let [unit, ..] = inside.units.as_slice() else {
+    let unit = |said: &Settings, lead| {
+        of_lead(&said.units, lead).map_or(Some(1.0), |unit| units_per_millivolt(unit))
+    };
+    // A unit that is none of voltage does not say how large a sample is.
+    let known = leads().all(|lead| unit(inside, lead).is_some());
+    if !known || !flags.gain.is_empty() || !flags.units.is_empty() {
+        return None;
+    }
+    let per_mv = |said: &Settings, lead| {
+        // WFDB: a gain of 0 means uncalibrated.
+        let gain = of_lead(&said.gain, lead).copied().unwrap_or(1.0);
+        let gain = if gain == 0.0 { 200.0 } else { gain };
+        unit(said, lead).map(|unit| gain * unit)
+    };
+    let differs = || {
+        leads().any(|lead| match (per_mv(inside, lead), per_mv(says, lead)) {
+            (Some(inside), Some(says)) => (inside / says - 1.0).abs() > 1e-9,
+            _ => true,
+        })
+    };
+    if !inside.gain.is_empty() {
+        return differs().then(|| "the file says another gain".to_owned());
+    }
+    let [first, ..] = inside.units.as_slice() else {
         return None;
     };
-    let in_unit_already = inside.gain.is_empty() && class.is_floating();
-    let other_unit = |says: &String| units_per_millivolt(says) != units_per_millivolt(unit);
-    let scaled = flags.gain.is_empty() && in_unit_already && !says.gain.is_empty();
-    (scaled || says.units.iter().any(other_unit))
-        .then(|| format!("the file says that the samples are in {unit}"))
+    // Integers are counts, whatever unit they become.
+    let are_counts = !class.is_floating() && !says.gain.is_empty();
+    (!are_counts && differs()).then(|| format!("the file says that the samples are in {first}"))
+}
+
+/// What a list of one value, or of one per lead, says of a lead.
+fn of_lead<T>(values: &[T], lead: usize) -> Option<&T> {
+    match values {
+        [one] => Some(one),
+        many => many.get(lead),
+    }
 }
 
 /// Whose the recording is, with what it was made and when. Each value is from the first source that says it, in the order of

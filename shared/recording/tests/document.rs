@@ -84,6 +84,7 @@ fn of_whole_files() -> Vec<String> {
     ]
     .concat();
     let both = message(&[int16("other", [2, 50], &ramp), leads].concat(), &RULES, |_| {});
+    let twice = [val.clone(), val.clone()].concat();
     let times: Vec<f64> = (0..200)
         .map(|n| f64::from(n / 2) * f64::from(n % 2) / 50.0)
         .collect();
@@ -104,6 +105,7 @@ fn of_whole_files() -> Vec<String> {
             about.settings = flags("--variable val,other")
         }),
         both,
+        message(&twice, &RULES, |_| {}),
         times,
         under(&[double("fs", [1, 2], &[1.0, 2.0])], ""),
         under(&[scalar("units", 1.0)], "--fs 500"),

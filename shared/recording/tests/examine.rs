@@ -1175,7 +1175,7 @@ fn a_header_of_another_file_beside_it_does_not_count() {
         calibrated("r.dat"),
         ("variables".to_owned(), 250.0, "lead 0".to_owned(), 1.0, 0.0)
     );
-    for its_own in ["r.mat", "other.MAT", "r"] {
+    for its_own in ["r.mat", "other.MAT", "r", "s"] {
         assert_eq!(
             calibrated(its_own),
             ("header".to_owned(), 500.0, "II".to_owned(), 200.0, 1024.0)
@@ -1223,6 +1223,17 @@ fn a_header_without_a_frequency_does_not_replace_that_of_the_file() {
     assert_eq!(calibrated_by(with("r 1", "--fs 100")).1, 100.0);
     // What it says counts.
     assert_eq!(calibrated_by(with("r 1 500", "")).1, 500.0);
+    // Whatever else is wrong in the file, and where its frequency cannot be read.
+    for (fs, flag) in [
+        (scalar("fs", 100.0), "--fs 100"),
+        (text("fs", "100"), "--fs HZ"),
+        (scalar("fs", 0.0), "--fs HZ"),
+    ] {
+        let file = [int16("val", [1, 100], &ramp(100)), fs, scalar("units", 1.0)].concat();
+        let header = "r 1\nr.mat 16 1000/mV 16 0 0 0 0 II\n".to_owned();
+        let reason = judge(&file, |about| about.header = Some(header)).reason.unwrap();
+        assert_eq!(reason.try_flags.as_deref(), Some(flag), "{}", reason.message);
+    }
 }
 
 #[test]
@@ -1242,13 +1253,10 @@ fn a_profile_does_not_count_against_what_the_file_says() {
             counts(&[scalar("fs", 128.0)]),
             "it says 360 Hz, and the file says 128 Hz",
         ),
-        (
-            counts(&[scalar("gain", 100.0)]),
-            "the file says another gain or baseline",
-        ),
+        (counts(&[scalar("gain", 100.0)]), "the file says another gain"),
         (
             counts(&[scalar("baseline", 0.0)]),
-            "the file says another gain or baseline",
+            "the file says another baseline",
         ),
     ] {
         let reason = of_the_database(&file).reason.unwrap();
@@ -1256,13 +1264,28 @@ fn a_profile_does_not_count_against_what_the_file_says() {
         assert!(reason.found.contains(&why), "{}", reason.found);
         assert!(reason.try_flags.is_some());
     }
-    let same = counts(&[scalar("fs", 360.0), scalar("baseline", 1024.0)]);
-    for file in [counts(&[]), same, counts(&[text("units", "uV")])] {
+    let microvolts = |gain: f64| counts(&[scalar("gain", gain), text("units", "uV")]);
+    assert!(!of_the_database(&microvolts(200.0)).accepted);
+    for file in [
+        counts(&[]),
+        counts(&[scalar("fs", 360.0), scalar("baseline", 1024.0)]),
+        // The same in another form; what is no voltage, or empty, says nothing; and counts stay counts.
+        counts(&[
+            double("gain", [1, 1], &[200.0]),
+            double("baseline", [1, 1], &[1024.0]),
+        ]),
+        microvolts(0.2),
+        counts(&[text("units", "adu")]),
+        counts(&[text("units", "uV")]),
+        counts(&[double("fs", [0, 0], &[])]),
+    ] {
         assert_eq!(
             calibrated_by(of_the_database(&file)).0,
             "profile:physiobank-mitdb"
         );
     }
+    let reason = of_the_database(&counts(&[scalar("fs", 0.0)])).reason.unwrap();
+    assert_eq!(reason.try_flags.as_deref(), Some("--fs HZ"));
     // A profile of one's own may be of other numbers.
     let own = |units: &str| {
         let text = format!(
@@ -1272,6 +1295,13 @@ fn a_profile_does_not_count_against_what_the_file_says() {
     };
     let with = |file: &[u8], units: &str| judge(file, |about| about.profiles = own(units));
     assert_eq!(calibrated_by(with(&volts(&[]), "gain = 2.0")).3, 2.0);
+    // Gain 1 and baseline 0 are what a profile says that does not say others.
+    for (said, why) in [("gain", "another gain"), ("baseline", "another baseline")] {
+        let reason = with(&counts(&[scalar(said, 200.0)]), "units = \"mV\"")
+            .reason
+            .unwrap();
+        assert!(reason.found.contains(why), "{}", reason.found);
+    }
     let in_mv = volts(&[text("units", "mV")]);
     assert_eq!(calibrated_by(with(&in_mv, "units = \"mV\"")).3, 1.0);
     for other in ["gain = 2.0", "units = \"uV\""] {

@@ -223,7 +223,10 @@ impl Search {
     fn entry(&mut self, path: &Path, metadata: &Metadata, begin: &str) {
         let name = path.file_name().unwrap_or(OsStr::new(""));
         if !layout::is_recording(&name.to_string_lossy()) {
-            self.discovery.passed_over += usize::from(path.extension() != Some(OsStr::new("hea")));
+            let is_header = path
+                .extension()
+                .is_some_and(|ending| ending.eq_ignore_ascii_case("hea"));
+            self.discovery.passed_over += usize::from(!is_header);
             return;
         }
         let Some(name) = name.to_str() else {

@@ -269,10 +269,10 @@ struct Field<'b> {
 }
 
 impl Field<'_> {
-    /// Its text without what fills it up: blanks, or the zeros of some writers. The standard wants ASCII, and `µV` is a unit all
+    /// Its text without what fills it up: blanks, or the zeros and tabs of some writers. The standard wants ASCII, and `µV` is a unit all
     /// the same.
     fn text(&self) -> String {
-        text_of(self.bytes).trim_matches([' ', '\0']).to_owned()
+        text_of(self.bytes).trim_matches([' ', '\0', '\t']).to_owned()
     }
 
     fn number<T: std::str::FromStr>(&self, what: &str, expected: &str) -> Result<T, Details> {

@@ -1,6 +1,7 @@
 //! Which variables of a file are the recording: one matrix, or one vector per lead.
 
 use ecg_core::Details;
+use ecg_core::rules::RULES;
 use ecg_mat::{Class, Variable};
 
 use crate::lead_names::{FRANK, lead_order};
@@ -26,8 +27,23 @@ pub(super) const LONGEST_SETTING: u64 = 16;
 /// variable that somebody meant. Texts and what is too short are not meant where another variable can be.
 ///
 /// # Errors
-/// No such variable, several that could be meant, or leads that do not fit together.
+/// No such variable, several that could be meant or of one name, or leads that do not fit together.
 pub(super) fn choose(variables: &[Variable], named: &Named) -> Result<Vec<usize>, Refused> {
+    let chosen = meant(variables, named)?;
+    for index in &chosen {
+        let name = &variables[*index].name;
+        let alike = variables.iter().filter(|variable| variable.name == *name);
+        let alike: Vec<&Variable> = alike.collect();
+        // Of two, one program reads the first one and another the last.
+        if alike.len() > 1 {
+            let found = listed(alike.into_iter());
+            return Err(Details::new("variable", format!("one `{name}`"), found).into());
+        }
+    }
+    Ok(chosen)
+}
+
+fn meant(variables: &[Variable], named: &Named) -> Result<Vec<usize>, Refused> {
     if !named.names.is_empty() {
         let by = named.by;
         let indices = named
@@ -72,7 +88,7 @@ pub(super) fn choose(variables: &[Variable], named: &Named) -> Result<Vec<usize>
             .max();
         let holds_more = |index: &usize| {
             let variable = &variables[*index];
-            !is_line(variable) && variable.value_count() > longest
+            can_be_leads(variable) && !is_line(variable) && variable.value_count() > longest
         };
         if let Some(matrix) = matrices(variables).into_iter().find(holds_more) {
             let meant = [matrix].into_iter().chain(indices).map(|index| &variables[index]);
@@ -153,7 +169,7 @@ fn only_matrix(variables: &[Variable]) -> Result<usize, Refused> {
     }
 }
 
-/// The numeric matrices; vectors of times only where nothing else is there.
+/// The numeric matrices; vectors of times, and what cannot be leads, only where nothing else is there.
 fn matrices(variables: &[Variable]) -> Vec<usize> {
     let mut candidates: Vec<usize> = (0..variables.len())
         .filter(|index| is_matrix(&variables[*index]))
@@ -164,6 +180,10 @@ fn matrices(variables: &[Variable]) -> Vec<usize> {
     };
     if !candidates.iter().all(is_time) {
         candidates.retain(|index| !is_time(index));
+    }
+    let leads = |index: &usize| can_be_leads(&variables[*index]);
+    if candidates.iter().any(leads) {
+        candidates.retain(leads);
     }
     candidates
 }
@@ -198,6 +218,15 @@ fn is_matrix(variable: &Variable) -> bool {
 /// A text, or numbers that are too few: what is no signal, whatever it is called.
 fn is_setting(variable: &Variable) -> bool {
     variable.class == Class::Char || (variable.class.number_type().is_some() && !is_matrix(variable))
+}
+
+/// Real numbers in two dimensions, of which one may be that of the leads: no mask, no spectrogram.
+fn can_be_leads(variable: &Variable) -> bool {
+    let shorter = variable.dims.iter().min().copied().unwrap_or(0);
+    matches!(variable.class, Class::Number(_))
+        && !variable.complex
+        && variable.dims.len() == 2
+        && shorter <= RULES.reject_leads_above
 }
 
 /// One row or one column.
@@ -411,10 +440,24 @@ mod tests {
     }
 
     #[test]
+    fn two_variables_of_one_name_are_refused() {
+        let twice = vectors(&["val", "other", "val"]);
+        for chosen in [
+            chosen(&twice),
+            named(&twice, &["val"], FLAG).map_err(|refused| refused.details.found),
+        ] {
+            assert_eq!(chosen, Err("val (int16 1 x 100), val (int16 1 x 100)".to_owned()));
+        }
+        assert_eq!(named(&twice, &["other"], FLAG), Ok(vec!["other"]));
+    }
+
+    #[test]
     fn a_vector_called_x_may_be_the_axis_of_a_plot() {
         let (y, t) = (variable("y", INT16, &[1, 100]), variable("t", INT16, &[1, 100]));
         let (line, matrix) = (variable("x", INT16, &[1, 100]), variable("X", INT16, &[2, 100]));
         assert_eq!(chosen(&[line.clone(), t.clone()]), Ok(vec!["x"]));
+        let mask = variable("mask", Class::Logical, &[1, 100]);
+        assert_eq!(chosen(&[mask, line.clone()]), Ok(vec!["x"]));
         assert!(
             chosen(&[line.clone(), y.clone()])
                 .unwrap_err()
@@ -429,6 +472,9 @@ mod tests {
     fn vectors_named_as_leads_do_not_count_beside_a_matrix_that_holds_more() {
         let mut variables = vectors(&["v1", "v2"]);
         variables.push(variable("rr", INT16, &[3, 30]));
+        assert_eq!(chosen(&variables), Ok(vec!["v1", "v2"]));
+        variables.push(variable("mask", Class::Logical, &[2, 5000]));
+        variables.push(variable("spectrogram", INT16, &[129, 5000]));
         assert_eq!(chosen(&variables), Ok(vec!["v1", "v2"]));
         variables.push(variable("filtered", INT16, &[2, 5000]));
         let refused = choose(&variables, &Named::default()).unwrap_err();

@@ -2,7 +2,7 @@
 
 use ecg_core::Details;
 use ecg_core::settings::{Settings, parts};
-use ecg_mat::MatFile;
+use ecg_mat::{Class, MatFile};
 
 use super::select::LONGEST_SETTING;
 use crate::names::{AGE, BASELINE, DEVICE, FREQUENCY, GAIN, LEADS, RECORDED, SEX, SUBJECT, UNITS, find};
@@ -19,8 +19,8 @@ pub(super) fn read(
     flags: &Settings,
 ) -> Result<Settings, FormatError> {
     let find = |names: &[&str], replaced: bool| match replaced {
-        true => None,
-        false => find(variables, samples, names),
+        true => Ok(None),
+        false => find_once(variables, samples, names),
     };
     let mut said = Settings::default();
     let unreadable = |index: usize, expected: String| {
@@ -28,7 +28,14 @@ pub(super) fn read(
         let found = format!("{} of {}", variable.class, variable.shape());
         FormatError::from(Details::new(&variable.name, expected, found).at(Some(variable.offset)))
     };
-    if let Some(index) = find(FREQUENCY, flags.sampling_frequency_hz.is_some()) {
+    let is_said = |index: &usize| {
+        // An empty one says nothing, and a long vector is the axis of a spectrum.
+        let numbers = variables[*index]
+            .value_count()
+            .filter(|_| variables[*index].numbers.is_some());
+        numbers.is_none_or(|count| (1..=LONGEST_SETTING).contains(&count))
+    };
+    if let Some(index) = find(FREQUENCY, flags.sampling_frequency_hz.is_some())?.filter(is_said) {
         let frequencies = file.small_vector(index, MOST_NUMBERS)?.unwrap_or_default();
         let same = frequencies.windows(2).all(|pair| pair[0] == pair[1]);
         let frequency = frequencies.first().copied().filter(|_| same);
@@ -40,23 +47,35 @@ pub(super) fn read(
         let numbers = file.small_vector(index, MOST_NUMBERS)?;
         numbers.ok_or_else(|| unreadable(index, format!("at most {MOST_NUMBERS} real numbers")))
     };
-    if let Some(index) = find(GAIN, !flags.gain.is_empty()) {
+    if let Some(index) = find(GAIN, !flags.gain.is_empty())? {
         said.gain = needed(known, numbers(index))?;
     }
-    if let Some(index) = find(BASELINE, !flags.baseline.is_empty()) {
+    if let Some(index) = find(BASELINE, !flags.baseline.is_empty())? {
         said.baseline = needed(known, numbers(index))?;
     }
-    if let Some(index) = find(UNITS, !flags.units.is_empty()) {
+    if let Some(index) = find(UNITS, !flags.units.is_empty())? {
         let text = file.text(index).map_err(FormatError::from);
         let text = text.and_then(|text| text.ok_or_else(|| unreadable(index, "text".to_owned())));
         said.units = needed(known, text.map(|text| parts(text.trim())))?;
     }
-    if let Some(index) = find(LEADS, !flags.leads.is_empty()) {
+    if let Some(index) = find(LEADS, !flags.leads.is_empty())? {
         let text = file.text(index).map_err(FormatError::from);
         let names = text.map(|text| text.map(|text| parts(&text)).unwrap_or_default());
         said.leads = needed(known, names)?;
     }
     Ok(said)
+}
+
+/// The first of the names that one variable has. Of two of one name, one program reads the first one and another the last.
+fn find_once(variables: &[Content], samples: &[usize], names: &[&str]) -> Result<Option<usize>, FormatError> {
+    let Some(index) = find(variables, samples, names) else {
+        return Ok(None);
+    };
+    let name = &variables[index].name;
+    match variables.iter().filter(|variable| variable.name == *name).count() {
+        1 => Ok(Some(index)),
+        many => Err(Details::new("variable", format!("one `{name}`"), many.to_string()).into()),
+    }
 }
 
 /// The variables that say whose the recording is and when it was made: texts, and whole numbers for an id or an age.
@@ -97,6 +116,13 @@ pub(super) fn origin(
             }
             Err(error) => return Err(error),
         }
+    }
+    // No reason to refuse a recording, but who wrote a cell array of names has to see that they are not read.
+    let names = find(variables, samples, LEADS).map(|index| &variables[index]);
+    let is_other = |names: &&Content| names.numbers.is_none() && names.class != Class::Char.to_string();
+    if let Some(names) = names.filter(is_other) {
+        let found = format!("{} of {}", names.class, names.shape());
+        origin.say_unreadable(LEADS[0], "a text with commas between the names", &found);
     }
     Ok(())
 }
