@@ -60,7 +60,7 @@ pub(crate) fn complete(
             flag: Some(flag),
         },
     };
-    if !(sampling_frequency_hz.is_finite() && sampling_frequency_hz > 0.0) {
+    if !is_frequency(sampling_frequency_hz) {
         let by = from(flags.sampling_frequency_hz.is_some(), flag::FREQUENCY);
         return Err(by.wrong(
             "a sampling frequency above 0 Hz",
@@ -86,16 +86,9 @@ pub(crate) fn complete(
     let units_from = from(!flags.units.is_empty(), flag::UNITS);
     let units = spread(units_from, "unit", &both.units, leads, "mV".to_owned())?;
     let lead = |number: usize| {
-        // WFDB: a gain of 0 means uncalibrated, 200 adu per unit.
-        let gain = if gains[number] == 0.0 {
-            200.0
-        } else {
-            gains[number]
-        };
-        let units = units[number].clone();
-        let per_unit = units_per_millivolt(&units)
+        let (gain, units) = (gains[number], units[number].clone());
+        let per_mv = gain_per_mv(gain, &units)
             .ok_or_else(|| units_from.wrong("units of V, mV, uV or nV", format!("`{units}`")))?;
-        let per_mv = gain * per_unit;
         if !per_mv.is_finite() || per_mv == 0.0 {
             let found = format!("{gain:e} per {units}");
             return Err(gain_from.wrong("a finite gain other than 0", found));
@@ -114,6 +107,18 @@ pub(crate) fn complete(
         sampling_frequency_hz,
         leads: (0..leads).map(lead).collect::<Result<_, Refused>>()?,
     }))
+}
+
+/// Whether it can be a sampling frequency in Hz.
+pub(crate) fn is_frequency(hz: f64) -> bool {
+    hz.is_finite() && hz > 0.0
+}
+
+/// A gain in adu per mV from one in adu per physical unit; `None` where that is no unit of voltage.
+pub(crate) fn gain_per_mv(gain: f64, units: &str) -> Option<f64> {
+    // WFDB: a gain of 0 means uncalibrated, 200 adu per unit.
+    let gain = if gain == 0.0 { 200.0 } else { gain };
+    units_per_millivolt(units).map(|per_mv| gain * per_mv)
 }
 
 /// The flags that replace a value, with what is to be filled in.

@@ -9,6 +9,7 @@ use ecg_core::settings::Settings;
 use ecg_formats::wfdb::Header;
 use ecg_formats::{Bytes, Check, Checks, Content, FormatError, Named, Refused, SignalFile, Signals};
 
+use crate::calibration::flag;
 use crate::profiles::{self, Profile};
 use crate::{Calibration, Reason, Recording, SampleFacts, Verdict, sources};
 
@@ -179,8 +180,14 @@ fn structure(
     let key = profiles::matching(&context.profiles, &context.key);
     let header = context.header.as_deref().map(Header::parse).transpose();
     let resolved = header.map_err(FormatError::from).and_then(|header| {
-        let (header, key) = (header, key.as_ref());
-        let calibration = sources::resolve(file.as_mut(), &signals, context, header.as_ref(), key, rules)?;
+        let calibration = sources::resolve(
+            file.as_mut(),
+            &signals,
+            context,
+            header.as_ref(),
+            key.as_ref(),
+            rules,
+        )?;
         Ok((calibration, header))
     });
     let resolved = match rejected_or_io(resolved)? {
@@ -207,7 +214,7 @@ fn structure(
         plausible,
     );
     if within.is_err() {
-        told.try_flags = Some("--fs HZ".to_owned());
+        told.try_flags = Some(flag::FREQUENCY.to_owned());
     }
     within?;
     let origin = sources::origin(file.as_mut(), &signals, context, header.as_ref(), key.as_ref())?;

@@ -3,15 +3,16 @@
 //! calibration with it. A source that does not count is not read.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use ecg_core::rules::Rules;
 use ecg_core::settings::{Settings, parts};
 use ecg_core::{Details, counted};
 use ecg_formats::names::{BASELINE, FREQUENCY, GAIN, UNITS};
-use ecg_formats::wfdb::Header;
-use ecg_formats::{FormatError, Origin, Refused, SampleClass, SignalFile, Signals, units_per_millivolt};
+use ecg_formats::wfdb::{Header, SignalLine};
+use ecg_formats::{FormatError, Origin, Refused, SampleClass, SignalFile, Signals};
 
-use crate::calibration::{complete, flag};
+use crate::calibration::{complete, flag, gain_per_mv, is_frequency};
 use crate::profiles::{self, KeyFacts, Profile};
 use crate::{Calibration, FileContext, missing};
 
@@ -40,36 +41,38 @@ pub(crate) fn resolve(
     match first_complete(file, signals, context, header, key) {
         Ok(Ok(calibration)) => Ok(Ok(calibration)),
         Ok(Err(incomplete)) => missing::explain(file, signals, context, &incomplete, rules).map(Err),
-        Err(Wrong::File(FormatError::Io(error))) => Err(FormatError::Io(error)),
-        Err(Wrong::File(FormatError::Rejected(details))) => Ok(Err(Refused {
-            try_flags: replaces(&details.subject).map(str::to_owned),
-            details,
-        })),
-        Err(Wrong::Value(refused)) => Ok(Err(refused)),
+        Err(Wrong::Refused(refused)) => Ok(Err(refused)),
+        Err(Wrong::Io(error)) => Err(FormatError::Io(error)),
     }
 }
 
-/// What is wrong with a source, or with the file.
+/// What is wrong with a source, or that the file could not be read.
 enum Wrong {
-    File(FormatError),
-    Value(Refused),
+    Refused(Refused),
+    Io(io::Error),
 }
 
 impl From<FormatError> for Wrong {
     fn from(error: FormatError) -> Wrong {
-        Wrong::File(error)
+        match error {
+            FormatError::Rejected(details) => Wrong::Refused(Refused {
+                try_flags: replaces(&details.subject).map(str::to_owned),
+                details,
+            }),
+            FormatError::Io(error) => Wrong::Io(error),
+        }
     }
 }
 
 impl From<Details> for Wrong {
     fn from(details: Details) -> Wrong {
-        Wrong::Value(details.into())
+        Wrong::Refused(details.into())
     }
 }
 
 impl From<Refused> for Wrong {
     fn from(refused: Refused) -> Wrong {
-        Wrong::Value(refused)
+        Wrong::Refused(refused)
     }
 }
 
@@ -136,7 +139,7 @@ fn first_complete(
         return Ok(Ok(calibration));
     }
     if let Some(hz) = variables.sampling_frequency_hz.filter(|hz| !is_frequency(*hz)) {
-        return Err(Wrong::Value(Refused {
+        return Err(Wrong::Refused(Refused {
             details: Details::new("variables", "a sampling frequency above 0 Hz", hz.to_string()),
             try_flags: Some(flag::FREQUENCY.to_owned()),
         }));
@@ -168,16 +171,12 @@ fn first_complete(
 
 /// The file that a header beside a MAT file describes in its place: after an export, `100.mat` lies beside `100.dat` and `100.hea`.
 fn describes_another(header: &Header) -> Option<&str> {
-    let is_other = |name: &&str| {
-        let ending = name.rsplit_once('.').map(|(_, ending)| ending);
-        *name != header.record && ending.is_some_and(|ending| !ending.eq_ignore_ascii_case("mat"))
+    let is_other = |signal: &SignalLine| {
+        let ending = signal.file.rsplit_once('.').map(|(_, ending)| ending);
+        signal.file != header.record && ending.is_some_and(|ending| !ending.eq_ignore_ascii_case("mat"))
     };
-    let mut files = header.signals.iter().map(|signal| signal.file.as_str());
-    files
-        .clone()
-        .all(|name| is_other(&name))
-        .then(|| files.next())
-        .flatten()
+    let first = header.signals.first()?;
+    header.signals.iter().all(is_other).then_some(first.file.as_str())
 }
 
 /// What a header says, of the numbers as they are in a MAT file: formats 80 and 160 store a sample with an offset, of which the
@@ -212,7 +211,7 @@ fn nothing_else_said(
     };
     let inside = file.settings(signals, &all_but_frequency)?.sampling_frequency_hz;
     match inside.filter(|inside| *inside != header.sampling_frequency_hz) {
-        Some(inside) => Err(Wrong::Value(Refused {
+        Some(inside) => Err(Wrong::Refused(Refused {
             details: Details::new(
                 "header (.hea)",
                 format!("a sampling frequency, since the file says {inside} Hz"),
@@ -225,10 +224,6 @@ fn nothing_else_said(
         })),
         None => Ok(()),
     }
-}
-
-fn is_frequency(hz: f64) -> bool {
-    hz.is_finite() && hz > 0.0
 }
 
 /// Why a profile is not of this file, by what the file says itself.
@@ -256,20 +251,15 @@ fn contradiction(
     if !inside.baseline.is_empty() && leads().any(|lead| baseline(inside, lead) != baseline(says, lead)) {
         return Some("the file says another baseline".to_owned());
     }
-    let unit = |said: &Settings, lead| {
-        of_lead(&said.units, lead).map_or(Some(1.0), |unit| units_per_millivolt(unit))
+    let per_mv = |said: &Settings, lead| {
+        let gain = of_lead(&said.gain, lead).copied().unwrap_or(1.0);
+        gain_per_mv(gain, of_lead(&said.units, lead).map_or("mV", String::as_str))
     };
     // A unit that is none of voltage does not say how large a sample is.
-    let known = leads().all(|lead| unit(inside, lead).is_some());
+    let known = leads().all(|lead| per_mv(inside, lead).is_some());
     if !known || !flags.gain.is_empty() || !flags.units.is_empty() {
         return None;
     }
-    let per_mv = |said: &Settings, lead| {
-        // WFDB: a gain of 0 means uncalibrated.
-        let gain = of_lead(&said.gain, lead).copied().unwrap_or(1.0);
-        let gain = if gain == 0.0 { 200.0 } else { gain };
-        unit(said, lead).map(|unit| gain * unit)
-    };
     let differs = || {
         leads().any(|lead| match (per_mv(inside, lead), per_mv(says, lead)) {
             (Some(inside), Some(says)) => (inside / says - 1.0).abs() > 1e-9,

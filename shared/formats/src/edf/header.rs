@@ -114,7 +114,7 @@ impl Start {
                 let expected = "a continuous recording (EDF+C or BDF+C)";
                 let found = format!(
                     "{}, which may have gaps between its records",
-                    String::from_utf8_lossy(&reserved.bytes[..5])
+                    &reserved.text()[..5]
                 );
                 return Err(reserved.wrong("unsupported file", expected, found));
             }

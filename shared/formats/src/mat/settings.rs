@@ -25,8 +25,7 @@ pub(super) fn read(
     let mut said = Settings::default();
     let unreadable = |index: usize, expected: String| {
         let variable = &variables[index];
-        let found = format!("{} of {}", variable.class, variable.shape());
-        FormatError::from(Details::new(&variable.name, expected, found).at(Some(variable.offset)))
+        FormatError::from(Details::new(&variable.name, expected, kind(variable)).at(Some(variable.offset)))
     };
     let is_said = |index: &usize| {
         // An empty one says nothing, and a long vector is the axis of a spectrum.
@@ -110,9 +109,7 @@ pub(super) fn origin(
         match said() {
             Ok(Some(text)) => say(origin, &text),
             Ok(None) | Err(FormatError::Rejected(_)) => {
-                let variable = &variables[index];
-                let found = format!("{} of {}", variable.class, variable.shape());
-                origin.say_unreadable(names[0], "a text or a number", &found);
+                origin.say_unreadable(names[0], "a text or a number", &kind(&variables[index]));
             }
             Err(error) => return Err(error),
         }
@@ -121,10 +118,15 @@ pub(super) fn origin(
     let names = find(variables, samples, LEADS).map(|index| &variables[index]);
     let is_other = |names: &&Content| names.numbers.is_none() && names.class != Class::Char.to_string();
     if let Some(names) = names.filter(is_other) {
-        let found = format!("{} of {}", names.class, names.shape());
-        origin.say_unreadable(LEADS[0], "a text with commas between the names", &found);
+        let expected = "a text with commas between the names";
+        origin.say_unreadable(LEADS[0], expected, &kind(names));
     }
     Ok(())
+}
+
+/// Class and dimensions, such as `double of 1 x 9`.
+fn kind(variable: &Content) -> String {
+    format!("{} of {}", variable.class, variable.shape())
 }
 
 /// Keeps what is wrong with a setting apart: it matters only where the sampling frequency is known.
