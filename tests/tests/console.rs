@@ -7,6 +7,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -184,6 +185,15 @@ fn inbox_has(lake: &TestLake, expected: usize) {
         assert!(Instant::now() < until, "expected {expected}, found {found:?}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// A lake with the run of one file, after which the command has this exit status.
+fn lake_with(file: &Path, name: &str, status: i32) -> TestLake {
+    let lake = TestLake::new();
+    let folder = lake.beside("files");
+    copy_file(file, &folder.join(name));
+    lake.run(&folder, status);
+    lake
 }
 
 /// The name of the last failed run.
@@ -393,10 +403,7 @@ fn names_and_labels_are_text() {
 
 #[test]
 fn queries_only_read_and_only_the_tables() {
-    let lake = TestLake::new();
-    let folder = lake.beside("files");
-    copy_file(&recordings().join("formats/level5.mat"), &folder.join("a.mat"));
-    lake.run(&folder, 0);
+    let lake = lake_with(&recordings().join("formats/level5.mat"), "a.mat", 0);
     let console = Console::over(&lake);
     let out = lake.beside("out");
     fs::create_dir(&out).unwrap();
@@ -657,10 +664,7 @@ fn nothing_of_a_drop_stays_in_the_inbox() {
 
 #[test]
 fn a_refused_action_leaves_no_thread() {
-    let lake = TestLake::new();
-    let folder = lake.beside("files");
-    copy_file(&recordings().join("formats/level5.mat"), &folder.join("a.mat"));
-    lake.run(&folder, 0);
+    let lake = lake_with(&recordings().join("formats/level5.mat"), "a.mat", 0);
     let console = Console::over(&lake);
     let id = lake.ecg(&["runs", "--json"]).expect(0).json()[0]["execution"]
         .as_str()
@@ -695,10 +699,7 @@ fn a_refused_action_leaves_no_thread() {
 
 #[test]
 fn what_a_function_logged_is_at_the_state_that_called_it() {
-    let lake = TestLake::new();
-    let folder = lake.beside("files");
-    copy_file(&malformed().join("text.mat"), &folder.join("b.mat"));
-    lake.run(&folder, 1);
+    let lake = lake_with(&malformed().join("text.mat"), "b.mat", 1);
     let console = Console::over(&lake);
     let id = failed_of(&lake);
     for (visit, state) in ["Validate", "RecordFailure", "RegisterFailure"]
@@ -715,10 +716,7 @@ fn what_a_function_logged_is_at_the_state_that_called_it() {
 
 #[test]
 fn looking_never_waits_and_actions_say_who_holds_the_lake() {
-    let lake = TestLake::new();
-    let folder = lake.beside("files");
-    copy_file(&malformed().join("text.mat"), &folder.join("b.mat"));
-    lake.run(&folder, 1);
+    let lake = lake_with(&malformed().join("text.mat"), "b.mat", 1);
     let failed = failed_of(&lake);
     let console = Console::over(&lake);
     let lock = fs::File::options()
@@ -753,10 +751,7 @@ fn a_body_has_a_limit() {
 
 #[test]
 fn a_run_as_one_file_needs_nothing_else() {
-    let lake = TestLake::new();
-    let folder = lake.beside("files");
-    copy_file(&malformed().join("text.mat"), &folder.join("b.mat"));
-    lake.run(&folder, 1);
+    let lake = lake_with(&malformed().join("text.mat"), "b.mat", 1);
     let id = failed_of(&lake);
     let file = lake.path().join("run.html");
     let shown = command(&["show", &id, "--html"])

@@ -41,7 +41,7 @@ pub trait Actions: Send + Sync {
     ///
     /// # Errors
     /// Why none could be put there.
-    fn upload(&self, files: &[PathBuf], done: &dyn Fn(Done)) -> Result<(), String>;
+    fn upload(&self, recordings: &[PathBuf], done: &dyn Fn(Done)) -> Result<(), String>;
 }
 
 /// How one execution ended that was asked for.

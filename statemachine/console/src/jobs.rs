@@ -69,16 +69,16 @@ impl Jobs {
                 executions.len(),
             ),
             What::Rerun(execution) => (format!("Run again {execution}"), 1),
-            What::Upload(received) => {
-                let recordings: Vec<_> = received.recordings().collect();
-                (
-                    match recordings.as_slice() {
-                        [one] => format!("Upload {one}"),
-                        many => format!("Upload {} recordings", many.len()),
-                    },
-                    recordings.len(),
-                )
-            }
+            What::Upload(received) => (
+                match received.recordings.as_slice() {
+                    [one] => {
+                        let name = one.file_name().unwrap_or_default();
+                        format!("Upload {}", name.to_string_lossy())
+                    }
+                    many => format!("Upload {} recordings", many.len()),
+                },
+                received.recordings.len(),
+            ),
         };
         {
             let mut last = self.last();
@@ -109,7 +109,7 @@ impl Jobs {
             let act = || match &what {
                 What::Redrive(executions) => actions.redrive(executions, &done),
                 What::Rerun(execution) => actions.rerun(execution, &done),
-                What::Upload(received) => actions.upload(&received.files, &done),
+                What::Upload(received) => actions.upload(&received.recordings, &done),
             };
             // An action that never ends would keep every later one from beginning.
             let ended = catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| {

@@ -51,11 +51,11 @@ pub(crate) async fn receive(State(shared): State<Arc<Shared>>, body: Body) -> Re
     }
 }
 
-/// The files of one drop. They are removed with this.
+/// The recordings of one drop, with their headers beside them. All are removed with this.
 #[derive(Debug)]
 pub(crate) struct Received {
     folder: PathBuf,
-    pub(crate) files: Vec<PathBuf>,
+    pub(crate) recordings: Vec<PathBuf>,
     /// Keeps the sweep away.
     _inbox: File,
 }
@@ -78,17 +78,9 @@ impl Received {
         fs::create_dir(&folder)?;
         Ok(Received {
             folder,
-            files: Vec::new(),
+            recordings: Vec::new(),
             _inbox: held,
         })
-    }
-
-    /// The names of the recordings. The other files are their headers.
-    pub(crate) fn recordings(&self) -> impl Iterator<Item = String> {
-        let names = self.files.iter().filter_map(|file| file.file_name());
-        names
-            .map(|name| name.to_string_lossy().into_owned())
-            .filter(|name| layout::is_recording(name))
     }
 }
 
@@ -191,7 +183,9 @@ async fn files(lake: &Place, pieces: &mut BodyDataStream) -> Result<Received, St
             left -= of_file.len() as u64;
         }
         to.flush().await.map_err(fail)?;
-        received.files.push(file);
+        if layout::is_recording(&name) {
+            received.recordings.push(file);
+        }
     }
     if !piece.is_empty() || pieces.next().await.is_some() {
         return Err("expected the files of the first line, found more bytes behind them".to_owned());

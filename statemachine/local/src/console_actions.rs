@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use ecg_console::{Actions, Done};
-use ecg_core::layout;
 use ecg_journal::Place;
 use ecg_store::LocalStore;
 
@@ -47,15 +46,14 @@ impl Actions for ConsoleActions {
         ran.map(|_| ())
     }
 
-    fn upload(&self, files: &[PathBuf], done: &dyn Fn(Done)) -> Result<(), String> {
+    fn upload(&self, recordings: &[PathBuf], done: &dyn Fn(Done)) -> Result<(), String> {
         let choose = |_: &ecg_journal::Reader, place: &Place, store: &LocalStore| {
             let mut profiles = ProfileFiles::new(None, Some(place));
             // A header goes into the lake with its recording, beside which it lies.
-            let names = files
+            let names = recordings
                 .iter()
                 .filter_map(|file| Some((file, file.file_name()?.to_str()?)));
-            let recordings = names.filter(|(_, name)| layout::is_recording(name));
-            let found = recordings.map(|(file, name)| {
+            let found = names.map(|(file, name)| {
                 // Files of different people often have one name, and a key belongs to one recording: so its content is in the key.
                 let (md5, _) = store
                     .version_of_file(file)
